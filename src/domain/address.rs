@@ -1,0 +1,223 @@
+//! Mail addresses (RFC 5321 section 4.1.2, RFC 6531) and the names shown beside them.
+//!
+//! A value of these types carries no control character, so that neither a header
+//! nor an SMTP command can be extended through it.
+
+use std::fmt;
+
+/// An address: `local@domain`. The domain is lower case; the local part is kept
+/// as written, since only its own server may interpret it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    text: String,
+    at: usize,
+}
+
+/// Why a text is no address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// No `@`, or nothing on one side of it.
+    #[error("an address has the form name@domain")]
+    Form,
+    /// RFC 5321 section 4.5.3.1.1 and 4.5.3.1.2.
+    #[error("the address is too long (64 bytes before the @, 255 after it)")]
+    Length,
+    /// A control character, space or bracket where none may stand.
+    #[error("the address holds a character that no address may hold")]
+    Character,
+}
+
+impl Address {
+    /// RFC 5321 section 4.5.3.1.1, in bytes.
+    pub const LOCAL_LENGTH_MAX: usize = 64;
+    /// RFC 5321 section 4.5.3.1.2, in bytes.
+    pub const DOMAIN_LENGTH_MAX: usize = 255;
+
+    /// Reads an address without name or brackets; surrounding blanks are dropped.
+    ///
+    /// # Errors
+    /// When the text is no address; the variant says why.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        let (local, domain) = text.rsplit_once('@').ok_or(AddressError::Form)?;
+        if local.is_empty() || domain.is_empty() || domain.starts_with('.') || domain.ends_with('.')
+        {
+            return Err(AddressError::Form);
+        }
+        if local.len() > Self::LOCAL_LENGTH_MAX || domain.len() > Self::DOMAIN_LENGTH_MAX {
+            return Err(AddressError::Length);
+        }
+        let quoted = local.len() >= 2 && local.starts_with('"') && local.ends_with('"');
+        let local_right = |c: char| {
+            !c.is_control()
+                && (quoted
+                    || !(c.is_whitespace()
+                        || matches!(
+                            c,
+                            '<' | '>' | '(' | ')' | ',' | ';' | ':' | '\\' | '"' | '@'
+                        )))
+        };
+        let domain_right =
+            |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | '[' | ']' | ':');
+        if !local.chars().all(local_right) || !domain.chars().all(domain_right) {
+            return Err(AddressError::Character);
+        }
+        Ok(Self {
+            text: format!("{local}@{}", domain.to_lowercase()),
+            at: local.len(),
+        })
+    }
+
+    /// The part before the `@`.
+    #[must_use]
+    pub fn local(&self) -> &str {
+        &self.text[..self.at]
+    }
+
+    /// The part after the `@`, in lower case.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.text[self.at + 1..]
+    }
+
+    /// The whole.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The form by which people are recognised: all of it in lower case. No
+    /// provider of note tells `Anna@` from `anna@`.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        self.text.to_lowercase()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}>", self.text)
+    }
+}
+
+/// An address with the name its owner shows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NamedAddress {
+    name: Option<String>,
+    /// Where mail goes.
+    pub address: Address,
+}
+
+impl NamedAddress {
+    /// Longest name kept, in characters; the rest is cut.
+    pub const NAME_LENGTH_MAX: usize = 256;
+
+    /// Joins the two. Controls and direction overrides in the name become spaces;
+    /// a name that only repeats the address, or is empty, is dropped.
+    #[must_use]
+    pub fn new(name: Option<&str>, address: Address) -> Self {
+        let name = name
+            .map(clean_name)
+            .filter(|name| !name.is_empty() && *name != address.text);
+        Self { name, address }
+    }
+
+    /// The name, where there is one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The name, or else the address.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        self.name
+            .as_deref()
+            .unwrap_or_else(|| self.address.as_str())
+    }
+}
+
+impl From<Address> for NamedAddress {
+    fn from(address: Address) -> Self {
+        Self {
+            name: None,
+            address,
+        }
+    }
+}
+
+fn clean_name(name: &str) -> String {
+    let visible: String = name
+        .chars()
+        .map(|c| {
+            if c.is_control() || is_direction_mark(c) {
+                ' '
+            } else {
+                c
+            }
+        })
+        .collect();
+    let mut words = String::with_capacity(visible.len());
+    for word in visible.split_whitespace() {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+    }
+    words.chars().take(NamedAddress::NAME_LENGTH_MAX).collect()
+}
+
+/// Marks that reorder or hide text (Unicode UAX #9, zero-width joiners apart).
+#[must_use]
+pub fn is_direction_mark(c: char) -> bool {
+    matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_domain_is_folded_and_the_local_part_is_not() {
+        let address = Address::parse(" Anna.Lee@Example.COM ").expect("an address");
+        assert_eq!(address.as_str(), "Anna.Lee@example.com");
+        assert_eq!(
+            (address.local(), address.domain()),
+            ("Anna.Lee", "example.com")
+        );
+        assert_eq!(address.folded(), "anna.lee@example.com");
+    }
+
+    #[test]
+    fn what_could_extend_a_command_is_refused() {
+        for text in [
+            "a@b\r\nRCPT TO:<x@y>",
+            "a b@c.d",
+            "<a@b>",
+            "a@b>",
+            "\"a\r\n\"@b.c",
+            "a@b c",
+            "@b",
+            "a@",
+            "a",
+        ] {
+            assert!(Address::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Address::parse("\"odd name\"@example.com").is_ok());
+        assert!(Address::parse("用户@例子.中国").is_ok());
+    }
+
+    #[test]
+    fn names_lose_what_would_lie() {
+        let address = Address::parse("a@b.c").expect("an address");
+        let named = NamedAddress::new(Some("Anna\r\nBcc: x\u{202E}"), address.clone());
+        assert_eq!(named.name(), Some("Anna Bcc: x"));
+        assert_eq!(NamedAddress::new(Some("a@b.c"), address).name(), None);
+    }
+}

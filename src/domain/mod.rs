@@ -1,0 +1,26 @@
+//! The words of Postern: values that are right once they exist.
+//!
+//! Invariant: no I/O, no clock, no randomness (time and random bytes are
+//! arguments), no serde. Each door converts these types by hand in its own
+//! place; neither a file format nor an API leaks in here.
+
+pub mod address;
+pub mod back_off;
+pub mod change;
+pub mod contact;
+pub mod conversation;
+pub mod decision;
+pub mod envelope;
+pub mod fingerprint;
+pub mod folder;
+pub mod job;
+pub mod key;
+pub mod ledger;
+pub mod mailbox;
+pub mod message;
+pub mod message_id;
+pub mod outbox;
+pub mod secret;
+pub mod subject;
+pub mod threading;
+pub mod user;
