@@ -1,1 +1,80 @@
-//! (being built)
+//! What happened, in order. A change is written in the transaction that made it
+//! happen; listeners are told after the commit, and read it from a cursor.
+
+use jiff::Timestamp;
+
+use super::key::{ConversationKey, MailboxKey, MessageKey, OutgoingKey, Sequence, WorkspaceKey};
+
+/// One entry of the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its place.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// Whose.
+    pub workspace: WorkspaceKey,
+    /// What.
+    pub event: Event,
+}
+
+/// What can happen. The names outside are those of [`Event::name`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A mail came and is durable.
+    MessageReceived {
+        /// Which.
+        message: MessageKey,
+        /// Where it stands.
+        conversation: ConversationKey,
+    },
+    /// A mail from before the mailbox was connected was taken in.
+    MailImported {
+        /// Which.
+        message: MessageKey,
+        /// Where it stands.
+        conversation: ConversationKey,
+    },
+    /// The scripts have decided on a mail.
+    ConversationRouted {
+        /// Which conversation.
+        conversation: ConversationKey,
+        /// The mail that was decided on.
+        message: MessageKey,
+    },
+    /// A person changed status, tags, team or assignee.
+    ConversationChanged {
+        /// Which.
+        conversation: ConversationKey,
+    },
+    /// A reply was accepted, or its state changed.
+    OutgoingChanged {
+        /// Which.
+        outgoing: OutgoingKey,
+        /// Where it belongs.
+        conversation: ConversationKey,
+    },
+    /// A mailbox was connected, changed or removed, or its condition changed.
+    MailboxChanged {
+        /// Which.
+        mailbox: MailboxKey,
+    },
+    /// The scripts were reloaded, or a reload was refused.
+    ScriptsChanged,
+}
+
+impl Event {
+    /// The name outside; part of the API.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::MessageReceived { .. } => "message.received",
+            Self::MailImported { .. } => "mail.imported",
+            Self::ConversationRouted { .. } => "conversation.routed",
+            Self::ConversationChanged { .. } => "conversation.changed",
+            Self::OutgoingChanged { .. } => "outgoing.changed",
+            Self::MailboxChanged { .. } => "mailbox.changed",
+            Self::ScriptsChanged => "scripts.changed",
+        }
+    }
+}

@@ -1,1 +1,123 @@
-//! (being built)
+//! A thread as the desk sees it.
+
+use jiff::Timestamp;
+
+use super::key::{
+    ContactKey, ConversationKey, MailboxKey, PublicId, TeamKey, UserKey, WorkspaceKey,
+};
+use super::message::Direction;
+
+/// Where a conversation stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Waits for us.
+    #[default]
+    Open,
+    /// Waits for the contact.
+    Pending,
+    /// Put off until a time.
+    Snoozed,
+    /// Done.
+    Closed,
+}
+
+/// How soon it wants an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Can wait.
+    Low,
+    /// The usual.
+    #[default]
+    Normal,
+    /// Before the usual.
+    High,
+    /// Now.
+    Urgent,
+}
+
+/// A word that operators and scripts put on conversations: lower case, no blanks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag(String);
+
+impl Tag {
+    /// Longest tag, in bytes.
+    pub const LENGTH_MAX: usize = 64;
+    /// Most tags on one conversation.
+    pub const COUNT_MAX: usize = 50;
+
+    /// Folds case and joins words with `-`; `None` when nothing usable is left.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let folded: String = text
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join("-")
+            .to_lowercase();
+        let fits = !folded.is_empty() && folded.len() <= Self::LENGTH_MAX;
+        (fits && !folded.chars().any(|c| c.is_control() || c == ',')).then_some(Self(folded))
+    }
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its key.
+    pub key: ConversationKey,
+    /// Its id outside.
+    pub id: PublicId,
+    /// Whose it is.
+    pub workspace: WorkspaceKey,
+    /// What people call it: counts up in each workspace.
+    pub number: u64,
+    /// The subject of the first message; it stays.
+    pub subject: String,
+    /// With whom.
+    pub contact: ContactKey,
+    /// The mailbox it came in by.
+    pub mailbox: MailboxKey,
+    /// Where it stands.
+    pub status: Status,
+    /// How soon it wants an answer.
+    pub priority: Priority,
+    /// Who looks after it.
+    pub assignee: Option<UserKey>,
+    /// Which team looks after it.
+    pub team: Option<TeamKey>,
+    /// In the order they were put on.
+    pub tags: Vec<Tag>,
+    /// Put aside as spam.
+    pub spam: bool,
+    /// A script has decided on it; until then no list shows it.
+    pub triaged: bool,
+    /// When its first message came.
+    pub first_at: Timestamp,
+    /// When its last message came or left.
+    pub last_at: Timestamp,
+    /// Which way the last message went.
+    pub last_direction: Direction,
+    /// The first words of the last message.
+    pub preview: String,
+    /// Messages in it.
+    pub message_count: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tag;
+
+    #[test]
+    fn tags_are_folded() {
+        assert_eq!(
+            Tag::new(" Late  Delivery ").as_ref().map(Tag::as_str),
+            Some("late-delivery")
+        );
+        assert!(Tag::new("a,b").is_none());
+        assert!(Tag::new("  ").is_none());
+    }
+}

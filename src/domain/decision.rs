@@ -1,1 +1,99 @@
-//! (being built)
+//! What a script answered, and how it came to that.
+
+use jiff::Timestamp;
+
+use super::conversation::{Priority, Status, Tag};
+use super::key::{DecisionKey, MessageKey, WorkspaceKey};
+
+/// The routing a script asks for. Names, not keys: whether a team or agent
+/// exists is found out in the triage transaction, and an unknown one is a
+/// warning, never a lost mail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// Name of a team; none leaves the conversation in the inbox.
+    pub team: Option<String>,
+    /// Who shall look after it.
+    pub assign: Assign,
+    /// Tags to add.
+    pub tags: Vec<Tag>,
+    /// A new priority.
+    pub priority: Option<Priority>,
+    /// A new status.
+    pub status: Option<Status>,
+    /// A note to add.
+    pub note: Option<String>,
+    /// Put aside as spam.
+    pub spam: bool,
+    /// Closed at once and hidden from lists, with this reason in the ledger.
+    pub ignore: Option<String>,
+}
+
+/// Whom a script wants to look after a conversation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Assign {
+    /// Nothing said: stays as it is.
+    #[default]
+    Unchanged,
+    /// The operator with this address.
+    To(String),
+    /// The available member of the team with the fewest open conversations.
+    LeastBusy,
+    /// The available member of the team whose turn it is.
+    RoundRobin,
+}
+
+/// Longest note a script may add, in bytes.
+pub const NOTE_LENGTH_MAX: usize = 16 * 1024;
+/// Most steps kept of one trace.
+pub const TRACE_STEPS_MAX: usize = 200;
+
+/// One step of a trace: something the script read, or a builder it called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceStep {
+    /// File below the scripts folder.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1.
+    pub column: u32,
+    /// `mail.subject = "Invoice 7"`, `team("billing")`.
+    pub what: String,
+}
+
+/// How a decision came about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The script answered.
+    Decided,
+    /// There is no script for this; the default route was taken.
+    NoScript,
+    /// The script failed; the default route was taken. File:line:column and words.
+    Failed(String),
+}
+
+/// Version of a set of scripts: the hash of all its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScriptVersion(pub [u8; 16]);
+
+/// A decision with its trace, as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Its key.
+    pub key: DecisionKey,
+    /// Whose it is.
+    pub workspace: WorkspaceKey,
+    /// The mail it is about.
+    pub message: MessageKey,
+    /// When it was made.
+    pub at: Timestamp,
+    /// By which scripts.
+    pub version: Option<ScriptVersion>,
+    /// How it came about.
+    pub outcome: Outcome,
+    /// What it asks for.
+    pub routing: Routing,
+    /// What could not be done as asked ("unknown team `biling`").
+    pub warnings: Vec<String>,
+    /// How it came to that.
+    pub trace: Vec<TraceStep>,
+}

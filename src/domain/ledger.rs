@@ -1,1 +1,70 @@
-//! (being built)
+//! The ledger: one row per arrival ever seen, with its fate. "Where is my mail?"
+
+use jiff::Timestamp;
+
+use super::fingerprint::Fingerprint;
+use super::folder::{FolderName, Uid, UidValidity};
+use super::key::{LedgerKey, MailboxKey, MessageKey, WorkspaceKey};
+
+/// By which way an arrival came.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// An IMAP folder.
+    Imap {
+        /// Which.
+        folder: FolderName,
+        /// Its incarnation.
+        validity: UidValidity,
+        /// The mail's UID there.
+        uid: Uid,
+    },
+    /// Our own SMTP listener; the text names the peer.
+    Smtp {
+        /// Address of the peer.
+        peer: String,
+    },
+}
+
+/// What became of an arrival.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Stored as this message.
+    Stored(MessageKey),
+    /// The same mail was there already; the second path is on record.
+    Duplicate(MessageKey),
+    /// One of our own replies, seen in a folder.
+    Own(MessageKey),
+    /// Larger than the limit; a stub stands in the conversation.
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Stored raw; it could not be read.
+    Unreadable(MessageKey),
+    /// A script put it aside.
+    Ignored {
+        /// The message.
+        message: MessageKey,
+        /// `routing.rhai:7` and the reason given.
+        by: String,
+    },
+}
+
+/// A row of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerRow {
+    /// Its key.
+    pub key: LedgerKey,
+    /// Whose it is.
+    pub workspace: WorkspaceKey,
+    /// The mailbox it came by.
+    pub mailbox: MailboxKey,
+    /// By which way.
+    pub source: Source,
+    /// When.
+    pub at: Timestamp,
+    /// What makes two arrivals one mail; absent when the mail was never fetched.
+    pub fingerprint: Option<Fingerprint>,
+    /// What became of it.
+    pub fate: Fate,
+}

@@ -1,1 +1,140 @@
-//! (being built)
+//! A reply on its way out, and what is known of its fate.
+//!
+//! Invariant: a state after `Sending` is reached only by an answer of the server,
+//! by evidence, or by a person. Nothing is sent twice without one of these.
+
+use jiff::Timestamp;
+
+use super::address::{Address, NamedAddress};
+use super::key::{
+    ConversationKey, MailboxKey, MessageKey, OutgoingKey, PublicId, RawKey, UserKey, WorkspaceKey,
+};
+use super::message_id::MessageId;
+
+/// What a person (or the gate) asked to be sent, before it is composed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its key.
+    pub key: OutgoingKey,
+    /// Its id outside.
+    pub id: PublicId,
+    /// Whose it is.
+    pub workspace: WorkspaceKey,
+    /// The conversation it belongs to.
+    pub conversation: ConversationKey,
+    /// The message the desk shows for it.
+    pub message: MessageKey,
+    /// The mailbox it leaves by.
+    pub mailbox: MailboxKey,
+    /// Who wrote it; `None` for the assistant.
+    pub author: Option<UserKey>,
+    /// The Message-ID; made when the reply was accepted, and never changed.
+    pub message_id: MessageId,
+    /// The mail it answers.
+    pub in_reply_to: Option<MessageKey>,
+    /// The To field.
+    pub to: Vec<NamedAddress>,
+    /// The Cc field.
+    pub cc: Vec<NamedAddress>,
+    /// Recipients no header names.
+    pub bcc: Vec<NamedAddress>,
+    /// The subject.
+    pub subject: String,
+    /// What was written, without signature and quoted history.
+    pub text: String,
+    /// Whether the answered mail is quoted below.
+    pub quote_history: bool,
+    /// Sent by a machine: marked so (RFC 3834 section 5).
+    pub automatic: bool,
+    /// Not sent before this.
+    pub send_at: Timestamp,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// The exact bytes, once composed.
+    pub raw: Option<RawKey>,
+    /// Where it stands.
+    pub state: OutgoingState,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// What each recipient's server said.
+    pub recipients: Vec<RecipientResult>,
+    /// Where the copy in Sent stands.
+    pub filing: Filing,
+}
+
+/// Where an outgoing mail stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutgoingState {
+    /// Accepted; the bytes may not exist yet.
+    Queued,
+    /// An attempt has begun and its end is not recorded.
+    Sending,
+    /// Every recipient that was not refused has it.
+    Sent,
+    /// Will be tried again.
+    Deferred {
+        /// When.
+        until: Timestamp,
+        /// What stopped it.
+        reason: String,
+    },
+    /// Will not be tried again by itself.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// The connection was lost after the end of the data: it may have been
+    /// delivered. Only Sent, a bounce, an answer or a person resolves it.
+    Uncertain {
+        /// What happened.
+        reason: String,
+    },
+    /// It came back.
+    Bounced {
+        /// What the bounce says.
+        reason: String,
+    },
+    /// A person stopped it before it was sent.
+    Cancelled,
+}
+
+/// What is known of one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecipientResult {
+    /// Whom.
+    pub address: Address,
+    /// What happened.
+    pub state: RecipientState,
+    /// The server's own words.
+    pub text: String,
+}
+
+/// Where one recipient stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecipientState {
+    /// Not tried yet, or to be tried again.
+    Waiting,
+    /// The server has taken it over.
+    Accepted,
+    /// Refused for good (5yz).
+    Refused,
+    /// The end of the attempt is not known.
+    Uncertain,
+}
+
+/// Where the copy in the Sent folder stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Filing {
+    /// Nothing to do yet.
+    #[default]
+    Waiting,
+    /// The copy is there.
+    Filed,
+    /// The provider, or the protocol, leaves nothing to do.
+    NotNeeded,
+    /// It could not be filed; the mail itself counts as sent.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
