@@ -7,10 +7,12 @@
 pub mod address;
 pub mod back_off;
 pub mod change;
+pub mod condition;
 pub mod contact;
 pub mod conversation;
 pub mod decision;
 pub mod envelope;
+pub mod fetching;
 pub mod fingerprint;
 pub mod folder;
 pub mod job;
