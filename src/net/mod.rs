@@ -1,1 +1,8 @@
-//! (being built)
+//! Everything that talks to somebody else over a network.
+//!
+//! Invariant: every connection we open passes the guard in `dial`, every wait has
+//! a deadline, and the one loop that runs a protocol machine is `driver`.
+//! Deliberately absent: retries and back-off (they belong to the sync task and
+//! to the job rows), the store, and any idea of what a mail means.
+
+pub mod driver;
