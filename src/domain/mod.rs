@@ -22,6 +22,7 @@ pub mod mailbox;
 pub mod message;
 pub mod message_id;
 pub mod outbox;
+pub mod recipients;
 pub mod secret;
 pub mod subject;
 pub mod threading;
