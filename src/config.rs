@@ -1,1 +1,331 @@
-//! (being built)
+//! One file in, each module's own options out.
+//!
+//! Invariant: nobody below this storey has heard of the configuration. Every key
+//! has a default that is right for a small team; an unknown key or a wrong value
+//! is refused with file, line and column.
+
+mod place;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+pub use self::place::ConfigError;
+
+use self::place::Source;
+
+/// Looked for when no file is named.
+pub const DEFAULT_PATH: &str = "config/postern.toml";
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The data folder.
+    pub store: StoreSection,
+    /// Pages and API.
+    pub http: HttpSection,
+    /// Admins' scripts.
+    pub scripts: ScriptsSection,
+    /// Connections to mail servers.
+    pub mail: MailSection,
+    /// The log.
+    pub log: LogSection,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// Where mail, settings and keys live.
+    pub folder: PathBuf,
+    /// MiB of memory for pages.
+    pub cache_mib: u32,
+    /// MiB that must stay free.
+    pub free_space_floor_mib: u64,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpSection {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// For links; empty means the address above.
+    pub public_url: String,
+}
+
+/// `[scripts]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScriptsSection {
+    /// The folder.
+    pub folder: PathBuf,
+    /// IANA name.
+    pub time_zone: String,
+}
+
+/// `[mail]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailSection {
+    /// Seconds between looks at servers without IDLE.
+    pub check_interval_seconds: u64,
+    /// Seconds between renewals of IDLE.
+    pub rescan_seconds: u64,
+    /// Attempts before a mailbox is shown as in error.
+    pub max_reconnect_attempts: u32,
+    /// MiB.
+    pub mail_size_max_mib: u64,
+    /// PEM files.
+    pub ca_files: Vec<PathBuf>,
+    /// Servers on private networks are allowed.
+    pub private_servers: bool,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSection {
+    /// For people or for programs.
+    pub format: LogFormat,
+    /// Filter.
+    pub level: String,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self {
+            folder: "../data".into(),
+            cache_mib: 32,
+            free_space_floor_mib: 256,
+        }
+    }
+}
+
+impl Default for HttpSection {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8460)),
+            public_url: String::new(),
+        }
+    }
+}
+
+impl Default for ScriptsSection {
+    fn default() -> Self {
+        Self {
+            folder: "../scripts".into(),
+            time_zone: "UTC".to_owned(),
+        }
+    }
+}
+
+impl Default for MailSection {
+    fn default() -> Self {
+        Self {
+            check_interval_seconds: 60,
+            rescan_seconds: 300,
+            max_reconnect_attempts: 5,
+            mail_size_max_mib: 64,
+            ca_files: Vec::new(),
+            private_servers: true,
+        }
+    }
+}
+
+impl Default for LogSection {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::default(),
+            level: "info".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file. Relative paths inside it are resolved against its folder.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or something in it is wrong; the error names
+    /// file, line and column.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read {
+            path: path.to_owned(),
+            cause,
+        })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, path).map(|config| config.resolved(folder))
+    }
+
+    /// The defaults, with paths relative to `folder`.
+    #[must_use]
+    pub fn defaults_in(folder: &Path) -> Self {
+        Self::default().resolved(folder)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let source = Source { text, path };
+        let config: Self = toml::from_str(text).map_err(|error| source.of_toml(&error))?;
+        config.check(&source)?;
+        Ok(config)
+    }
+
+    fn check(&self, source: &Source<'_>) -> Result<(), ConfigError> {
+        let within = |key: &str, value: u64, range: std::ops::RangeInclusive<u64>| {
+            if range.contains(&value) {
+                return Ok(());
+            }
+            Err(source.at_key(
+                key,
+                format!(
+                    "{key} is {value}; it must be from {} to {}",
+                    range.start(),
+                    range.end()
+                ),
+            ))
+        };
+        within("cache_mib", u64::from(self.store.cache_mib), 4..=65_536)?;
+        within(
+            "free_space_floor_mib",
+            self.store.free_space_floor_mib,
+            0..=1_048_576,
+        )?;
+        within(
+            "check_interval_seconds",
+            self.mail.check_interval_seconds,
+            5..=86_400,
+        )?;
+        within("rescan_seconds", self.mail.rescan_seconds, 30..=540)?;
+        within(
+            "max_reconnect_attempts",
+            u64::from(self.mail.max_reconnect_attempts),
+            1..=1_000,
+        )?;
+        within("mail_size_max_mib", self.mail.mail_size_max_mib, 1..=1_024)?;
+        if let Err(error) = self.zone() {
+            return Err(source.at_key(
+                "time_zone",
+                format!("time_zone is {:?}: {error}", self.scripts.time_zone),
+            ));
+        }
+        let url = &self.http.public_url;
+        if !url.is_empty() && !(url.starts_with("https://") || url.starts_with("http://")) {
+            return Err(source.at_key(
+                "public_url",
+                format!("public_url is {url:?}; it must begin with https:// or http://"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn resolved(mut self, folder: &Path) -> Self {
+        let resolve = |path: &mut PathBuf| *path = folder.join(&*path);
+        resolve(&mut self.store.folder);
+        resolve(&mut self.scripts.folder);
+        self.mail.ca_files.iter_mut().for_each(resolve);
+        self
+    }
+
+    /// What scripts see as local time.
+    ///
+    /// # Errors
+    /// When there is no such zone.
+    pub fn zone(&self) -> Result<TimeZone, jiff::Error> {
+        TimeZone::get(&self.scripts.time_zone)
+    }
+
+    /// The address for links, without a slash at its end.
+    #[must_use]
+    pub fn public_url(&self) -> String {
+        if self.http.public_url.is_empty() {
+            return format!("http://{}", self.http.listen);
+        }
+        self.http.public_url.trim_end_matches('/').to_owned()
+    }
+
+    /// Every setting in force, as a file that could be loaded.
+    ///
+    /// # Errors
+    /// When a path is no UTF-8.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+
+    /// How often a server without IDLE is asked.
+    #[must_use]
+    pub fn check_interval(&self) -> Duration {
+        Duration::from_secs(self.mail.check_interval_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::parse(text, Path::new("postern.toml"))
+            .expect_err("must be refused")
+            .to_string()
+    }
+
+    #[test]
+    fn the_shipped_file_says_the_defaults_and_every_key() {
+        let shipped = include_str!("../config/postern.toml");
+        let config =
+            Config::parse(shipped, Path::new("postern.toml")).expect("the shipped file is right");
+        let written = config.to_toml().expect("writable");
+        assert_eq!(written, Config::default().to_toml().expect("writable"));
+        for line in written.lines().filter_map(|line| line.split_once(" = ")) {
+            assert!(
+                shipped.contains(&format!("\n{} = ", line.0)),
+                "{} is not written out",
+                line.0
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place() {
+        let words = error("[http]\nlisten = \"127.0.0.1:1\"\nlissten = 3\n");
+        assert!(words.starts_with("postern.toml:3:1: "), "{words}");
+        assert!(words.contains("lissten"), "{words}");
+    }
+
+    #[test]
+    fn a_wrong_type_is_refused_with_its_place() {
+        let words = error("[store]\ncache_mib = \"much\"\n");
+        assert!(words.starts_with("postern.toml:2:13: "), "{words}");
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_with_its_place() {
+        let words = error("[mail]\n\nrescan_seconds = 2000\n");
+        assert!(
+            words
+                .starts_with("postern.toml:3:1: rescan_seconds is 2000; it must be from 30 to 540"),
+            "{words}"
+        );
+        assert!(error("[scripts]\ntime_zone = \"Mars\"\n").contains("time_zone is \"Mars\""));
+    }
+
+    #[test]
+    fn paths_begin_at_the_file() {
+        let config = Config::defaults_in(Path::new("/etc/postern"));
+        assert_eq!(config.store.folder, Path::new("/etc/postern/../data"));
+    }
+}
