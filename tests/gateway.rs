@@ -1,0 +1,13 @@
+//! Everything that is tested on real peers, in one program because linking it
+//! takes longer than running most of it. Each module is a group of `tests/run`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    dead_code,
+    reason = "a test fails by panicking; the peers are also used by the bench"
+)]
+
+mod imap;
+mod peers;
