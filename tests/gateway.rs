@@ -9,5 +9,6 @@
     reason = "a test fails by panicking; the peers are also used by the bench"
 )]
 
+mod doubles;
 mod imap;
 mod peers;

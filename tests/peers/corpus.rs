@@ -97,7 +97,8 @@ impl Corpus {
         }
     }
 
-    fn size(&mut self) -> usize {
+    /// Draws the size of the next mail.
+    pub fn size(&mut self) -> usize {
         if self.giant_at == Some(self.number) {
             return GIANT;
         }
@@ -314,61 +315,5 @@ impl Random {
     fn normal(&mut self) -> f64 {
         let radius = (-2.0 * self.unit().ln()).sqrt();
         radius * (std::f64::consts::TAU * self.unit()).cos()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_number_makes_the_same_mail() {
-        let first: Vec<_> = Corpus::new().take(50).collect();
-        let again: Vec<_> = Corpus::new().take(50).collect();
-        assert_eq!(first, again);
-    }
-
-    #[test]
-    fn sizes_are_as_in_life() {
-        let mut corpus = Corpus::new();
-        let mut sizes: Vec<_> = (0..10_000).map(|_| corpus.size()).collect();
-        sizes.sort_unstable();
-        let total: usize = sizes.iter().sum();
-        assert!((10_000..14_000).contains(&sizes[5_000]), "{}", sizes[5_000]);
-        assert!(
-            (380_000_000..460_000_000).contains(&total),
-            "{total} bytes in all"
-        );
-        assert!(sizes[9_999] > 3_000_000, "{}", sizes[9_999]);
-    }
-
-    #[test]
-    fn mails_have_the_size_that_was_drawn_and_crlf_only() {
-        for (number, mail) in Corpus::new().take(200).enumerate() {
-            let lines = mail.split(|byte| *byte == b'\n');
-            let bare = lines.filter(|line| !line.is_empty() && !line.ends_with(b"\r"));
-            assert_eq!(bare.count(), 0, "bare LF in mail {number}");
-            assert!(mail.ends_with(b"\r\n"), "mail {number} is cut");
-        }
-    }
-
-    #[test]
-    fn replies_name_a_mail_that_went_before() {
-        let mut ids = Vec::new();
-        let mut replies = 0;
-        for mail in Corpus::new().take(300) {
-            let text = String::from_utf8_lossy(&mail).into_owned();
-            if let Some(parent) = field(&text, "In-Reply-To: ") {
-                assert!(ids.contains(&parent), "{parent} is nobody");
-                replies += 1;
-            }
-            ids.push(field(&text, "Message-ID: ").unwrap());
-        }
-        assert!((150..270).contains(&replies), "{replies} replies of 300");
-    }
-
-    fn field(mail: &str, name: &str) -> Option<String> {
-        let line = mail.lines().find(|line| line.starts_with(name))?;
-        Some(line[name.len()..].trim().to_owned())
     }
 }

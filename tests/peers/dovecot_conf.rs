@@ -104,6 +104,7 @@ pub fn text(dir: &Path, ports: &Ports, owner: &Owner, relay: Option<u16>) -> Str
 }
 
 /// `mail_fsync = never`: the tests' disk is not what is being tested.
+/// `anvil-auth-penalty` off: a wrong password is answered at once, also the second.
 /// `mail_save_crlf`: what a test reads back is what came over the wire.
 const FIXED: &str = r"
 listen = 127.0.0.1
@@ -121,6 +122,9 @@ mail_save_crlf = yes
 mail_max_userip_connections = 100
 service anvil {
   chroot =
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
 }
 service stats {
   chroot =

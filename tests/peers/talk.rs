@@ -88,6 +88,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         self.stream.write_all(bytes.as_bytes()).await.unwrap();
     }
 
+    /// The stream alone, for who reads by other means. Nothing may be buffered.
+    pub fn into_stream(self) -> S {
+        assert!(self.stream.buffer().is_empty(), "responses would be lost");
+        self.stream.into_inner()
+    }
+
     /// The next response, its literals included, without the final CRLF.
     pub async fn line(&mut self) -> String {
         timeout(STEP_MAX, self.read_response())
