@@ -288,7 +288,7 @@ impl<'a> Scan<'a> {
     }
 
     fn line(&self) -> usize {
-        let last = self.tokens.get(self.at).or(self.tokens.last());
+        let last = self.tokens.get(self.at).or_else(|| self.tokens.last());
         last.map_or(0, |token| token.line)
     }
 

@@ -13,100 +13,102 @@ fn found(files: &[(&str, &str)]) -> Vec<String> {
     check(&sources)
 }
 
+/// File, text, and what the rule says about it.
+const VIOLATIONS: &[(&str, &str, &str)] = &[
+    (
+        "src/domain/key.rs",
+        "use crate::store::Store;",
+        "imports only go down",
+    ),
+    (
+        "src/mime/walk.rs",
+        "use crate::protocol::Machine;",
+        "neighbours never",
+    ),
+    (
+        "src/net/dial.rs",
+        "use crate::{domain::key, store::Store};",
+        "neighbours never",
+    ),
+    (
+        "src/http/api.rs",
+        "fn f() { crate::store::open(); }",
+        "only through `service`",
+    ),
+    (
+        "src/control/mod.rs",
+        "use super::search::Index;",
+        "only through `service`",
+    ),
+    (
+        "src/wire/mod.rs",
+        "use imap_codec::Codec;",
+        "`imap_codec` stays in protocol::imap",
+    ),
+    (
+        "src/net/pool.rs",
+        "use lettre::Address;",
+        "`lettre` stays in net::submission",
+    ),
+    (
+        "src/app/mod.rs",
+        "fn f(w: notify::Watcher) {}",
+        "`notify` stays in app::reload",
+    ),
+    ("src/storefront.rs", "", "stands on no storey"),
+    (
+        "src/script/view.rs",
+        "use tokio::sync::mpsc;",
+        "knows no runtime",
+    ),
+    (
+        "src/store/writer.rs",
+        "use tokio::task;",
+        "only tokio::sync",
+    ),
+    (
+        "src/domain/user.rs",
+        "#[derive(serde::Serialize)]\nstruct A;",
+        "serializable",
+    ),
+    (
+        "src/mime/compose.rs",
+        "fn f() { getrandom::fill(); }",
+        "random bytes",
+    ),
+    (
+        "src/mime/date.rs",
+        "fn f() { jiff::Timestamp::now(); }",
+        "one clock of `app`",
+    ),
+    (
+        "src/service/sync.rs",
+        "use std::time::SystemTime;\nfn f() { SystemTime::now(); }",
+        "one clock of `app`",
+    ),
+    (
+        "src/store/writer.rs",
+        "fn f() { Instant::now(); }",
+        "no clock below the shell",
+    ),
+    (
+        "src/protocol/imap/idle.rs",
+        "fn f(i: I) { i.elapsed(); }",
+        "no clock below",
+    ),
+    (
+        "src/net/driver.rs",
+        "use std::time::Instant;\nfn f() { Instant::now(); }",
+        "monotonic time is tokio's",
+    ),
+    ("src/cli/mod.rs", "fn f() { unsafe { g() } }", "no unsafe"),
+    ("src/net/oauth.rs", "fn f() { todo!() }", "left to do"),
+];
+
 #[test]
 fn each_violation_is_caught_with_its_place() {
-    let cases = [
-        (
-            "src/domain/key.rs",
-            "use crate::store::Store;",
-            "imports only go down",
-        ),
-        (
-            "src/mime/walk.rs",
-            "use crate::protocol::Machine;",
-            "neighbours never",
-        ),
-        (
-            "src/net/dial.rs",
-            "use crate::{domain::key, store::Store};",
-            "neighbours never",
-        ),
-        (
-            "src/http/api.rs",
-            "fn f() { crate::store::open(); }",
-            "only through `service`",
-        ),
-        (
-            "src/control/mod.rs",
-            "use super::search::Index;",
-            "only through `service`",
-        ),
-        (
-            "src/wire/mod.rs",
-            "use imap_codec::Codec;",
-            "`imap_codec` stays in protocol::imap",
-        ),
-        (
-            "src/net/pool.rs",
-            "use lettre::Address;",
-            "`lettre` stays in net::submission",
-        ),
-        (
-            "src/app/mod.rs",
-            "fn f(w: notify::Watcher) {}",
-            "`notify` stays in app::reload",
-        ),
-        ("src/storefront.rs", "", "stands on no storey"),
-        (
-            "src/script/view.rs",
-            "use tokio::sync::mpsc;",
-            "knows no runtime",
-        ),
-        (
-            "src/store/writer.rs",
-            "use tokio::task;",
-            "only tokio::sync",
-        ),
-        (
-            "src/domain/user.rs",
-            "#[derive(serde::Serialize)]\nstruct A;",
-            "serializable",
-        ),
-        (
-            "src/mime/compose.rs",
-            "fn f() { getrandom::fill(); }",
-            "random bytes",
-        ),
-        (
-            "src/mime/date.rs",
-            "fn f() { jiff::Timestamp::now(); }",
-            "one clock of `app`",
-        ),
-        (
-            "src/service/sync.rs",
-            "use std::time::SystemTime;\nfn f() { SystemTime::now(); }",
-            "one clock of `app`",
-        ),
-        (
-            "src/store/writer.rs",
-            "fn f() { Instant::now(); }",
-            "no clock below the shell",
-        ),
-        (
-            "src/protocol/imap/idle.rs",
-            "fn f(i: I) { i.elapsed(); }",
-            "no clock below",
-        ),
-        (
-            "src/net/driver.rs",
-            "use std::time::Instant;\nfn f() { Instant::now(); }",
-            "monotonic time is tokio's",
-        ),
-        ("src/cli/mod.rs", "fn f() { unsafe { g() } }", "no unsafe"),
-        ("src/net/oauth.rs", "fn f() { todo!() }", "left to do"),
-    ];
-    for (name, text, rule) in cases {
-        let found = found(&[(name, text)]);
+    for (name, text, rule) in VIOLATIONS {
+        let found = found(&[(*name, *text)]);
         assert_eq!(found.len(), 1, "{name}: {text}: {found:?}");
         // In each example the last line is the wrong one; a room without a storey is
         // wrong as a whole.
