@@ -34,10 +34,9 @@ pub const FOREIGN: &[(&[&str], &[&str])] = &[
     (&["imap_codec", "imap_types"], &["protocol::imap"]),
     (&["smtp_proto"], &["protocol::smtp"]),
     (&["chrono"], &["protocol::imap"]),
-    (
-        &["mail_parser", "encoding_rs", "chardetng", "html2text"],
-        &["mime"],
-    ),
+    (&["mail_parser", "chardetng", "html2text"], &["mime"]),
+    // Server texts also come in other charsets than UTF-8.
+    (&["encoding_rs"], &["mime", "protocol", "net"]),
     (&["mail_builder"], &["mime"]),
     (&["ammonia"], &["mime", "http"]),
     (
