@@ -179,6 +179,14 @@ impl Server {
         self.news(News::Arrived(uid));
     }
 
+    /// The same, but not told before the next command ends: for playing a server
+    /// whose IDLE announces nothing.
+    pub fn arrived_quietly(&mut self, uid: Uid) {
+        if let Some(view) = &mut self.view {
+            view.news.push_back(News::Arrived(uid));
+        }
+    }
+
     /// A mail has left the selected folder.
     pub fn vanished(&mut self, uid: Uid) {
         self.news(News::Vanished(uid));
