@@ -74,7 +74,7 @@ impl DriverError {
 
 /// A machine on its stream.
 #[derive(Debug)]
-pub struct Driver<M, S> {
+pub struct Driver<M, S = super::stream::Stream> {
     machine: M,
     stream: S,
     options: Options,

@@ -5,4 +5,13 @@
 //! Deliberately absent: retries and back-off (they belong to the sync task and
 //! to the job rows), the store, and any idea of what a mail means.
 
+pub mod certificate;
+pub mod dial;
+pub mod dns;
 pub mod driver;
+pub mod guard;
+pub mod stream;
+pub mod tls;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,5 +1,7 @@
 //! The driver on in-memory streams with paused time, running a machine of lines.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 

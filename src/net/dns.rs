@@ -1,0 +1,75 @@
+//! Names to addresses. Asked anew at each connection (THREATS 30); the system caches.
+//!
+//! Deliberately absent: judging the addresses (`guard`) and trying them (`dial`).
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+
+/// Most addresses of one name that are considered.
+const ADDRESSES_MAX: usize = 16;
+
+/// Why a name has no address.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// The resolver says no, or cannot say.
+    #[error("no address is known for {host}; check the spelling and this machine's DNS ({source})")]
+    Unknown {
+        /// The name.
+        host: String,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// An answer with nothing in it.
+    #[error("{host} has no address")]
+    Empty {
+        /// The name.
+        host: String,
+    },
+    /// The resolver does not answer.
+    #[error("DNS gave no answer about {host} within {} s", deadline.as_secs())]
+    Timeout {
+        /// The name.
+        host: String,
+        /// How long we waited.
+        deadline: Duration,
+    },
+}
+
+/// The addresses of a host name, or of an address written as one, in the system's order.
+pub(super) async fn resolve(
+    host: &str,
+    port: u16,
+    deadline: Duration,
+) -> Result<Vec<SocketAddr>, ResolveError> {
+    // `[::1]` as people copy it out of a URL.
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(host);
+    let answer = timeout(deadline, lookup_host((bare, port)))
+        .await
+        .map_err(|_elapsed| ResolveError::Timeout {
+            host: host.to_owned(),
+            deadline,
+        })?
+        .map_err(|source| ResolveError::Unknown {
+            host: host.to_owned(),
+            source,
+        })?;
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in answer.take(ADDRESSES_MAX) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    if addresses.is_empty() {
+        return Err(ResolveError::Empty {
+            host: host.to_owned(),
+        });
+    }
+    Ok(addresses)
+}
