@@ -1,1 +1,10 @@
-//! (being built)
+//! Mail: bytes to values and values to bytes. No I/O, no clock.
+//!
+//! Reading never fails: a mail that cannot be understood is a mail with defects. `walk` takes the
+//! bytes as they come and keeps headers, text and the places of everything else, so that a
+//! mail of any size costs bounded memory; `read` makes a [`Head`](crate::domain::message::Head) of
+//! that. `mail_parser` stays inside this room; no type of it leaves.
+
+pub mod charset;
+pub mod header;
+pub mod transfer;
