@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{BIG5, Encoding, GB18030, GBK, REPLACEMENT, SHIFT_JIS, UTF_8, WINDOWS_1252};
+use encoding_rs::{Encoding, GB18030, GBK, REPLACEMENT, UTF_8, WINDOWS_1252};
 
 /// Bytes that a guess looks at.
 const GUESS_LENGTH_MAX: usize = 16 * 1024;
@@ -174,20 +174,6 @@ fn decode_utf7(bytes: &[u8]) -> Decoded<'static> {
     Decoded {
         text: Cow::Owned(text),
         damaged: false,
-    }
-}
-
-/// Whether the label names a charset that writes Traditional Chinese, Japanese or Korean, for the language guess.
-#[must_use]
-pub(super) fn language_of(label: &str) -> Option<&'static str> {
-    let encoding = encoding_for(label)?;
-    match encoding {
-        e if e == GB18030 || e == BIG5 => Some("zh"),
-        e if e == SHIFT_JIS || e == encoding_rs::ISO_2022_JP || e == encoding_rs::EUC_JP => {
-            Some("ja")
-        }
-        e if e == encoding_rs::EUC_KR => Some("ko"),
-        _ => None,
     }
 }
 

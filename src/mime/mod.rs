@@ -7,4 +7,7 @@
 
 pub mod charset;
 pub mod header;
+pub mod quote;
+pub mod text;
 pub mod transfer;
+pub mod walk;
