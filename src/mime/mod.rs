@@ -6,8 +6,18 @@
 //! that. `mail_parser` stays inside this room; no type of it leaves.
 
 pub mod charset;
+mod classify;
 pub mod header;
-pub mod quote;
+mod language;
+mod name;
+mod quote;
+mod read;
+mod report;
 pub mod text;
-pub mod transfer;
+mod transfer;
 pub mod walk;
+
+pub use classify::is_no_reply;
+pub use quote::quoted_from;
+pub use read::{ReadMail, read, read_bytes};
+pub use transfer::{TransferDecoder, decode_transfer};

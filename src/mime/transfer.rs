@@ -31,7 +31,7 @@ const fn base64_table() -> [u8; 256] {
 
 /// Reads the value of Content-Transfer-Encoding.
 #[must_use]
-pub fn transfer_encoding(value: &[u8]) -> TransferEncoding {
+pub(super) fn transfer_encoding(value: &[u8]) -> TransferEncoding {
     let value = value.trim_ascii();
     if value.eq_ignore_ascii_case(b"base64") {
         TransferEncoding::Base64

@@ -26,11 +26,13 @@ const OPEN_ENDED: &[&str] = &[
 #[must_use]
 pub fn text_of_html(html: &str) -> String {
     let html = &html[..html.floor_char_boundary(HTML_LENGTH_MAX.min(html.len()))];
+    // Without table borders html2text draws no rule either, and would join what it divides.
+    let html = &html.replace("<hr", "<br><hr").replace("<HR", "<br><HR");
     let rendered = is_sane(html)
         .then(|| {
             html2text::config::plain_no_decorate()
                 .link_footnotes(false)
-                .no_table_borders()
+                .raw_mode(true)
                 .allow_width_overflow()
                 .string_from_read(html.as_bytes(), WIDTH)
                 .ok()
@@ -119,8 +121,13 @@ mod tests {
                 "a\nb\n",
             ),
             ("<a href='https://x.y'>link</a>", "[link]\n"),
-            ("a<hr>b", "a\n────────────────────\nb\n"),
+            ("a<hr>b<HR>c", "a\nb\nc\n"),
             ("<div>\u{a0}</div><div>x</div>", "x\n"),
+            (
+                "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>",
+                "a\nb\nc\n",
+            ),
+            ("<blockquote>old</blockquote>", "> old\n"),
             ("", ""),
             ("<<<", "<<<\n"),
         ] {

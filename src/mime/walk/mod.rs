@@ -83,6 +83,8 @@ pub struct WalkedPart {
     pub body_range: Range<u64>,
     /// The body as wrapped, where it is text to be read.
     pub kept: Option<Vec<u8>>,
+    /// A multipart whose parts follow.
+    pub divided: bool,
     /// `kept` is only the beginning.
     pub cut: bool,
     /// Bytes of line breaks within a base64 body: what to leave out when its size is told.
@@ -363,6 +365,7 @@ impl Walk {
             header_range: start..self.offset,
             body_range: self.offset..self.offset,
             kept: keeps.then(Vec::new),
+            divided: opens,
             cut: false,
             breaks: 0,
         });
