@@ -1,1 +1,37 @@
-//! (being built)
+//! Scripts of the administrator, in Rhai: pure functions, a view in, an answer out.
+//!
+//! Invariant: a script does no I/O, knows no time but `ctx.now`, and is bounded in
+//! operations, depth, sizes and time. A failing script costs a mail its decision,
+//! never the mail. Nothing of Rhai leaves this room.
+//!
+//! Deliberately absent: watching the folder (`app/reload.rs`) and carrying out what
+//! a script answers (`service/triage`).
+//!
+//! The files, in the order in which a call passes them: [`files`](self) reads the
+//! folder, `check` refuses what can be known to be wrong, [`Snapshot`] is the
+//! immutable result, `reading` and `answer` are what a script sees, `trace` is what
+//! it did, `words` says what went wrong.
+
+mod answer;
+mod check;
+mod diagnostic;
+mod engine;
+mod files;
+mod handle;
+mod helpers;
+mod limits;
+mod reading;
+mod shape;
+mod snapshot;
+mod suggest;
+mod trace;
+mod view;
+mod words;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use handle::{Reloaded, Scripts};
+pub use limits::Limits;
+pub use snapshot::{Routed, Signed, Snapshot};
+pub use view::{
+    ContactView, ContextView, ConversationView, MailContent, MailView, MailboxView, OperatorView,
+};

@@ -1,0 +1,85 @@
+//! The Rhai engine, furnished and confined.
+//!
+//! Invariant: no file is read through it (modules come from memory), nothing waits
+//! in it, and everything it can use up has a limit.
+
+use rhai::module_resolvers::StaticModuleResolver;
+use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext, Position};
+
+use super::limits::Limits;
+use super::shape::{Shape, Table};
+use super::{answer, helpers, reading, trace};
+
+/// Operations between two looks at the time; a look costs more than an operation.
+const OPERATIONS_PER_LOOK: u64 = 256;
+
+/// An engine without modules yet, and the table of what it offers.
+pub(super) fn furnished(limits: &Limits) -> (Engine, Table) {
+    let mut shape = Shape {
+        engine: Engine::new(),
+        table: Table::default(),
+    };
+    confine(&mut shape.engine, limits);
+    printing(&mut shape.engine);
+    helpers::register(&mut shape.engine);
+    reading::register(&mut shape);
+    answer::register(&mut shape);
+    (shape.engine, shape.table)
+}
+
+fn confine(engine: &mut Engine, limits: &Limits) {
+    // The default resolver reads any file of the machine (`import "/etc/..."`).
+    engine.set_module_resolver(StaticModuleResolver::new());
+    engine.disable_symbol("eval");
+    engine.set_strict_variables(true);
+    engine.set_fail_on_invalid_map_property(true);
+    engine.set_max_operations(limits.operations_max);
+    engine.set_max_call_levels(limits.call_levels_max);
+    engine.set_max_expr_depths(limits.expression_depth_max, limits.expression_depth_max);
+    engine.set_max_string_size(limits.text_bytes_max);
+    engine.set_max_array_size(limits.array_elements_max);
+    engine.set_max_map_size(limits.map_entries_max);
+    engine.set_max_variables(limits.variables_max);
+    engine.set_max_functions(limits.functions_max);
+    engine.set_max_modules(limits.modules_max);
+    engine.on_progress(|operations| {
+        let look = operations.is_multiple_of(OPERATIONS_PER_LOOK);
+        (look && trace::expired()).then_some(Dynamic::UNIT)
+    });
+    // `sleep` cannot be disabled by its name, and it waits outside all limits.
+    engine.register_fn("sleep", |_: i64| no_waiting());
+    engine.register_fn("sleep", |_: f64| no_waiting());
+    // A clock would make a decision impossible to repeat; `ctx.now` is the time.
+    engine.register_fn("timestamp", no_clock);
+}
+
+fn no_waiting() -> Result<(), Box<EvalAltResult>> {
+    Err(refusal("a script cannot wait"))
+}
+
+fn no_clock() -> Result<Dynamic, Box<EvalAltResult>> {
+    Err(refusal("there is no clock in a script; use `ctx.now`"))
+}
+
+fn refusal(message: &str) -> Box<EvalAltResult> {
+    Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
+}
+
+/// What is printed goes into the trace.
+fn printing(engine: &mut Engine) {
+    engine.on_print(trace::printed);
+    engine.on_debug(|text, _, _| trace::printed(text));
+    printed_as_text::<i64>(engine);
+    printed_as_text::<f64>(engine);
+    printed_as_text::<bool>(engine);
+    printed_as_text::<ImmutableString>(engine);
+}
+
+/// `print` of this type knows where it stands; Rhai then hands the text to `on_print`.
+fn printed_as_text<T: rhai::Variant + Clone + ToString>(engine: &mut Engine) {
+    let print = |context: NativeCallContext<'_>, value: T| -> ImmutableString {
+        trace::printing(&context);
+        value.to_string().into()
+    };
+    engine.register_fn("print", print);
+}

@@ -1,0 +1,212 @@
+//! Reads the scripts folder into memory, whole or not at all.
+//!
+//! Invariant: nothing outside the folder is read, whatever links stand in it, and
+//! nothing that a stranger on this machine could have written. Links that stay
+//! inside are followed: Kubernetes mounts every file as a link into `..data/`.
+//!
+//! Group-writable files are accepted when they are ours (or root's): that is what
+//! editors leave behind on machines whose umask is 002. World-writable ones never.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::diagnostic::Diagnostic;
+use super::limits::Limits;
+use super::suggest;
+
+/// The files that mean something, in the order in which they are shown.
+pub(super) const ENTRIES: [&str; 6] = [
+    "routing.rhai",
+    "signature.rhai",
+    "ai_gate.rhai",
+    "before_send.rhai",
+    "timers.rhai",
+    "states.rhai",
+];
+
+/// Where files to import stand.
+const LIBRARY: &str = "lib";
+
+/// All that was read.
+#[derive(Debug)]
+pub(super) struct Folder {
+    /// Name below the folder, with `/`, and text; sorted by name.
+    pub(super) files: Vec<(String, String)>,
+    pub(super) warnings: Vec<Diagnostic>,
+}
+
+/// Reads the folder.
+pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Folder, Vec<Diagnostic>> {
+    let shown = folder.display().to_string();
+    let root = fs::canonicalize(folder)
+        .and_then(|root| Ok((fs::metadata(&root)?, root)))
+        .map_err(|error| vec![Diagnostic::of_file(&shown, unreadable("folder", &error))])?;
+    let (metadata, root) = root;
+    if !metadata.is_dir() {
+        return Err(vec![Diagnostic::of_file(&shown, "is not a folder")]);
+    }
+    if let Some(reason) = writable_by_strangers(&metadata) {
+        return Err(vec![Diagnostic::of_file(&shown, reason).with_help(fix())]);
+    }
+    let mut reader = Reader {
+        root,
+        limits,
+        files: Vec::new(),
+        warnings: Vec::new(),
+        errors: Vec::new(),
+    };
+    reader.top();
+    reader.library();
+    if !reader.errors.is_empty() {
+        return Err(reader.errors);
+    }
+    reader.files.sort();
+    Ok(Folder {
+        files: reader.files,
+        warnings: reader.warnings,
+    })
+}
+
+struct Reader<'l> {
+    root: PathBuf,
+    limits: &'l Limits,
+    files: Vec<(String, String)>,
+    warnings: Vec<Diagnostic>,
+    errors: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    /// The entry files; any other script beside them is probably a slip.
+    fn top(&mut self) {
+        for name in self.scripts_in(Path::new("")) {
+            if ENTRIES.contains(&name.as_str()) {
+                self.take(&name);
+            } else {
+                let help = suggest::did_you_mean(&name, ENTRIES);
+                let help = help.or_else(|| Some("files to import belong into lib/".to_owned()));
+                let warning = Diagnostic::of_file(&name, "no file of this name is ever run");
+                self.warnings.push(warning.as_warning().with_help(help));
+            }
+        }
+    }
+
+    fn library(&mut self) {
+        if !self.root.join(LIBRARY).exists() {
+            return;
+        }
+        for name in self.scripts_in(Path::new(LIBRARY)) {
+            self.take(&format!("{LIBRARY}/{name}"));
+        }
+    }
+
+    /// Names of `*.rhai` in a folder below the root, sorted.
+    fn scripts_in(&mut self, below: &Path) -> Vec<String> {
+        let mut names = Vec::new();
+        let entries = match fs::read_dir(self.root.join(below)) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let file = below.display().to_string();
+                self.errors
+                    .push(Diagnostic::of_file(&file, unreadable("folder", &error)));
+                return names;
+            }
+        };
+        for entry in entries.flatten() {
+            // A name that is no UTF-8 cannot be one of ours.
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            // Editors keep their swap and backup files beside (`.#routing.rhai`).
+            if name.ends_with(".rhai") && !name.starts_with('.') {
+                names.push(name);
+            }
+            if names.len() > self.limits.files_max {
+                let message = format!("more than {} scripts", self.limits.files_max);
+                self.errors
+                    .push(Diagnostic::of_file(&below.display().to_string(), message));
+                break;
+            }
+        }
+        names.sort();
+        names
+    }
+
+    fn take(&mut self, name: &str) {
+        match self.read_one(name) {
+            Ok(text) => self.files.push((name.to_owned(), text)),
+            Err((message, help)) => self
+                .errors
+                .push(Diagnostic::of_file(name, message).with_help(help)),
+        }
+    }
+
+    fn read_one(&self, name: &str) -> Result<String, (String, Option<String>)> {
+        let failed = |error: io::Error| (unreadable("file", &error), None);
+        let path = fs::canonicalize(self.root.join(name)).map_err(failed)?;
+        if !path.starts_with(&self.root) {
+            let message = "is a link that leads out of the scripts folder".to_owned();
+            return Err((message, Some("put the file itself here".to_owned())));
+        }
+        // Opened once and looked at through the handle: what is checked is what is read.
+        let file = File::open(&path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(("is not a plain file".to_owned(), None));
+        }
+        if let Some(reason) = writable_by_strangers(&metadata) {
+            return Err((reason, fix()));
+        }
+        let max = self.limits.file_bytes_max;
+        let mut bytes = Vec::new();
+        file.take(max + 1).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() as u64 > max {
+            return Err((format!("is larger than {} KiB", max / 1024), None));
+        }
+        String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let message = format!("is not UTF-8 (at byte {at})");
+            (
+                message,
+                Some("save it as UTF-8 in your editor".to_owned()),
+            )
+        })
+    }
+}
+
+fn unreadable(what: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("this {what} does not exist"),
+        io::ErrorKind::PermissionDenied => format!("this {what} may not be read by the gateway"),
+        _ => format!("this {what} cannot be read: {error}"),
+    }
+}
+
+fn fix() -> Option<String> {
+    Some("chmod go-w it, and let it belong to the user who runs the gateway".to_owned())
+}
+
+/// Why somebody else could change it; `None` when nobody could.
+#[cfg(unix)]
+fn writable_by_strangers(metadata: &Metadata) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    const WORLD_WRITABLE: u32 = 0o002;
+    const GROUP_WRITABLE: u32 = 0o020;
+    /// In a folder: files can be replaced by their owners only (as in /tmp).
+    const STICKY: u32 = 0o1000;
+    let mode = metadata.mode();
+    let kept_apart = metadata.is_dir() && mode & STICKY != 0;
+    if mode & WORLD_WRITABLE != 0 && !kept_apart {
+        return Some("may be written by everybody on this machine, so it is not run".to_owned());
+    }
+    let ours = [0, rustix::process::geteuid().as_raw()].contains(&metadata.uid());
+    if mode & GROUP_WRITABLE != 0 && !ours && !kept_apart {
+        return Some("may be written by a group and belongs to somebody else".to_owned());
+    }
+    None
+}
+
+#[cfg(not(unix))]
+fn writable_by_strangers(_: &Metadata) -> Option<String> {
+    None
+}

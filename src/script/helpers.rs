@@ -1,0 +1,86 @@
+//! Small functions on texts for routing rules.
+//!
+//! Deliberately absent: regular expressions. A pattern written in a hurry must not
+//! be able to take long on a stranger's mail; what is here is linear in the text.
+
+use rhai::{Array, Engine, ImmutableString};
+
+/// Longest pattern of `find_like`, in characters.
+const PATTERN_CHARS_MAX: usize = 64;
+
+/// Registers the helpers with the engine.
+pub(super) fn register(engine: &mut Engine) {
+    engine.register_fn("contains_any", |text: ImmutableString, words: Array| {
+        let words: Vec<String> = words
+            .into_iter()
+            .filter_map(|word| word.into_immutable_string().ok())
+            .map(|word| word.to_lowercase())
+            .collect();
+        let folded = text.to_lowercase();
+        words.iter().any(|word| folded.contains(word.as_str()))
+    });
+    engine.register_fn(
+        "find_like",
+        |text: ImmutableString, pattern: ImmutableString| -> ImmutableString {
+            find_like(&text, &pattern).unwrap_or_default().into()
+        },
+    );
+}
+
+/// The first place in `text` that looks like `pattern`: `#` stands for a digit, `@`
+/// for a letter, anything else for itself. It does not begin or end within a longer
+/// run of letters or digits.
+fn find_like<'t>(text: &'t str, pattern: &str) -> Option<&'t str> {
+    let pattern: Vec<char> = pattern.chars().take(PATTERN_CHARS_MAX).collect();
+    let mut before = None;
+    for (start, c) in text.char_indices() {
+        let inside = before.is_some_and(char::is_alphanumeric) && c.is_alphanumeric();
+        before = Some(c);
+        if inside {
+            continue;
+        }
+        if let Some(length) = matched(&text[start..], &pattern) {
+            return Some(&text[start..start + length]);
+        }
+    }
+    None
+}
+
+/// How many bytes of `text` the pattern takes at its beginning.
+fn matched(text: &str, pattern: &[char]) -> Option<usize> {
+    let mut rest = text.chars();
+    for wanted in pattern {
+        let c = rest.next()?;
+        let fits = match wanted {
+            '#' => c.is_ascii_digit(),
+            '@' => c.is_ascii_alphabetic(),
+            other => c == *other,
+        };
+        if !fits {
+            return None;
+        }
+    }
+    let length = text.len() - rest.as_str().len();
+    let last = text[..length].chars().next_back()?;
+    let goes_on = rest.next().is_some_and(|c| c.is_ascii_alphanumeric());
+    (!(goes_on && last.is_ascii_alphanumeric())).then_some(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_like;
+
+    #[test]
+    fn order_numbers_are_found_whole() {
+        let pattern = "###-#######-#######";
+        let check = |text, found| assert_eq!(find_like(text, pattern), found, "{text}");
+        check(
+            "order 114-1234567-7654321 is late",
+            Some("114-1234567-7654321"),
+        );
+        check("订单114-1234567-7654321。", None);
+        check("订单 114-1234567-7654321。", Some("114-1234567-7654321"));
+        check("9114-1234567-76543210", None);
+        check("", None);
+    }
+}

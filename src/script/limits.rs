@@ -1,0 +1,50 @@
+//! What a script may use. Rhai has no limits of its own except depth.
+
+/// Bounds of one set of scripts. Rhai checks sizes after a step, so a value may
+/// nearly double a size before it is stopped; the figures leave room for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Operations of one call; a usual routing takes some hundreds.
+    pub operations_max: u64,
+    /// Functions that call functions. Rhai recurses on our stack.
+    pub call_levels_max: usize,
+    /// Nesting of expressions, found when compiled.
+    pub expression_depth_max: usize,
+    /// Bytes of one text. Longer texts of mails are cut to half of this.
+    pub text_bytes_max: usize,
+    /// Elements of one array.
+    pub array_elements_max: usize,
+    /// Entries of one object map.
+    pub map_entries_max: usize,
+    /// Variables alive at a time.
+    pub variables_max: usize,
+    /// Functions in one file.
+    pub functions_max: usize,
+    /// Modules imported in one call.
+    pub modules_max: usize,
+    /// Bytes of one file.
+    pub file_bytes_max: u64,
+    /// Files in the folder.
+    pub files_max: usize,
+    /// Lines that one call may print into its trace.
+    pub prints_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            operations_max: 500_000,
+            call_levels_max: 32,
+            expression_depth_max: 64,
+            text_bytes_max: 2 * 1024 * 1024,
+            array_elements_max: 10_000,
+            map_entries_max: 1_000,
+            variables_max: 200,
+            functions_max: 200,
+            modules_max: 50,
+            file_bytes_max: 256 * 1024,
+            files_max: 200,
+            prints_max: 20,
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! A set of scripts as it was read at one moment: immutable, swapped whole. One
+//! mail sees one snapshot from beginning to end.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use rhai::module_resolvers::StaticModuleResolver;
+use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, Module, Scope};
+
+use super::answer::Answer;
+use super::check::{self, Checked};
+use super::diagnostic::{Diagnostic, Severity};
+use super::limits::Limits;
+use super::reading::{Context, Mail};
+use super::view::{ContextView, MailView};
+use super::{engine, files, suggest, trace, words};
+use crate::domain::decision::{Outcome, Routing, ScriptVersion, TraceStep};
+
+/// Longest signature, in bytes; more is a mistake in the script.
+const SIGNATURE_BYTES_MAX: usize = 16 * 1024;
+
+const ROUTING: &str = "routing.rhai";
+const SIGNATURE: &str = "signature.rhai";
+
+/// A compiled set of scripts.
+pub struct Snapshot {
+    engine: Engine,
+    programs: BTreeMap<&'static str, AST>,
+    version: ScriptVersion,
+    files: Vec<(String, String)>,
+    warnings: Vec<Diagnostic>,
+    limits: Limits,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What `route` came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routed {
+    /// Whether it answered.
+    pub outcome: Outcome,
+    /// What it asks for; the default route when it did not answer.
+    pub routing: Routing,
+    /// What is odd about the answer.
+    pub warnings: Vec<String>,
+    /// What it read and built.
+    pub trace: Vec<TraceStep>,
+}
+
+/// What `signature` came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The signature; the mailbox's own when the script did not answer.
+    pub text: String,
+    /// Whether it answered.
+    pub outcome: Outcome,
+    /// What it read.
+    pub trace: Vec<TraceStep>,
+}
+
+impl Snapshot {
+    /// Reads, compiles and checks the folder.
+    ///
+    /// # Errors
+    /// Everything that is wrong, so that it can be mended in one go.
+    pub fn load(folder: &Path, limits: &Limits) -> Result<Self, Vec<Diagnostic>> {
+        let read = files::read(folder, limits)?;
+        let (mut engine, table) = engine::furnished(limits);
+        let native = check::native_names(&engine);
+        let mut compiled = BTreeMap::new();
+        let mut found = read.warnings;
+        for (name, text) in &read.files {
+            match engine.compile(text) {
+                Ok(mut ast) => {
+                    ast.set_source(name);
+                    let checked = Checked {
+                        file: name,
+                        source: text,
+                        ast: &ast,
+                        table: &table,
+                        native: &native,
+                    };
+                    found.extend(checked.all());
+                    compiled.insert(name.as_str(), ast);
+                }
+                Err(error) => found.push(words::of_parse(name, text, &error)),
+            }
+        }
+        refuse_errors(&mut found)?;
+        link(&mut engine, &compiled, &read.files)?;
+        let programs = files::ENTRIES
+            .into_iter()
+            .filter_map(|name| Some((name, compiled.remove(name)?)))
+            .collect();
+        let snapshot = Self {
+            engine,
+            programs,
+            version: version(&read.files),
+            files: read.files,
+            warnings: found,
+            limits: *limits,
+        };
+        snapshot.start_up()?;
+        Ok(snapshot)
+    }
+
+    /// The hash of all names and contents.
+    #[must_use]
+    pub fn version(&self) -> ScriptVersion {
+        self.version
+    }
+
+    /// Names below the folder and texts, sorted by name.
+    #[must_use]
+    pub fn files(&self) -> &[(String, String)] {
+        &self.files
+    }
+
+    /// What somebody should look at, though it runs.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// Asks `route(mail, ctx)`. `expired` is asked now and then and ends the call
+    /// when it says yes; it owns what it needs, since Rhai keeps no borrowed hook.
+    #[must_use]
+    pub fn route(
+        &self,
+        mail: MailView,
+        context: ContextView,
+        expired: impl Fn() -> bool + 'static,
+    ) -> Routed {
+        let zone = context.now.time_zone().clone();
+        let mail = Mail::new(mail, zone, self.limits.text_bytes_max);
+        let arguments = (mail, Context::new(context));
+        let (answer, trace) = self.call(ROUTING, "route", arguments, expired);
+        let mut warnings = Vec::new();
+        let (outcome, routing) = match answer {
+            None => (Outcome::NoScript, Routing::default()),
+            Some(Err(failure)) => (Outcome::Failed(failure), Routing::default()),
+            Some(Ok(value)) if value.is_unit() => {
+                warnings.push(
+                    "`route` answered nothing, so the mail stays in the inbox; end it with `inbox()`"
+                        .to_owned(),
+                );
+                (Outcome::Decided, Routing::default())
+            }
+            Some(Ok(value)) => match value.try_cast_result::<Answer>() {
+                Ok(answer) => (Outcome::Decided, answer.0),
+                Err(other) => (
+                    Outcome::Failed(self.wrong_type(ROUTING, "route", "team(...), inbox(), spam() or ignore(...)", &other)),
+                    Routing::default(),
+                ),
+            },
+        };
+        Routed {
+            outcome,
+            routing,
+            warnings,
+            trace,
+        }
+    }
+
+    /// Asks `signature(ctx)`.
+    #[must_use]
+    pub fn signature(
+        &self,
+        context: ContextView,
+        expired: impl Fn() -> bool + 'static,
+    ) -> Signed {
+        let fallback = context.mailbox.signature.clone();
+        let arguments = (Context::new(context),);
+        let (answer, trace) = self.call(SIGNATURE, "signature", arguments, expired);
+        let (text, outcome) = match answer {
+            None => (fallback, Outcome::NoScript),
+            Some(Err(failure)) => (fallback, Outcome::Failed(failure)),
+            Some(Ok(value)) => {
+                let other = self.wrong_type(SIGNATURE, "signature", "a text", &value);
+                match value.into_string() {
+                    Ok(text) if text.len() > SIGNATURE_BYTES_MAX => {
+                        let words = format!("{SIGNATURE}: a signature of more than {SIGNATURE_BYTES_MAX} bytes");
+                        (fallback, Outcome::Failed(words))
+                    }
+                    Ok(text) => (text, Outcome::Decided),
+                    Err(_) => (fallback, Outcome::Failed(other)),
+                }
+            }
+        };
+        Signed {
+            text,
+            outcome,
+            trace,
+        }
+    }
+
+    /// Calls an entry function; `None` when the file or function is absent.
+    fn call(
+        &self,
+        file: &'static str,
+        function: &str,
+        arguments: impl FuncArgs,
+        expired: impl Fn() -> bool + 'static,
+    ) -> (Option<Result<Dynamic, String>>, Vec<TraceStep>) {
+        let program = self.programs.get(file);
+        let Some(ast) = program.filter(|ast| ast.iter_functions().any(|f| f.name == function))
+        else {
+            return (None, Vec::new());
+        };
+        let (answer, trace) = trace::record(file, self.limits.prints_max, expired, || {
+            // Imports stand outside functions; without any there is nothing to run there.
+            let options = CallFnOptions::new().eval_ast(!ast.statements().is_empty());
+            let scope = &mut Scope::new();
+            self.engine
+                .call_fn_with_options::<Dynamic>(options, scope, ast, function, arguments)
+        });
+        let answer = answer.map_err(|error| self.explain(file, &error).headline());
+        (Some(answer), trace)
+    }
+
+    fn explain(&self, entry: &str, error: &EvalAltResult) -> Diagnostic {
+        let failure = words::of_run(error);
+        let file = failure.file.as_deref().unwrap_or(entry);
+        let source = self.files.iter().find(|(name, _)| name == file);
+        let source = source.map_or("", |(_, text)| text.as_str());
+        Diagnostic::at(file, failure.at, source, failure.message)
+    }
+
+    fn wrong_type(&self, file: &str, function: &str, wanted: &str, value: &Dynamic) -> String {
+        let name = self.engine.map_type_name(value.type_name());
+        format!("{file}: `{function}` must answer with {wanted}, not with a value of type {name}")
+    }
+
+    /// Runs what stands outside functions once, so that a wrong import is found
+    /// before a mail finds it.
+    fn start_up(&self) -> Result<(), Vec<Diagnostic>> {
+        let mut errors = Vec::new();
+        for (name, ast) in &self.programs {
+            let run = self.engine.run_ast_with_scope(&mut Scope::new(), ast);
+            if let Err(error) = run {
+                let modules = self.files.iter().filter_map(|(name, _)| module_name(name));
+                let help = missing_module(&error).and_then(|module| suggest::did_you_mean(module, modules));
+                errors.push(self.explain(name, &error).with_help(help));
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+/// Splits off warnings; errors come first when there are any.
+fn refuse_errors(found: &mut Vec<Diagnostic>) -> Result<(), Vec<Diagnostic>> {
+    if found.iter().all(|one| one.severity == Severity::Warning) {
+        return Ok(());
+    }
+    found.sort_by_key(|one| one.severity == Severity::Warning);
+    Err(std::mem::take(found))
+}
+
+/// `lib/shop.rhai` is imported as `lib/shop`.
+fn module_name(file: &str) -> Option<&str> {
+    let name = file.strip_suffix(".rhai")?;
+    name.starts_with("lib/").then_some(name)
+}
+
+fn missing_module(error: &EvalAltResult) -> Option<&str> {
+    match error {
+        EvalAltResult::ErrorModuleNotFound(name, _) => Some(name),
+        EvalAltResult::ErrorInModule(_, cause, _)
+        | EvalAltResult::ErrorInFunctionCall(_, _, cause, _) => missing_module(cause),
+        _ => None,
+    }
+}
+
+/// Evaluates the modules, each after those that it imports, into a resolver that
+/// knows nothing else.
+fn link(
+    engine: &mut Engine,
+    compiled: &BTreeMap<&str, AST>,
+    files: &[(String, String)],
+) -> Result<(), Vec<Diagnostic>> {
+    let mut waiting: Vec<(&str, &AST)> = compiled
+        .iter()
+        .filter_map(|(file, ast)| Some((module_name(file)?, ast)))
+        .collect();
+    let mut resolver = StaticModuleResolver::new();
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut failures = Vec::new();
+        let names: Vec<&str> = waiting.iter().map(|(name, _)| *name).collect();
+        let mut next = Vec::new();
+        for (name, ast) in waiting {
+            match Module::eval_ast_as_new(Scope::new(), ast, engine) {
+                Ok(module) => {
+                    resolver.insert(name, module);
+                    engine.set_module_resolver(resolver.clone());
+                }
+                Err(error) => {
+                    failures.push(link_failure(name, &names, files, &error));
+                    next.push((name, ast));
+                }
+            }
+        }
+        if next.len() == before {
+            return Err(failures);
+        }
+        waiting = next;
+    }
+    Ok(())
+}
+
+fn link_failure(
+    module: &str,
+    waiting: &[&str],
+    files: &[(String, String)],
+    error: &EvalAltResult,
+) -> Diagnostic {
+    let file = format!("{module}.rhai");
+    let source = files.iter().find(|(name, _)| *name == file);
+    let source = source.map_or("", |(_, text)| text.as_str());
+    let failure = words::of_run(error);
+    let circle = missing_module(error).filter(|missing| waiting.contains(missing));
+    let message = match circle {
+        Some(missing) => format!("`{missing}` and this file import each other"),
+        None => failure.message,
+    };
+    Diagnostic::at(&file, failure.at, source, message)
+}
+
+/// Lengths go in too, so that no two sets of files look alike.
+fn version(files: &[(String, String)]) -> ScriptVersion {
+    let mut hasher = blake3::Hasher::new();
+    for (name, text) in files {
+        for part in [name, text] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+    }
+    let mut short = [0; 16];
+    short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    ScriptVersion(short)
+}

@@ -1,0 +1,124 @@
+//! What the gateway hands to a script: plain values, made by `service/triage`.
+//!
+//! Deliberately absent: how a script reads them (`reading`). Texts of a mail are
+//! asked for only when a script asks, since most scripts look at headers only.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::{Timestamp, Zoned};
+
+use crate::domain::conversation::{Priority, Status, Tag};
+use crate::domain::message::Head;
+
+/// The parts of a mail that cost something to read.
+pub trait MailContent: Send + Sync {
+    /// The new part of the text, without what it quotes.
+    fn text(&self) -> String;
+    /// The whole text.
+    fn whole_text(&self) -> String;
+    /// The first header field of that name, decoded; case does not matter.
+    fn header(&self, name: &str) -> Option<String>;
+}
+
+/// An inbound mail.
+#[derive(Clone)]
+pub struct MailView {
+    /// What it says of itself.
+    pub head: Arc<Head>,
+    /// The subject without `Re:`, `回复：` and the like.
+    pub base_subject: String,
+    /// Bytes of the raw mail.
+    pub size: u64,
+    /// When it came to us.
+    pub arrived_at: Timestamp,
+    /// It reached the server long before it reached us.
+    pub late: bool,
+    /// It was there before the mailbox was connected.
+    pub imported: bool,
+    /// Its sender had no part in the conversation before.
+    pub new_participant: bool,
+    /// Texts and headers, read when asked for.
+    pub content: Arc<dyn MailContent>,
+}
+
+impl fmt::Debug for MailView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailView")
+            .field("subject", &self.head.subject)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What surrounds a mail or a reply.
+#[derive(Clone, Debug)]
+pub struct ContextView {
+    /// The conversation it stands in; `None` when there is none yet.
+    pub conversation: Option<ConversationView>,
+    /// Who writes, or is written to.
+    pub contact: Option<ContactView>,
+    /// The mailbox it came in by or leaves by.
+    pub mailbox: MailboxView,
+    /// Who writes the reply, when a person does.
+    pub operator: Option<OperatorView>,
+    /// The time, in the zone of the workspace or mailbox.
+    pub now: Zoned,
+    /// The name of the workspace.
+    pub workspace: String,
+}
+
+/// A conversation, before this mail's decision.
+#[derive(Clone, Debug, Default)]
+pub struct ConversationView {
+    /// What people call it.
+    pub number: u64,
+    /// The subject of its first message.
+    pub subject: String,
+    /// Where it stands.
+    pub status: Status,
+    /// How soon it wants an answer.
+    pub priority: Priority,
+    /// What is on it.
+    pub tags: Vec<Tag>,
+    /// The name of its team.
+    pub team: Option<String>,
+    /// The address of its operator.
+    pub assignee: Option<String>,
+    /// Messages in it, this one counted.
+    pub message_count: u32,
+}
+
+/// The person on the other side.
+#[derive(Clone, Debug, Default)]
+pub struct ContactView {
+    /// The name, or nothing.
+    pub name: String,
+    /// The address.
+    pub address: String,
+    /// Conversations there have been, this one counted.
+    pub conversation_count: u64,
+}
+
+/// A mailbox.
+#[derive(Clone, Debug, Default)]
+pub struct MailboxView {
+    /// Its id outside.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// The signature set for it, or nothing.
+    pub signature: String,
+    /// The preset it was connected with, or nothing.
+    pub preset: String,
+}
+
+/// The operator who writes.
+#[derive(Clone, Debug, Default)]
+pub struct OperatorView {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub address: String,
+}

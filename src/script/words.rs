@@ -1,0 +1,142 @@
+//! Rhai's errors in the words of this house, with the place where they happened.
+
+use rhai::{EvalAltResult, LexError, ParseError, ParseErrorType, Position};
+
+use super::{diagnostic::Diagnostic, trace};
+
+/// Words that Rhai keeps for itself; as names they surprise.
+const RESERVED_HELP: &str = "this word is reserved by the language; choose another name";
+
+/// A compile error.
+pub(super) fn of_parse(file: &str, source: &str, error: &ParseError) -> Diagnostic {
+    let ParseError(kind, position) = error;
+    let at = match trace::place(*position) {
+        // "The script ends too early" has no position; the last line is it.
+        (0, _) => (u32::try_from(source.lines().count()).unwrap_or(0), 0),
+        at => at,
+    };
+    let (message, help) = parse_words(kind);
+    Diagnostic::at(file, at, source, message).with_help(help.map(str::to_owned))
+}
+
+fn parse_words(kind: &ParseErrorType) -> (String, Option<&'static str>) {
+    match kind {
+        ParseErrorType::UnexpectedEOF => (
+            "the file ends in the middle of something".to_owned(),
+            Some("is a closing `}` or `)` missing?"),
+        ),
+        ParseErrorType::VariableUndefined(name) => (
+            format!("there is no `{name}` here"),
+            Some("functions see only their own parameters and variables"),
+        ),
+        ParseErrorType::Reserved(word) if word == "eval" => {
+            ("`eval` is switched off".to_owned(), None)
+        }
+        ParseErrorType::Reserved(word) => (
+            format!("`{word}` cannot stand here"),
+            Some(RESERVED_HELP),
+        ),
+        ParseErrorType::MissingToken(token, why) => (format!("expected `{token}` {why}"), None),
+        ParseErrorType::BadInput(LexError::UnterminatedString) => {
+            ("this text has no closing quote".to_owned(), None)
+        }
+        // `eval` once disabled is no keyword any more, but a symbol out of place.
+        ParseErrorType::BadInput(LexError::ImproperSymbol(word, _)) if word == "eval" => {
+            ("`eval` is switched off".to_owned(), None)
+        }
+        other => (lower_first(&other.to_string()), None),
+    }
+}
+
+/// The innermost place and cause of an error at run time.
+pub(super) struct Failure {
+    /// Where it happened; `None` in the file that was called first.
+    pub(super) file: Option<String>,
+    /// Line and column from 1, or zeros.
+    pub(super) at: (u32, u32),
+    /// What happened.
+    pub(super) message: String,
+}
+
+/// Reads an error from its innermost cause.
+pub(super) fn of_run(error: &EvalAltResult) -> Failure {
+    let mut file = None;
+    let mut inner = error;
+    let mut outer_at = Position::NONE;
+    loop {
+        match inner {
+            EvalAltResult::ErrorInFunctionCall(_, source, cause, position) => {
+                if !source.is_empty() {
+                    file = Some(source.clone());
+                }
+                outer_at = *position;
+                inner = cause;
+            }
+            EvalAltResult::ErrorInModule(name, cause, position) => {
+                file = Some(format!("{name}.rhai"));
+                outer_at = *position;
+                inner = cause;
+            }
+            _ => break,
+        }
+    }
+    let own = inner.position();
+    let position = if own.is_none() { outer_at } else { own };
+    Failure {
+        file,
+        at: trace::place(position),
+        message: run_words(inner),
+    }
+}
+
+fn run_words(error: &EvalAltResult) -> String {
+    use EvalAltResult as E;
+    match error {
+        E::ErrorTooManyOperations(_) => "the script took too many steps and was stopped".to_owned(),
+        E::ErrorTerminated(..) => "the script took too long and was stopped".to_owned(),
+        E::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
+        E::ErrorDataTooLarge(what, _) => format!("a value grew too large ({})", lower_first(what)),
+        E::ErrorTooManyVariables(_) => "too many variables".to_owned(),
+        E::ErrorTooManyModules(_) => "too many imports".to_owned(),
+        E::ErrorModuleNotFound(name, _) => format!("there is no `{name}.rhai` to import"),
+        E::ErrorFunctionNotFound(signature, _) => not_found(signature),
+        E::ErrorRuntime(value, _) if value.is_unit() => "the script threw an error".to_owned(),
+        E::ErrorRuntime(value, _) => value.to_string(),
+        E::ErrorMismatchDataType(wanted, found, _) | E::ErrorMismatchOutputType(wanted, found, _) => {
+            format!("expected {wanted}, found {found}")
+        }
+        E::ErrorDotExpr(message, _) if !message.is_empty() => lower_first(message),
+        E::ErrorPropertyNotFound(name, _) => format!("there is no property `{name}`"),
+        E::ErrorVariableNotFound(name, _) => format!("there is no `{name}` here"),
+        E::ErrorArithmetic(message, _) => lower_first(message),
+        other => {
+            // The position is told apart from the words.
+            let text = other.to_string();
+            let words = text.split(" (line ").next().unwrap_or(&text);
+            lower_first(words)
+        }
+    }
+}
+
+/// `tag (answer, i64)`: the name exists or not, but not for these values.
+fn not_found(signature: &str) -> String {
+    let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
+    let types = types.trim_end_matches(')');
+    if types.is_empty() {
+        return format!("there is no function `{name}` without arguments");
+    }
+    let types = types
+        .replace("&str | ImmutableString | String", "text")
+        .replace("i64", "number")
+        .replace("f64", "number")
+        .replace("string", "text");
+    format!("there is no function `{name}` for ({types})")
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    let Some(first) = chars.next() else {
+        return String::new();
+    };
+    first.to_lowercase().chain(chars).collect()
+}
