@@ -11,6 +11,7 @@ pub mod dns;
 pub mod driver;
 pub mod guard;
 pub mod stream;
+pub mod submission;
 pub mod tls;
 
 #[cfg(test)]
