@@ -17,9 +17,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use super::options::SubmissionOptions;
+use super::outcome::{Cause, Phase, SubmissionError};
 use super::reply::Reply;
 use super::wire::{ReplyLog, Wire};
-use super::{Cause, Phase, SubmissionError, SubmissionOptions};
+
 use crate::domain::mailbox::{Credentials, Login, Security};
 use crate::net::dial::{Dialer, Target};
 use crate::net::stream::Stream;

@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 
 use self::peer::{Heard, play};
 use super::*;
-use crate::domain::mailbox::{Credentials, Security};
+use crate::domain::address::Address;
+use crate::domain::mailbox::{Credentials, Login, Security, Server};
 use crate::domain::secret::Secret;
 use crate::net::dial::{DialOptions, Target};
 use crate::net::testing::{Authority, acceptor, host, serve, serve_tls};

@@ -11,12 +11,10 @@ use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter};
 use tokio::time::sleep;
 
 use super::content::{chunks, wire_bytes, without_last_line_end};
+use super::options::{SubmissionDeadlines, SubmissionOptions};
+use super::outcome::{Cause, Phase, RecipientOutcome, SubmissionError, Submitted};
 use super::reply::Reply;
 use super::session::{Offers, Session};
-use super::{
-    Cause, Phase, RecipientOutcome, SubmissionDeadlines, SubmissionError, SubmissionOptions,
-    Submitted,
-};
 use crate::domain::address::Address;
 use crate::domain::envelope::Envelope;
 

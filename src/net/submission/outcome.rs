@@ -1,0 +1,220 @@
+//! How a submission ended, in types and in words.
+//!
+//! Deliberately absent: what follows from it for the mail, the mailbox or the next try.
+
+use std::time::Duration;
+
+use super::reply::{NotAReply, Reply};
+use crate::domain::address::Address;
+use crate::net::dial::DialError;
+
+/// The mail was taken over, by at least one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// Each recipient of the envelope, in order.
+    pub recipients: Vec<RecipientOutcome>,
+    /// The server's answer to the content; often its queue id.
+    pub reply: Reply,
+}
+
+/// What became of one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecipientOutcome {
+    /// Who.
+    pub address: Address,
+    /// `None`: accepted. Otherwise the server's refusal; [`Reply::is_permanent`] tells
+    /// whether trying later makes sense.
+    pub refusal: Option<Reply>,
+}
+
+/// How far a submission came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Resolving, connecting, TLS.
+    Connect,
+    /// The server's first line.
+    Greeting,
+    /// Upgrading to TLS.
+    StartTls,
+    /// EHLO.
+    Hello,
+    /// AUTH.
+    Authentication,
+    /// What we can know before saying MAIL.
+    Check,
+    /// MAIL FROM.
+    Sender,
+    /// RCPT TO.
+    Recipients,
+    /// DATA and the content, the end-of-data mark not included.
+    Content,
+    /// The answer to the content.
+    EndOfData,
+}
+
+impl Phase {
+    pub(super) fn failed(self, cause: impl Into<Cause>) -> SubmissionError {
+        SubmissionError::NotSent {
+            phase: self,
+            cause: cause.into(),
+        }
+    }
+}
+
+/// Why a mail was not handed over.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmissionError {
+    /// The server does not have the mail.
+    #[error("{cause}")]
+    NotSent {
+        /// How far it came.
+        phase: Phase,
+        /// What happened.
+        cause: Cause,
+    },
+    /// The server does not have the mail, since it wants it for nobody.
+    #[error(
+        "the server refused every recipient; it said: {}",
+        first_refusal(recipients)
+    )]
+    NoRecipient {
+        /// Each with its refusal.
+        recipients: Vec<RecipientOutcome>,
+    },
+    /// The server has all of the mail and has not said whether it takes it over.
+    /// Sending it again may make a double.
+    #[error("the mail was sent completely, but the server did not confirm it: {reason}")]
+    Uncertain {
+        /// What happened instead of an answer.
+        reason: String,
+        /// What became of the recipients until then.
+        recipients: Vec<RecipientOutcome>,
+    },
+}
+
+/// What ended a submission.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// There is no connection.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// The server said no.
+    #[error("the server answered: {0}")]
+    Reply(Reply),
+    /// The server said something that does not fit.
+    #[error("the server gave an answer that does not fit here: {0}")]
+    Unexpected(Reply),
+    /// The server speaks something else.
+    #[error(transparent)]
+    NotSmtp(NotAReply),
+    /// The server said nothing.
+    #[error(
+        "the server gave no answer within {} s; if that is so from the start, \
+         perhaps it wants TLS from the first byte", .0.as_secs()
+    )]
+    Timeout(Duration),
+    /// The connection is gone.
+    #[error("the connection was lost: {0}")]
+    Lost(String),
+    /// STARTTLS demanded and not offered.
+    #[error("the server does not offer STARTTLS on this port; choose TLS or another port")]
+    NoStartTls,
+    /// Somebody on the way talks to us.
+    #[error(
+        "bytes came in between the go-ahead for TLS and TLS itself; \
+         somebody on the way may have put them there, so the connection was ended"
+    )]
+    InjectedBeforeTls,
+    /// No way to sign in that both know.
+    #[error(
+        "the server offers no way to sign in that fits these credentials (it offers: {}); \
+         check port and protection, and whether a password or OAuth is wanted",
+        shown(offered)
+    )]
+    NoMechanism {
+        /// What it offers.
+        offered: String,
+    },
+    /// RFC 1870.
+    #[error("the mail has {bytes} bytes and the server takes at most {bytes_max}; make it smaller")]
+    TooLarge {
+        /// Of the mail.
+        bytes: u64,
+        /// Of the server.
+        bytes_max: u64,
+    },
+    /// RFC 6531, RFC 6152.
+    #[error("the server does not take {0}")]
+    Unsupported(&'static str),
+    /// There is nobody to send to.
+    #[error("the mail has no recipient")]
+    NobodyToSendTo,
+}
+
+fn shown(offered: &str) -> &str {
+    if offered.is_empty() { "none" } else { offered }
+}
+
+fn first_refusal(recipients: &[RecipientOutcome]) -> String {
+    let refusal = recipients.iter().find_map(|one| one.refusal.as_ref());
+    refusal.map(Reply::to_string).unwrap_or_default()
+}
+
+impl SubmissionError {
+    /// Whether the same mail may go out again by itself later. Never for an uncertain one.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NotSent { cause, .. } => cause.is_transient(),
+            Self::NoRecipient { recipients } => recipients.iter().any(|one| {
+                one.refusal
+                    .as_ref()
+                    .is_some_and(|reply| !reply.is_permanent())
+            }),
+            Self::Uncertain { .. } => false,
+        }
+    }
+
+    /// The server's refusal of our credentials, when that is what happened. Trouble on
+    /// the way never looks like one; what a refusal means is for the preset to say.
+    #[must_use]
+    pub fn authentication_refusal(&self) -> Option<&Reply> {
+        match self {
+            Self::NotSent {
+                phase,
+                cause: Cause::Reply(reply),
+            } => {
+                let in_phase = *phase == Phase::Authentication && reply.is_permanent();
+                // RFC 4954 section 6: 530 authentication required, 535 credentials invalid.
+                (in_phase || matches!(reply.code, 530 | 535)).then_some(reply)
+            }
+            Self::NotSent { .. } | Self::NoRecipient { .. } | Self::Uncertain { .. } => None,
+        }
+    }
+}
+
+impl Cause {
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Dial(error) => error.is_transient(),
+            Self::Reply(reply) => !reply.is_permanent(),
+            Self::Timeout(_) | Self::Lost(_) | Self::Unexpected(_) => true,
+            Self::NotSmtp(_)
+            | Self::NoStartTls
+            | Self::InjectedBeforeTls
+            | Self::NoMechanism { .. }
+            | Self::TooLarge { .. }
+            | Self::Unsupported(_)
+            | Self::NobodyToSendTo => false,
+        }
+    }
+}
+
+/// What a trial connection has learnt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// Largest mail in bytes, where the server says so.
+    pub size_max: Option<u64>,
+    /// How one may sign in.
+    pub mechanisms: Vec<String>,
+}
