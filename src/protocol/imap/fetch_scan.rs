@@ -22,6 +22,12 @@ impl Item<'_> {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
+    /// The first byte named by `BODY[...]<n>`.
+    pub(super) fn offset(&self) -> Option<u32> {
+        let name = self.name.strip_suffix(b">")?;
+        number(&name[memchr::memrchr(b'<', name)? + 1..])
+    }
+
     /// `BODY[...]`, `BODY[...]<n>`, `BINARY[...]`, `RFC822...`: bytes of the mail.
     pub(super) fn is_body(&self) -> bool {
         let name = self.name.to_ascii_uppercase();

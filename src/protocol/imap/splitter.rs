@@ -163,7 +163,9 @@ impl Splitter {
                     self.state = State::Line;
                 }
                 State::Inline { missing: 0, from } => {
-                    quote_from(&mut self.line, from);
+                    if !self.too_long {
+                        quote_from(&mut self.line, from);
+                    }
                     self.line_from = self.line.len();
                     self.state = State::Line;
                 }
@@ -220,7 +222,11 @@ impl Splitter {
             self.line.extend_from_slice(bytes);
             return;
         }
-        self.give_up_response();
+        if !self.too_long {
+            let room = self.head_max().saturating_sub(self.line.len());
+            self.line.extend_from_slice(&bytes[..room.min(bytes.len())]);
+            self.give_up_response();
+        }
         self.discarded += bytes.len() as u64;
         self.tail
             .extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL_MAX)..]);
@@ -230,9 +236,12 @@ impl Splitter {
     fn give_up_response(&mut self) {
         if !self.too_long {
             self.too_long = true;
-            self.line.truncate(HEAD_MAX);
-            self.line_from = self.line.len();
+            self.line.truncate(self.head_max());
         }
+    }
+
+    fn head_max(&self) -> usize {
+        HEAD_MAX.min(self.limits.response)
     }
 
     /// A line is complete: a literal follows, or the response ends here.

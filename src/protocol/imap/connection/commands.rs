@@ -217,7 +217,7 @@ impl Connection {
                 *idle = Idle::Ending;
                 self.outgoing.push_line(id, Bytes::from_static(b"DONE\r\n"));
                 self.transcript.add('C', "DONE");
-                self.progress = Progress::start(now);
+                self.answer = Progress::start(now);
             }
         }
     }

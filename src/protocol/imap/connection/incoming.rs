@@ -27,7 +27,8 @@ const BODY_TAIL_MAX: usize = 256;
 impl Connection {
     pub(super) fn read(&mut self, mut input: Bytes, now: Instant) {
         let was_inside = self.splitter.is_inside_response();
-        self.progress.add(input.len());
+        self.answer.add(input.len());
+        self.stream.add(input.len());
         while let Some(piece) = self.next_piece(&mut input) {
             self.handle_piece(piece, now);
         }
@@ -43,8 +44,8 @@ impl Connection {
         if self.state == State::Greeting {
             self.sniff();
         }
-        if self.splitter.is_inside_response() && !was_inside && self.state == State::Open {
-            self.progress = Progress::start(now);
+        if self.splitter.is_inside_response() && !was_inside {
+            self.stream = Progress::start(now);
         }
     }
 
@@ -256,7 +257,7 @@ impl Connection {
         let Some(Running { id, task }) = self.running.remove(index) else {
             return;
         };
-        self.progress = Progress::start(now);
+        self.answer = Progress::start(now);
         self.outgoing.cancel(id);
         let verdict = match status.word {
             Word::Ok => Verdict::Ok,
@@ -297,7 +298,7 @@ impl Connection {
             Task::Logout => {
                 let (reason, until) = (
                     CloseReason::LoggedOut,
-                    self.progress.deadline(self.options.bye_grace),
+                    self.answer.deadline(self.options.bye_grace),
                 );
                 self.state = State::Leaving { reason, until };
             }
@@ -372,13 +373,16 @@ impl Connection {
         }
     }
 
+    /// The body item of a FETCH that only the scan could read. A body that was handed
+    /// out is there, whatever the walk over a broken line found.
     fn scanned_body(&self, line: &[u8]) -> BodyValue {
         let item = fetch_scan::Items::of(line).find(fetch_scan::Item::is_body);
-        match item.map(|item| item.value) {
-            None => BodyValue::Absent,
-            Some(value) if value.eq_ignore_ascii_case(b"NIL") => BodyValue::Nil,
-            Some(_) if self.body.is_some() => BodyValue::Streamed { offset: None },
-            Some(_) => BodyValue::Absent,
+        match item {
+            _ if self.body.is_some() => BodyValue::Streamed {
+                offset: item.and_then(|item| item.offset()),
+            },
+            Some(item) if item.value.eq_ignore_ascii_case(b"NIL") => BodyValue::Nil,
+            _ => BodyValue::Absent,
         }
     }
 

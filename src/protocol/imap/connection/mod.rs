@@ -51,7 +51,10 @@ pub struct Connection {
     body: Option<BodyRead>,
     /// The last bytes of a body, where a dying server may have written its BYE.
     body_tail: Vec<u8>,
-    progress: Progress,
+    /// Since the greeting was awaited, or the last command began to be.
+    answer: Progress,
+    /// Since the response that is being read began.
+    stream: Progress,
     names: FolderNames,
     masks: Masks,
     transcript: Transcript,
@@ -99,7 +102,8 @@ impl Connection {
             events: VecDeque::new(),
             body: None,
             body_tail: Vec::new(),
-            progress: Progress::start(now),
+            answer: Progress::start(now),
+            stream: Progress::start(now),
             names: FolderNames::default(),
             masks: Masks::default(),
             transcript: Transcript::new(options.transcript_max),
@@ -154,7 +158,7 @@ impl Connection {
             && let Some(next) = self.queued.pop_front()
         {
             if self.running.is_empty() {
-                self.progress = Progress::start(now);
+                self.answer = Progress::start(now);
             }
             self.note_sent(&next);
             let limit = self.capabilities.non_synchronising_max();
@@ -221,34 +225,41 @@ impl Connection {
     }
 
     /// What is waited for, and until when.
-    fn waiting(&self) -> Option<(Waiting, Instant)> {
+    fn deadlines(&self) -> impl Iterator<Item = (Waiting, Instant)> {
         let options = &self.options;
-        match &self.state {
-            State::Greeting => {
-                let deadline = self.progress.deadline(options.greeting_deadline);
-                Some((Waiting::Greeting, deadline))
-            }
-            State::Leaving { until, .. } => Some((Waiting::Answer, *until)),
-            State::Open if self.splitter.is_inside_response() => {
-                let deadline = self.progress.deadline(options.stream_deadline);
-                Some((Waiting::Stream, deadline))
-            }
+        let answer = match &self.state {
+            State::Greeting => Some(self.answer.deadline(options.greeting_deadline)),
+            State::Leaving { until, .. } => Some(*until),
             State::Open if self.renewal().is_none() && !self.running.is_empty() => {
-                let deadline = self.progress.deadline(options.command_deadline);
-                Some((Waiting::Answer, deadline))
+                Some(self.answer.deadline(options.command_deadline))
             }
             State::Open | State::AwaitingTls | State::AwaitingDeflate | State::Closed => None,
-        }
+        };
+        let kind = match self.state {
+            State::Greeting => Waiting::Greeting,
+            _ => Waiting::Answer,
+        };
+        let inside = self.state == State::Open && self.splitter.is_inside_response();
+        let stream = inside.then(|| self.stream.deadline(options.stream_deadline));
+        let stream = stream.map(|deadline| (Waiting::Stream, deadline));
+        answer
+            .map(|deadline| (kind, deadline))
+            .into_iter()
+            .chain(stream)
     }
 
     fn handle_deadline(&mut self, waiting: Waiting, now: Instant) {
-        if let State::Leaving { reason, .. } = &self.state {
-            let reason = reason.clone();
-            self.close(reason);
-            return;
-        }
-        let may_renew = waiting != Waiting::Greeting;
-        if !(may_renew && self.progress.renew(self.options.progress_bytes_min, now)) {
+        let bytes_min = self.options.progress_bytes_min;
+        let goes_on = match (waiting, &self.state) {
+            (_, State::Leaving { reason, .. }) => {
+                let reason = reason.clone();
+                return self.close(reason);
+            }
+            (Waiting::Greeting, _) => false,
+            (Waiting::Answer, _) => self.answer.renew(bytes_min, now),
+            (Waiting::Stream, _) => self.stream.renew(bytes_min, now),
+        };
+        if !goes_on {
             self.close(CloseReason::TimedOut(waiting));
         }
     }
@@ -266,9 +277,8 @@ impl Machine for Connection {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if let Some((waiting, deadline)) = self.waiting()
-            && deadline <= now
-        {
+        let due: Vec<_> = self.deadlines().filter(|(_, at)| *at <= now).collect();
+        for (waiting, _) in due {
             self.handle_deadline(waiting, now);
         }
         if self.renewal().is_some_and(|renew_at| renew_at <= now) {
@@ -281,8 +291,8 @@ impl Machine for Connection {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let deadline = self.waiting().map(|(_, deadline)| deadline);
-        [deadline, self.renewal()].into_iter().flatten().min()
+        let deadlines = self.deadlines().map(|(_, deadline)| deadline);
+        deadlines.chain(self.renewal()).min()
     }
 
     fn poll_event(&mut self) -> Option<Event> {
