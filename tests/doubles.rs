@@ -1,10 +1,12 @@
-//! doubles: the peers of the tests keep their own promises (generated mail, SMTP with faults).
+//! doubles: the peers of the tests keep their own promises (generated mail, SMTP, the network).
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
+use crate::peers::STEP_MAX;
 use crate::peers::corpus::Corpus;
 use crate::peers::dovecot::{Dovecot, PASSWORD, USER};
+use crate::peers::proxy::Proxy;
 use crate::peers::smtp::{Fault, Sink, Stage};
 use crate::peers::tls::{Authority, wrap};
 
@@ -29,7 +31,8 @@ fn dialogue<S: std::io::Read + Write>(stream: S, steps: &[(&str, &str)]) -> Opti
 fn reply(stream: &mut impl BufRead) -> Option<String> {
     loop {
         let mut line = String::new();
-        if stream.read_line(&mut line).unwrap_or(0) == 0 {
+        stream.read_line(&mut line).ok()?;
+        if !line.ends_with('\n') {
             return None;
         }
         if line.as_bytes().get(3) != Some(&b'-') {
@@ -102,6 +105,41 @@ fn the_sink_shows_each_fault_once_and_keeps_what_it_may_have_accepted() {
     let kept: Vec<_> = sink.kept().into_iter().map(|mail| mail.to).collect();
     assert_eq!(kept, [["lost@example.net"], ["well@example.net"]]);
     assert_eq!(sink.sessions(), 4);
+}
+
+#[test]
+fn the_road_is_cut_where_it_was_asked_to_be_and_mends() {
+    let sink = Sink::start();
+    let road = Proxy::to(sink.port);
+    let hello = [("EHLO localhost", "250")];
+    assert!(dialogue(connect(road.port), &hello).is_some());
+
+    // The greeting has 16 bytes; of the reply to EHLO four come through.
+    road.cut_after(20);
+    assert_eq!(dialogue(connect(road.port), &hello), None);
+    assert!(dialogue(connect(road.port), &hello).is_some());
+
+    road.refuse();
+    assert_eq!(dialogue(connect(road.port), &hello), None);
+    road.restore();
+    assert!(dialogue(connect(road.port), &hello).is_some());
+    assert_eq!((road.connections(), sink.sessions()), (4, 4));
+}
+
+#[test]
+fn a_frozen_road_lets_nothing_through_until_it_thaws() {
+    let sink = Sink::start();
+    let road = Proxy::to(sink.port);
+    let mut stream = BufReader::new(connect(road.port));
+    assert!(reply(&mut stream).is_some());
+    road.freeze();
+    stream.get_mut().write_all(b"NOOP\r\n").unwrap();
+    let patience = Some(std::time::Duration::from_millis(50));
+    stream.get_ref().set_read_timeout(patience).unwrap();
+    assert_eq!(reply(&mut stream), None, "something came through");
+    road.restore();
+    stream.get_ref().set_read_timeout(Some(STEP_MAX)).unwrap();
+    assert_eq!(reply(&mut stream).as_deref(), Some("250 2.0.0 ok\r\n"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
@@ -94,7 +95,7 @@ impl Dovecot {
     /// The provider goes away. Its mail stays.
     pub fn stop(&mut self) {
         if let Some(child) = self.child.take() {
-            end(child);
+            end(child, self.ports);
         }
     }
 
@@ -214,7 +215,7 @@ impl Dovecot {
         self.mails(user, "Sent")
     }
 
-    /// The Maildir of a folder (RFC-less; see maildir(5)).
+    /// The Maildir of a folder, in the layout Maildir++.
     pub fn folder_path(&self, user: &str, folder: &str) -> PathBuf {
         let maildir = self.home(user).join("Maildir");
         if folder == "INBOX" {
@@ -306,16 +307,7 @@ impl Dovecot {
             .process_group(0)
             .spawn()
             .expect("dovecot is not installed: tests/run installs it");
-        let Ports {
-            imap,
-            imaps,
-            pop3,
-            pop3s,
-            submission,
-            submissions,
-            lmtp,
-        } = self.ports;
-        for port in [imap, imaps, pop3, pop3s, submission, submissions, lmtp] {
+        for port in self.ports.all() {
             let open = until("Dovecot listens", || {
                 if child.try_wait().unwrap().is_some() {
                     return Some(false);
@@ -349,11 +341,19 @@ const EPOCH: usize = 1_700_000_000;
 
 /// Ends the master with all its children at once. A request to end (SIGTERM) takes
 /// seconds, as services that have just started wait for each other.
-fn end(mut child: Child) {
+fn end(mut child: Child, ports: Ports) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = child.wait();
+    // The children are not ours to wait for; they are gone when nobody listens. Also
+    // called while a test fails, so being late is no second failure.
+    let deadline = Instant::now() + STEP_MAX;
+    for port in ports.all() {
+        while TcpStream::connect(("127.0.0.1", port)).is_ok() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 /// Ports that were free a moment ago; all are held at once so that they differ.

@@ -16,6 +16,21 @@ pub struct Ports {
     pub lmtp: u16,
 }
 
+impl Ports {
+    pub fn all(&self) -> [u16; 7] {
+        let Self {
+            imap,
+            imaps,
+            pop3,
+            pop3s,
+            submission,
+            submissions,
+            lmtp,
+        } = *self;
+        [imap, imaps, pop3, pop3s, submission, submissions, lmtp]
+    }
+}
+
 /// On whose behalf the processes run.
 #[derive(Debug, Clone)]
 pub struct Owner {

@@ -1,4 +1,5 @@
-//! peers: the other ends of the wire — Dovecot, an SMTP server that keeps or misbehaves, generated mail.
+//! peers: the other ends of the wire: Dovecot, an SMTP server that keeps or misbehaves, a
+//! network that fails, generated mail.
 //!
 //! A double stands on the wire as a real socket; nothing in `src/` knows that it
 //! is being tested. Deliberately absent: mocks of our own traits, and anything
@@ -7,6 +8,7 @@
 pub mod corpus;
 pub mod dovecot;
 pub mod dovecot_conf;
+pub mod proxy;
 pub mod smtp;
 pub mod talk;
 pub mod tls;
