@@ -38,7 +38,7 @@ pub(super) fn pattern(reference: &Mailbox<'_>, wildcard: &ListMailbox<'_>) -> St
         ListMailbox::Token(token) => token.as_ref(),
         ListMailbox::String(string) => string.as_ref(),
     };
-    reference.unwrap_or_default() + &String::from_utf8_lossy(wildcard)
+    reference.unwrap_or_default() + &*String::from_utf8_lossy(wildcard)
 }
 
 pub(super) fn status_items(items: &[StatusDataItemName]) -> Vec<&'static str> {
