@@ -1,0 +1,437 @@
+//! The delivery transaction: raw bytes, message, conversation, contact, ledger row,
+//! cursor, change and job, all or nothing, many arrivals per commit.
+//!
+//! Deliberately absent: reading mail (`mime/`) and the rules of threading
+//! (`domain::threading`); this is where their answers become durable.
+
+use jiff::Timestamp;
+
+use super::error::StoreError;
+use super::raw::{self, CompressedRaw};
+use super::seal::Keys;
+use super::table::{Counter, Key, Rows, Table, Transaction};
+use super::threading::{self, Question};
+use super::{Store, conversations, feed, jobs, ledger, listing, mailboxes, outbox, people};
+use crate::domain::change::Event;
+use crate::domain::conversation::{Conversation, Priority, Status};
+use crate::domain::fingerprint::Fingerprint;
+use crate::domain::folder::{Cursor, FolderName};
+use crate::domain::job::Work;
+use crate::domain::key::{
+    ConversationKey, LedgerKey, MailboxKey, MessageKey, PublicId, RawKey, WorkspaceKey,
+};
+use crate::domain::ledger::{Fate, LedgerRow, Source};
+use crate::domain::mailbox::Mailbox;
+use crate::domain::message::{Defect, Direction, Head, Kind, Message};
+use crate::domain::outbox::Outgoing;
+use crate::domain::threading::{Placement, place};
+
+/// The bytes of an arrival.
+#[derive(Debug)]
+pub enum ArrivalRaw {
+    /// Here.
+    Whole(CompressedRaw),
+    /// Sent ahead through a [`super::RawWriter`].
+    Stored(RawKey),
+}
+
+/// A mail that came, read and compressed.
+#[derive(Debug)]
+pub struct Arrival {
+    /// By which way.
+    pub source: Source,
+    /// Its bytes.
+    pub raw: ArrivalRaw,
+    /// How many.
+    pub size: u64,
+    /// What it says of itself.
+    pub head: Head,
+    /// What makes two arrivals one mail.
+    pub fingerprint: Fingerprint,
+    /// When it came to us.
+    pub arrived_at: Timestamp,
+    /// It waited long on the server before.
+    pub late: bool,
+    /// It was there before the mailbox was connected.
+    pub imported: bool,
+    /// For the ids outside: ten bytes for the message, ten for a new conversation.
+    pub random: [u8; 20],
+}
+
+/// A mail that was left on the server because of its size.
+#[derive(Clone, Debug)]
+pub struct TooLarge {
+    /// Where it stands.
+    pub source: Source,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When that was seen.
+    pub at: Timestamp,
+}
+
+/// What one commit shall make durable for a mailbox.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Which.
+    pub mailbox: MailboxKey,
+    /// Mails, in the order they came.
+    pub arrivals: Vec<Arrival>,
+    /// How far the folder has been read with them.
+    pub cursor: Option<(FolderName, Cursor)>,
+    /// Mails that were passed.
+    pub too_large: Vec<TooLarge>,
+}
+
+/// What became of an arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// It is stored.
+    Stored {
+        /// As this.
+        message: MessageKey,
+        /// In this conversation.
+        conversation: ConversationKey,
+    },
+    /// This message was the same mail.
+    Duplicate(MessageKey),
+    /// It is this reply of ours.
+    Own(MessageKey),
+}
+
+impl Store {
+    /// Makes arrivals and the cursor behind them durable, in one transaction.
+    ///
+    /// # Errors
+    /// When nothing of it was kept; the mails are still on their server then.
+    pub async fn deliver(&self, delivery: Delivery) -> Result<Vec<Delivered>, StoreError> {
+        let shared = std::sync::Arc::clone(self.shared());
+        self.write(move |transaction| deliver(transaction, &shared.keys, &delivery))
+            .await
+    }
+}
+
+fn deliver(
+    transaction: &Transaction<'_>,
+    keys: &Keys,
+    delivery: &Delivery,
+) -> Result<Vec<Delivered>, StoreError> {
+    if !delivery.arrivals.is_empty() {
+        transaction.demand_space()?;
+    }
+    let mailbox = mailboxes::connected(transaction, delivery.mailbox)?;
+    let stage = Stage {
+        transaction,
+        keys,
+        mailbox: &mailbox,
+    };
+    let delivered = delivery
+        .arrivals
+        .iter()
+        .map(|arrival| stage.arrive(arrival))
+        .collect::<Result<_, _>>()?;
+    for passed in &delivery.too_large {
+        stage.pass(passed)?;
+    }
+    if let Some((folder, cursor)) = &delivery.cursor {
+        mailboxes::put_cursor(transaction, mailbox.key, folder, cursor)?;
+    }
+    Ok(delivered)
+}
+
+/// One delivery under way.
+struct Stage<'s, 't> {
+    transaction: &'s Transaction<'t>,
+    keys: &'s Keys,
+    mailbox: &'s Mailbox,
+}
+
+impl Stage<'_, '_> {
+    fn workspace(&self) -> WorkspaceKey {
+        self.mailbox.workspace
+    }
+
+    fn arrive(&self, arrival: &Arrival) -> Result<Delivered, StoreError> {
+        if let Some(own) = self.own(&arrival.head)? {
+            outbox::seen(self.transaction, &own, arrival.arrived_at)?;
+            self.refuse_copy(arrival, Fate::Own(own.message))?;
+            return Ok(Delivered::Own(own.message));
+        }
+        let fingerprint = Key::new(self.workspace().0).bytes(&arrival.fingerprint.0);
+        if let Some(known) = self
+            .transaction
+            .pointer(Table::Fingerprints, fingerprint.as_ref())?
+        {
+            self.refuse_copy(arrival, Fate::Duplicate(MessageKey(known)))?;
+            return Ok(Delivered::Duplicate(MessageKey(known)));
+        }
+        let stored = self.store(arrival)?;
+        self.transaction
+            .point(Table::Fingerprints, fingerprint.as_ref(), stored.key.0)?;
+        Ok(Delivered::Stored {
+            message: stored.key,
+            conversation: stored.conversation,
+        })
+    }
+
+    /// The reply of ours that this is a copy of. Its Message-ID is known to whoever got
+    /// it, so the sender must be ours as well: nobody hides a mail behind a known id.
+    fn own(&self, head: &Head) -> Result<Option<Outgoing>, StoreError> {
+        let (Some(id), Some(from)) = (&head.message_id, &head.from) else {
+            return Ok(None);
+        };
+        let Some(own) = outbox::with_message_id(self.transaction, self.workspace(), id)? else {
+            return Ok(None);
+        };
+        let message: Message = self
+            .transaction
+            .named(Table::Messages, own.message.0, "message")?;
+        let sender = message.head.from.map(|from| from.address.folded());
+        Ok((sender == Some(from.address.folded())).then_some(own))
+    }
+
+    /// Puts the further way on record; its bytes are not kept a second time.
+    fn refuse_copy(&self, arrival: &Arrival, fate: Fate) -> Result<(), StoreError> {
+        if let ArrivalRaw::Stored(raw) = arrival.raw {
+            raw::remove(self.transaction, raw)?;
+        }
+        self.record(
+            &arrival.source,
+            arrival.arrived_at,
+            Some(arrival.fingerprint),
+            fate,
+        )
+    }
+
+    fn pass(&self, passed: &TooLarge) -> Result<(), StoreError> {
+        let fate = Fate::TooLarge { size: passed.size };
+        self.record(&passed.source, passed.at, None, fate)
+    }
+
+    fn record(
+        &self,
+        source: &Source,
+        at: Timestamp,
+        fingerprint: Option<Fingerprint>,
+        fate: Fate,
+    ) -> Result<(), StoreError> {
+        let row = LedgerRow {
+            key: LedgerKey(0),
+            workspace: self.workspace(),
+            mailbox: self.mailbox.key,
+            source: source.clone(),
+            at,
+            fingerprint,
+            fate,
+        };
+        ledger::add(self.transaction, row)
+    }
+
+    fn store(&self, arrival: &Arrival) -> Result<Message, StoreError> {
+        let raw = match &arrival.raw {
+            ArrivalRaw::Whole(compressed) => raw::put(self.transaction, compressed)?,
+            ArrivalRaw::Stored(raw) => {
+                raw::adopt(self.transaction, *raw)?;
+                *raw
+            }
+        };
+        let message = self.place(arrival, raw)?;
+        self.transaction
+            .put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
+        self.index(&message)?;
+        let fate = if message.head.defects.contains(&Defect::Unreadable) {
+            Fate::Unreadable(message.key)
+        } else {
+            Fate::Stored(message.key)
+        };
+        self.record(
+            &arrival.source,
+            arrival.arrived_at,
+            Some(arrival.fingerprint),
+            fate,
+        )?;
+        self.announce(&message)?;
+        Ok(message)
+    }
+
+    /// Finds or makes the conversation, and writes it with the mail counted in.
+    fn place(&self, arrival: &Arrival, raw: RawKey) -> Result<Message, StoreError> {
+        let (id, conversation_id) = public_ids(arrival);
+        let mut contact = people::contact_of(self.transaction, self.workspace(), arrival, id)?;
+        let question = Question {
+            workspace: self.workspace(),
+            mailbox: self.mailbox.key,
+            contact: contact.key,
+            head: &arrival.head,
+        };
+        let mut message = Message {
+            key: MessageKey(self.transaction.next(Counter::Message)?),
+            id,
+            workspace: self.workspace(),
+            conversation: ConversationKey(0),
+            mailbox: self.mailbox.key,
+            contact: contact.key,
+            direction: Direction::Inbound,
+            head: arrival.head.clone(),
+            raw: Some(raw),
+            size: arrival.size,
+            written: None,
+            arrived_at: arrival.arrived_at,
+            late: arrival.late,
+            imported: arrival.imported,
+            new_participant: false,
+        };
+        let bounced = self.bounced(&arrival.head)?;
+        let joined = match &bounced {
+            Some(outgoing) => Some((outgoing.conversation, false)),
+            None => self.joined(&question, arrival.arrived_at)?,
+        };
+        let (before, mut conversation) = match joined {
+            Some((key, new_participant)) => {
+                message.new_participant = new_participant;
+                let found: Conversation =
+                    self.transaction
+                        .named(Table::Conversations, key.0, "conversation")?;
+                (Some(found.clone()), found)
+            }
+            None => {
+                contact.conversation_count += 1;
+                people::put_contact(self.transaction, &contact)?;
+                (None, self.open_conversation(&message, conversation_id)?)
+            }
+        };
+        message.conversation = conversation.key;
+        if let Some(outgoing) = bounced {
+            outbox::bounced(self.transaction, outgoing, &message)?;
+            conversation.status = Status::Open;
+        } else if before.is_some() && message.head.kind == Kind::Personal && !message.imported {
+            conversation.status = Status::Open;
+        }
+        conversations::count_in(&mut conversation, &message);
+        listing::save(self.transaction, before.as_ref(), &conversation)?;
+        threading::index_last(self.transaction, &question, conversation.key)?;
+        Ok(message)
+    }
+
+    fn joined(
+        &self,
+        question: &Question<'_>,
+        now: Timestamp,
+    ) -> Result<Option<(ConversationKey, bool)>, StoreError> {
+        let evidence = threading::evidence(self.transaction, self.keys, question)?;
+        Ok(
+            match place(&evidence, &self.mailbox.settings.threading, now) {
+                Placement::New => None,
+                Placement::Join {
+                    conversation,
+                    new_participant,
+                    because: _,
+                } => Some((conversation, new_participant)),
+            },
+        )
+    }
+
+    /// The reply of ours that a bounce names.
+    fn bounced(&self, head: &Head) -> Result<Option<Outgoing>, StoreError> {
+        match head
+            .bounce
+            .as_ref()
+            .and_then(|report| report.about.as_ref())
+        {
+            Some(id) => outbox::with_message_id(self.transaction, self.workspace(), id),
+            None => Ok(None),
+        }
+    }
+
+    fn open_conversation(
+        &self,
+        message: &Message,
+        id: PublicId,
+    ) -> Result<Conversation, StoreError> {
+        let key = ConversationKey(self.transaction.next(Counter::Conversation)?);
+        let number = conversations::next_number(self.transaction, self.workspace(), key)?;
+        conversations::put_id(self.transaction, id, key)?;
+        Ok(Conversation {
+            key,
+            id,
+            workspace: self.workspace(),
+            number,
+            subject: message.head.subject.clone(),
+            contact: message.contact,
+            mailbox: self.mailbox.key,
+            status: if message.imported {
+                Status::Closed
+            } else {
+                Status::Open
+            },
+            priority: Priority::Normal,
+            assignee: None,
+            team: None,
+            tags: Vec::new(),
+            spam: false,
+            triaged: false,
+            first_at: message.arrived_at,
+            last_at: message.arrived_at,
+            last_direction: Direction::Inbound,
+            preview: String::new(),
+            message_count: 0,
+        })
+    }
+
+    fn index(&self, message: &Message) -> Result<(), StoreError> {
+        conversations::index_message(self.transaction, message)?;
+        threading::index_ids(
+            self.transaction,
+            message.workspace,
+            message.conversation,
+            message.key,
+            &message.head,
+        )?;
+        threading::index_participants(
+            self.transaction,
+            message.conversation,
+            &message.head,
+            !message.new_participant,
+            &self.mailbox.settings.address,
+        )
+    }
+
+    fn announce(&self, message: &Message) -> Result<(), StoreError> {
+        let (key, conversation) = (message.key, message.conversation);
+        let event = if message.imported {
+            Event::MailImported {
+                message: key,
+                conversation,
+            }
+        } else {
+            Event::MessageReceived {
+                message: key,
+                conversation,
+            }
+        };
+        feed::append(
+            self.transaction,
+            message.workspace,
+            message.arrived_at,
+            event,
+        )?;
+        jobs::add(
+            self.transaction,
+            message.workspace,
+            conversation,
+            Work::Triage(key),
+            message.arrived_at,
+        )?;
+        Ok(())
+    }
+}
+
+/// Ids outside, for the message and for a new conversation.
+fn public_ids(arrival: &Arrival) -> (PublicId, PublicId) {
+    let (mut first, mut second) = ([0; 10], [0; 10]);
+    first.copy_from_slice(&arrival.random[..10]);
+    second.copy_from_slice(&arrival.random[10..]);
+    (
+        PublicId::new(arrival.arrived_at, first),
+        PublicId::new(arrival.arrived_at, second),
+    )
+}

@@ -1,0 +1,156 @@
+//! Durable work: rows by key, and by sort and time. Leases live in the memory of
+//! the workers (one process per data folder), so that a crash frees them.
+
+use jiff::Timestamp;
+
+use super::Store;
+use super::error::StoreError;
+use super::table::{Counter, Key, Order, Rows, Table, Transaction, number_at};
+use crate::domain::job::{Job, Work, WorkKind};
+use crate::domain::key::{ConversationKey, JobKey, OutgoingKey, WorkspaceKey};
+
+fn kind_byte(kind: WorkKind) -> u8 {
+    match kind {
+        WorkKind::Triage => 0,
+        WorkKind::Compose => 1,
+        WorkKind::Submit => 2,
+        WorkKind::File => 3,
+    }
+}
+
+fn due_key(job: &Job) -> Key {
+    Key::default()
+        .byte(kind_byte(job.work.kind()))
+        .time(job.due)
+        .number(job.key.0)
+}
+
+fn outgoing_of(work: Work) -> Option<OutgoingKey> {
+    match work {
+        Work::Triage(_) => None,
+        Work::Compose(outgoing) | Work::Submit(outgoing) | Work::File(outgoing) => Some(outgoing),
+    }
+}
+
+/// Writes a piece of work with the result that demands it.
+pub(super) fn add(
+    transaction: &Transaction<'_>,
+    workspace: WorkspaceKey,
+    conversation: ConversationKey,
+    work: Work,
+    due: Timestamp,
+) -> Result<JobKey, StoreError> {
+    let job = Job {
+        key: JobKey(transaction.next(Counter::Job)?),
+        workspace,
+        conversation,
+        work,
+        due,
+        attempts: 0,
+    };
+    put(transaction, &job)?;
+    if let Some(outgoing) = outgoing_of(work) {
+        // A reply has one job at a time.
+        transaction.point(Table::OutgoingJobs, &outgoing.0.to_be_bytes(), job.key.0)?;
+    }
+    Ok(job.key)
+}
+
+fn put(transaction: &Transaction<'_>, job: &Job) -> Result<(), StoreError> {
+    transaction.put_record(Table::Jobs, &job.key.0.to_be_bytes(), job)?;
+    transaction.put(Table::JobsDue, due_key(job).as_ref(), &[])
+}
+
+/// Ends a job. `false` when it was ended before: its result must not count again.
+pub(super) fn finish(transaction: &Transaction<'_>, key: JobKey) -> Result<bool, StoreError> {
+    let Some(job) = transaction.record::<Job>(Table::Jobs, &key.0.to_be_bytes())? else {
+        return Ok(false);
+    };
+    transaction.remove(Table::Jobs, &key.0.to_be_bytes())?;
+    transaction.remove(Table::JobsDue, due_key(&job).as_ref())?;
+    if let Some(outgoing) = outgoing_of(job.work) {
+        let row = outgoing.0.to_be_bytes();
+        if transaction.pointer(Table::OutgoingJobs, &row)? == Some(key.0) {
+            transaction.remove(Table::OutgoingJobs, &row)?;
+        }
+    }
+    Ok(true)
+}
+
+/// Ends whatever is still to be done for a reply.
+pub(super) fn finish_of(
+    transaction: &Transaction<'_>,
+    outgoing: OutgoingKey,
+) -> Result<(), StoreError> {
+    if let Some(job) = transaction.pointer(Table::OutgoingJobs, &outgoing.0.to_be_bytes())? {
+        finish(transaction, JobKey(job))?;
+    }
+    Ok(())
+}
+
+/// Moves a job to a later time and counts the attempt.
+pub(super) fn postpone(
+    transaction: &Transaction<'_>,
+    key: JobKey,
+    due: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(mut job) = transaction.record::<Job>(Table::Jobs, &key.0.to_be_bytes())? else {
+        return Ok(());
+    };
+    transaction.remove(Table::JobsDue, due_key(&job).as_ref())?;
+    job.due = due;
+    job.attempts = job.attempts.saturating_add(1);
+    put(transaction, &job)
+}
+
+impl Store {
+    /// Jobs whose time has come, at most `limit`, in the order they were made.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn due_jobs(
+        &self,
+        kind: WorkKind,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError> {
+        self.read(|rows| {
+            let prefix = [kind_byte(kind)];
+            let latest = Key::default().byte(kind_byte(kind)).time(now);
+            let mut jobs = Vec::new();
+            for key in rows.keys(Table::JobsDue, &prefix, None, Order::Up, limit)? {
+                if key[..latest.as_ref().len().min(key.len())] > *latest.as_ref() {
+                    break;
+                }
+                let job = number_at(&key, 9);
+                jobs.push(rows.named::<Job>(Table::Jobs, job, "job")?);
+            }
+            jobs.sort_by_key(|job| job.key);
+            Ok(jobs)
+        })
+    }
+
+    /// When the next job of that sort is due, past times included.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn next_due(&self, kind: WorkKind) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|rows| {
+            let keys = rows.keys(Table::JobsDue, &[kind_byte(kind)], None, Order::Up, 1)?;
+            let Some(key) = keys.first() else {
+                return Ok(None);
+            };
+            let job: Job = rows.named(Table::Jobs, number_at(key, 9), "job")?;
+            Ok(Some(job.due))
+        })
+    }
+
+    /// Puts a job off.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn postpone(&self, job: JobKey, due: Timestamp) -> Result<(), StoreError> {
+        self.write(move |transaction| postpone(transaction, job, due))
+            .await
+    }
+}

@@ -1,0 +1,144 @@
+//! The ledger: one row per arrival ever seen; by mailbox, by source, by message.
+
+use super::Store;
+use super::error::StoreError;
+use super::table::{Counter, Key, Order, Rows, Table, Transaction, hash16, number_at};
+use crate::domain::key::{LedgerKey, MailboxKey, MessageKey};
+use crate::domain::ledger::{Fate, LedgerRow, Source};
+
+/// Rows of one message that are read: one per folder or way it was seen by.
+const ROWS_OF_MESSAGE_MAX: usize = 1_000;
+
+/// Where an arrival from a folder is looked up; what came by SMTP is never asked for.
+fn source_key(mailbox: MailboxKey, source: &Source) -> Option<Key> {
+    match source {
+        Source::Imap {
+            folder,
+            validity,
+            uid,
+        } => Some(
+            Key::new(mailbox.0)
+                .bytes(&hash16(folder.as_str().as_bytes()))
+                .bytes(&validity.get().to_be_bytes())
+                .bytes(&uid.get().to_be_bytes()),
+        ),
+        Source::Smtp { .. } => None,
+    }
+}
+
+fn message_of(fate: &Fate) -> Option<MessageKey> {
+    match fate {
+        Fate::Stored(message)
+        | Fate::Duplicate(message)
+        | Fate::Own(message)
+        | Fate::Unreadable(message)
+        | Fate::Ignored { message, .. } => Some(*message),
+        Fate::TooLarge { .. } => None,
+    }
+}
+
+/// Writes a row; its key is given here.
+pub(super) fn add(transaction: &Transaction<'_>, mut row: LedgerRow) -> Result<(), StoreError> {
+    row.key = LedgerKey(transaction.next(Counter::Ledger)?);
+    let key = Key::new(row.mailbox.0).number(row.key.0);
+    transaction.put_record(Table::Ledger, key.as_ref(), &row)?;
+    if let Some(source) = source_key(row.mailbox, &row.source) {
+        transaction.point(Table::LedgerBySource, source.as_ref(), row.key.0)?;
+    }
+    if let Some(message) = message_of(&row.fate) {
+        let by_message = Key::new(message.0).number(row.key.0);
+        transaction.point(Table::LedgerByMessage, by_message.as_ref(), row.mailbox.0)?;
+    }
+    Ok(())
+}
+
+/// A script put the mail aside: the row it was stored by says so from now on.
+pub(super) fn ignore(
+    transaction: &Transaction<'_>,
+    message: MessageKey,
+    by: &str,
+) -> Result<(), StoreError> {
+    for mut row in rows_of(transaction, message)? {
+        if row.fate == Fate::Stored(message) {
+            row.fate = Fate::Ignored {
+                message,
+                by: by.to_owned(),
+            };
+            let key = Key::new(row.mailbox.0).number(row.key.0);
+            transaction.put_record(Table::Ledger, key.as_ref(), &row)?;
+        }
+    }
+    Ok(())
+}
+
+fn rows_of(rows: &impl Rows, message: MessageKey) -> Result<Vec<LedgerRow>, StoreError> {
+    let prefix = message.0.to_be_bytes();
+    let keys = rows.keys(
+        Table::LedgerByMessage,
+        &prefix,
+        None,
+        Order::Up,
+        ROWS_OF_MESSAGE_MAX,
+    )?;
+    let mut found = Vec::with_capacity(keys.len());
+    for key in keys {
+        if let Some(mailbox) = rows.pointer(Table::LedgerByMessage, &key)? {
+            let row = Key::new(mailbox).number(number_at(&key, 8));
+            found.extend(rows.record(Table::Ledger, row.as_ref())?);
+        }
+    }
+    Ok(found)
+}
+
+impl Store {
+    /// Every way a message came.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn ledger_of_message(&self, message: MessageKey) -> Result<Vec<LedgerRow>, StoreError> {
+        self.read(|rows| rows_of(rows, message))
+    }
+
+    /// What a mailbox has seen, the latest first, before the row `before`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn ledger(
+        &self,
+        mailbox: MailboxKey,
+        before: Option<LedgerKey>,
+        limit: usize,
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        let prefix = mailbox.0.to_be_bytes();
+        let before = before.map(|row| Key::new(mailbox.0).number(row.0));
+        self.read(|rows| {
+            rows.records(
+                Table::Ledger,
+                &prefix,
+                before.as_ref().map(AsRef::as_ref),
+                Order::Down,
+                limit,
+            )
+        })
+    }
+
+    /// What became of one mail of a folder.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn ledger_find(
+        &self,
+        mailbox: MailboxKey,
+        source: &Source,
+    ) -> Result<Option<LedgerRow>, StoreError> {
+        let Some(key) = source_key(mailbox, source) else {
+            return Ok(None);
+        };
+        self.read(|rows| {
+            let Some(row) = rows.pointer(Table::LedgerBySource, key.as_ref())? else {
+                return Ok(None);
+            };
+            rows.record(Table::Ledger, Key::new(mailbox.0).number(row).as_ref())
+        })
+    }
+}

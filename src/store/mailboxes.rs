@@ -1,0 +1,333 @@
+//! Connected mailboxes, their sealed logins, and how far their folders are read.
+//!
+//! A removed mailbox loses address, logins and cursors; its row stays, so that its
+//! conversations can still say by which address they came.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use super::conversations::{IdKind, by_public_id, put_public_id};
+use super::error::StoreError;
+use super::record;
+use super::seal::Keys;
+use super::table::{Counter, Key, Order, Rows, Table, Transaction, number_at};
+use super::{Store, feed};
+use crate::domain::address::Address;
+use crate::domain::change::Event;
+use crate::domain::folder::{Cursor, FolderName};
+use crate::domain::key::{MailboxKey, PublicId, WorkspaceKey};
+use crate::domain::mailbox::{Mailbox, MailboxLogins, MailboxSettings};
+
+/// Mailboxes of one gateway that are listed at most.
+const LISTED_MAX: usize = 10_000;
+
+/// Why a mailbox cannot be connected.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddError {
+    /// Its address is connected already.
+    #[error(
+        "this address is connected already, as mailbox \"{name}\"; change that one, or remove it first"
+    )]
+    AddressTaken {
+        /// By whom.
+        workspace: WorkspaceKey,
+        /// As what.
+        name: String,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A connected mailbox.
+pub(super) fn connected(rows: &impl Rows, key: MailboxKey) -> Result<Mailbox, StoreError> {
+    find(rows, key)?.ok_or(StoreError::Missing {
+        what: "mailbox",
+        key: key.0,
+    })
+}
+
+fn find(rows: &impl Rows, key: MailboxKey) -> Result<Option<Mailbox>, StoreError> {
+    let found: Option<Mailbox> = rows.record(Table::Mailboxes, &key.0.to_be_bytes())?;
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let owner = with_address(rows, &found.settings.address)?;
+    Ok((owner == Some(key)).then_some(found))
+}
+
+fn with_address(rows: &impl Rows, address: &Address) -> Result<Option<MailboxKey>, StoreError> {
+    let key = rows.pointer(Table::MailboxAddresses, address.folded().as_bytes())?;
+    Ok(key.map(MailboxKey))
+}
+
+fn refuse_taken(
+    rows: &impl Rows,
+    address: &Address,
+    own: Option<MailboxKey>,
+) -> Result<(), AddError> {
+    match with_address(rows, address)? {
+        Some(key) if Some(key) != own => {
+            let other = connected(rows, key)?;
+            Err(AddError::AddressTaken {
+                workspace: other.workspace,
+                name: other.settings.name,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The row a login is bound to.
+fn login_row(key: MailboxKey) -> Key {
+    Key::text("logins").number(key.0)
+}
+
+fn put_logins(
+    transaction: &Transaction<'_>,
+    keys: &Keys,
+    key: MailboxKey,
+    logins: &MailboxLogins,
+) -> Result<(), StoreError> {
+    let clear = Zeroizing::new(record::encode(logins));
+    let sealed = keys.seal(login_row(key).as_ref(), &clear)?;
+    transaction.put(Table::Logins, &key.0.to_be_bytes(), &sealed)
+}
+
+fn put_mailbox(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result<(), StoreError> {
+    let folded = mailbox.settings.address.folded();
+    transaction.point(Table::MailboxAddresses, folded.as_bytes(), mailbox.key.0)?;
+    transaction.put_record(Table::Mailboxes, &mailbox.key.0.to_be_bytes(), mailbox)
+}
+
+fn announce(
+    transaction: &Transaction<'_>,
+    mailbox: &Mailbox,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let event = Event::MailboxChanged {
+        mailbox: mailbox.key,
+    };
+    feed::append(transaction, mailbox.workspace, now, event)
+}
+
+fn cursor_key(mailbox: MailboxKey, folder: &FolderName) -> Key {
+    Key::new(mailbox.0).bytes(folder.as_str().as_bytes())
+}
+
+pub(super) fn put_cursor(
+    transaction: &Transaction<'_>,
+    mailbox: MailboxKey,
+    folder: &FolderName,
+    cursor: &Cursor,
+) -> Result<(), StoreError> {
+    let key = cursor_key(mailbox, folder);
+    transaction.put_record(Table::Cursors, key.as_ref(), cursor)
+}
+
+fn remove(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result<(), StoreError> {
+    let folded = mailbox.settings.address.folded();
+    transaction.remove(Table::MailboxAddresses, folded.as_bytes())?;
+    let prefix = mailbox.key.0.to_be_bytes();
+    transaction.remove(Table::Logins, &prefix)?;
+    for key in transaction.keys(Table::Cursors, &prefix, None, Order::Up, usize::MAX)? {
+        transaction.remove(Table::Cursors, &key)?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Connects a mailbox.
+    ///
+    /// # Errors
+    /// [`AddError::AddressTaken`] when another one has the address.
+    pub async fn add_mailbox(
+        &self,
+        settings: MailboxSettings,
+        logins: &MailboxLogins,
+        workspace: WorkspaceKey,
+        now: Timestamp,
+        random: [u8; 10],
+    ) -> Result<Mailbox, AddError> {
+        let (shared, logins) = (Arc::clone(self.shared()), logins.clone());
+        self.write(move |transaction| {
+            refuse_taken(transaction, &settings.address, None)?;
+            let mailbox = Mailbox {
+                key: MailboxKey(transaction.next(Counter::Mailbox)?),
+                id: PublicId::new(now, random),
+                workspace,
+                settings: settings.clone(),
+                connected_at: now,
+            };
+            put_mailbox(transaction, &mailbox)?;
+            put_public_id(transaction, IdKind::Mailbox, mailbox.id, mailbox.key.0)?;
+            put_logins(transaction, &shared.keys, mailbox.key, &logins)?;
+            announce(transaction, &mailbox, now)?;
+            Ok(mailbox)
+        })
+        .await
+    }
+
+    /// Changes settings, and logins where new ones are given.
+    ///
+    /// # Errors
+    /// [`AddError::AddressTaken`] when another one has the new address.
+    pub async fn change_mailbox(
+        &self,
+        key: MailboxKey,
+        settings: MailboxSettings,
+        logins: Option<&MailboxLogins>,
+        now: Timestamp,
+    ) -> Result<Mailbox, AddError> {
+        let (shared, logins) = (Arc::clone(self.shared()), logins.cloned());
+        self.write(move |transaction| {
+            refuse_taken(transaction, &settings.address, Some(key))?;
+            let mut mailbox = connected(transaction, key)?;
+            let folded = mailbox.settings.address.folded();
+            transaction.remove(Table::MailboxAddresses, folded.as_bytes())?;
+            mailbox.settings = settings.clone();
+            put_mailbox(transaction, &mailbox)?;
+            if let Some(logins) = &logins {
+                put_logins(transaction, &shared.keys, key, logins)?;
+            }
+            announce(transaction, &mailbox, now)?;
+            Ok(mailbox)
+        })
+        .await
+    }
+
+    /// Disconnects a mailbox; its conversations stay. `false` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn remove_mailbox(
+        &self,
+        key: MailboxKey,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write(move |transaction| {
+            let Some(mailbox) = find(transaction, key)? else {
+                return Ok(false);
+            };
+            remove(transaction, &mailbox)?;
+            announce(transaction, &mailbox, now)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// All connected mailboxes of the gateway, by address.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
+        self.read(|rows| {
+            let mut found = Vec::new();
+            rows.walk(
+                Table::MailboxAddresses,
+                &[],
+                None,
+                Order::Up,
+                &mut |_, key| {
+                    found.push(number_at(key, 0));
+                    if found.len() < LISTED_MAX {
+                        std::ops::ControlFlow::Continue(())
+                    } else {
+                        std::ops::ControlFlow::Break(())
+                    }
+                },
+            )?;
+            found
+                .into_iter()
+                .map(|key| rows.named(Table::Mailboxes, key, "mailbox"))
+                .collect()
+        })
+    }
+
+    /// One connected mailbox.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn mailbox(&self, key: MailboxKey) -> Result<Option<Mailbox>, StoreError> {
+        self.read(|rows| find(rows, key))
+    }
+
+    /// A mailbox, also one that was removed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn mailbox_even_removed(&self, key: MailboxKey) -> Result<Option<Mailbox>, StoreError> {
+        self.read(|rows| rows.record(Table::Mailboxes, &key.0.to_be_bytes()))
+    }
+
+    /// One connected mailbox, by its id outside.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn mailbox_by_id(&self, id: PublicId) -> Result<Option<Mailbox>, StoreError> {
+        self.read(|rows| match by_public_id(rows, IdKind::Mailbox, id)? {
+            Some(key) => find(rows, MailboxKey(key)),
+            None => Ok(None),
+        })
+    }
+
+    /// The connected mailbox with that address.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn mailbox_by_address(&self, address: &Address) -> Result<Option<Mailbox>, StoreError> {
+        self.read(|rows| match with_address(rows, address)? {
+            Some(key) => find(rows, key),
+            None => Ok(None),
+        })
+    }
+
+    /// The logins of a mailbox, in clear.
+    ///
+    /// # Errors
+    /// When there are none, or our keys do not open them.
+    pub fn logins(&self, key: MailboxKey) -> Result<MailboxLogins, StoreError> {
+        self.read(|rows| {
+            let sealed = rows.get(Table::Logins, &key.0.to_be_bytes())?;
+            let sealed = sealed.ok_or(StoreError::Missing {
+                what: "login of mailbox",
+                key: key.0,
+            })?;
+            let row = login_row(key);
+            let clear = self.shared().keys.unseal(row.as_ref(), &sealed)?;
+            Ok(record::decode(&clear)?)
+        })
+    }
+
+    /// How far a folder has been read.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn cursor(
+        &self,
+        mailbox: MailboxKey,
+        folder: &FolderName,
+    ) -> Result<Option<Cursor>, StoreError> {
+        self.read(|rows| rows.record(Table::Cursors, cursor_key(mailbox, folder).as_ref()))
+    }
+
+    /// Sets how far a folder has been read, when no mail comes with it.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn set_cursor(
+        &self,
+        mailbox: MailboxKey,
+        folder: FolderName,
+        cursor: Cursor,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            let mailbox = connected(transaction, mailbox)?;
+            put_cursor(transaction, mailbox.key, &folder, &cursor)
+        })
+        .await
+    }
+}

@@ -1,0 +1,417 @@
+//! Replies: accepted before the API says yes, found by id, resolved by evidence.
+//! What happens while one is sent stands in `outbox_attempts`.
+
+use jiff::Timestamp;
+
+use super::conversations::{self, IdKind, by_public_id, put_public_id};
+use super::error::StoreError;
+use super::table::{Counter, Key, Order, Rows, Table, Transaction, hash16, number_at};
+use super::{Store, feed, jobs, listing, mailboxes, threading};
+use crate::domain::address::NamedAddress;
+use crate::domain::change::Event;
+use crate::domain::conversation::{Conversation, Status};
+use crate::domain::job::Work;
+use crate::domain::key::{
+    ConversationKey, MessageKey, OutgoingKey, PublicId, UserKey, WorkspaceKey,
+};
+use crate::domain::message::{Direction, Head, Message};
+use crate::domain::message_id::MessageId;
+use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
+
+/// A reply to be accepted.
+#[derive(Clone, Debug)]
+pub struct NewReply {
+    /// Where it belongs.
+    pub conversation: ConversationKey,
+    /// Who wrote it; `None` for a machine.
+    pub author: Option<UserKey>,
+    /// Its Message-ID, for ever.
+    pub message_id: MessageId,
+    /// The mail it answers.
+    pub in_reply_to: Option<MessageKey>,
+    /// The sender.
+    pub from: NamedAddress,
+    /// The To field.
+    pub to: Vec<NamedAddress>,
+    /// The Cc field.
+    pub cc: Vec<NamedAddress>,
+    /// Recipients no header names.
+    pub bcc: Vec<NamedAddress>,
+    /// The subject.
+    pub subject: String,
+    /// What was written.
+    pub text: String,
+    /// Whether the answered mail is quoted below.
+    pub quote_history: bool,
+    /// Sent by a machine.
+    pub automatic: bool,
+    /// Not before this.
+    pub send_at: Timestamp,
+    /// When it was asked for.
+    pub accepted_at: Timestamp,
+    /// The caller's key, and the hash of the request it stands for.
+    pub idempotency: Option<(String, [u8; 32])>,
+    /// For the ids outside: ten bytes for the reply, ten for its message.
+    pub random: [u8; 20],
+}
+
+/// A reply that is durable.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// It.
+    pub outgoing: Outgoing,
+    /// The same request was accepted before; nothing new was made.
+    pub replayed: bool,
+}
+
+/// Why a reply was not accepted.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The key was used for another request.
+    #[error("this idempotency key was used for another request; use a new key for a new reply")]
+    IdempotencyConflict,
+    /// There is no such conversation.
+    #[error("there is no such conversation")]
+    NoSuchConversation,
+    /// Its mailbox was removed.
+    #[error("the mailbox of this conversation was removed; replies cannot leave by it")]
+    MailboxRemoved,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn id_key(workspace: WorkspaceKey, id: &MessageId) -> Key {
+    Key::new(workspace.0).bytes(&hash16(id.as_str().as_bytes()))
+}
+
+/// Rows of the outbox: what is under way first, then what waits, then the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Sending = 0,
+    Waiting = 1,
+    Ended = 2,
+}
+
+impl Class {
+    const ALL: [Self; 3] = [Self::Sending, Self::Waiting, Self::Ended];
+
+    fn of(state: &OutgoingState) -> Self {
+        match state {
+            OutgoingState::Sending => Self::Sending,
+            OutgoingState::Queued
+            | OutgoingState::Deferred { .. }
+            | OutgoingState::Uncertain { .. } => Self::Waiting,
+            OutgoingState::Sent
+            | OutgoingState::Failed { .. }
+            | OutgoingState::Bounced { .. }
+            | OutgoingState::Cancelled => Self::Ended,
+        }
+    }
+}
+
+fn outbox_key(outgoing: &Outgoing) -> Key {
+    Key::new(outgoing.workspace.0)
+        .byte(Class::of(&outgoing.state) as u8)
+        .number(!outgoing.key.0)
+}
+
+/// Writes a reply, its place in the outbox, and the change.
+pub(super) fn save(
+    transaction: &Transaction<'_>,
+    before: Option<&Outgoing>,
+    after: &Outgoing,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (old, new) = (before.map(outbox_key), outbox_key(after));
+    if old.as_ref() != Some(&new) {
+        if let Some(old) = old {
+            transaction.remove(Table::Outbox, old.as_ref())?;
+        }
+        transaction.put(Table::Outbox, new.as_ref(), &[])?;
+    }
+    transaction.put_record(Table::Outgoing, &after.key.0.to_be_bytes(), after)?;
+    let event = Event::OutgoingChanged {
+        outgoing: after.key,
+        conversation: after.conversation,
+    };
+    feed::append(transaction, after.workspace, now, event)
+}
+
+/// Reads, changes and writes a reply.
+pub(super) fn update<T>(
+    transaction: &Transaction<'_>,
+    key: OutgoingKey,
+    now: Timestamp,
+    change: impl FnOnce(&mut Outgoing) -> Result<T, StoreError>,
+) -> Result<(Outgoing, T), StoreError> {
+    let before: Outgoing = transaction.named(Table::Outgoing, key.0, "reply")?;
+    let mut after = before.clone();
+    let answer = change(&mut after)?;
+    if after != before {
+        save(transaction, Some(&before), &after, now)?;
+    }
+    Ok((after, answer))
+}
+
+/// The reply of ours with that Message-ID.
+pub(super) fn with_message_id(
+    rows: &impl Rows,
+    workspace: WorkspaceKey,
+    id: &MessageId,
+) -> Result<Option<Outgoing>, StoreError> {
+    match rows.pointer(Table::OutgoingIds, id_key(workspace, id).as_ref())? {
+        Some(key) => rows.record(Table::Outgoing, &key.to_be_bytes()),
+        None => Ok(None),
+    }
+}
+
+/// A copy of the reply stands in a folder: evidence that an uncertain one was sent.
+pub(super) fn seen(
+    transaction: &Transaction<'_>,
+    own: &Outgoing,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    update(transaction, own.key, now, |outgoing| {
+        if matches!(outgoing.state, OutgoingState::Uncertain { .. }) {
+            outgoing.state = OutgoingState::Sent;
+            outgoing.filing = Filing::NotNeeded;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// A bounce names the reply.
+pub(super) fn bounced(
+    transaction: &Transaction<'_>,
+    outgoing: Outgoing,
+    bounce: &Message,
+) -> Result<(), StoreError> {
+    let report = bounce.head.bounce.as_ref();
+    let reason = report.map(|report| report.text.clone()).unwrap_or_default();
+    update(transaction, outgoing.key, bounce.arrived_at, |outgoing| {
+        // One that was never begun cannot have come back.
+        if outgoing.attempts > 0 {
+            outgoing.state = OutgoingState::Bounced { reason };
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn replayed(
+    transaction: &Transaction<'_>,
+    key: Option<&Key>,
+    reply: &NewReply,
+) -> Result<Option<Accepted>, AcceptError> {
+    let (Some(key), Some((_, request))) = (key, &reply.idempotency) else {
+        return Ok(None);
+    };
+    let Some(row) = transaction.get(Table::Idempotency, key.as_ref())? else {
+        return Ok(None);
+    };
+    if row.get(8..) != Some(request.as_slice()) {
+        return Err(AcceptError::IdempotencyConflict);
+    }
+    let outgoing = transaction.named(Table::Outgoing, number_at(&row, 0), "reply")?;
+    Ok(Some(Accepted {
+        outgoing,
+        replayed: true,
+    }))
+}
+
+fn accept(transaction: &Transaction<'_>, reply: &NewReply) -> Result<Accepted, AcceptError> {
+    let before: Conversation = transaction
+        .record(Table::Conversations, &reply.conversation.0.to_be_bytes())?
+        .ok_or(AcceptError::NoSuchConversation)?;
+    let idempotency = reply
+        .idempotency
+        .as_ref()
+        .map(|(key, _)| Key::new(before.workspace.0).bytes(&hash16(key.as_bytes())));
+    if let Some(accepted) = replayed(transaction, idempotency.as_ref(), reply)? {
+        return Ok(accepted);
+    }
+    let mailbox =
+        mailboxes::connected(transaction, before.mailbox).map_err(|error| match error {
+            StoreError::Missing { .. } => AcceptError::MailboxRemoved,
+            other => other.into(),
+        })?;
+    let (outgoing, message) = rows_of(transaction, reply, &before)?;
+    transaction.put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
+    conversations::index_message(transaction, &message)?;
+    put_public_id(transaction, IdKind::Outgoing, outgoing.id, outgoing.key.0)?;
+    let id = id_key(before.workspace, &outgoing.message_id);
+    transaction.point(Table::OutgoingIds, id.as_ref(), outgoing.key.0)?;
+    threading::index_ids(
+        transaction,
+        before.workspace,
+        before.key,
+        message.key,
+        &message.head,
+    )?;
+    let own = &mailbox.settings.address;
+    threading::index_participants(transaction, before.key, &message.head, true, own)?;
+    let mut after = before.clone();
+    conversations::count_in(&mut after, &message);
+    if !reply.automatic && after.status == Status::Open {
+        // Somebody answered: now it waits for the contact.
+        after.status = Status::Pending;
+    }
+    listing::save(transaction, Some(&before), &after)?;
+    save(transaction, None, &outgoing, reply.accepted_at)?;
+    jobs::add(
+        transaction,
+        outgoing.workspace,
+        outgoing.conversation,
+        Work::Compose(outgoing.key),
+        reply.accepted_at,
+    )?;
+    if let (Some(key), Some((_, request))) = (idempotency, &reply.idempotency) {
+        let row = Key::new(outgoing.key.0).bytes(request);
+        transaction.put(Table::Idempotency, key.as_ref(), row.as_ref())?;
+    }
+    Ok(Accepted {
+        outgoing,
+        replayed: false,
+    })
+}
+
+/// The reply and the message the desk shows for it.
+fn rows_of(
+    transaction: &Transaction<'_>,
+    reply: &NewReply,
+    conversation: &Conversation,
+) -> Result<(Outgoing, Message), StoreError> {
+    let (mut first, mut second) = ([0; 10], [0; 10]);
+    first.copy_from_slice(&reply.random[..10]);
+    second.copy_from_slice(&reply.random[10..]);
+    let message = Message {
+        key: MessageKey(transaction.next(Counter::Message)?),
+        id: PublicId::new(reply.accepted_at, second),
+        workspace: conversation.workspace,
+        conversation: conversation.key,
+        mailbox: conversation.mailbox,
+        contact: conversation.contact,
+        direction: Direction::Outbound,
+        head: Head {
+            message_id: Some(reply.message_id.clone()),
+            from: Some(reply.from.clone()),
+            to: reply.to.clone(),
+            cc: reply.cc.clone(),
+            subject: reply.subject.clone(),
+            preview: conversations::first_words(&reply.text),
+            ..Head::default()
+        },
+        raw: None,
+        size: 0,
+        written: Some(reply.text.clone()),
+        arrived_at: reply.accepted_at,
+        late: false,
+        imported: false,
+        new_participant: false,
+    };
+    let outgoing = Outgoing {
+        key: OutgoingKey(transaction.next(Counter::Outgoing)?),
+        id: PublicId::new(reply.accepted_at, first),
+        workspace: conversation.workspace,
+        conversation: conversation.key,
+        message: message.key,
+        mailbox: conversation.mailbox,
+        author: reply.author,
+        message_id: reply.message_id.clone(),
+        in_reply_to: reply.in_reply_to,
+        to: reply.to.clone(),
+        cc: reply.cc.clone(),
+        bcc: reply.bcc.clone(),
+        subject: reply.subject.clone(),
+        text: reply.text.clone(),
+        quote_history: reply.quote_history,
+        automatic: reply.automatic,
+        send_at: reply.send_at,
+        accepted_at: reply.accepted_at,
+        raw: None,
+        state: OutgoingState::Queued,
+        attempts: 0,
+        recipients: Vec::new(),
+        filing: Filing::Waiting,
+    };
+    Ok((outgoing, message))
+}
+
+fn of_class(
+    rows: &impl Rows,
+    workspace: WorkspaceKey,
+    class: Class,
+    limit: usize,
+) -> Result<Vec<Outgoing>, StoreError> {
+    let prefix = Key::new(workspace.0).byte(class as u8);
+    rows.keys(Table::Outbox, prefix.as_ref(), None, Order::Up, limit)?
+        .iter()
+        .map(|key| rows.named(Table::Outgoing, !number_at(key, 9), "reply"))
+        .collect()
+}
+
+impl Store {
+    /// Accepts a reply: durable when this answers.
+    ///
+    /// # Errors
+    /// When it was not accepted; nothing will be sent then.
+    pub async fn accept_reply(&self, reply: NewReply) -> Result<Accepted, AcceptError> {
+        self.write(move |transaction| accept(transaction, &reply))
+            .await
+    }
+
+    /// One reply.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn outgoing(&self, key: OutgoingKey) -> Result<Option<Outgoing>, StoreError> {
+        self.read(|rows| rows.record(Table::Outgoing, &key.0.to_be_bytes()))
+    }
+
+    /// One reply, by its id outside.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn outgoing_by_id(&self, id: PublicId) -> Result<Option<Outgoing>, StoreError> {
+        self.read(|rows| match by_public_id(rows, IdKind::Outgoing, id)? {
+            Some(key) => rows.record(Table::Outgoing, &key.to_be_bytes()),
+            None => Ok(None),
+        })
+    }
+
+    /// The outbox: unfinished ones first, then the newest.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn outbox(
+        &self,
+        workspace: WorkspaceKey,
+        limit: usize,
+    ) -> Result<Vec<Outgoing>, StoreError> {
+        self.read(|rows| {
+            let mut found = Vec::new();
+            for class in Class::ALL {
+                found.extend(of_class(rows, workspace, class, limit - found.len())?);
+            }
+            Ok(found)
+        })
+    }
+
+    /// Replies whose attempt had begun when the gateway ended: nobody knows how it went.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn sending_at_start(&self) -> Result<Vec<Outgoing>, StoreError> {
+        self.read(|rows| {
+            let mut found = Vec::new();
+            for key in rows.keys(Table::Workspaces, &[], None, Order::Up, usize::MAX)? {
+                let workspace = WorkspaceKey(number_at(&key, 0));
+                found.extend(of_class(rows, workspace, Class::Sending, usize::MAX)?);
+            }
+            Ok(found)
+        })
+    }
+}

@@ -1,0 +1,301 @@
+//! The life of a reply after it was accepted: composed, attempted, filed, ended.
+//!
+//! Invariant: `Sending` is durable before the first byte of an attempt leaves, and
+//! only [`Store::end_attempt`] or [`Store::resolve`] ends it.
+
+use jiff::Timestamp;
+
+use super::error::StoreError;
+use super::raw::{self, CompressedRaw};
+use super::table::{Rows, Table, Transaction};
+use super::{Store, jobs, outbox};
+use crate::domain::address::Address;
+use crate::domain::job::Work;
+use crate::domain::key::{JobKey, OutgoingKey};
+use crate::domain::message::{Head, Message};
+use crate::domain::outbox::{Filing, Outgoing, OutgoingState, RecipientResult, RecipientState};
+
+/// What an attempt came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// Where the reply stands now.
+    pub state: OutgoingState,
+    /// What each recipient's server said.
+    pub recipients: Vec<RecipientResult>,
+    /// What is to be done next.
+    pub next: AttemptNext,
+}
+
+/// What follows an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptNext {
+    /// Another one, not before this.
+    Retry(Timestamp),
+    /// The copy into Sent.
+    File,
+    /// Nothing by itself.
+    Nothing,
+}
+
+fn may_begin(state: &OutgoingState) -> bool {
+    matches!(
+        state,
+        OutgoingState::Queued | OutgoingState::Deferred { .. }
+    )
+}
+
+fn state_name(state: &OutgoingState) -> &'static str {
+    match state {
+        OutgoingState::Queued => "queued",
+        OutgoingState::Sending => "being sent",
+        OutgoingState::Sent => "sent",
+        OutgoingState::Deferred { .. } => "deferred",
+        OutgoingState::Failed { .. } => "failed",
+        OutgoingState::Uncertain { .. } => "uncertain",
+        OutgoingState::Bounced { .. } => "bounced",
+        OutgoingState::Cancelled => "cancelled",
+    }
+}
+
+fn add_job(
+    transaction: &Transaction<'_>,
+    outgoing: &Outgoing,
+    work: Work,
+    due: Timestamp,
+) -> Result<(), StoreError> {
+    jobs::add(
+        transaction,
+        outgoing.workspace,
+        outgoing.conversation,
+        work,
+        due,
+    )?;
+    Ok(())
+}
+
+fn compose(
+    transaction: &Transaction<'_>,
+    key: OutgoingKey,
+    compressed: &CompressedRaw,
+    head: &Head,
+    recipients: &[Address],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let raw = raw::put(transaction, compressed)?;
+    let (outgoing, ()) = outbox::update(transaction, key, now, |outgoing| {
+        outgoing.raw = Some(raw);
+        outgoing.recipients = recipients
+            .iter()
+            .map(|address| RecipientResult {
+                address: address.clone(),
+                state: RecipientState::Waiting,
+                text: String::new(),
+            })
+            .collect();
+        Ok(())
+    })?;
+    let mut message: Message = transaction.named(Table::Messages, outgoing.message.0, "message")?;
+    message.head = head.clone();
+    message.raw = Some(raw);
+    message.size = compressed.size();
+    message.written = None;
+    transaction.put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
+    super::threading::index_ids(
+        transaction,
+        message.workspace,
+        message.conversation,
+        message.key,
+        &message.head,
+    )?;
+    add_job(
+        transaction,
+        &outgoing,
+        Work::Submit(key),
+        outgoing.send_at.max(now),
+    )
+}
+
+impl Store {
+    /// Keeps the exact bytes of a reply; they are submitted next. Nothing happens when
+    /// the job has ended meanwhile (the reply was cancelled).
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn composed(
+        &self,
+        job: JobKey,
+        outgoing: OutgoingKey,
+        raw: CompressedRaw,
+        head: Head,
+        recipients: Vec<Address>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            if jobs::finish(transaction, job)? {
+                compose(transaction, outgoing, &raw, &head, &recipients, now)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends a reply that cannot be sent.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn outgoing_failed(
+        &self,
+        job: Option<JobKey>,
+        outgoing: OutgoingKey,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            if let Some(job) = job {
+                jobs::finish(transaction, job)?;
+            }
+            outbox::update(transaction, outgoing, now, |outgoing| {
+                outgoing.state = OutgoingState::Failed {
+                    reason: reason.clone(),
+                };
+                Ok(())
+            })?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records that an attempt begins; its number, from 1. The bytes may leave when
+    /// this has answered, not before.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongState`] when the reply may not be sent (again).
+    pub async fn begin_attempt(
+        &self,
+        outgoing: OutgoingKey,
+        now: Timestamp,
+    ) -> Result<u32, StoreError> {
+        self.write(move |transaction| {
+            let (_, attempt) = outbox::update(transaction, outgoing, now, |outgoing| {
+                if !may_begin(&outgoing.state) {
+                    return Err(StoreError::WrongState {
+                        state: state_name(&outgoing.state),
+                        wanted: "waits to be sent",
+                    });
+                }
+                outgoing.state = OutgoingState::Sending;
+                outgoing.attempts = outgoing.attempts.saturating_add(1);
+                Ok(outgoing.attempts)
+            })?;
+            Ok(attempt)
+        })
+        .await
+    }
+
+    /// Records how an attempt ended, and what is done next.
+    ///
+    /// # Errors
+    /// When it cannot be made durable; the reply is then found in `Sending`.
+    pub async fn end_attempt(
+        &self,
+        job: JobKey,
+        outgoing: OutgoingKey,
+        end: AttemptEnd,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            let (after, ended) = outbox::update(transaction, outgoing, now, |outgoing| {
+                // A bounce that overtook the end of its attempt stays on record.
+                let ended = outgoing.state == OutgoingState::Sending;
+                if ended {
+                    outgoing.state = end.state.clone();
+                }
+                outgoing.recipients.clone_from(&end.recipients);
+                Ok(ended)
+            })?;
+            match end.next {
+                AttemptNext::Retry(due) if ended => jobs::postpone(transaction, job, due),
+                AttemptNext::File => {
+                    jobs::finish(transaction, job)?;
+                    add_job(transaction, &after, Work::File(outgoing), now)
+                }
+                AttemptNext::Retry(_) | AttemptNext::Nothing => {
+                    jobs::finish(transaction, job)?;
+                    Ok(())
+                }
+            }
+        })
+        .await
+    }
+
+    /// Records where the copy in Sent stands.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn filed(
+        &self,
+        job: JobKey,
+        outgoing: OutgoingKey,
+        filing: Filing,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            jobs::finish(transaction, job)?;
+            outbox::update(transaction, outgoing, now, |outgoing| {
+                outgoing.filing = filing.clone();
+                Ok(())
+            })?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Sets where a reply stands, by evidence or by a person. `Queued` sends it (again).
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn resolve(
+        &self,
+        outgoing: OutgoingKey,
+        state: OutgoingState,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            let (after, ()) = outbox::update(transaction, outgoing, now, |outgoing| {
+                outgoing.state = state.clone();
+                Ok(())
+            })?;
+            jobs::finish_of(transaction, outgoing)?;
+            if state == OutgoingState::Queued {
+                let work = match after.raw {
+                    Some(_) => Work::Submit(outgoing),
+                    None => Work::Compose(outgoing),
+                };
+                add_job(transaction, &after, work, after.send_at.max(now))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Stops a reply that has not begun to be sent. `false` when it is too late.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn cancel(&self, outgoing: OutgoingKey, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |transaction| {
+            let (_, cancelled) = outbox::update(transaction, outgoing, now, |outgoing| {
+                let cancelled = may_begin(&outgoing.state);
+                if cancelled {
+                    outgoing.state = OutgoingState::Cancelled;
+                }
+                Ok(cancelled)
+            })?;
+            if cancelled {
+                jobs::finish_of(transaction, outgoing)?;
+            }
+            Ok(cancelled)
+        })
+        .await
+    }
+}

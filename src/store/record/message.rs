@@ -1,0 +1,116 @@
+//! Forms of messages, contacts and the ledger.
+
+use super::{stored_enum, stored_struct};
+use crate::domain::contact::Contact;
+use crate::domain::ledger::{Fate, LedgerRow, Source};
+use crate::domain::message::{
+    Attachment, BounceReport, Defect, Direction, Head, Kind, Message, Part, TransferEncoding,
+};
+
+stored_enum!(Direction { 0 = Inbound, 1 = Outbound, 2 = Note });
+stored_enum!(Kind {
+    0 = Personal,
+    1 = AutomaticReply,
+    2 = Automatic,
+    3 = Bounce,
+    4 = List,
+    5 = ReadReceipt,
+    6 = Invitation,
+});
+stored_enum!(TransferEncoding { 0 = Identity, 1 = Base64, 2 = QuotedPrintable });
+stored_enum!(Defect {
+    0 = TooComplex,
+    1 = TooLarge,
+    2 = NoSender,
+    3 = TextCut,
+    4 = Charset,
+    5 = Unclosed,
+    6 = Date,
+    7 = Unreadable,
+});
+stored_struct!(Part {
+    range,
+    content_type,
+    charset,
+    encoding,
+    flowed
+});
+stored_struct!(Attachment {
+    name,
+    part,
+    size,
+    content_id,
+    inline
+});
+stored_struct!(BounceReport {
+    about,
+    recipient,
+    status,
+    text
+});
+stored_struct!(Head {
+    message_id,
+    references,
+    from,
+    reply_to,
+    to,
+    cc,
+    delivered_to,
+    subject,
+    date,
+    kind,
+    bounce,
+    preview,
+    text,
+    html,
+    attachments,
+    defects,
+    language,
+});
+stored_struct!(Message {
+    key,
+    id,
+    workspace,
+    conversation,
+    mailbox,
+    contact,
+    direction,
+    head,
+    raw,
+    size,
+    written,
+    arrived_at,
+    late,
+    imported,
+    new_participant,
+});
+stored_struct!(Contact {
+    key,
+    id,
+    workspace,
+    name,
+    addresses,
+    first_seen,
+    conversation_count,
+});
+stored_enum!(Source {
+    0 = Imap { folder, validity, uid },
+    1 = Smtp { peer },
+});
+stored_enum!(Fate {
+    0 = Stored(message),
+    1 = Duplicate(message),
+    2 = Own(message),
+    3 = TooLarge { size },
+    4 = Unreadable(message),
+    5 = Ignored { message, by },
+});
+stored_struct!(LedgerRow {
+    key,
+    workspace,
+    mailbox,
+    source,
+    at,
+    fingerprint,
+    fate,
+});

@@ -1,0 +1,228 @@
+//! What the store knows for `domain::threading`: Message-IDs in any direction (also
+//! of mails that never came), who takes part, and the last conversation of a contact.
+
+use super::error::StoreError;
+use super::seal::Keys;
+use super::table::{Key, Order, Rows, Table, Transaction, hash16, number_at};
+use crate::domain::address::Address;
+use crate::domain::conversation::Conversation;
+use crate::domain::key::{ContactKey, ConversationKey, MailboxKey, MessageKey, WorkspaceKey};
+use crate::domain::message::{Head, Kind};
+use crate::domain::message_id::MessageId;
+use crate::domain::subject::base_subject;
+use crate::domain::threading::{Candidate, Evidence};
+
+/// Ids of one mail that are indexed and looked up, nearest first. A reader that
+/// cuts References keeps at least these many.
+const REFERENCES_MAX: usize = 32;
+/// Conversations of one id that are looked at; more than one is rare and odd.
+const CONVERSATIONS_OF_ID_MAX: usize = 8;
+/// Addresses of one mail whose owners take part from then on.
+const PARTICIPANTS_MAX: usize = 50;
+
+/// A mail to be placed.
+pub(super) struct Question<'q> {
+    pub(super) workspace: WorkspaceKey,
+    pub(super) mailbox: MailboxKey,
+    pub(super) contact: ContactKey,
+    pub(super) head: &'q Head,
+}
+
+fn id_prefix(workspace: WorkspaceKey, id: &MessageId) -> Key {
+    Key::new(workspace.0).bytes(&hash16(id.as_str().as_bytes()))
+}
+
+fn participant_key(conversation: ConversationKey, address: &Address) -> Key {
+    Key::new(conversation.0).bytes(&hash16(address.folded().as_bytes()))
+}
+
+fn last_key(question: &Question<'_>) -> Key {
+    Key::new(question.workspace.0)
+        .number(question.mailbox.0)
+        .number(question.contact.0)
+}
+
+fn subject_key(question: &Question<'_>) -> Option<Key> {
+    let base = base_subject(&question.head.subject);
+    (!base.is_empty()).then(|| last_key(question).bytes(&hash16(base.as_bytes())))
+}
+
+/// References from nearest to farthest.
+fn references(head: &Head) -> impl Iterator<Item = &MessageId> {
+    head.references.iter().rev().take(REFERENCES_MAX)
+}
+
+/// Gathers what is known about a mail before it is placed.
+pub(super) fn evidence(
+    transaction: &Transaction<'_>,
+    keys: &Keys,
+    question: &Question<'_>,
+) -> Result<Evidence, StoreError> {
+    let head = question.head;
+    let sender = head.from.as_ref().map(|from| &from.address);
+    let judge = |key: Option<u64>| -> Result<Option<Candidate>, StoreError> {
+        key.map_or(Ok(None), |key| {
+            candidate(
+                transaction,
+                question.workspace,
+                ConversationKey(key),
+                sender,
+            )
+        })
+    };
+    let token = references(head)
+        .filter_map(|id| id.verify(|number| keys.signing_by_id(number)))
+        .find(|(workspace, _)| *workspace == question.workspace)
+        .map(|(_, conversation)| conversation.0);
+    let token = judge(token)?;
+    let mut candidates: Vec<Candidate> = Vec::new();
+    // Nearest reference first; the mail's own id last: others only waited for it.
+    for id in references(head).chain(&head.message_id) {
+        for key in transaction.keys(
+            Table::MessageIds,
+            id_prefix(question.workspace, id).as_ref(),
+            None,
+            Order::Up,
+            CONVERSATIONS_OF_ID_MAX,
+        )? {
+            let known = number_at(&key, 24);
+            if candidates.iter().all(|seen| seen.conversation.0 != known) {
+                candidates.extend(judge(Some(known))?);
+            }
+        }
+    }
+    let (mut same_subject, mut last_of_contact) = (None, None);
+    if token.is_none() && candidates.is_empty() {
+        if let Some(key) = subject_key(question) {
+            same_subject = judge(transaction.pointer(Table::LastOf, key.as_ref())?)?;
+        }
+        last_of_contact = judge(transaction.pointer(Table::LastOf, last_key(question).as_ref())?)?;
+    }
+    Ok(Evidence {
+        token,
+        references: candidates,
+        same_subject,
+        last_of_contact,
+        automatic: head.kind != Kind::Personal,
+    })
+}
+
+fn candidate(
+    transaction: &Transaction<'_>,
+    workspace: WorkspaceKey,
+    key: ConversationKey,
+    sender: Option<&Address>,
+) -> Result<Option<Candidate>, StoreError> {
+    let found: Option<Conversation> =
+        transaction.record(Table::Conversations, &key.0.to_be_bytes())?;
+    let Some(found) = found.filter(|found| found.workspace == workspace) else {
+        return Ok(None);
+    };
+    let sender_takes_part = match sender {
+        Some(sender) => takes_part(transaction, key, sender)?,
+        None => false,
+    };
+    Ok(Some(Candidate {
+        conversation: key,
+        sender_takes_part,
+        last_at: found.last_at,
+    }))
+}
+
+fn takes_part(
+    rows: &impl Rows,
+    conversation: ConversationKey,
+    address: &Address,
+) -> Result<bool, StoreError> {
+    let key = participant_key(conversation, address);
+    Ok(rows.get(Table::Participants, key.as_ref())?.is_some())
+}
+
+/// Remembers the ids of a placed mail: its own with the message, those it refers
+/// to without, so that a mail that comes later finds its conversation.
+pub(super) fn index_ids(
+    transaction: &Transaction<'_>,
+    workspace: WorkspaceKey,
+    conversation: ConversationKey,
+    message: MessageKey,
+    head: &Head,
+) -> Result<(), StoreError> {
+    if let Some(id) = &head.message_id {
+        let key = id_prefix(workspace, id).number(conversation.0);
+        transaction.point(Table::MessageIds, key.as_ref(), message.0)?;
+    }
+    for id in references(head) {
+        let key = id_prefix(workspace, id).number(conversation.0);
+        if transaction.get(Table::MessageIds, key.as_ref())?.is_none() {
+            transaction.put(Table::MessageIds, key.as_ref(), &[])?;
+        }
+    }
+    Ok(())
+}
+
+/// Remembers the contact's last conversation, by subject and at all.
+pub(super) fn index_last(
+    transaction: &Transaction<'_>,
+    question: &Question<'_>,
+    conversation: ConversationKey,
+) -> Result<(), StoreError> {
+    for key in [Some(last_key(question)), subject_key(question)]
+        .into_iter()
+        .flatten()
+    {
+        if transaction.pointer(Table::LastOf, key.as_ref())? != Some(conversation.0) {
+            transaction.point(Table::LastOf, key.as_ref(), conversation.0)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whoever wrote, or was written to, takes part from now on. A mail's readers count
+/// only when `trusted`: a stranger must not bring in accomplices. `own`, our address,
+/// never counts: anybody can write it into a From.
+pub(super) fn index_participants(
+    transaction: &Transaction<'_>,
+    conversation: ConversationKey,
+    head: &Head,
+    trusted: bool,
+    own: &Address,
+) -> Result<(), StoreError> {
+    let readers = head
+        .to
+        .iter()
+        .chain(&head.cc)
+        .filter(|reader| trusted && reader.address != *own);
+    for named in head.from.iter().chain(readers).take(PARTICIPANTS_MAX) {
+        let key = participant_key(conversation, &named.address);
+        if transaction
+            .get(Table::Participants, key.as_ref())?
+            .is_none()
+        {
+            transaction.put(Table::Participants, key.as_ref(), &[])?;
+        }
+    }
+    Ok(())
+}
+
+/// The message with that id, in whichever conversation.
+pub(super) fn message_with_id(
+    rows: &impl Rows,
+    workspace: WorkspaceKey,
+    id: &MessageId,
+) -> Result<Option<MessageKey>, StoreError> {
+    let prefix = id_prefix(workspace, id);
+    for key in rows.keys(
+        Table::MessageIds,
+        prefix.as_ref(),
+        None,
+        Order::Up,
+        CONVERSATIONS_OF_ID_MAX,
+    )? {
+        match rows.pointer(Table::MessageIds, &key)? {
+            // An id only referred to has an empty row, which reads as 0.
+            Some(0) | None => {}
+            Some(message) => return Ok(Some(MessageKey(message))),
+        }
+    }
+    Ok(None)
+}
