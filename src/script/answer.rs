@@ -2,6 +2,8 @@
 //! and further ones (`.tag(...)`). Every value is checked where it is written, so
 //! that a wrong one is an error with its position.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use rhai::{EvalAltResult, ImmutableString, NativeCallContext, Position};
 
 use super::shape::{Shape, Sort};
@@ -16,10 +18,26 @@ const WORDS_LENGTH_MAX: usize = 200;
 /// The words an answer begins with.
 pub(super) const BEGINNINGS: [&str; 4] = ["team", "inbox", "spam", "ignore"];
 
-/// An answer being built. Builders change it in place and also return it, so
-/// `answer.tag("a");` on a line of its own counts too.
+/// An answer being built. All copies are the same answer, so that a line such as
+/// `answer.tag("a").note("b");` counts as it reads, whatever becomes of its value.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Answer(pub(super) Routing);
+pub(super) struct Answer(Arc<Mutex<Routing>>);
+
+impl Answer {
+    fn of(routing: Routing) -> Self {
+        Self(Arc::new(Mutex::new(routing)))
+    }
+
+    /// A builder that panicked has changed nothing by halves.
+    fn routing(&self) -> MutexGuard<'_, Routing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was asked for in the end.
+    pub(super) fn into_routing(self) -> Routing {
+        std::mem::take(&mut *self.routing())
+    }
+}
 
 type Built = Result<Answer, Box<EvalAltResult>>;
 
@@ -42,18 +60,22 @@ fn beginnings(shape: &mut Shape) {
         "team",
         |context: NativeCallContext<'_>, name: ImmutableString| -> Built {
             trace::step(&context, || format!("team({})", trace::quoted(&name)));
-            let mut answer = Answer::default();
-            answer.0.team = Some(words(&name, "a team's name").map_err(refused)?);
-            Ok(answer)
+            let team = words(&name, "a team's name").map_err(refused)?;
+            Ok(Answer::of(Routing {
+                team: Some(team),
+                ..Routing::default()
+            }))
         },
     );
     engine.register_fn(
         "ignore",
         |context: NativeCallContext<'_>, why: ImmutableString| -> Built {
             trace::step(&context, || format!("ignore({})", trace::quoted(&why)));
-            let mut answer = Answer::default();
-            answer.0.ignore = Some(words(&why, "the reason for ignoring").map_err(refused)?);
-            Ok(answer)
+            let why = words(&why, "the reason for ignoring").map_err(refused)?;
+            Ok(Answer::of(Routing {
+                ignore: Some(why),
+                ..Routing::default()
+            }))
         },
     );
     engine.register_fn("inbox", |context: NativeCallContext<'_>| {
@@ -62,9 +84,10 @@ fn beginnings(shape: &mut Shape) {
     });
     engine.register_fn("spam", |context: NativeCallContext<'_>| {
         trace::step(&context, || "spam()".to_owned());
-        let mut answer = Answer::default();
-        answer.0.spam = true;
-        answer
+        Answer::of(Routing {
+            spam: true,
+            ..Routing::default()
+        })
     });
 }
 
@@ -79,7 +102,7 @@ fn with_word(
                         word: ImmutableString|
           -> Built {
         trace::step(&context, || format!(".{name}({})", trace::quoted(&word)));
-        change(&mut answer.0, &word).map_err(refused)?;
+        change(&mut answer.routing(), &word).map_err(refused)?;
         Ok(answer.clone())
     };
     shape.engine.register_fn(name, builder);
@@ -90,7 +113,7 @@ fn with_word(
 fn with_nothing(shape: &mut Shape, name: &'static str, assign: Assign) {
     let builder = move |context: NativeCallContext<'_>, answer: &mut Answer| {
         trace::step(&context, || format!(".{name}()"));
-        answer.0.assign = assign.clone();
+        answer.routing().assign = assign.clone();
         answer.clone()
     };
     shape.engine.register_fn(name, builder);

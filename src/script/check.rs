@@ -50,6 +50,9 @@ const BUILT_IN: [&str; 9] = [
     "debug",
 ];
 
+/// How Rhai names the functions it makes of closures.
+const CLOSURE: &str = "anon$";
+
 /// Names of everything native that can be called.
 pub(super) fn native_names(engine: &Engine) -> BTreeSet<String> {
     let signatures = engine.gen_fn_signatures(true);
@@ -119,23 +122,28 @@ impl Checked<'_> {
         let mut functions = self.ast.iter_functions();
         let own = functions.find(|f| f.name == entry.function && f.params.len() == count);
         let Some(own) = own else { return };
-        let body = self.ast.clone_functions_only_filtered(|_, _, _, name, params| {
-            name == entry.function && params == count
-        });
-        let hidden = variables(&body);
+        let Some(body) = span(self.ast, entry.function, count) else {
+            return;
+        };
+        let closures = closures(self.ast);
+        let hidden = variables(self.ast);
         let given = own.params.iter().zip(entry.parameters);
         let known: Vec<(&str, Sort)> = given
             .map(|(name, (_, sort))| (*name, *sort))
             .filter(|(name, _)| !hidden.contains(*name))
             .collect();
-        body.walk(&mut |path| {
+        let judged = |expression: &Expr| {
+            let at = expression.start_position();
+            within(at, body) && !closures.iter().any(|closure| within(at, *closure))
+        };
+        self.ast.walk(&mut |path| {
             match path.last() {
-                Some(ASTNode::Expr(Expr::Dot(pair, ..))) => {
+                Some(ASTNode::Expr(Expr::Dot(pair, ..))) if judged(&pair.lhs) => {
                     if let Some(sort) = self.root(&pair.lhs, &known) {
                         self.follow(sort, &pair.rhs, found);
                     }
                 }
-                Some(ASTNode::Stmt(Stmt::Assignment(change))) => {
+                Some(ASTNode::Stmt(Stmt::Assignment(change))) if judged(&change.1.lhs) => {
                     self.assignment(&change.1.lhs, &known, found);
                 }
                 _ => {}
@@ -259,12 +267,33 @@ impl Checked<'_> {
     }
 }
 
-/// A call by name: no operator, no module's function, no closure.
-fn plain(call: &FnCallExpr) -> bool {
-    call.namespace.is_empty() && call.op_token.is_none() && !call.name.starts_with("anon$")
+/// Where a function's body begins and ends.
+type Span = (Position, Position);
+
+fn span(ast: &AST, function: &str, parameters: usize) -> Option<Span> {
+    let found = ast.shared_lib().get_script_fn(function, parameters)?;
+    Some((found.body.start_position(), found.body.end_position()))
 }
 
-/// Names of all variables, loop variables and parameters of closures.
+/// The bodies of closures, which are functions without a name of their own.
+fn closures(ast: &AST) -> Vec<Span> {
+    let unnamed = ast.iter_functions().filter(|f| f.name.starts_with(CLOSURE));
+    unnamed
+        .filter_map(|f| span(ast, f.name, f.params.len()))
+        .collect()
+}
+
+fn within(at: Position, (start, end): Span) -> bool {
+    let key = |position: Position| (position.line(), position.position());
+    !at.is_none() && key(start) <= key(at) && key(at) <= key(end)
+}
+
+/// A call by name: no operator, no module's function, no closure.
+fn plain(call: &FnCallExpr) -> bool {
+    call.namespace.is_empty() && call.op_token.is_none() && !call.name.starts_with(CLOSURE)
+}
+
+/// Names of all variables and loop variables; a parameter of the same name is hidden.
 fn variables(ast: &AST) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     ast.walk(&mut |path| {
@@ -284,9 +313,10 @@ fn variables(ast: &AST) -> BTreeSet<String> {
 }
 
 /// Where a function is defined: the place of its name, from 1.
-fn definition(source: &str, name: &str) -> (u32, u32) {
+pub(super) fn definition(source: &str, name: &str) -> (u32, u32) {
     for (index, line) in source.lines().enumerate() {
-        let Some(start) = line.find("fn ") else {
+        let comment = line.trim_start().starts_with("//");
+        let Some(start) = line.find("fn ").filter(|_| !comment) else {
             continue;
         };
         let rest = line[start + 3..].trim_start();

@@ -166,10 +166,7 @@ impl Reader<'_> {
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             let message = format!("is not UTF-8 (at byte {at})");
-            (
-                message,
-                Some("save it as UTF-8 in your editor".to_owned()),
-            )
+            (message, Some("save it as UTF-8 in your editor".to_owned()))
         })
     }
 }

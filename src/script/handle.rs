@@ -87,7 +87,9 @@ impl Scripts {
         match Snapshot::load(&self.0.folder, &self.0.limits) {
             Ok(snapshot) => {
                 let version = snapshot.version();
-                self.0.problems.store(Arc::new(snapshot.warnings().to_vec()));
+                self.0
+                    .problems
+                    .store(Arc::new(snapshot.warnings().to_vec()));
                 let before = self.0.current.swap(Some(Arc::new(snapshot)));
                 if before.is_some_and(|before| before.version() == version) {
                     Reloaded::Unchanged

@@ -35,3 +35,6 @@ pub use snapshot::{Routed, Signed, Snapshot};
 pub use view::{
     ContactView, ContextView, ConversationView, MailContent, MailView, MailboxView, OperatorView,
 };
+
+#[cfg(test)]
+mod tests;

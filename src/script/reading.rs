@@ -253,9 +253,7 @@ fn conversation(shape: &mut Shape) {
     add("message_count", |c| {
         number(u64::from(c.0.conversation().message_count))
     });
-    add("is_new", |c| {
-        (c.0.conversation().message_count <= 1).into()
-    });
+    add("is_new", |c| (c.0.conversation().message_count <= 1).into());
 }
 
 fn people(shape: &mut Shape) {

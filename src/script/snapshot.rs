@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use rhai::module_resolvers::StaticModuleResolver;
@@ -154,9 +155,14 @@ impl Snapshot {
                 (Outcome::Decided, Routing::default())
             }
             Some(Ok(value)) => match value.try_cast_result::<Answer>() {
-                Ok(answer) => (Outcome::Decided, answer.0),
+                Ok(answer) => (Outcome::Decided, answer.into_routing()),
                 Err(other) => (
-                    Outcome::Failed(self.wrong_type(ROUTING, "route", "team(...), inbox(), spam() or ignore(...)", &other)),
+                    Outcome::Failed(self.wrong_type(
+                        ROUTING,
+                        "route",
+                        "team(...), inbox(), spam() or ignore(...)",
+                        &other,
+                    )),
                     Routing::default(),
                 ),
             },
@@ -171,11 +177,7 @@ impl Snapshot {
 
     /// Asks `signature(ctx)`.
     #[must_use]
-    pub fn signature(
-        &self,
-        context: ContextView,
-        expired: impl Fn() -> bool + 'static,
-    ) -> Signed {
+    pub fn signature(&self, context: ContextView, expired: impl Fn() -> bool + 'static) -> Signed {
         let fallback = context.mailbox.signature.clone();
         let arguments = (Context::new(context),);
         let (answer, trace) = self.call(SIGNATURE, "signature", arguments, expired);
@@ -186,7 +188,9 @@ impl Snapshot {
                 let other = self.wrong_type(SIGNATURE, "signature", "a text", &value);
                 match value.into_string() {
                     Ok(text) if text.len() > SIGNATURE_BYTES_MAX => {
-                        let words = format!("{SIGNATURE}: a signature of more than {SIGNATURE_BYTES_MAX} bytes");
+                        let words = format!(
+                            "{SIGNATURE}: a signature of more than {SIGNATURE_BYTES_MAX} bytes"
+                        );
                         (fallback, Outcome::Failed(words))
                     }
                     Ok(text) => (text, Outcome::Decided),
@@ -218,19 +222,35 @@ impl Snapshot {
             // Imports stand outside functions; without any there is nothing to run there.
             let options = CallFnOptions::new().eval_ast(!ast.statements().is_empty());
             let scope = &mut Scope::new();
-            self.engine
-                .call_fn_with_options::<Dynamic>(options, scope, ast, function, arguments)
+            // What a view reads is made by other rooms; a mistake there costs this
+            // mail its decision and nothing else. The engine is not changed by calls.
+            panic::catch_unwind(AssertUnwindSafe(|| {
+                self.engine
+                    .call_fn_with_options::<Dynamic>(options, scope, ast, function, arguments)
+            }))
         });
-        let answer = answer.map_err(|error| self.explain(file, &error).headline());
+        let answer = match answer {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.explain(file, function, &error).headline()),
+            Err(_) => Err(format!(
+                "{file}: `{function}` met a defect of the gateway; please report it"
+            )),
+        };
         (Some(answer), trace)
     }
 
-    fn explain(&self, entry: &str, error: &EvalAltResult) -> Diagnostic {
+    /// Rhai forgets where a limit was reached; then it is said of the function that
+    /// was called, and the trace shows how far it came.
+    fn explain(&self, entry: &str, function: &str, error: &EvalAltResult) -> Diagnostic {
         let failure = words::of_run(error);
         let file = failure.file.as_deref().unwrap_or(entry);
         let source = self.files.iter().find(|(name, _)| name == file);
         let source = source.map_or("", |(_, text)| text.as_str());
-        Diagnostic::at(file, failure.at, source, failure.message)
+        let at = match failure.at {
+            (0, _) => check::definition(source, function),
+            at => at,
+        };
+        Diagnostic::at(file, at, source, failure.message)
     }
 
     fn wrong_type(&self, file: &str, function: &str, wanted: &str, value: &Dynamic) -> String {
@@ -246,11 +266,16 @@ impl Snapshot {
             let run = self.engine.run_ast_with_scope(&mut Scope::new(), ast);
             if let Err(error) = run {
                 let modules = self.files.iter().filter_map(|(name, _)| module_name(name));
-                let help = missing_module(&error).and_then(|module| suggest::did_you_mean(module, modules));
-                errors.push(self.explain(name, &error).with_help(help));
+                let help = missing_module(&error)
+                    .and_then(|module| suggest::did_you_mean(module, modules));
+                errors.push(self.explain(name, "", &error).with_help(help));
             }
         }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
     }
 }
 

@@ -135,4 +135,3 @@ fn shorten(text: &str) -> String {
     }
     short
 }
-

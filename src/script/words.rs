@@ -7,12 +7,19 @@ use super::{diagnostic::Diagnostic, trace};
 /// Words that Rhai keeps for itself; as names they surprise.
 const RESERVED_HELP: &str = "this word is reserved by the language; choose another name";
 
+const ENDS_EARLY: &str = "the file ends in the middle of something";
+const ENDS_EARLY_HELP: &str = "is a closing `}` or `)` missing?";
+
 /// A compile error.
 pub(super) fn of_parse(file: &str, source: &str, error: &ParseError) -> Diagnostic {
     let ParseError(kind, position) = error;
     let at = match trace::place(*position) {
-        // "The script ends too early" has no position; the last line is it.
-        (0, _) => (u32::try_from(source.lines().count()).unwrap_or(0), 0),
+        // "The script ends too early" has no position, or one below the last line.
+        (line, _) if line == 0 || line as usize > source.lines().count() => {
+            let last = u32::try_from(source.lines().count()).unwrap_or(0);
+            let early = Diagnostic::at(file, (last, 0), source, ENDS_EARLY);
+            return early.with_help(Some(ENDS_EARLY_HELP.to_owned()));
+        }
         at => at,
     };
     let (message, help) = parse_words(kind);
@@ -21,10 +28,7 @@ pub(super) fn of_parse(file: &str, source: &str, error: &ParseError) -> Diagnost
 
 fn parse_words(kind: &ParseErrorType) -> (String, Option<&'static str>) {
     match kind {
-        ParseErrorType::UnexpectedEOF => (
-            "the file ends in the middle of something".to_owned(),
-            Some("is a closing `}` or `)` missing?"),
-        ),
+        ParseErrorType::UnexpectedEOF => (ENDS_EARLY.to_owned(), Some(ENDS_EARLY_HELP)),
         ParseErrorType::VariableUndefined(name) => (
             format!("there is no `{name}` here"),
             Some("functions see only their own parameters and variables"),
@@ -32,11 +36,13 @@ fn parse_words(kind: &ParseErrorType) -> (String, Option<&'static str>) {
         ParseErrorType::Reserved(word) if word == "eval" => {
             ("`eval` is switched off".to_owned(), None)
         }
-        ParseErrorType::Reserved(word) => (
-            format!("`{word}` cannot stand here"),
-            Some(RESERVED_HELP),
-        ),
+        ParseErrorType::Reserved(word) => {
+            (format!("`{word}` cannot stand here"), Some(RESERVED_HELP))
+        }
         ParseErrorType::MissingToken(token, why) => (format!("expected `{token}` {why}"), None),
+        ParseErrorType::FnMissingParams(name) => {
+            (format!("the parameters of `{name}` are not complete"), None)
+        }
         ParseErrorType::BadInput(LexError::UnterminatedString) => {
             ("this text has no closing quote".to_owned(), None)
         }
@@ -69,12 +75,12 @@ pub(super) fn of_run(error: &EvalAltResult) -> Failure {
                 if !source.is_empty() {
                     file = Some(source.clone());
                 }
-                outer_at = *position;
+                keep(&mut outer_at, *position);
                 inner = cause;
             }
             EvalAltResult::ErrorInModule(name, cause, position) => {
                 file = Some(format!("{name}.rhai"));
-                outer_at = *position;
+                keep(&mut outer_at, *position);
                 inner = cause;
             }
             _ => break,
@@ -86,6 +92,13 @@ pub(super) fn of_run(error: &EvalAltResult) -> Failure {
         file,
         at: trace::place(position),
         message: run_words(inner),
+    }
+}
+
+/// Some errors have no place of their own; the nearest call around them has.
+fn keep(nearest: &mut Position, position: Position) {
+    if !position.is_none() {
+        *nearest = position;
     }
 }
 
@@ -102,10 +115,14 @@ fn run_words(error: &EvalAltResult) -> String {
         E::ErrorFunctionNotFound(signature, _) => not_found(signature),
         E::ErrorRuntime(value, _) if value.is_unit() => "the script threw an error".to_owned(),
         E::ErrorRuntime(value, _) => value.to_string(),
-        E::ErrorMismatchDataType(wanted, found, _) | E::ErrorMismatchOutputType(wanted, found, _) => {
+        E::ErrorMismatchDataType(wanted, found, _)
+        | E::ErrorMismatchOutputType(wanted, found, _) => {
             format!("expected {wanted}, found {found}")
         }
-        E::ErrorDotExpr(message, _) if !message.is_empty() => lower_first(message),
+        E::ErrorDotExpr(message, _) if !message.is_empty() => match unknown_property(message) {
+            Some((name, of)) => format!("{of} has no property `{name}`"),
+            None => lower_first(message),
+        },
         E::ErrorPropertyNotFound(name, _) => format!("there is no property `{name}`"),
         E::ErrorVariableNotFound(name, _) => format!("there is no `{name}` here"),
         E::ErrorArithmetic(message, _) => lower_first(message),
@@ -116,6 +133,14 @@ fn run_words(error: &EvalAltResult) -> String {
             lower_first(words)
         }
     }
+}
+
+/// `Unknown property 'x' - a getter is not registered for type 'mail'`.
+fn unknown_property(message: &str) -> Option<(&str, &str)> {
+    let rest = message.strip_prefix("Unknown property '")?;
+    let (name, rest) = rest.split_once('\'')?;
+    let of = rest.rsplit_once("type '")?.1.trim_end_matches('\'');
+    Some((name, of))
 }
 
 /// `tag (answer, i64)`: the name exists or not, but not for these values.
