@@ -1,0 +1,324 @@
+//! Watches the scripts folder and makes live what is saved there.
+//!
+//! Invariant: a file that is being written never goes live. A reload waits until
+//! the folder has been quiet for a moment, and what does not compile is refused by
+//! [`Scripts`], which keeps the version before. The folders are watched, not the
+//! files: editors and Kubernetes replace files by renaming.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::script::{Reloaded, Scripts};
+
+/// How long the folder must be quiet: longer than the gap between the truncating
+/// and the writing of one save, short against the 200 ms that a save may take.
+const QUIET: Duration = Duration::from_millis(50);
+/// A folder that is never quiet is read nevertheless; a half-written file is then
+/// refused, and the next event reads it again.
+const NOISE_MAX: Duration = Duration::from_secs(2);
+/// How often a folder is looked for that could not be watched, and how often the
+/// files are compared in case an event was lost (network file systems have none).
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// Watches `folder` until `shutdown`. `on_change` is told of every reload that
+/// changed something: a new version is live, or the files became wrong or right.
+pub async fn run(
+    folder: PathBuf,
+    scripts: Scripts,
+    mut on_change: impl FnMut(&Reloaded) + Send,
+    shutdown: CancellationToken,
+) {
+    let touched = Arc::new(Notify::new());
+    let mut watcher = watch(&folder, &touched);
+    let mut seen = Seen {
+        stamp: None,
+        refused: scripts.is_refused(),
+    };
+    // What was saved between the first reading and the watching counts too.
+    touched.notify_one();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = touched.notified() => settle(&touched).await,
+            () = tokio::time::sleep(LOOK_AGAIN) => {
+                if watcher.is_none() {
+                    watcher = watch(&folder, &touched);
+                }
+            }
+        }
+        if let Some(changed) = reload_settled(&folder, &scripts, &mut seen).await {
+            on_change(&changed);
+        }
+    }
+}
+
+/// What was seen when the scripts were last read.
+struct Seen {
+    /// `None` before the first look.
+    stamp: Option<u64>,
+    refused: bool,
+}
+
+/// Reads the folder when its files look different; `None` when nothing changed.
+async fn reload_settled(folder: &Path, scripts: &Scripts, seen: &mut Seen) -> Option<Reloaded> {
+    let (folder, scripts) = (folder.to_owned(), scripts.clone());
+    let before = seen.stamp;
+    // File system calls and compiling: short, but not for a thread that serves.
+    let work = tokio::task::spawn_blocking(move || {
+        let mut stamp = stamp(&folder);
+        if Some(stamp) == before {
+            return None;
+        }
+        loop {
+            let reloaded = scripts.reload();
+            let after = self::stamp(&folder);
+            // Written to while it was read: what was read may be half of each.
+            if after == stamp {
+                return Some((stamp, reloaded));
+            }
+            stamp = after;
+        }
+    });
+    // A panic in there has changed nothing; the next event tries again.
+    let (stamp, reloaded) = work.await.ok().flatten()?;
+    seen.stamp = Some(stamp);
+    let was_refused =
+        std::mem::replace(&mut seen.refused, matches!(reloaded, Reloaded::Refused(_)));
+    match reloaded {
+        Reloaded::Unchanged if !was_refused => None,
+        other => {
+            tell(&other);
+            Some(other)
+        }
+    }
+}
+
+fn tell(reloaded: &Reloaded) {
+    match reloaded {
+        Reloaded::Live(version) => {
+            tracing::info!(version = %short(&version.0), "the scripts were reloaded");
+        }
+        Reloaded::Unchanged => tracing::info!("the scripts are right again, and as before"),
+        Reloaded::Refused(problems) => {
+            for problem in problems {
+                tracing::warn!("the scripts were not reloaded: {}", problem.headline());
+            }
+        }
+    }
+}
+
+/// The first bytes of a version, enough to tell it from others.
+fn short(version: &[u8]) -> String {
+    version
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Waits until nothing has happened for [`QUIET`].
+async fn settle(touched: &Notify) {
+    let latest = Instant::now() + NOISE_MAX;
+    loop {
+        let quiet_at = (Instant::now() + QUIET).min(latest);
+        if timeout_at(quiet_at, touched.notified()).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn watch(folder: &Path, touched: &Arc<Notify>) -> Option<RecommendedWatcher> {
+    let handler = {
+        let touched = Arc::clone(touched);
+        move |event: notify::Result<notify::Event>| {
+            // Our own reading is an access, and must not wake us. An error may hide
+            // an event, so it counts as one.
+            if event.map_or(true, |event| !matches!(event.kind, EventKind::Access(_))) {
+                touched.notify_one();
+            }
+        }
+    };
+    // The real path: the folder itself may be a link.
+    let watching = fs::canonicalize(folder)
+        .map_err(notify::Error::io)
+        .and_then(|folder| {
+            let mut watcher = notify::recommended_watcher(handler)?;
+            watcher.watch(&folder, RecursiveMode::Recursive)?;
+            Ok(watcher)
+        });
+    watching
+        .map_err(|error| {
+            let folder = folder.display();
+            tracing::warn!("cannot watch the scripts in {folder}: {error}; looking every 30 s");
+        })
+        .ok()
+}
+
+/// A number that changes when a script is saved, made or removed: names, places,
+/// sizes, times and permissions of the files in the folder and in `lib/`, through links.
+fn stamp(folder: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for folder in [folder.to_owned(), folder.join("lib")] {
+        let mut found: Vec<_> = fs::read_dir(&folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|end| end == "rhai"))
+            .map(|path| {
+                let metadata = fs::metadata(&path).ok();
+                let time = metadata.as_ref().and_then(|m| m.modified().ok());
+                let mode = format!("{:?}", metadata.as_ref().map(fs::Metadata::permissions));
+                // A swapped link changes where a file really is, if nothing else.
+                let real = fs::canonicalize(&path).ok();
+                (path, real, metadata.map(|m| m.len()), time, mode)
+            })
+            .collect();
+        found.sort();
+        found.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::script::Limits;
+
+    /// Generous, for loaded machines; how soon it really is, is printed.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    struct Watched {
+        folder: tempfile::TempDir,
+        scripts: Scripts,
+        changes: mpsc::UnboundedReceiver<Reloaded>,
+        shutdown: CancellationToken,
+        task: tokio::task::JoinHandle<()>,
+    }
+
+    impl Watched {
+        /// Begins with what `prepare` makes and waits until the watching has begun.
+        async fn begin(prepare: impl FnOnce(&Path)) -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let scripts = Scripts::open(folder.path(), Limits::default());
+            // Saved after the first reading: seeing it proves that the watch is on.
+            prepare(folder.path());
+            let (sender, changes) = mpsc::unbounded_channel();
+            let shutdown = CancellationToken::new();
+            let on_change = move |change: &Reloaded| {
+                let _ = sender.send(change.clone());
+            };
+            let watching = run(
+                folder.path().to_owned(),
+                scripts.clone(),
+                on_change,
+                shutdown.clone(),
+            );
+            let task = tokio::spawn(watching);
+            let mut watched = Self {
+                folder,
+                scripts,
+                changes,
+                shutdown,
+                task,
+            };
+            assert!(matches!(watched.next().await, Reloaded::Live(_)));
+            watched
+        }
+
+        async fn next(&mut self) -> Reloaded {
+            let next = tokio::time::timeout(PATIENCE, self.changes.recv());
+            next.await.expect("a change in time").expect("a change")
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            fs::write(self.folder.path().join(name), text).expect("written");
+        }
+
+        fn live(&self) -> String {
+            let snapshot = self.scripts.current().expect("scripts");
+            snapshot.files()[0].1.clone()
+        }
+
+        async fn end(self) {
+            self.shutdown.cancel();
+            self.task.await.expect("ended");
+        }
+    }
+
+    fn routing(team: &str) -> String {
+        format!("fn route(mail, ctx) {{ team(\"{team}\") }}")
+    }
+
+    fn first(folder: &Path) {
+        fs::write(folder.join("routing.rhai"), routing("first")).expect("written");
+    }
+
+    #[tokio::test]
+    async fn a_save_is_live_soon_and_a_wrong_one_never() {
+        let mut watched = Watched::begin(first).await;
+        let saved = std::time::Instant::now();
+        watched.write("routing.rhai", &routing("second"));
+        assert!(matches!(watched.next().await, Reloaded::Live(_)));
+        println!("saved to live: {:?}", saved.elapsed());
+        assert_eq!(watched.live(), routing("second"));
+        watched.write("routing.rhai", "fn route(mail, ctx) { team(\"ha");
+        assert!(matches!(watched.next().await, Reloaded::Refused(_)));
+        assert_eq!(watched.live(), routing("second"));
+        // Back to what is live: nothing new, but the files are right again.
+        watched.write("routing.rhai", &routing("second"));
+        assert_eq!(watched.next().await, Reloaded::Unchanged);
+        assert!(!watched.scripts.is_refused());
+        watched.end().await;
+    }
+
+    #[tokio::test]
+    async fn editors_that_rename_and_new_libraries_are_seen() {
+        let mut watched = Watched::begin(first).await;
+        watched.write("routing.rhai.new", &routing("renamed"));
+        let path = watched.folder.path().to_owned();
+        fs::rename(path.join("routing.rhai.new"), path.join("routing.rhai")).expect("renamed");
+        assert!(matches!(watched.next().await, Reloaded::Live(_)));
+        assert_eq!(watched.live(), routing("renamed"));
+        fs::create_dir(path.join("lib")).expect("a folder");
+        watched.write("lib/a.rhai", "fn one() { 1 }");
+        assert!(matches!(watched.next().await, Reloaded::Live(_)));
+        assert_eq!(watched.live(), "fn one() { 1 }");
+        watched.end().await;
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_link_swapped_as_kubernetes_does_is_seen() {
+        use std::os::unix::fs::symlink;
+        let version = |folder: &Path, name: &str| {
+            fs::create_dir(folder.join(name)).expect("a folder");
+            let file = folder.join(name).join("routing.rhai");
+            fs::write(file, routing(name)).expect("written");
+        };
+        let mut watched = Watched::begin(|folder| {
+            version(folder, "..one");
+            symlink("..one", folder.join("..data")).expect("linked");
+            symlink("..data/routing.rhai", folder.join("routing.rhai")).expect("linked");
+        })
+        .await;
+        let folder = watched.folder.path().to_owned();
+        version(&folder, "..two");
+        symlink("..two", folder.join("..data_tmp")).expect("linked");
+        fs::rename(folder.join("..data_tmp"), folder.join("..data")).expect("swapped");
+        assert!(matches!(watched.next().await, Reloaded::Live(_)));
+        assert_eq!(watched.live(), routing("..two"));
+        watched.end().await;
+    }
+}
