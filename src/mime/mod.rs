@@ -7,7 +7,9 @@
 
 pub mod charset;
 mod classify;
+pub mod compose;
 pub mod header;
+pub mod html;
 mod language;
 mod name;
 mod quote;

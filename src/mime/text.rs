@@ -11,6 +11,7 @@ use crate::domain::message::{Part, TransferEncoding};
 use super::charset;
 use super::transfer::{TransferDecoder, decode_transfer};
 
+pub(super) use from_html::is_sane_html;
 pub use from_html::text_of_html;
 
 /// Longest text of one part, in bytes; the rest stays in the raw mail.

@@ -28,7 +28,7 @@ pub fn text_of_html(html: &str) -> String {
     let html = &html[..html.floor_char_boundary(HTML_LENGTH_MAX.min(html.len()))];
     // Without table borders html2text draws no rule either, and would join what it divides.
     let html = &html.replace("<hr", "<br><hr").replace("<HR", "<br><HR");
-    let rendered = is_sane(html)
+    let rendered = is_sane_html(html)
         .then(|| {
             html2text::config::plain_no_decorate()
                 .link_footnotes(false)
@@ -44,7 +44,8 @@ pub fn text_of_html(html: &str) -> String {
     tidy
 }
 
-fn is_sane(html: &str) -> bool {
+/// Whether a tree may be built of the page: not too deep, not too many tags.
+pub(in crate::mime) fn is_sane_html(html: &str) -> bool {
     let (mut depth, mut deepest, mut tags) = (0_usize, 0, 0);
     for at in memchr::memchr_iter(b'<', html.as_bytes()) {
         let rest = &html[at + 1..];
