@@ -167,6 +167,7 @@ impl Splitter {
                         quote_from(&mut self.line, from);
                     }
                     self.line_from = self.line.len();
+                    self.tail.clear();
                     self.state = State::Line;
                 }
                 State::Body { missing } => {
@@ -218,24 +219,31 @@ impl Splitter {
 
     /// Appends to the skeleton, or counts what is thrown away.
     fn keep(&mut self, bytes: &[u8]) {
-        if !self.too_long && self.line.len() + bytes.len() <= self.limits.response {
-            self.line.extend_from_slice(bytes);
-            return;
-        }
-        if !self.too_long {
-            let room = self.head_max().saturating_sub(self.line.len());
-            self.line.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        let room = self.limits.response.saturating_sub(self.line.len());
+        if self.too_long {
+            self.discard(bytes);
+        } else if let Some((fitting, rest)) = bytes.split_at_checked(room) {
+            self.line.extend_from_slice(fitting);
             self.give_up_response();
+            self.discard(rest);
+        } else {
+            self.line.extend_from_slice(bytes);
         }
+    }
+
+    fn discard(&mut self, bytes: &[u8]) {
         self.discarded += bytes.len() as u64;
         self.tail
             .extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL_MAX)..]);
         self.tail.drain(..self.tail.len().saturating_sub(TAIL_MAX));
     }
 
+    /// Keeps only the head of the response from here on, and the tail of its line.
     fn give_up_response(&mut self) {
         if !self.too_long {
             self.too_long = true;
+            let current = &self.line[self.line_from.min(self.line.len())..];
+            self.tail = current[current.len().saturating_sub(TAIL_MAX)..].to_vec();
             self.line.truncate(self.head_max());
         }
     }
@@ -274,6 +282,7 @@ impl Splitter {
             self.give_up_response();
         }
         if self.too_long {
+            self.tail.clear();
             self.discarded += size;
             self.state = State::Discard { missing: size };
             return (self.discarded > self.limits.discard).then(|| self.broken(Broken::Flood));
