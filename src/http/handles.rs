@@ -1,0 +1,79 @@
+//! The services this door uses. A handler takes the one or two it needs by
+//! `State`; nobody but the router sees them all.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::options::{Options, STREAMS_MAX};
+use crate::script::Scripts;
+use crate::service::connect::Connect;
+use crate::service::conversations::Conversations;
+use crate::service::feed::Feed;
+use crate::service::mailboxes::Mailboxes;
+use crate::service::people::People;
+use crate::service::replies::Replies;
+
+/// What the caller of [`super::run`] hands over.
+#[derive(Clone, Debug)]
+pub struct Handles {
+    /// Lists, messages, notes and changes.
+    pub conversations: Conversations,
+    /// What happened.
+    pub feed: Feed,
+    /// Who asks.
+    pub people: People,
+    /// Answers on their way out.
+    pub replies: Replies,
+    /// Connected addresses.
+    pub mailboxes: Mailboxes,
+    /// Trial connections, and adding a mailbox.
+    pub connect: Connect,
+    /// The scripts in use and what is wrong with newer ones.
+    pub scripts: Scripts,
+}
+
+/// Live streams: how many more may open, and when all of them end.
+#[derive(Clone, Debug)]
+pub(super) struct Streams {
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) shutdown: CancellationToken,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Wired {
+    handles: Handles,
+    options: Options,
+    streams: Streams,
+}
+
+impl Wired {
+    pub(super) fn new(handles: Handles, options: Options, shutdown: CancellationToken) -> Self {
+        let slots = Arc::new(Semaphore::new(STREAMS_MAX));
+        Self { handles, options, streams: Streams { slots, shutdown } }
+    }
+}
+
+macro_rules! wire {
+    ($($part:ty: $($path:ident).+;)*) => {$(
+        impl FromRef<Wired> for $part {
+            fn from_ref(wired: &Wired) -> Self {
+                wired.$($path).+.clone()
+            }
+        }
+    )*};
+}
+
+wire! {
+    Conversations: handles.conversations;
+    Feed: handles.feed;
+    People: handles.people;
+    Replies: handles.replies;
+    Mailboxes: handles.mailboxes;
+    Connect: handles.connect;
+    Scripts: handles.scripts;
+    Options: options;
+    Streams: streams;
+}
