@@ -44,6 +44,42 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Conflict,
+        Self::TooLarge,
+        Self::MediaType,
+        Self::Unprocessable,
+        Self::TooMany,
+        Self::Misdirected,
+        Self::Internal,
+        Self::Unavailable,
+        Self::TimedOut,
+    ];
+
+    /// The last part of `type`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.words().1
+    }
+
+    /// What it means, whatever the occasion.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.words().2
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        self.words().0
+    }
+
     fn words(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "The request cannot be understood"),
@@ -111,7 +147,7 @@ impl Problem {
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.kind.words().0
+        self.kind.status()
     }
 
     /// The sentence for the caller.

@@ -7,6 +7,7 @@ use axum::extract::FromRef;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::auth::Door;
 use super::options::{Options, STREAMS_MAX};
 use crate::script::Scripts;
 use crate::service::connect::Connect;
@@ -14,6 +15,7 @@ use crate::service::conversations::Conversations;
 use crate::service::feed::Feed;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
+use crate::service::random::Random;
 use crate::service::replies::Replies;
 
 /// What the caller of [`super::run`] hands over.
@@ -31,6 +33,8 @@ pub struct Handles {
     pub mailboxes: Mailboxes,
     /// Trial connections, and adding a mailbox.
     pub connect: Connect,
+    /// Keys that keep a form from being sent twice.
+    pub random: Random,
     /// The scripts in use and what is wrong with newer ones.
     pub scripts: Scripts,
 }
@@ -47,12 +51,13 @@ pub(super) struct Wired {
     handles: Handles,
     options: Options,
     streams: Streams,
+    door: Door,
 }
 
 impl Wired {
-    pub(super) fn new(handles: Handles, options: Options, shutdown: CancellationToken) -> Self {
+    pub(super) fn new(handles: Handles, options: Options, door: Door, shutdown: CancellationToken) -> Self {
         let slots = Arc::new(Semaphore::new(STREAMS_MAX));
-        Self { handles, options, streams: Streams { slots, shutdown } }
+        Self { handles, options, streams: Streams { slots, shutdown }, door }
     }
 }
 
@@ -73,7 +78,9 @@ wire! {
     Replies: handles.replies;
     Mailboxes: handles.mailboxes;
     Connect: handles.connect;
+    Random: handles.random;
     Scripts: handles.scripts;
     Options: options;
     Streams: streams;
+    Door: door;
 }

@@ -10,12 +10,14 @@ mod api;
 mod auth;
 mod body;
 mod cookie;
+mod download;
 pub mod error;
 mod guard;
 mod handles;
 mod health;
 pub mod options;
 mod serve;
+mod stream;
 mod ui;
 mod wrong_tokens;
 
@@ -50,7 +52,7 @@ pub fn router(options: Options, handles: Handles, shutdown: CancellationToken) -
         people: handles.people.clone(),
         wrong_tokens: wrong_tokens::WrongTokens::default(),
     };
-    let state = handles::Wired::new(handles, options.clone(), shutdown);
+    let state = handles::Wired::new(handles, options.clone(), door.clone(), shutdown);
     Router::new()
         .merge(health::routes())
         .nest("/api/v1", api::routes(&door))

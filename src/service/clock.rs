@@ -1,24 +1,22 @@
-//! The wall clock as a handle. The one clock is made in `app/`; everything that
-//! needs the time of day is given a clone of it.
-//!
-//! Deliberately absent: monotonic time (tokio's, where something waits).
+//! The wall clock as a handle. One is made in `app/` and handed down; services
+//! never read the time in another way.
 
 use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// Tells the time of day.
+/// Tells the wall time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// A clock that reads the time by calling `read`.
-    pub fn new(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(read))
+    /// A clock that asks `now` each time.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
     }
 
-    /// The time now.
+    /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.0)()
@@ -27,6 +25,6 @@ impl Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Clock")
+        write!(f, "Clock({})", self.now())
     }
 }

@@ -1,0 +1,81 @@
+//! What goes wrong in the services, as problems. One function per service, so
+//! that a new variant must be given its words here before it compiles.
+
+use std::time::Duration;
+
+use super::super::error::{Kind, Problem};
+use crate::service::conversations::{ConversationError, StoreError};
+use crate::service::connect::SaveError;
+use crate::service::mailboxes::MailboxError;
+use crate::service::replies::ReplyError;
+
+/// When trying again makes sense after the disk was full.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// For the store: what passes by itself is told apart from what is broken.
+pub(in crate::http) fn of_store(error: &StoreError) -> Problem {
+    match error {
+        StoreError::BadCursor => Problem::new(Kind::BadRequest, sentence(error)),
+        StoreError::Taken { .. } => Problem::new(Kind::Conflict, sentence(error)),
+        StoreError::DiskFull { .. } | StoreError::NoSpace | StoreError::Reopening { .. } => {
+            Problem::new(Kind::Unavailable, sentence(error)).retry_after(RETRY)
+        }
+        _ => Problem::internal(error),
+    }
+}
+
+/// For conversations and messages.
+pub(in crate::http) fn of_conversations(error: ConversationError) -> Problem {
+    match error {
+        ConversationError::NotFound => Problem::not_found(),
+        ConversationError::NoSuch(_)
+        | ConversationError::EmptyNote
+        | ConversationError::LongNote
+        | ConversationError::TooManyTags => Problem::new(Kind::Unprocessable, sentence(&error)),
+        ConversationError::Randomness(cause) => Problem::internal(&cause),
+        ConversationError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For replies.
+pub(in crate::http) fn of_replies(error: ReplyError) -> Problem {
+    match error {
+        ReplyError::NoSuchConversation => Problem::not_found(),
+        ReplyError::NoMailbox | ReplyError::IdempotencyConflict => Problem::new(Kind::Conflict, sentence(&error)),
+        ReplyError::Empty
+        | ReplyError::TooLong
+        | ReplyError::NoRecipient
+        | ReplyError::TooManyRecipients
+        | ReplyError::IdempotencyKey => Problem::new(Kind::Unprocessable, sentence(&error)),
+        ReplyError::Randomness(cause) => Problem::internal(&cause),
+        ReplyError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For mailboxes.
+pub(in crate::http) fn of_mailboxes(error: MailboxError) -> Problem {
+    match error {
+        MailboxError::NoSuchMailbox => Problem::not_found(),
+        MailboxError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
+        MailboxError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For adding a mailbox.
+pub(in crate::http) fn of_saving(error: SaveError) -> Problem {
+    match error {
+        SaveError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
+        SaveError::Probe(_) => Problem::new(Kind::Unprocessable, sentence(&error)),
+        SaveError::AddressTaken { .. } => Problem::new(Kind::Conflict, sentence(&error)),
+        SaveError::Randomness(cause) => Problem::internal(&cause),
+        SaveError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// An error's words with a capital and a full stop.
+pub(in crate::http) fn sentence(error: &dyn std::error::Error) -> String {
+    let words = error.to_string();
+    let mut letters = words.chars();
+    let first: String = letters.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}

@@ -1,0 +1,139 @@
+//! Messages, and pages of anything.
+
+use serde::Serialize;
+
+use super::PersonBody;
+use super::conversation::direction_name;
+use crate::domain::key::PublicId;
+use crate::domain::message::{Attachment, Defect, Kind, Message};
+use crate::service::conversations::content::Text;
+
+/// A page of a list: ask again with `after` set to `next` for more.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct PageBody<T> {
+    pub(in crate::http::api) items: Vec<T>,
+    pub(in crate::http::api) next: Option<String>,
+}
+
+/// A list that is always whole.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct ItemsBody<T> {
+    pub(in crate::http::api) items: Vec<T>,
+}
+
+/// A message without its text.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct MessageBody {
+    id: String,
+    conversation_id: String,
+    direction: &'static str,
+    kind: &'static str,
+    message_id: Option<String>,
+    from: Option<PersonBody>,
+    to: Vec<PersonBody>,
+    cc: Vec<PersonBody>,
+    reply_to: Vec<PersonBody>,
+    subject: String,
+    preview: String,
+    date: Option<String>,
+    arrived_at: String,
+    size: u64,
+    has_raw: bool,
+    language: String,
+    late: bool,
+    imported: bool,
+    new_participant: bool,
+    attachments: Vec<AttachmentBody>,
+    defects: Vec<&'static str>,
+}
+
+/// A file; its content is at `/messages/{id}/attachments/{place}`.
+#[derive(Debug, Serialize)]
+struct AttachmentBody {
+    place: usize,
+    name: String,
+    content_type: String,
+    size: u64,
+    inline: bool,
+}
+
+impl MessageBody {
+    pub(in crate::http::api) fn new(message: &Message, conversation: PublicId) -> Self {
+        let head = &message.head;
+        Self {
+            id: message.id.to_string(),
+            conversation_id: conversation.to_string(),
+            direction: direction_name(message.direction),
+            kind: kind_name(head.kind),
+            message_id: head.message_id.as_ref().map(ToString::to_string),
+            from: head.from.as_ref().map(PersonBody::new),
+            to: PersonBody::list(&head.to),
+            cc: PersonBody::list(&head.cc),
+            reply_to: PersonBody::list(&head.reply_to),
+            subject: head.subject.clone(),
+            preview: head.preview.clone(),
+            date: head.date.map(|date| date.to_string()),
+            arrived_at: message.arrived_at.to_string(),
+            size: message.size,
+            has_raw: message.raw.is_some(),
+            language: head.language.clone(),
+            late: message.late,
+            imported: message.imported,
+            new_participant: message.new_participant,
+            attachments: head.attachments.iter().enumerate().map(AttachmentBody::new).collect(),
+            defects: head.defects.iter().copied().map(defect_name).collect(),
+        }
+    }
+}
+
+impl AttachmentBody {
+    fn new((place, attachment): (usize, &Attachment)) -> Self {
+        Self {
+            place,
+            name: attachment.name.clone(),
+            content_type: attachment.part.content_type.clone(),
+            size: attachment.size,
+            inline: attachment.inline,
+        }
+    }
+}
+
+/// A message's text.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct TextBody {
+    text: String,
+    quoted: Option<String>,
+    cut: bool,
+    has_html: bool,
+}
+
+impl TextBody {
+    pub(in crate::http::api) fn new(text: &Text) -> Self {
+        Self { text: text.fresh.clone(), quoted: text.quoted.clone(), cut: text.cut, has_html: text.has_html }
+    }
+}
+
+pub(in crate::http) fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Personal => "personal",
+        Kind::AutomaticReply => "automatic_reply",
+        Kind::Automatic => "automatic",
+        Kind::Bounce => "bounce",
+        Kind::List => "list",
+        Kind::ReadReceipt => "read_receipt",
+        Kind::Invitation => "invitation",
+    }
+}
+
+fn defect_name(defect: Defect) -> &'static str {
+    match defect {
+        Defect::TooComplex => "too_complex",
+        Defect::TooLarge => "too_large",
+        Defect::NoSender => "no_sender",
+        Defect::TextCut => "text_cut",
+        Defect::Charset => "charset",
+        Defect::Unclosed => "unclosed",
+        Defect::Date => "date",
+        Defect::Unreadable => "unreadable",
+    }
+}

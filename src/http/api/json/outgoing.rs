@@ -1,0 +1,171 @@
+//! Replies, asked for and on their way.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::super::super::body::shortened;
+use super::super::super::error::{Kind, Problem};
+use super::PersonBody;
+use crate::domain::address::{Address, NamedAddress};
+use crate::domain::key::PublicId;
+use crate::domain::outbox::{Filing, Outgoing, OutgoingState, RecipientResult, RecipientState};
+use crate::service::replies::ReplyRequest;
+
+/// What a reply may say. Left out, recipients and subject follow from the mail answered.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::api) struct ReplyBody {
+    text: String,
+    to: Option<Vec<RecipientBody>>,
+    cc: Option<Vec<RecipientBody>>,
+    #[serde(default)]
+    bcc: Vec<RecipientBody>,
+    subject: Option<String>,
+    #[serde(default = "yes")]
+    quote_history: bool,
+    /// RFC 3339.
+    send_at: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A recipient.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::api) struct RecipientBody {
+    name: Option<String>,
+    address: String,
+}
+
+impl ReplyBody {
+    pub(in crate::http::api) fn into_request(self) -> Result<ReplyRequest, Problem> {
+        Ok(ReplyRequest {
+            to: self.to.map(|list| recipients("to", &list)).transpose()?,
+            cc: self.cc.map(|list| recipients("cc", &list)).transpose()?,
+            bcc: recipients("bcc", &self.bcc)?,
+            send_at: self.send_at.as_deref().map(time).transpose()?,
+            text: self.text,
+            subject: self.subject,
+            quote_history: self.quote_history,
+        })
+    }
+}
+
+fn recipients(field: &str, list: &[RecipientBody]) -> Result<Vec<NamedAddress>, Problem> {
+    let read = |(place, one): (usize, &RecipientBody)| {
+        let address = Address::parse(&one.address).map_err(|error| {
+            Problem::new(Kind::Unprocessable, format!("`{field}[{place}].address`: {error}, not `{}`.", shortened(&one.address)))
+        })?;
+        Ok(NamedAddress::new(one.name.as_deref(), address))
+    };
+    list.iter().enumerate().map(read).collect()
+}
+
+fn time(text: &str) -> Result<Timestamp, Problem> {
+    text.parse().map_err(|_| {
+        Problem::new(Kind::Unprocessable, format!("`send_at` must be a time like 2026-11-21T09:00:00Z, not `{}`.", shortened(text)))
+    })
+}
+
+/// A reply on its way.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct OutgoingBody {
+    id: String,
+    conversation_id: String,
+    message_id: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    attempts: u32,
+    subject: String,
+    text: String,
+    to: Vec<PersonBody>,
+    cc: Vec<PersonBody>,
+    bcc: Vec<PersonBody>,
+    accepted_at: String,
+    send_at: String,
+    recipients: Vec<ResultBody>,
+    filing: &'static str,
+}
+
+/// What one recipient's server said.
+#[derive(Debug, Serialize)]
+struct ResultBody {
+    address: String,
+    state: &'static str,
+    text: String,
+}
+
+impl OutgoingBody {
+    pub(in crate::http::api) fn new(outgoing: &Outgoing, conversation: PublicId) -> Self {
+        Self {
+            id: outgoing.id.to_string(),
+            conversation_id: conversation.to_string(),
+            message_id: outgoing.message_id.to_string(),
+            state: state_name(&outgoing.state),
+            reason: reason_of(&outgoing.state).map(str::to_owned),
+            until: match &outgoing.state {
+                OutgoingState::Deferred { until, .. } => Some(until.to_string()),
+                _ => None,
+            },
+            attempts: outgoing.attempts,
+            subject: outgoing.subject.clone(),
+            text: outgoing.text.clone(),
+            to: PersonBody::list(&outgoing.to),
+            cc: PersonBody::list(&outgoing.cc),
+            bcc: PersonBody::list(&outgoing.bcc),
+            accepted_at: outgoing.accepted_at.to_string(),
+            send_at: outgoing.send_at.to_string(),
+            recipients: outgoing.recipients.iter().map(ResultBody::new).collect(),
+            filing: filing_name(&outgoing.filing),
+        }
+    }
+}
+
+impl ResultBody {
+    fn new(result: &RecipientResult) -> Self {
+        let state = match result.state {
+            RecipientState::Waiting => "waiting",
+            RecipientState::Accepted => "accepted",
+            RecipientState::Refused => "refused",
+            RecipientState::Uncertain => "uncertain",
+        };
+        Self { address: result.address.to_string(), state, text: result.text.clone() }
+    }
+}
+
+pub(in crate::http) fn state_name(state: &OutgoingState) -> &'static str {
+    match state {
+        OutgoingState::Queued => "queued",
+        OutgoingState::Sending => "sending",
+        OutgoingState::Sent => "sent",
+        OutgoingState::Deferred { .. } => "deferred",
+        OutgoingState::Failed { .. } => "failed",
+        OutgoingState::Uncertain { .. } => "uncertain",
+        OutgoingState::Bounced { .. } => "bounced",
+        OutgoingState::Cancelled => "cancelled",
+    }
+}
+
+pub(in crate::http) fn reason_of(state: &OutgoingState) -> Option<&str> {
+    match state {
+        OutgoingState::Deferred { reason, .. }
+        | OutgoingState::Failed { reason }
+        | OutgoingState::Uncertain { reason }
+        | OutgoingState::Bounced { reason } => Some(reason),
+        OutgoingState::Queued | OutgoingState::Sending | OutgoingState::Sent | OutgoingState::Cancelled => None,
+    }
+}
+
+fn filing_name(filing: &Filing) -> &'static str {
+    match filing {
+        Filing::Waiting => "waiting",
+        Filing::Filed => "filed",
+        Filing::NotNeeded => "not_needed",
+        Filing::Failed { .. } => "failed",
+    }
+}

@@ -1,0 +1,73 @@
+//! The REST API below `/api/v1`: bearer tokens in, JSON out.
+//!
+//! Invariant: every route, the unknown ones too, is behind `auth::by_token`.
+
+mod conversations;
+mod events;
+mod failure;
+mod json;
+mod mailboxes;
+mod messages;
+mod problems;
+mod replies;
+mod scripts;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use super::auth::{self, Door};
+use super::error::{Kind, Problem};
+use super::handles::Wired;
+use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
+
+pub(super) use failure::{of_conversations, of_mailboxes, of_replies, of_store};
+pub(super) use json::conversation::{direction_name, priority_name, status_name, status_named, tag_named};
+pub(super) use json::decision::{assign_name, hexadecimal};
+pub(super) use json::mailbox::condition_name;
+pub(super) use json::message::kind_name;
+pub(super) use json::outgoing::{reason_of, state_name};
+
+/// Items of a page when nobody says otherwise.
+const PAGE_DEFAULT: usize = 50;
+
+pub(super) fn routes(door: &Door) -> Router<Wired> {
+    let slow = Router::new()
+        .route("/mailboxes", get(mailboxes::list).post(mailboxes::add))
+        .route("/mailboxes/probe", post(mailboxes::probe))
+        .layer(super::answer_within(PROBE_TIME_MAX));
+    let usual = Router::new()
+        .route("/mailboxes/{id}", get(mailboxes::get).delete(mailboxes::remove))
+        .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
+        .route("/mailboxes/{id}/offline", post(mailboxes::offline))
+        .route("/mailboxes/{id}/online", post(mailboxes::online))
+        .route("/conversations", get(conversations::list))
+        .route("/conversations/counts", get(conversations::counts))
+        .route("/conversations/{id}", get(conversations::get).patch(conversations::edit))
+        .route("/conversations/{id}/messages", get(conversations::messages))
+        .route("/conversations/{id}/notes", post(conversations::add_note))
+        .route("/conversations/{id}/replies", post(replies::accept))
+        .route("/messages/{id}", get(messages::get))
+        .route("/messages/{id}/raw", get(messages::raw))
+        .route("/messages/{id}/text", get(messages::text))
+        .route("/messages/{id}/decisions", get(messages::decisions))
+        .route("/messages/{id}/attachments/{place}", get(messages::attachment))
+        .route("/outgoing/{id}", get(replies::get))
+        .route("/outgoing/{id}/cancel", post(replies::cancel))
+        .route("/events", get(events::read))
+        .route("/scripts", get(scripts::status))
+        .route("/problems/{name}", get(problems::explain))
+        .layer(super::answer_within(ANSWER_TIME_MAX));
+    slow.merge(usual)
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(door.clone(), auth::by_token))
+}
+
+async fn unknown() -> Problem {
+    Problem::new(Kind::NotFound, "The API has no such address.")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(Kind::MethodNotAllowed, "The API has this address, but not for this method.")
+}

@@ -1,0 +1,235 @@
+//! One conversation: reading it, answering, notes, status and tags.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::super::api::{of_conversations, of_replies, of_store, status_named, tag_named};
+use super::super::body::Id;
+use super::super::download;
+use super::super::error::{Kind, Problem};
+use super::page::{Frame, render};
+use super::view::conversation::ConversationView;
+use super::view::message::MessageView;
+use crate::domain::key::PublicId;
+use crate::domain::message::Message;
+use crate::domain::user::{Actor, User};
+use crate::service::conversations::{Conversations, Edit, PAGE_MAX};
+use crate::service::people::People;
+use crate::service::random::Random;
+use crate::service::replies::{Replies, ReplyRequest};
+
+/// What a mail's own HTML may do: show itself. It has its own policy because a
+/// frame inherits nothing from the page around it.
+const FRAME_POLICY: HeaderValue = HeaderValue::from_static(
+    "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'",
+);
+
+#[derive(Template)]
+#[template(path = "conversation.html")]
+struct ConversationPage {
+    frame: Frame,
+    conversation: ConversationView,
+    messages: Vec<MessageView>,
+    teams: Vec<(String, String)>,
+    people: Vec<(String, String)>,
+    /// Sent with the reply form, so that pressing twice sends once.
+    reply_key: String,
+    /// There are more messages than one page shows.
+    cut: bool,
+}
+
+pub(super) async fn show(
+    State(conversations): State<Conversations>,
+    State(people): State<People>,
+    State(random): State<Random>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+) -> Result<Response, Problem> {
+    let listed = conversations.get(&actor, id).map_err(of_conversations)?;
+    let page = conversations.messages(&actor, id, None, PAGE_MAX).map_err(of_conversations)?;
+    let users = people.users(&actor).map_err(|error| of_store(&error))?;
+    let teams = people.teams(&actor).map_err(|error| of_store(&error))?;
+    let reply_key: [u8; 16] = random.bytes().map_err(|error| Problem::internal(&error))?;
+    let messages = page.items.iter().map(|message| view(&conversations, &actor, &users, message)).collect::<Result<_, _>>()?;
+    Ok(render(&ConversationPage {
+        conversation: ConversationView::new(&listed),
+        messages,
+        teams: teams.iter().map(|team| (team.id.to_string(), team.name.clone())).collect(),
+        people: users.iter().map(|user| (user.id.to_string(), user.name.clone())).collect(),
+        reply_key: super::super::api::hexadecimal(&reply_key),
+        cut: page.next.is_some(),
+        frame,
+    }))
+}
+
+fn view(conversations: &Conversations, actor: &Actor, users: &[User], message: &Message) -> Result<MessageView, Problem> {
+    let text = conversations.text(message).map_err(of_conversations)?;
+    let decisions = conversations.decisions(actor, message.id).map_err(of_conversations)?;
+    let outgoing = conversations.outgoing_of(message).map_err(of_conversations)?;
+    let writer = outgoing.as_ref().and_then(|outgoing| outgoing.author);
+    let writer = users.iter().find(|user| Some(user.key) == writer).map(|user| user.name.as_str());
+    Ok(MessageView::new(message, text, &decisions, outgoing.as_ref(), writer))
+}
+
+/// A reply.
+#[derive(Debug, Deserialize)]
+pub(super) struct ReplyForm {
+    form_token: String,
+    key: String,
+    text: String,
+    #[serde(default)]
+    then: String,
+}
+
+pub(super) async fn reply(
+    State(replies): State<Replies>,
+    State(conversations): State<Conversations>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<ReplyForm>,
+) -> Result<Redirect, Problem> {
+    frame.session.check(&form.form_token)?;
+    // Browsers send CRLF; mail is composed from lines.
+    let text = form.text.replace("\r\n", "\n");
+    let request = ReplyRequest { text, quote_history: true, ..ReplyRequest::default() };
+    replies.accept(&actor, id, request, Some(&form.key)).await.map_err(of_replies)?;
+    if !form.then.is_empty() {
+        let edit = Edit { status: Some(status_named(&form.then)?), ..Edit::default() };
+        conversations.edit(&actor, id, edit).await.map_err(of_conversations)?;
+    }
+    Ok(back(id))
+}
+
+/// A note.
+#[derive(Debug, Deserialize)]
+pub(super) struct NoteForm {
+    form_token: String,
+    text: String,
+}
+
+pub(super) async fn note(
+    State(conversations): State<Conversations>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<NoteForm>,
+) -> Result<Redirect, Problem> {
+    frame.session.check(&form.form_token)?;
+    let text = form.text.replace("\r\n", "\n");
+    conversations.add_note(&actor, id, &text).await.map_err(of_conversations)?;
+    Ok(back(id))
+}
+
+/// A change. Fields that are absent leave things as they are; an empty team or
+/// assignee takes it away.
+#[derive(Debug, Deserialize)]
+pub(super) struct EditForm {
+    form_token: String,
+    status: Option<String>,
+    team: Option<String>,
+    assignee: Option<String>,
+    add_tag: Option<String>,
+    remove_tag: Option<String>,
+    spam: Option<bool>,
+}
+
+pub(super) async fn edit(
+    State(conversations): State<Conversations>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<EditForm>,
+) -> Result<Redirect, Problem> {
+    frame.session.check(&form.form_token)?;
+    let edit = Edit {
+        status: form.status.as_deref().map(status_named).transpose()?,
+        team: form.team.as_deref().map(chosen).transpose()?,
+        assignee: form.assignee.as_deref().map(chosen).transpose()?,
+        add_tags: form.add_tag.as_deref().map(tag_named).transpose()?.into_iter().collect(),
+        remove_tags: form.remove_tag.as_deref().map(tag_named).transpose()?.into_iter().collect(),
+        spam: form.spam,
+        priority: None,
+    };
+    conversations.edit(&actor, id, edit).await.map_err(of_conversations)?;
+    Ok(back(id))
+}
+
+fn chosen(text: &str) -> Result<Option<PublicId>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    super::super::body::id_in("choice", text).map(Some)
+}
+
+/// A form with nothing but its token.
+#[derive(Debug, Deserialize)]
+pub(super) struct BareForm {
+    pub(super) form_token: String,
+}
+
+pub(super) async fn cancel(
+    State(replies): State<Replies>,
+    State(conversations): State<Conversations>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<BareForm>,
+) -> Result<Redirect, Problem> {
+    frame.session.check(&form.form_token)?;
+    let found = replies.outgoing(&actor, id).map_err(|error| of_store(&error))?;
+    let outgoing = found.ok_or_else(Problem::not_found)?;
+    if !replies.cancel(&actor, id).await.map_err(|error| of_store(&error))? {
+        return Err(Problem::new(Kind::Conflict, "It is too late: the mail is being sent, or has left."));
+    }
+    let conversation = conversations.id_of(&actor, outgoing.conversation).map_err(of_conversations)?;
+    Ok(back(conversation))
+}
+
+fn back(conversation: PublicId) -> Redirect {
+    Redirect::to(&format!("/conversations/{conversation}#last"))
+}
+
+/// The original HTML of a mail, for the sandboxed frame.
+pub(super) async fn frame(
+    State(conversations): State<Conversations>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let message = conversations.message(&actor, id).map_err(of_conversations)?;
+    let html = conversations.html(&message).map_err(of_conversations)?.ok_or_else(Problem::not_found)?;
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, FRAME_POLICY),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN")),
+    ];
+    // Light paper also in the dark: mails are written for it.
+    let page = format!(
+        "<!doctype html><html><head><meta charset=\"utf-8\"><style>html{{color-scheme:light;background:#fff}}\
+         body{{margin:16px;font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}}img{{max-width:100%}}</style></head><body>{html}</body></html>"
+    );
+    Ok((headers, Html(page)).into_response())
+}
+
+pub(super) async fn raw(
+    State(conversations): State<Conversations>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let raw = conversations.raw(&actor, id).map_err(of_conversations)?;
+    Ok(download::raw(conversations, raw, &id.to_string()))
+}
+
+pub(super) async fn attachment(
+    State(conversations): State<Conversations>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    Path((_, place)): Path<(String, usize)>,
+) -> Result<Response, Problem> {
+    let file = conversations.file(&actor, id, place).map_err(of_conversations)?;
+    Ok(download::file(file))
+}

@@ -1,0 +1,63 @@
+//! The pages: server-rendered templates, one stylesheet, one small module of
+//! JavaScript. Everything works without the script; it adds life and keys.
+//!
+//! Invariant: every page but the login is behind `auth::by_session`; every change is
+//! a POST that passes `guard::refuse_forgery` and carries the session's form token.
+
+mod assets;
+mod conversation;
+mod conversations;
+mod error_page;
+mod language;
+mod live;
+mod login;
+mod mailboxes;
+mod page;
+mod view;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Redirect;
+use axum::routing::{get, post};
+
+use super::auth::{self, Door};
+use super::error::Problem;
+use super::guard;
+use super::handles::Wired;
+use super::options::ANSWER_TIME_MAX;
+
+pub(super) fn routes(door: &Door) -> Router<Wired> {
+    let signed_in = Router::new()
+        .route("/", get(async || Redirect::to("/conversations")))
+        .route("/conversations", get(conversations::list))
+        .route("/conversations/{id}", get(conversation::show))
+        .route("/conversations/{id}/reply", post(conversation::reply))
+        .route("/conversations/{id}/note", post(conversation::note))
+        .route("/conversations/{id}/edit", post(conversation::edit))
+        .route("/outgoing/{id}/cancel", post(conversation::cancel))
+        .route("/messages/{id}/frame", get(conversation::frame))
+        .route("/messages/{id}/raw", get(conversation::raw))
+        .route("/messages/{id}/attachments/{place}", get(conversation::attachment))
+        .route("/mailboxes", get(mailboxes::list))
+        .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
+        .route("/mailboxes/{id}/offline", post(mailboxes::offline))
+        .route("/mailboxes/{id}/online", post(mailboxes::online))
+        .route("/live", get(live::follow))
+        .route("/logout", post(login::leave))
+        .fallback(unknown)
+        .layer(from_fn_with_state(door.clone(), auth::by_session));
+    let open = Router::new()
+        .route("/login", get(login::ask))
+        .route("/login/{token}", get(login::offer).post(login::enter))
+        .route("/language", post(language::choose))
+        .route("/assets/{name}", get(assets::get));
+    signed_in
+        .merge(open)
+        .layer(from_fn(guard::refuse_forgery))
+        .layer(from_fn(error_page::show))
+        .layer(super::answer_within(ANSWER_TIME_MAX))
+}
+
+async fn unknown() -> Problem {
+    Problem::not_found()
+}

@@ -1,0 +1,155 @@
+//! A message of the conversation page, with its text, files, fate and decisions.
+
+use super::{Moment, size};
+use crate::domain::address::NamedAddress;
+use crate::domain::decision::{Assign, Decision, Outcome};
+use crate::domain::message::{Attachment, Direction, Kind, Message};
+use crate::domain::outbox::{Outgoing, OutgoingState};
+use crate::http::api::{assign_name, direction_name, kind_name, priority_name, reason_of, state_name, status_name};
+use crate::service::conversations::content::Text;
+
+/// A message.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct MessageView {
+    pub(in crate::http::ui) id: String,
+    pub(in crate::http::ui) direction: &'static str,
+    pub(in crate::http::ui) from: String,
+    pub(in crate::http::ui) from_address: String,
+    pub(in crate::http::ui) to: String,
+    pub(in crate::http::ui) cc: String,
+    pub(in crate::http::ui) at: Moment,
+    /// Only when a machine wrote it.
+    pub(in crate::http::ui) kind: Option<&'static str>,
+    pub(in crate::http::ui) late: bool,
+    pub(in crate::http::ui) imported: bool,
+    pub(in crate::http::ui) new_participant: bool,
+    pub(in crate::http::ui) text: String,
+    pub(in crate::http::ui) quoted: Option<String>,
+    pub(in crate::http::ui) cut: bool,
+    pub(in crate::http::ui) has_html: bool,
+    pub(in crate::http::ui) has_raw: bool,
+    pub(in crate::http::ui) defective: bool,
+    pub(in crate::http::ui) files: Vec<FileView>,
+    pub(in crate::http::ui) outgoing: Option<OutgoingView>,
+    pub(in crate::http::ui) decisions: Vec<DecisionView>,
+}
+
+/// A file.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct FileView {
+    pub(in crate::http::ui) place: usize,
+    pub(in crate::http::ui) name: String,
+    pub(in crate::http::ui) size: String,
+}
+
+/// Where a reply of ours stands.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct OutgoingView {
+    pub(in crate::http::ui) id: String,
+    pub(in crate::http::ui) state: &'static str,
+    pub(in crate::http::ui) reason: Option<String>,
+    pub(in crate::http::ui) until: Option<Moment>,
+    pub(in crate::http::ui) can_cancel: bool,
+}
+
+/// Why a mail is where it is.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct DecisionView {
+    pub(in crate::http::ui) outcome: &'static str,
+    pub(in crate::http::ui) error: Option<String>,
+    /// `team billing`, `tag invoice` and so on, each a kind and a value.
+    pub(in crate::http::ui) answers: Vec<(&'static str, String)>,
+    pub(in crate::http::ui) warnings: Vec<String>,
+    /// `routing.rhai:7` and what happened there.
+    pub(in crate::http::ui) steps: Vec<(String, String)>,
+}
+
+impl MessageView {
+    /// `writer` is the colleague who wrote a note or reply, where known.
+    pub(in crate::http::ui) fn new(message: &Message, text: Text, decisions: &[Decision], outgoing: Option<&Outgoing>, writer: Option<&str>) -> Self {
+        let head = &message.head;
+        let from = head.from.as_ref();
+        Self {
+            id: message.id.to_string(),
+            direction: direction_name(message.direction),
+            from: writer.or(from.map(NamedAddress::shown)).unwrap_or_default().to_owned(),
+            from_address: from.filter(|_| message.direction == Direction::Inbound).map(|from| from.address.to_string()).unwrap_or_default(),
+            to: joined(&head.to),
+            cc: joined(&head.cc),
+            at: Moment::new(message.arrived_at),
+            kind: (head.kind != Kind::Personal && message.direction == Direction::Inbound).then(|| kind_name(head.kind)),
+            late: message.late,
+            imported: message.imported,
+            new_participant: message.new_participant,
+            text: text.fresh,
+            quoted: text.quoted,
+            cut: text.cut,
+            has_html: text.has_html && message.direction == Direction::Inbound,
+            has_raw: message.raw.is_some(),
+            defective: !head.defects.is_empty(),
+            files: head.attachments.iter().enumerate().map(FileView::new).collect(),
+            outgoing: outgoing.map(OutgoingView::new),
+            decisions: decisions.iter().map(DecisionView::new).collect(),
+        }
+    }
+}
+
+fn joined(list: &[NamedAddress]) -> String {
+    list.iter().map(NamedAddress::shown).collect::<Vec<_>>().join(", ")
+}
+
+impl FileView {
+    fn new((place, attachment): (usize, &Attachment)) -> Self {
+        Self { place, name: attachment.name.clone(), size: size(attachment.size) }
+    }
+}
+
+impl OutgoingView {
+    fn new(outgoing: &Outgoing) -> Self {
+        Self {
+            id: outgoing.id.to_string(),
+            state: state_name(&outgoing.state),
+            reason: reason_of(&outgoing.state).map(str::to_owned),
+            until: match &outgoing.state {
+                OutgoingState::Deferred { until, .. } => Some(Moment::new(*until)),
+                _ => None,
+            },
+            can_cancel: matches!(outgoing.state, OutgoingState::Queued | OutgoingState::Deferred { .. }),
+        }
+    }
+}
+
+impl DecisionView {
+    fn new(decision: &Decision) -> Self {
+        let (outcome, error) = match &decision.outcome {
+            Outcome::Decided => ("decided", None),
+            Outcome::NoScript => ("no-script", None),
+            Outcome::Failed(words) => ("failed", Some(words.clone())),
+        };
+        let step = |file: &str, line: u32, what: &str| (format!("{file}:{line}"), what.to_owned());
+        Self {
+            outcome,
+            error,
+            answers: answers(decision),
+            warnings: decision.warnings.clone(),
+            steps: decision.trace.iter().map(|one| step(&one.file, one.line, &one.what)).collect(),
+        }
+    }
+}
+
+fn answers(decision: &Decision) -> Vec<(&'static str, String)> {
+    let routing = &decision.routing;
+    let mut answers = Vec::new();
+    answers.extend(routing.team.clone().map(|team| ("team", team)));
+    if routing.assign != Assign::Unchanged {
+        answers.extend(assign_name(&routing.assign).map(|assign| ("assign", assign)));
+    }
+    answers.extend(routing.tags.iter().map(|tag| ("tag", tag.as_str().to_owned())));
+    answers.extend(routing.priority.map(|priority| ("priority", priority_name(priority).to_owned())));
+    answers.extend(routing.status.map(|status| ("status", status_name(status).to_owned())));
+    answers.extend(routing.ignore.clone().map(|reason| ("ignore", reason)));
+    if routing.spam {
+        answers.push(("spam", String::new()));
+    }
+    answers
+}

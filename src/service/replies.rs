@@ -1,0 +1,220 @@
+//! Takes replies from people: durable before anyone is told yes.
+
+use jiff::Timestamp;
+
+use crate::domain::address::{Address, NamedAddress};
+use crate::domain::envelope::Envelope;
+use crate::domain::key::{MessageKey, PublicId};
+use crate::domain::message::{Direction, Message};
+use crate::domain::outbox::{Outgoing, OutgoingState};
+use crate::domain::recipients::{answer_subject, plan_recipients};
+use crate::domain::user::{Actor, Role};
+use crate::service::clock::Clock;
+use crate::service::random::{NoRandomness, Random};
+use crate::store::outbox::{AcceptError, Accepted, NewReply};
+use crate::store::{Store, StoreError};
+
+/// Longest text of a reply, in bytes.
+pub const TEXT_LENGTH_MAX: usize = 256 * 1024;
+/// Longest Idempotency-Key, in bytes.
+pub const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
+/// Messages of a conversation looked through for the one to answer.
+const LOOK_BACK: usize = 200;
+
+/// What a person asks to be sent.
+#[derive(Clone, Debug, Default)]
+pub struct ReplyRequest {
+    /// What was written; the signature is added when it is composed.
+    pub text: String,
+    /// Instead of the recipients that follow from the mail answered.
+    pub to: Option<Vec<NamedAddress>>,
+    /// Instead of the copies that follow from the mail answered.
+    pub cc: Option<Vec<NamedAddress>>,
+    /// Recipients no header names.
+    pub bcc: Vec<NamedAddress>,
+    /// Instead of the subject of the mail answered.
+    pub subject: Option<String>,
+    /// Whether the answered mail is quoted below.
+    pub quote_history: bool,
+    /// Not before this.
+    pub send_at: Option<Timestamp>,
+}
+
+/// Why a reply was not taken. Nothing of it is stored then.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplyError {
+    /// It does not exist, or the actor may not see it.
+    #[error("there is no such conversation")]
+    NoSuchConversation,
+    /// The mailbox has been removed since.
+    #[error("the mailbox this conversation came by is no longer connected; connect it again to answer")]
+    NoMailbox,
+    /// Nothing was written.
+    #[error("the reply is empty")]
+    Empty,
+    /// Longer than [`TEXT_LENGTH_MAX`].
+    #[error("the reply is longer than {} KiB", TEXT_LENGTH_MAX / 1024)]
+    TooLong,
+    /// Nobody would receive it.
+    #[error("the reply has no recipient; the mail it answers names no address but our own")]
+    NoRecipient,
+    /// More than an envelope holds.
+    #[error("the reply has more than {} recipients", Envelope::RECIPIENTS_MAX)]
+    TooManyRecipients,
+    /// Empty or overlong.
+    #[error("an Idempotency-Key has 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} visible ASCII characters")]
+    IdempotencyKey,
+    /// The key was used for another request.
+    #[error("this Idempotency-Key was used for another reply")]
+    IdempotencyConflict,
+    /// No id can be made.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    /// The store did not take it.
+    #[error("the reply could not be stored: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct Replies {
+    store: Store,
+    clock: Clock,
+    random: Random,
+}
+
+impl Replies {
+    /// A service over the store.
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, random: Random) -> Self {
+        Self { store, clock, random }
+    }
+
+    /// Takes a reply. When this returns, it is durable and will leave.
+    ///
+    /// # Errors
+    /// See [`ReplyError`]; nothing is stored then.
+    pub async fn accept(
+        &self,
+        actor: &Actor,
+        conversation: PublicId,
+        request: ReplyRequest,
+        idempotency_key: Option<&str>,
+    ) -> Result<Accepted, ReplyError> {
+        let workspace = actor.workspace();
+        let found = self.store.conversation_by_id(workspace, conversation)?;
+        let conversation = found.filter(|found| actor.may(Role::Operator, found.workspace)).ok_or(ReplyError::NoSuchConversation)?;
+        let mailbox = self.store.mailbox(conversation.mailbox)?.ok_or(ReplyError::NoMailbox)?;
+        check_text(&request.text)?;
+        let idempotency = idempotency_key.map(|key| Ok::<_, ReplyError>((check_key(key)?, request_hash(conversation.id, &request)))).transpose()?;
+
+        let answered = self.answered(conversation.key)?;
+        let own: Vec<Address> = self.store.mailboxes()?.into_iter().map(|one| one.settings.address).collect();
+        let planned = answered.as_ref().map(|message| plan_recipients(&message.head, message.direction, &own)).unwrap_or_default();
+        let to = request.to.unwrap_or(planned.to);
+        let cc = request.cc.unwrap_or(planned.cc);
+        check_count(&to, &cc, &request.bcc)?;
+
+        let now = self.clock.now();
+        let subject = request.subject.unwrap_or_else(|| {
+            answer_subject(answered.as_ref().map_or(conversation.subject.as_str(), |message| message.head.subject.as_str()))
+        });
+        let reply = NewReply {
+            conversation: conversation.key,
+            author: actor.user(),
+            message_id: self.store.issue_message_id(workspace, conversation.key, self.random.bytes()?, mailbox.settings.address.domain())?,
+            in_reply_to: answered.map(|message| message.key),
+            from: mailbox.settings.identity,
+            to,
+            cc,
+            bcc: request.bcc,
+            subject,
+            text: request.text,
+            quote_history: request.quote_history,
+            automatic: false,
+            send_at: request.send_at.unwrap_or(now).max(now),
+            accepted_at: now,
+            idempotency,
+            random: self.random.bytes()?,
+        };
+        match self.store.accept_reply(reply).await {
+            Ok(accepted) => Ok(accepted),
+            Err(AcceptError::IdempotencyConflict) => Err(ReplyError::IdempotencyConflict),
+            Err(AcceptError::NoSuchConversation) => Err(ReplyError::NoSuchConversation),
+            Err(AcceptError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// A reply and where it stands; `None` when the actor may not see it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn outgoing(&self, actor: &Actor, id: PublicId) -> Result<Option<Outgoing>, StoreError> {
+        let found = self.store.outgoing_by_id(id)?;
+        Ok(found.filter(|found| actor.may(Role::Operator, found.workspace)))
+    }
+
+    /// Stops a reply that has not been sent. `false` when it is too late or the actor may not.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn cancel(&self, actor: &Actor, id: PublicId) -> Result<bool, StoreError> {
+        match self.outgoing(actor, id)? {
+            Some(found) if matches!(found.state, OutgoingState::Queued | OutgoingState::Deferred { .. }) => {
+                self.store.cancel(found.key, self.clock.now()).await
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The newest mail of the contact, or else our own newest.
+    fn answered(&self, conversation: crate::domain::key::ConversationKey) -> Result<Option<Message>, StoreError> {
+        let messages = self.store.messages_before(conversation, None::<MessageKey>, LOOK_BACK)?;
+        let newest = |direction| messages.iter().find(|message| message.direction == direction);
+        Ok(newest(Direction::Inbound).or_else(|| newest(Direction::Outbound)).cloned())
+    }
+}
+
+fn check_text(text: &str) -> Result<(), ReplyError> {
+    if text.trim().is_empty() {
+        return Err(ReplyError::Empty);
+    }
+    if text.len() > TEXT_LENGTH_MAX {
+        return Err(ReplyError::TooLong);
+    }
+    Ok(())
+}
+
+fn check_key(key: &str) -> Result<String, ReplyError> {
+    let right = (1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    right.then(|| key.to_owned()).ok_or(ReplyError::IdempotencyKey)
+}
+
+fn check_count(to: &[NamedAddress], cc: &[NamedAddress], bcc: &[NamedAddress]) -> Result<(), ReplyError> {
+    match to.len() + cc.len() + bcc.len() {
+        0 => Err(ReplyError::NoRecipient),
+        count if count > Envelope::RECIPIENTS_MAX => Err(ReplyError::TooManyRecipients),
+        _ => Ok(()),
+    }
+}
+
+/// What must be the same when an Idempotency-Key comes again.
+fn request_hash(conversation: PublicId, request: &ReplyRequest) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    let mut field = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    field(&conversation.as_bytes());
+    field(request.text.as_bytes());
+    field(request.subject.as_deref().unwrap_or("\0").as_bytes());
+    field(&[u8::from(request.quote_history)]);
+    field(request.send_at.map_or_else(String::new, |at| at.to_string()).as_bytes());
+    for list in [request.to.as_deref(), request.cc.as_deref(), Some(&request.bcc)] {
+        field(&list.map_or(u64::MAX, |list| list.len() as u64).to_le_bytes());
+        for one in list.unwrap_or_default() {
+            field(one.address.as_str().as_bytes());
+        }
+    }
+    *hasher.finalize().as_bytes()
+}
