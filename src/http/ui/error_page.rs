@@ -34,9 +34,9 @@ pub(super) async fn show(request: Request, next: Next) -> Response {
 impl ErrorPage<'_> {
     fn title(&self) -> &'static str {
         self.words.t(match self.status {
-            401 => "error.signed-out",
+            401 => "error.signed_out",
             403 => "error.forbidden",
-            404 => "error.not-found",
+            404 => "error.not_found",
             400..=499 => "error.refused",
             _ => "error.ours",
         })

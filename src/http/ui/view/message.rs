@@ -123,7 +123,7 @@ impl DecisionView {
     fn new(decision: &Decision) -> Self {
         let (outcome, error) = match &decision.outcome {
             Outcome::Decided => ("decided", None),
-            Outcome::NoScript => ("no-script", None),
+            Outcome::NoScript => ("no_script", None),
             Outcome::Failed(words) => ("failed", Some(words.clone())),
         };
         let step = |file: &str, line: u32, what: &str| (format!("{file}:{line}"), what.to_owned());

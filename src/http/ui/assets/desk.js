@@ -1,0 +1,122 @@
+// Life and keys for the pages. Everything works without this file.
+
+const times = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+const days = new Intl.DateTimeFormat(document.documentElement.lang, { month: "short", day: "numeric" });
+const whole = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "full", timeStyle: "medium" });
+
+// Times in the reader's zone: the hour for today, the day for the rest.
+function showTimes(root) {
+  const today = new Date().toDateString();
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    const inThread = time.closest(".message, .mailbox") !== null;
+    const day = at.toDateString() === today ? "" : days.format(at);
+    const hour = day === "" || inThread ? times.format(at) : "";
+    time.textContent = [day, hour].filter(Boolean).join(" ");
+    time.title = whole.format(at);
+  }
+}
+
+// The page as the server shows it now, taken over part by part; what is open stays
+// open, what has the focus keeps it, and nobody's typing is touched.
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { accept: "text/html" }, credentials: "same-origin" });
+  if (answer.redirected || !answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const next = fresh.getElementById(part.id);
+    if (!next || part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) continue;
+    showTimes(next);
+    if (next.innerHTML === part.dataset.shown) continue;
+    const shown = next.innerHTML;
+    for (const open of part.querySelectorAll("details[open][id]")) {
+      const same = next.querySelector("#" + CSS.escape(open.id));
+      if (same) same.replaceWith(document.adoptNode(open));
+    }
+    const focused = document.activeElement?.closest("li[id]")?.id;
+    const seen = new Set([...part.querySelectorAll("li[id]")].map((row) => row.id));
+    part.replaceChildren(...document.adoptNode(next).childNodes);
+    part.dataset.shown = shown;
+    for (const row of part.querySelectorAll("li[id]")) {
+      if (seen.size > 0 && !seen.has(row.id)) row.classList.add("fresh");
+    }
+    if (focused) focusRow(document.getElementById(focused));
+  }
+}
+
+let waiting;
+function soon() {
+  // Many changes in a moment are one look.
+  waiting ??= setTimeout(() => { waiting = undefined; refresh().catch(() => {}); }, 150);
+}
+
+function follow() {
+  const life = document.getElementById("life");
+  if (!life) return;
+  const stream = new EventSource("/live");
+  const on = life.title;
+  let lost = false;
+  stream.addEventListener("hello", () => {
+    life.dataset.on = "";
+    life.title = on;
+    if (lost) soon();
+    lost = false;
+  });
+  stream.onerror = () => {
+    delete life.dataset.on;
+    life.title = life.dataset.lost;
+    lost = true;
+  };
+  const names = ["message.received", "mail.imported", "conversation.routed", "conversation.changed", "outgoing.changed", "mailbox.changed", "scripts.changed"];
+  for (const name of names) stream.addEventListener(name, soon);
+}
+
+function focusRow(row) {
+  const target = row?.querySelector(":scope > a") ?? row;
+  target?.focus({ preventScroll: true });
+  target?.scrollIntoView({ block: "nearest" });
+}
+
+function move(step) {
+  const rows = [...document.querySelectorAll(".rows > li, .messages > li")];
+  if (rows.length === 0) return;
+  const now = rows.indexOf(document.activeElement?.closest("li[id]"));
+  const start = step > 0 ? -1 : rows.length;
+  focusRow(rows[Math.min(rows.length - 1, Math.max(0, (now === -1 ? start : now) + step))]);
+}
+
+const keys = {
+  j: () => move(1),
+  k: () => move(-1),
+  r: () => document.getElementById("reply-text")?.focus(),
+  u: () => document.querySelector("[data-key=u]")?.click(),
+};
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select");
+  if (typing && event.key === "Escape") typing.blur();
+  if (typing && event.key === "Enter" && (event.ctrlKey || event.metaKey)) typing.form?.requestSubmit();
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const act = keys[event.key];
+  if (act) { event.preventDefault(); act(); }
+});
+
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-submit-on-change]");
+  if (form) { event.target.blur(); form.requestSubmit(); }
+});
+
+// A reply half written survives a reload; it is forgotten once it is sent.
+const reply = document.querySelector("form[data-draft]");
+if (reply) {
+  const name = "draft:" + reply.dataset.draft;
+  const field = reply.elements.text;
+  field.value ||= sessionStorage.getItem(name) ?? "";
+  field.addEventListener("input", () => sessionStorage.setItem(name, field.value));
+  reply.addEventListener("submit", () => sessionStorage.removeItem(name));
+}
+
+showTimes(document);
+for (const part of document.querySelectorAll("[data-live]")) part.dataset.shown = part.innerHTML;
+follow();
