@@ -12,7 +12,7 @@ use crate::domain::decision::Decision;
 use crate::domain::key::{ConversationKey, MessageKey, PublicId};
 use crate::domain::ledger::LedgerRow;
 use crate::domain::mailbox::Mailbox;
-use crate::domain::message::Message;
+use crate::domain::message::{Direction, Message};
 use crate::domain::outbox::Outgoing;
 use crate::domain::user::{Actor, Role, Team, User};
 use crate::service::clock::Clock;
@@ -217,7 +217,10 @@ impl Conversations {
     /// # Errors
     /// When the store cannot be read.
     pub fn outgoing_of(&self, message: &Message) -> Result<Option<Outgoing>, ConversationError> {
-        Ok(self.store.outgoing_of_message(message.key)?)
+        let Some(id) = message.head.message_id.as_ref().filter(|_| message.direction == Direction::Outbound) else {
+            return Ok(None);
+        };
+        Ok(self.store.outgoing_by_message_id(message.workspace, id)?)
     }
 
     /// Changes status, team, assignee, tags or priority.
@@ -291,8 +294,9 @@ impl Conversations {
     }
 
     fn colleague(&self, actor: &Actor, id: PublicId) -> Result<User, ConversationError> {
-        let users = self.store.users(actor.workspace())?;
-        users.into_iter().find(|user| user.id == id).ok_or(ConversationError::NoSuch("person"))
+        let user = self.store.users()?.into_iter().find(|user| user.id == id).ok_or(ConversationError::NoSuch("person"))?;
+        let works_here = self.store.membership(user.key, actor.workspace())?.is_some();
+        works_here.then_some(user).ok_or(ConversationError::NoSuch("person"))
     }
 
     fn with_names(&self, conversation: Conversation) -> Result<Listed, StoreError> {

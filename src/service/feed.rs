@@ -6,7 +6,7 @@
 use crate::domain::change::{Change, Event};
 use crate::domain::key::{ConversationKey, Sequence};
 use crate::domain::user::{Actor, Role};
-use crate::store::{Store, StoreError};
+use crate::store::{Condition, Store, StoreError};
 use crate::wire::event::Subjects;
 
 /// Changes of other workspaces skipped in one read, in batches of the caller's limit.
@@ -49,6 +49,12 @@ impl Feed {
     /// When the store cannot be read.
     pub fn last(&self) -> Result<Sequence, StoreError> {
         self.store.last_sequence()
+    }
+
+    /// Whether the store takes writes now.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        matches!(self.store.condition(), Condition::Writable)
     }
 
     /// What happened after `after`, at most `limit` entries.

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::address::Address;
 use crate::domain::key::{TokenKey, UserKey, WorkspaceKey};
 use crate::domain::secret::Secret;
-use crate::domain::user::{Actor, Role, Team, Token, TokenUse, User};
+use crate::domain::user::{Actor, Membership, Role, Team, Token, TokenUse, User};
 use crate::service::clock::Clock;
 use crate::service::random::{NoRandomness, Random};
 use crate::store::{Store, StoreError};
@@ -142,7 +142,8 @@ impl People {
     /// When the actor may not.
     pub async fn remove_token(&self, actor: &Actor, token: TokenKey) -> Result<(), PeopleError> {
         allow_administrator(actor)?;
-        Ok(self.store.remove_token(token).await?)
+        self.store.remove_token(token).await?;
+        Ok(())
     }
 
     /// Adds a person with a part in the actor's workspace.
@@ -153,7 +154,11 @@ impl People {
         allow_administrator(actor)?;
         let now = self.clock.now();
         let random = self.random.bytes()?;
-        Ok(self.store.add_user(checked(name)?, address, actor.workspace(), role, now, random).await?)
+        let administrator = role == Role::Administrator;
+        let user = self.store.add_user(checked(name)?, address, administrator, now, random).await?;
+        let workspace = actor.workspace();
+        self.store.set_membership(Membership { user: user.key, workspace, role }).await?;
+        Ok(user)
     }
 
     /// Adds a team to the actor's workspace.
@@ -172,7 +177,13 @@ impl People {
     /// # Errors
     /// When the store cannot be read.
     pub fn users(&self, actor: &Actor) -> Result<Vec<User>, StoreError> {
-        self.store.users(actor.workspace())
+        let mut here = Vec::new();
+        for user in self.store.users()? {
+            if self.store.membership(user.key, actor.workspace())?.is_some() {
+                here.push(user);
+            }
+        }
+        Ok(here)
     }
 
     /// The teams of the actor's workspace.

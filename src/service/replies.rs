@@ -11,8 +11,7 @@ use crate::domain::recipients::{answer_subject, plan_recipients};
 use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
 use crate::service::random::{NoRandomness, Random};
-use crate::store::outbox::{AcceptError, Accepted, NewReply};
-use crate::store::{Store, StoreError};
+use crate::store::{AcceptError, Accepted, NewReply, Store, StoreError};
 
 /// Longest text of a reply, in bytes.
 pub const TEXT_LENGTH_MAX: usize = 256 * 1024;
@@ -122,7 +121,7 @@ impl Replies {
         let reply = NewReply {
             conversation: conversation.key,
             author: actor.user(),
-            message_id: self.store.issue_message_id(workspace, conversation.key, self.random.bytes()?, mailbox.settings.address.domain())?,
+            message_id: self.store.issue_message_id(workspace, conversation.key, self.random.bytes()?, mailbox.settings.address.domain()).ok_or(ReplyError::Empty)?,
             in_reply_to: answered.map(|message| message.key),
             from: mailbox.settings.identity,
             to,
@@ -141,6 +140,7 @@ impl Replies {
             Ok(accepted) => Ok(accepted),
             Err(AcceptError::IdempotencyConflict) => Err(ReplyError::IdempotencyConflict),
             Err(AcceptError::NoSuchConversation) => Err(ReplyError::NoSuchConversation),
+            Err(AcceptError::MailboxRemoved) => Err(ReplyError::NoMailbox),
             Err(AcceptError::Store(error)) => Err(error.into()),
         }
     }
@@ -169,7 +169,7 @@ impl Replies {
 
     /// The newest mail of the contact, or else our own newest.
     fn answered(&self, conversation: crate::domain::key::ConversationKey) -> Result<Option<Message>, StoreError> {
-        let messages = self.store.messages_before(conversation, None::<MessageKey>, LOOK_BACK)?;
+        let messages = self.store.messages(conversation, None::<MessageKey>, LOOK_BACK)?;
         let newest = |direction| messages.iter().find(|message| message.direction == direction);
         Ok(newest(Direction::Inbound).or_else(|| newest(Direction::Outbound)).cloned())
     }

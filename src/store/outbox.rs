@@ -382,6 +382,18 @@ impl Store {
         })
     }
 
+    /// One reply, by its Message-ID.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn outgoing_by_message_id(
+        &self,
+        workspace: WorkspaceKey,
+        id: &MessageId,
+    ) -> Result<Option<Outgoing>, StoreError> {
+        self.read(|rows| with_message_id(rows, workspace, id))
+    }
+
     /// The outbox: unfinished ones first, then the newest.
     ///
     /// # Errors

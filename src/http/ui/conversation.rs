@@ -29,7 +29,7 @@ const FRAME_POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 #[derive(Template)]
-#[template(path = "conversation.html")]
+#[template(path = "conversation.html", escape = "html")]
 struct ConversationPage {
     frame: Frame,
     conversation: ConversationView,
@@ -210,7 +210,8 @@ pub(super) async fn frame(
     // Light paper also in the dark: mails are written for it.
     let page = format!(
         "<!doctype html><html><head><meta charset=\"utf-8\"><style>html{{color-scheme:light;background:#fff}}\
-         body{{margin:16px;font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}}img{{max-width:100%}}</style></head><body>{html}</body></html>"
+         body{{margin:16px;font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}}img{{max-width:100%}}</style></head><body>{}</body></html>",
+        html.html
     );
     Ok((headers, Html(page)).into_response())
 }

@@ -19,23 +19,20 @@ pub(super) struct Words(Language);
 
 impl Words {
     /// The text under a key.
-    pub(super) fn t(self, key: &str) -> &'static str {
+    pub(super) fn t(self, key: &str) -> &str {
         text(self.0, key)
     }
 
     /// For `<html lang>`.
     pub(super) fn tag(self) -> &'static str {
-        match self.0 {
-            Language::English => "en",
-            Language::Chinese => "zh",
-        }
+        self.0.tag()
     }
 
     /// The language the switch offers.
     pub(super) fn other_tag(self) -> &'static str {
         match self.0 {
-            Language::English => "zh",
-            Language::Chinese => "en",
+            Language::En => "zh",
+            Language::Zh => "en",
         }
     }
 
@@ -43,7 +40,7 @@ impl Words {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let chosen = cookie::read(headers, cookie::LANGUAGE);
         let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Self(chosen.as_deref().and_then(known).or_else(|| asked.and_then(best)).unwrap_or(Language::English))
+        Self(chosen.as_deref().and_then(Language::from_tag).or_else(|| asked.and_then(best)).unwrap_or_default())
     }
 }
 
@@ -55,21 +52,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Words {
     }
 }
 
-fn known(tag: &str) -> Option<Language> {
-    match tag.trim().get(..2)?.to_ascii_lowercase().as_str() {
-        "en" => Some(Language::English),
-        "zh" => Some(Language::Chinese),
-        _ => None,
-    }
-}
-
 /// The known language with the highest weight; the first among equals.
 fn best(asked: &str) -> Option<Language> {
     let mut best: Option<(f32, Language)> = None;
     for range in asked.split(',') {
         let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
         let weight: f32 = weight.trim().strip_prefix("q=").and_then(|q| q.parse().ok()).unwrap_or(0.0);
-        if let Some(language) = known(tag).filter(|_| best.is_none_or(|(most, _)| weight > most)) {
+        if let Some(language) = Language::from_tag(tag.trim()).filter(|_| best.is_none_or(|(most, _)| weight > most)) {
             best = Some((weight, language));
         }
     }
@@ -105,10 +94,10 @@ mod tests {
     #[test]
     fn the_browser_is_heard() {
         for (asked, expected) in [
-            ("zh-CN,zh;q=0.9,en;q=0.8", Some(Language::Chinese)),
-            ("de,en;q=0.5,zh;q=0.3", Some(Language::English)),
+            ("zh-CN,zh;q=0.9,en;q=0.8", Some(Language::Zh)),
+            ("de,en;q=0.5,zh;q=0.3", Some(Language::En)),
             ("de", None),
-            ("en;q=0.1, zh;q=0.2", Some(Language::Chinese)),
+            ("en;q=0.1, zh;q=0.2", Some(Language::Zh)),
             ("é", None),
         ] {
             assert_eq!(best(asked), expected, "{asked}");

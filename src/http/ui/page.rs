@@ -25,8 +25,13 @@ pub(super) struct Frame {
 
 impl Frame {
     /// A text in the page's language; templates say `frame.t("key")`.
-    pub(super) fn t(&self, key: &str) -> &'static str {
+    pub(super) fn t<'a>(&self, key: &'a str) -> &'a str {
         self.words.t(key)
+    }
+
+    /// The text of one of a group's names: `frame.of("status", "open")`.
+    pub(super) fn of(&self, group: &str, name: &str) -> String {
+        self.words.t(&format!("{group}.{name}")).to_owned()
     }
 }
 

@@ -7,10 +7,10 @@ use super::{ConversationError, Conversations};
 use crate::domain::key::{PublicId, RawKey};
 use crate::domain::message::{Attachment, Message, Part};
 use crate::domain::user::Actor;
-use crate::mime;
+use crate::mime::{self, html::{Remote, Sanitised}};
 
 /// Most raw bytes of a text part that are read to be shown.
-pub const TEXT_BYTES_MAX: u64 = 1024 * 1024;
+pub const TEXT_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Largest file that is decoded for a download; beyond, the raw mail has it.
 pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -59,27 +59,26 @@ impl Conversations {
             return Ok(Text::default());
         };
         let has_html = message.head.html.is_some();
-        if let Some(part) = &message.head.text {
-            let (text, cut) = self.part_text(raw, part)?;
-            return Ok(split(text, cut, has_html));
-        }
-        let Some(part) = &message.head.html else {
+        let Some(part) = message.head.text.as_ref().or(message.head.html.as_ref()) else {
             return Ok(Text::default());
         };
-        let (html, cut) = self.part_text(raw, part)?;
-        Ok(split(mime::html::to_text(&html), cut, true))
+        let (wrapped, cut) = self.part(raw, part)?;
+        let read = mime::text::read_text(&wrapped, part);
+        Ok(split(read.text, cut || read.cut, has_html))
     }
 
     /// The HTML of a message without anything that acts or loads; `None` when it has none.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn html(&self, message: &Message) -> Result<Option<String>, ConversationError> {
+    pub fn html(&self, message: &Message) -> Result<Option<Sanitised>, ConversationError> {
         let (Some(raw), Some(part)) = (message.raw, &message.head.html) else {
             return Ok(None);
         };
-        let (html, _) = self.part_text(raw, part)?;
-        Ok(Some(mime::html::sanitise(&html)))
+        let (wrapped, _) = self.part(raw, part)?;
+        let source = mime::text::read_source(&wrapped, part);
+        // Nothing remote until a person may ask for it, which needs the guarded proxy.
+        Ok(Some(mime::html::sanitise(&source.text, Remote::Blocked)))
     }
 
     /// The exact bytes of a message.
@@ -116,18 +115,19 @@ impl Conversations {
         Ok(File {
             name: attachment.name.clone(),
             content_type: attachment.part.content_type.clone(),
-            bytes: mime::decode_bytes(&attachment.part, &bytes),
+            bytes: mime::decode_transfer(&bytes, attachment.part.encoding),
         })
     }
 
-    fn part_text(&self, raw: RawKey, part: &Part) -> Result<(String, bool), ConversationError> {
+    /// The wrapped bytes of a part, and whether there were more.
+    fn part(&self, raw: RawKey, part: &Part) -> Result<(Vec<u8>, bool), ConversationError> {
         let end = part.range.end.min(part.range.start.saturating_add(TEXT_BYTES_MAX));
         let bytes = self.store.raw_range(raw, part.range.start..end)?;
-        Ok((mime::decode_part(part, &bytes), end < part.range.end))
+        Ok((bytes, end < part.range.end))
     }
 }
 
 fn split(mut text: String, cut: bool, has_html: bool) -> Text {
-    let quoted = mime::quote::quoted_from(&text).map(|at| text.split_off(at));
+    let quoted = mime::quoted_from(&text).map(|at| text.split_off(at));
     Text { fresh: text.trim().to_owned(), quoted, cut, has_html }
 }
