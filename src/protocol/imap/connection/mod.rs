@@ -4,6 +4,7 @@
 //! be read costs itself; nothing the server sends is kept without a bound; a secret is
 //! in the outgoing bytes and nowhere else that prints.
 
+mod answers;
 mod commands;
 mod incoming;
 mod progress;
@@ -11,6 +12,7 @@ mod running;
 #[cfg(test)]
 mod tests;
 mod transcript;
+mod untagged;
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -137,9 +137,21 @@ impl Run {
     fn call(&mut self, call: &str) {
         let now = self.now;
         let words: Vec<&str> = call.split(' ').collect();
+        match words.as_slice() {
+            ["done"] => self.machine.done(now),
+            ["tls"] => self.machine.tls_established(now),
+            ["deflate"] => self.machine.deflate_established(now),
+            ["eof"] => self.machine.handle_eof(now),
+            ["wait", seconds] => self.wait(seconds.parse().expect("seconds")),
+            command => self.command(command),
+        }
+    }
+
+    fn command(&mut self, words: &[&str]) {
+        let now = self.now;
         let machine = &mut self.machine;
         let inbox = FolderName::inbox();
-        match words.as_slice() {
+        match words {
             ["starttls"] => machine.starttls(now),
             ["capability"] => machine.capability(now),
             ["login", user, password] => machine.login(user, &Secret::new(*password), now),
@@ -165,12 +177,7 @@ impl Run {
             ["close"] => machine.close_folder(now),
             ["compress"] => machine.compress(now),
             ["logout"] => machine.logout(now),
-            ["done"] => return machine.done(now),
-            ["tls"] => return machine.tls_established(now),
-            ["deflate"] => return machine.deflate_established(now),
-            ["eof"] => return machine.handle_eof(now),
-            ["wait", seconds] => return self.wait(seconds.parse().expect("seconds")),
-            _ => panic!("what is {call:?}?"),
+            _ => panic!("what is {words:?}?"),
         };
     }
 

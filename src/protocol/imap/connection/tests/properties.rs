@@ -64,7 +64,7 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
     fn any_cut_tells_the_same(cut in any::<u8>(), words in prop::collection::vec(word(), 0..60)) {
