@@ -338,7 +338,7 @@ fn describe_fetched(fetched: &Fetched) -> String {
     if let Some(modseq) = fetched.modseq {
         text.push_str(&format!(" modseq={}", modseq.0));
     }
-    text + &match fetched.body {
+    text.push_str(&match fetched.body {
         Body::Absent => String::new(),
         Body::Nil => " nil".to_owned(),
         Body::Complete { size, offset: None } => format!(" complete {size}"),
@@ -347,7 +347,8 @@ fn describe_fetched(fetched: &Fetched) -> String {
             offset: Some(offset),
         } => format!(" complete {size} from {offset}"),
         Body::TooLarge { size } => format!(" too large {size}"),
-    }
+    });
+    text
 }
 
 fn number(uid: Option<Uid>) -> String {
