@@ -10,6 +10,7 @@ pub mod dial;
 pub mod dns;
 pub mod driver;
 pub mod guard;
+pub mod imap;
 pub mod stream;
 pub mod submission;
 pub mod tls;

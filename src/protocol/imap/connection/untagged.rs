@@ -36,12 +36,12 @@ impl Connection {
     fn decode(&mut self, line: &[u8]) -> bool {
         let codec = ResponseCodec::default();
         match codec.decode(line) {
-            Ok((rest, Response::Data(Data::Fetch { items, .. }))) if rest.is_empty() => {
+            Ok(([], Response::Data(Data::Fetch { items, .. }))) => {
                 let (fetched, body) = fetch::convert(items.as_ref());
                 self.fetched(fetched, body);
                 true
             }
-            Ok((rest, Response::Data(data))) if rest.is_empty() => {
+            Ok(([], Response::Data(data))) => {
                 let events = data::events(data, &mut self.names);
                 let understood = events.is_some();
                 for event in events.into_iter().flatten() {

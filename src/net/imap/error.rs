@@ -1,0 +1,233 @@
+//! Why a session could not be opened or did not go on, typed by phase.
+//!
+//! Invariant: only [`OpenError::Refused`] may ever lead to asking a person for new
+//! credentials; everything else is trouble on the way or a wrong setting.
+
+use crate::net::dial::DialError;
+use crate::net::driver::DriverError;
+use crate::protocol::imap::{CloseReason, Code, Outcome};
+
+/// How far the opening of a session came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// The server's first line.
+    Greeting,
+    /// Upgrading to TLS.
+    StartTls,
+    /// What the server can do.
+    Capability,
+    /// LOGIN or AUTHENTICATE.
+    Authentication,
+    /// ID, after the login.
+    Identification,
+}
+
+/// Why a session could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no connection: resolving, connecting, TLS.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// The server turned us away with its first line.
+    #[error("{host} turned the connection away: {text}")]
+    TurnedAway {
+        /// The host.
+        host: String,
+        /// What it said.
+        text: String,
+    },
+    /// STARTTLS is demanded and not offered or refused.
+    #[error("{host} does not offer STARTTLS on this port; choose TLS (usually port 993)")]
+    NoStartTls {
+        /// The host.
+        host: String,
+    },
+    /// The server takes no password on this connection.
+    #[error(
+        "{host} accepts no password here; choose TLS, or sign in with the provider (OAuth) \
+         instead of a password"
+    )]
+    LoginDisabled {
+        /// The host.
+        host: String,
+    },
+    /// The server takes no access token.
+    #[error("{host} does not accept access tokens (OAuth); use a password or authorization code")]
+    NoTokenMechanism {
+        /// The host.
+        host: String,
+    },
+    /// The server refused the login.
+    #[error("{host} refused the login: {refusal}")]
+    Refused {
+        /// The host.
+        host: String,
+        /// Its words.
+        refusal: Refusal,
+    },
+    /// A command was refused that no server may refuse.
+    #[error("{host} refused while opening the session ({phase:?}): {refusal}")]
+    Unexpected {
+        /// The host.
+        host: String,
+        /// How far it came.
+        phase: Phase,
+        /// Its words.
+        refusal: Refusal,
+    },
+    /// The connection ended on the way.
+    #[error("{host}: {source}")]
+    Lost {
+        /// The host.
+        host: String,
+        /// How far it came.
+        phase: Phase,
+        /// What happened.
+        source: Lost,
+    },
+}
+
+impl OpenError {
+    /// Whether trying again, without anybody changing anything, makes sense.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Dial(error) => error.is_transient(),
+            Self::TurnedAway { .. } | Self::Unexpected { .. } => true,
+            Self::NoStartTls { .. } | Self::LoginDisabled { .. } => false,
+            Self::NoTokenMechanism { .. } => false,
+            Self::Refused { refusal, .. } => refusal.meaning() == RefusalMeaning::Passing,
+            Self::Lost { source, .. } => source.is_transient(),
+        }
+    }
+}
+
+/// What a refused login means, as far as the server said it in a way that programs
+/// understand. Presets know the prose of their providers better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalMeaning {
+    /// The credentials are wrong, without doubt (RFC 5530).
+    Credentials,
+    /// A limit or an outage of the provider (RFC 5530).
+    Passing,
+    /// The words can mean more than one thing.
+    Unclear,
+}
+
+/// The server said NO or BAD.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What stood in brackets.
+    pub code: Option<Code>,
+    /// What it said; secrets are masked.
+    pub text: String,
+    /// What a SASL mechanism told before (JSON of XOAUTH2 and OAUTHBEARER).
+    pub challenge: Option<String>,
+}
+
+impl Refusal {
+    /// What the response code says about the credentials.
+    #[must_use]
+    pub fn meaning(&self) -> RefusalMeaning {
+        match &self.code {
+            Some(Code::AuthenticationFailed | Code::Expired) => RefusalMeaning::Credentials,
+            Some(Code::Unavailable | Code::InUse | Code::Limit | Code::ServerBug) => {
+                RefusalMeaning::Passing
+            }
+            _ => RefusalMeaning::Unclear,
+        }
+    }
+}
+
+impl From<Outcome> for Refusal {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            code: outcome.code,
+            text: outcome.text,
+            challenge: outcome.challenge,
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.challenge, self.text.as_str()) {
+            (None, "") => f.write_str("it gave no reason"),
+            (None, text) => f.write_str(text),
+            (Some(challenge), text) => write!(f, "{text} ({challenge})"),
+        }
+    }
+}
+
+/// How a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Lost {
+    /// The machine says why.
+    #[error("{0}")]
+    Closed(CloseReason),
+    /// The network says why.
+    #[error(transparent)]
+    Broken(#[from] DriverError),
+}
+
+impl Lost {
+    /// Whether the same on a new connection makes sense.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Broken(error) => error.is_transient(),
+            Self::Closed(reason) => match reason {
+                CloseReason::LoggedOut
+                | CloseReason::Bye { .. }
+                | CloseReason::Eof
+                | CloseReason::Cut { .. }
+                | CloseReason::TimedOut(_)
+                | CloseReason::Flood
+                | CloseReason::AbsurdLiteral { .. } => true,
+                CloseReason::NotImap { .. }
+                | CloseReason::PreauthBeforeTls
+                | CloseReason::InjectedBeforeTls => false,
+            },
+        }
+    }
+}
+
+/// Why a command of an open session failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ImapError {
+    /// The server refused it; the session goes on.
+    #[error("the server refused {command}: {refusal}")]
+    Refused {
+        /// Which command.
+        command: &'static str,
+        /// The server's words.
+        refusal: Refusal,
+    },
+    /// The server said yes and left out what was asked for.
+    #[error("the server did not answer what {command} asked for")]
+    NoAnswer {
+        /// Which command.
+        command: &'static str,
+    },
+    /// The session is over.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+impl ImapError {
+    /// Whether the session is over; otherwise it can be used on.
+    #[must_use]
+    pub fn ends_session(&self) -> bool {
+        matches!(self, Self::Lost(_))
+    }
+
+    /// Whether trying again, on a new session if this one is over, makes sense.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Lost(lost) => lost.is_transient(),
+            Self::NoAnswer { .. } => true,
+            Self::Refused { refusal, .. } => refusal.meaning() == RefusalMeaning::Passing,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Fetching: mails come one after the other, each body in the pieces the network gave.
+//!
+//! The caller pulls, so a slow store slows the server down by TCP and nothing piles up
+//! here. Several fetches can be begun before the first has ended; their answers come in
+//! the order of the calls.
+
+use bytes::Bytes;
+
+use super::error::ImapError;
+use super::{Session, accept};
+use crate::domain::folder::Uid;
+use crate::protocol::imap::{CommandId, Event, FetchItems, Fetched, UidSet};
+
+/// The next thing that a fetch tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchStep {
+    /// The bytes of a mail follow.
+    BodyBegan {
+        /// Which mail, where the server said so before the body.
+        uid: Option<Uid>,
+        /// Announced size, in bytes.
+        size: u64,
+    },
+    /// The next bytes of the mail.
+    BodyChunk(Bytes),
+    /// All that is told of one mail; its body has come. A mail that was not asked for
+    /// may be told too, without a body.
+    Fetched(Fetched),
+    /// A fetch is complete. A mail that was asked for and not told does not exist any more.
+    Done(CommandId),
+}
+
+impl Session {
+    /// Asks for mails of the open folder. Until the last `FetchStep::Done` only
+    /// `begin_fetch` and `next_fetch_step` may be called: any other call gives up what
+    /// was to come.
+    pub fn begin_fetch(&mut self, set: &UidSet, items: &FetchItems) -> CommandId {
+        let now = self.driver.now();
+        self.driver.machine_mut().uid_fetch(set, items, now)
+    }
+
+    /// The next step of the fetches that were begun. Cancel-safe.
+    ///
+    /// # Errors
+    /// When a fetch is refused or the session is over; a body that had begun is void then.
+    pub async fn next_fetch_step(&mut self) -> Result<FetchStep, ImapError> {
+        loop {
+            match self.next_event().await? {
+                Event::BodyBegan { uid, size } => return Ok(FetchStep::BodyBegan { uid, size }),
+                Event::BodyChunk(bytes) => return Ok(FetchStep::BodyChunk(bytes)),
+                Event::Fetched(fetched) => return Ok(FetchStep::Fetched(fetched)),
+                Event::Completed { command, outcome } => {
+                    accept("UID FETCH", outcome)?;
+                    return Ok(FetchStep::Done(command));
+                }
+                event => self.note(event),
+            }
+        }
+    }
+
+    /// Facts of mails (UID, flags, date, size) in one go; bodies are passed over.
+    ///
+    /// # Errors
+    /// When it is refused or the session is over.
+    pub async fn uid_fetch_facts(&mut self, set: &UidSet) -> Result<Vec<Fetched>, ImapError> {
+        let command = self.begin_fetch(set, &FetchItems::facts());
+        let mut facts = Vec::new();
+        loop {
+            match self.next_fetch_step().await? {
+                // RFC 3501 section 9: `n:*` names the last mail even below `n`.
+                FetchStep::Fetched(fetched) if fetched.uid.is_some_and(|uid| set.contains(uid)) => {
+                    facts.push(fetched);
+                }
+                FetchStep::Fetched(_) | FetchStep::BodyBegan { .. } | FetchStep::BodyChunk(_) => {}
+                FetchStep::Done(of) if of == command => return Ok(facts),
+                FetchStep::Done(_) => {}
+            }
+        }
+    }
+}

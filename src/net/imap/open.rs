@@ -1,0 +1,210 @@
+//! From nothing to a session that is logged in: connect, TLS, greeting, capabilities,
+//! login, ID.
+
+use super::error::{Lost, OpenError, Phase, Refusal};
+use super::options::ImapOptions;
+use super::{News, Session};
+use crate::domain::mailbox::{Credentials, Security};
+use crate::net::dial::Dialer;
+use crate::net::driver::Driver;
+use crate::protocol::imap::{CloseReason, CommandId, Connection, Event, Outcome, Verdict};
+use crate::protocol::sasl::Mechanism;
+
+impl Session {
+    /// Opens a session: when this returns, folders can be opened.
+    ///
+    /// # Errors
+    /// By phase. Nothing is tried twice: providers count logins.
+    pub async fn open(dialer: &Dialer, options: &ImapOptions) -> Result<Self, OpenError> {
+        let target = options.target();
+        let stream = match options.server.security {
+            Security::Tls => dialer.dial_tls(&target).await?,
+            Security::StartTls | Security::None => dialer.dial_plain(&target).await?,
+        };
+        let now = tokio::time::Instant::now().into_std();
+        let machine = Connection::new(options.connection_options(), now);
+        let mut opening = Opening {
+            session: Self {
+                driver: Driver::new(machine, stream, options.driver),
+                host: options.server.host.clone(),
+                news: News::default(),
+            },
+            host: options.server.host.clone(),
+        };
+        let authenticated = opening.greeting().await?;
+        if options.server.security == Security::StartTls {
+            opening = opening.start_tls(dialer, options).await?;
+        }
+        opening.learn_capabilities().await?;
+        if !authenticated {
+            opening.log_in(options).await?;
+        }
+        opening.identify(options).await?;
+        Ok(opening.session)
+    }
+}
+
+/// A session on its way.
+struct Opening {
+    session: Session,
+    host: String,
+}
+
+impl Opening {
+    /// Waits for the greeting; `true` when no login is needed.
+    async fn greeting(&mut self) -> Result<bool, OpenError> {
+        loop {
+            match self.next(Phase::Greeting).await? {
+                Event::Greeting { authenticated, .. } => return Ok(authenticated),
+                other => self.session.note(other),
+            }
+        }
+    }
+
+    async fn start_tls(
+        mut self,
+        dialer: &Dialer,
+        options: &ImapOptions,
+    ) -> Result<Self, OpenError> {
+        let now = self.session.driver.now();
+        let command = self.session.driver.machine_mut().starttls(now);
+        let outcome = self.finish(command, Phase::StartTls).await?;
+        if !outcome.is_ok() {
+            let host = self.host;
+            return Err(OpenError::NoStartTls { host });
+        }
+        while self.next(Phase::StartTls).await? != Event::ContinueTls {}
+        let lost = |source| OpenError::Lost {
+            host: self.host.clone(),
+            phase: Phase::StartTls,
+            source: Lost::Broken(source),
+        };
+        let (mut machine, stream) = self.session.driver.into_parts().map_err(lost)?;
+        let stream = dialer.upgrade(stream, &options.target()).await?;
+        machine.tls_established(tokio::time::Instant::now().into_std());
+        self.session.driver = Driver::new(machine, stream, options.driver);
+        Ok(self)
+    }
+
+    /// Asks what the server can do, where it has not said so by itself.
+    async fn learn_capabilities(&mut self) -> Result<(), OpenError> {
+        if !self.session.capabilities().is_empty() {
+            return Ok(());
+        }
+        let now = self.session.driver.now();
+        let command = self.session.driver.machine_mut().capability(now);
+        let outcome = self.finish(command, Phase::Capability).await?;
+        self.expect_ok(outcome, Phase::Capability)
+    }
+
+    async fn log_in(&mut self, options: &ImapOptions) -> Result<(), OpenError> {
+        let before = self.session.capabilities().clone();
+        let command = self.send_login(options)?;
+        let outcome = self.finish(command, Phase::Authentication).await?;
+        if !outcome.is_ok() {
+            return Err(self.refused(outcome));
+        }
+        // RFC 3501 section 6.2.3: capabilities may change with the login, and the
+        // server need not say so.
+        if *self.session.capabilities() == before {
+            let now = self.session.driver.now();
+            let command = self.session.driver.machine_mut().capability(now);
+            let outcome = self.finish(command, Phase::Capability).await?;
+            self.expect_ok(outcome, Phase::Capability)?;
+        }
+        Ok(())
+    }
+
+    /// The credentials in the form that this server takes.
+    fn send_login(&mut self, options: &ImapOptions) -> Result<CommandId, OpenError> {
+        let user = &options.login.user;
+        let now = self.session.driver.now();
+        let host = self.host.clone();
+        let machine = self.session.driver.machine_mut();
+        let known = machine.capabilities();
+        match &options.login.credentials {
+            Credentials::AccessToken(token) => {
+                let mechanism = [Mechanism::XOAuth2, Mechanism::OAuthBearer]
+                    .into_iter()
+                    .find(|mechanism| known.has_mechanism(mechanism.name()))
+                    .ok_or(OpenError::NoTokenMechanism { host })?;
+                Ok(machine.authenticate(mechanism, user, token, now))
+            }
+            Credentials::Password(password) => {
+                let offers_plain = known.has_mechanism(Mechanism::Plain.name());
+                let offers_login = !known.has("LOGINDISABLED");
+                let ascii = user.is_ascii() && password.expose().is_ascii();
+                // LOGIN has no charset (RFC 3501 section 6.2.3); PLAIN is UTF-8.
+                match (offers_login, offers_plain, ascii) {
+                    (true, _, true) | (true, false, false) => {
+                        Ok(machine.login(user, password, now))
+                    }
+                    (_, true, _) => Ok(machine.authenticate(Mechanism::Plain, user, password, now)),
+                    (false, false, _) => Err(OpenError::LoginDisabled { host }),
+                }
+            }
+        }
+    }
+
+    async fn identify(&mut self, options: &ImapOptions) -> Result<(), OpenError> {
+        if options.id.is_empty() || !self.session.capabilities().has("ID") {
+            return Ok(());
+        }
+        let now = self.session.driver.now();
+        let command = self.session.driver.machine_mut().id(&options.id, now);
+        let outcome = self.finish(command, Phase::Identification).await?;
+        self.expect_ok(outcome, Phase::Identification)
+    }
+
+    fn expect_ok(&self, outcome: Outcome, phase: Phase) -> Result<(), OpenError> {
+        if outcome.is_ok() {
+            return Ok(());
+        }
+        Err(OpenError::Unexpected {
+            host: self.host.clone(),
+            phase,
+            refusal: Refusal::from(outcome),
+        })
+    }
+
+    fn refused(&self, outcome: Outcome) -> OpenError {
+        let host = self.host.clone();
+        match outcome.verdict {
+            Verdict::Ok | Verdict::No | Verdict::Bad => OpenError::Refused {
+                host,
+                refusal: Refusal::from(outcome),
+            },
+            Verdict::NotSent => OpenError::Unexpected {
+                host,
+                phase: Phase::Authentication,
+                refusal: Refusal::from(outcome),
+            },
+        }
+    }
+
+    async fn finish(&mut self, command: CommandId, phase: Phase) -> Result<Outcome, OpenError> {
+        let outcome = self.session.finish(command, |_| ()).await;
+        outcome.map_err(|source| self.lost(source, phase))
+    }
+
+    async fn next(&mut self, phase: Phase) -> Result<Event, OpenError> {
+        let event = self.session.next_event().await;
+        event.map_err(|source| self.lost(source, phase))
+    }
+
+    fn lost(&self, source: Lost, phase: Phase) -> OpenError {
+        let host = self.host.clone();
+        match source {
+            Lost::Closed(CloseReason::Bye {
+                text,
+                greeting: true,
+                ..
+            }) => OpenError::TurnedAway { host, text },
+            source => OpenError::Lost {
+                host,
+                phase,
+                source,
+            },
+        }
+    }
+}
