@@ -11,4 +11,5 @@
 
 mod doubles;
 mod imap;
+mod imap_session;
 mod peers;
