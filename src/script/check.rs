@@ -240,12 +240,12 @@ impl Checked<'_> {
     fn calls(&self, found: &mut Vec<Diagnostic>) {
         let variables = variables(self.ast);
         self.ast.walk(&mut |path| {
-            let (call, position) = match path.last() {
-                Some(
-                    ASTNode::Expr(Expr::FnCall(call, position))
-                    | ASTNode::Stmt(Stmt::FnCall(call, position)),
-                ) => (call, position),
-                _ => return true,
+            let Some(
+                ASTNode::Expr(Expr::FnCall(call, position))
+                | ASTNode::Stmt(Stmt::FnCall(call, position)),
+            ) = path.last()
+            else {
+                return true;
             };
             let name = call.name.as_str();
             if plain(call) && !self.callable(name) && !variables.contains(name) {

@@ -124,14 +124,12 @@ pub(super) fn quoted(text: &str) -> String {
 
 fn shorten(text: &str) -> String {
     let mut short = String::with_capacity(text.len().min(VALUE_CHARS_MAX * 4));
-    let mut count = 0;
-    for c in text.chars() {
+    for (count, c) in text.chars().enumerate() {
         if count == VALUE_CHARS_MAX {
             short.push('…');
             break;
         }
         short.push(if c.is_control() { ' ' } else { c });
-        count += 1;
     }
     short
 }
