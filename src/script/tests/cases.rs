@@ -207,25 +207,18 @@ fn signatures_come_from_the_script_or_else_from_the_mailbox() {
     );
 }
 
-/// `cargo test --release -- --ignored --nocapture how_long` prints the figure.
+/// `cargo test --release --lib script::tests::cases::twenty -- --ignored` says how
+/// long they took altogether; no clock is read below the shell, not even here.
 #[test]
 #[ignore = "a measurement; run it in a release build"]
-fn how_long_a_call_takes() {
+fn twenty_thousand_calls() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
     let snapshot = Snapshot::load(&folder, &Limits::default()).expect("right scripts");
     let (view, context) = (mail(Arc::default()), context());
-    let rounds = 20_000;
-    let start = std::time::Instant::now();
-    let mut steps = 0;
-    for _ in 0..rounds {
-        steps += snapshot
-            .route(view.clone(), context.clone(), || false)
-            .trace
-            .len();
+    for _ in 0..20_000 {
+        let routed = snapshot.route(view.clone(), context.clone(), || false);
+        assert_eq!(routed.outcome, Outcome::Decided);
     }
-    let each = start.elapsed() / rounds;
-    println!("{each:?} per call, {} steps", steps / rounds as usize);
-    assert!(steps > 0);
 }
 
 #[test]
