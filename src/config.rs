@@ -13,6 +13,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::http::options::PublicUrl;
+
 pub use self::place::ConfigError;
 
 use self::place::Source;
@@ -82,8 +84,6 @@ pub struct MailSection {
     pub mail_size_max_mib: u64,
     /// PEM files.
     pub ca_files: Vec<PathBuf>,
-    /// Servers on private networks are allowed.
-    pub private_servers: bool,
 }
 
 /// `[log]`
@@ -143,7 +143,6 @@ impl Default for MailSection {
             max_reconnect_attempts: 5,
             mail_size_max_mib: 64,
             ca_files: Vec::new(),
-            private_servers: true,
         }
     }
 }
@@ -168,7 +167,7 @@ impl Config {
             path: path.to_owned(),
             cause,
         })?;
-        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
         Self::parse(&text, path).map(|config| config.resolved(folder))
     }
 
@@ -224,11 +223,9 @@ impl Config {
             ));
         }
         let url = &self.http.public_url;
-        if !url.is_empty() && !(url.starts_with("https://") || url.starts_with("http://")) {
-            return Err(source.at_key(
-                "public_url",
-                format!("public_url is {url:?}; it must begin with https:// or http://"),
-            ));
+        if let Some(Err(error)) = (!url.is_empty()).then(|| PublicUrl::parse(url)) {
+            let words = format!("public_url is {url:?}: {error}");
+            return Err(source.at_key("public_url", words));
         }
         Ok(())
     }
@@ -270,6 +267,12 @@ impl Config {
     #[must_use]
     pub fn check_interval(&self) -> Duration {
         Duration::from_secs(self.mail.check_interval_seconds)
+    }
+
+    /// How often IDLE is renewed and the folder looked through.
+    #[must_use]
+    pub fn rescan(&self) -> Duration {
+        Duration::from_secs(self.mail.rescan_seconds)
     }
 }
 

@@ -1,3 +1,8 @@
-//! (being built)
+//! Puts the house together: the only place that holds every handle, while wiring.
+//!
+//! The one wall clock is made here, signals end here, and nothing else happens here.
 
+pub mod demo;
+pub mod gateway;
+pub mod log;
 pub mod reload;

@@ -1,1 +1,111 @@
-//! (being built)
+//! Commands for a terminal.
+//!
+//! Commands that change something are requests to the running gateway; when none
+//! runs, the command opens the store itself and carries the same request out.
+//! Exit codes: 0 done, 1 not done (the reason is on standard error), 2 wrong usage.
+//! Deliberately absent: logic. This is the only room that prints.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this room talks to a terminal"
+)]
+
+mod arguments;
+mod ask;
+mod check;
+mod password;
+mod serve;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::arguments::{
+    Arguments, Command, ConfigCommand, MailboxCommand, ScriptCommand, TokenCommand, UserCommand,
+};
+use crate::config::{Config, DEFAULT_PATH};
+use crate::control::message::Request;
+
+/// Runs the command of this process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("postern: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if let Command::Demo(options) = &arguments.command {
+        return serve::demo(options);
+    }
+    let (config, path) = load(arguments.config.as_deref())?;
+    match arguments.command {
+        Command::Serve => serve::serve(config),
+        Command::Demo(_) => unreachable!("handled above, before any configuration is read"),
+        Command::Config(ConfigCommand::Check) => check::config(&config, path.as_deref()),
+        Command::Script(ScriptCommand::Check { folder }) => {
+            check::scripts(&folder.unwrap_or(config.scripts.folder))
+        }
+        Command::Mailbox(command) => {
+            let request = mailbox_request(command)?;
+            ask::ask(config, request, arguments.json)
+        }
+        Command::User(UserCommand::Add {
+            address,
+            name,
+            role,
+        }) => ask::ask(
+            config,
+            Request::UserAdd {
+                address,
+                name,
+                role,
+            },
+            arguments.json,
+        ),
+        Command::User(UserCommand::LoginLink { address }) => {
+            ask::ask(config, Request::LoginLink { address }, arguments.json)
+        }
+        Command::Token(TokenCommand::Create { name, user }) => ask::ask(
+            config,
+            Request::TokenCreate {
+                address: user,
+                name,
+            },
+            arguments.json,
+        ),
+    }
+}
+
+fn mailbox_request(command: MailboxCommand) -> anyhow::Result<Request> {
+    Ok(match command {
+        MailboxCommand::List => Request::MailboxList,
+        MailboxCommand::Add(options) => Request::MailboxAdd(Box::new(options.form()?)),
+        MailboxCommand::Probe(options) => Request::MailboxProbe(Box::new(options.form()?)),
+        MailboxCommand::Remove { mailbox } => Request::MailboxRemove { mailbox },
+        MailboxCommand::Refresh { mailbox } => Request::MailboxRefresh { mailbox },
+        MailboxCommand::Offline { mailbox } => Request::MailboxOffline {
+            mailbox,
+            offline: true,
+        },
+        MailboxCommand::Online { mailbox } => Request::MailboxOffline {
+            mailbox,
+            offline: false,
+        },
+    })
+}
+
+/// The named file, or the usual one where it exists, or the defaults in `config/`.
+fn load(named: Option<&Path>) -> anyhow::Result<(Config, Option<PathBuf>)> {
+    let path = named.unwrap_or_else(|| Path::new(DEFAULT_PATH));
+    if named.is_none() && !path.exists() {
+        return Ok((Config::defaults_in(Path::new("config")), None));
+    }
+    Ok((Config::load(path)?, Some(path.to_owned())))
+}

@@ -4,7 +4,9 @@ use crate::domain::key::{MailboxKey, PublicId};
 use crate::domain::mailbox::{Mailbox, MailboxHealth};
 use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
-use crate::store::{Store, StoreError};
+use crate::service::sync::Sync;
+use crate::service::sync::board::Board;
+use crate::store::{AddError, Store, StoreError};
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,9 @@ pub enum MailboxError {
     /// Seen, but not the actor's to change.
     #[error("this needs a mailbox manager or an administrator")]
     NotAllowed,
+    /// The changed settings were refused.
+    #[error(transparent)]
+    Change(#[from] AddError),
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -24,14 +29,21 @@ pub enum MailboxError {
 #[derive(Clone, Debug)]
 pub struct Mailboxes {
     store: Store,
+    sync: Sync,
+    board: Board,
     clock: Clock,
 }
 
 impl Mailboxes {
     /// A service over its handles.
     #[must_use]
-    pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock }
+    pub fn new(store: Store, sync: Sync, board: Board, clock: Clock) -> Self {
+        Self {
+            store,
+            sync,
+            board,
+            clock,
+        }
     }
 
     /// The mailboxes the actor may see, with how each is doing.
@@ -40,16 +52,30 @@ impl Mailboxes {
     /// When the store cannot be read.
     pub fn list(&self, actor: &Actor) -> Result<Vec<(Mailbox, MailboxHealth)>, MailboxError> {
         let all = self.store.mailboxes()?;
-        let seen = all.into_iter().filter(|mailbox| actor.may(Role::Operator, mailbox.workspace));
-        Ok(seen.map(|mailbox| { let health = self.health(&mailbox); (mailbox, health) }).collect())
+        let seen = all
+            .into_iter()
+            .filter(|mailbox| actor.may(Role::Operator, mailbox.workspace));
+        Ok(seen
+            .map(|mailbox| {
+                let health = self.health(&mailbox);
+                (mailbox, health)
+            })
+            .collect())
     }
 
     /// One mailbox.
     ///
     /// # Errors
     /// When the actor may not see it, or the store cannot be read.
-    pub fn get(&self, actor: &Actor, id: PublicId) -> Result<(Mailbox, MailboxHealth), MailboxError> {
-        let found = self.store.mailbox_by_id(id)?.filter(|mailbox| actor.may(Role::Operator, mailbox.workspace));
+    pub fn get(
+        &self,
+        actor: &Actor,
+        id: PublicId,
+    ) -> Result<(Mailbox, MailboxHealth), MailboxError> {
+        let found = self
+            .store
+            .mailbox_by_id(id)?
+            .filter(|mailbox| actor.may(Role::Operator, mailbox.workspace));
         let mailbox = found.ok_or(MailboxError::NoSuchMailbox)?;
         Ok((mailbox.clone(), self.health(&mailbox)))
     }
@@ -60,7 +86,11 @@ impl Mailboxes {
     /// When the actor may not see it, or it is switched off.
     pub fn refresh(&self, actor: &Actor, id: PublicId) -> Result<(), MailboxError> {
         let (mailbox, _) = self.get(actor, id)?;
-        let _ = mailbox; Ok(())
+        if self.sync.refresh(mailbox.key) {
+            Ok(())
+        } else {
+            Err(MailboxError::NoSuchMailbox)
+        }
     }
 
     /// Switches receiving and sending off or on. Mail that comes meanwhile stays on
@@ -68,10 +98,23 @@ impl Mailboxes {
     ///
     /// # Errors
     /// When the actor may not, or the store does not take it.
-    pub async fn set_offline(&self, actor: &Actor, id: PublicId, offline: bool) -> Result<(), MailboxError> {
+    pub async fn set_offline(
+        &self,
+        actor: &Actor,
+        id: PublicId,
+        offline: bool,
+    ) -> Result<(), MailboxError> {
         let mut mailbox = self.managed(actor, id)?;
         mailbox.settings.offline = offline;
-        self.store.change_mailbox(mailbox.key, mailbox.settings.clone(), None, self.clock.now()).await.map_err(|_| MailboxError::NotAllowed)?;
+        self.store
+            .change_mailbox(
+                mailbox.key,
+                mailbox.settings.clone(),
+                None,
+                self.clock.now(),
+            )
+            .await?;
+        self.sync.start(mailbox);
         Ok(())
     }
 
@@ -81,22 +124,28 @@ impl Mailboxes {
     /// When the actor may not, or the store does not take it.
     pub async fn remove(&self, actor: &Actor, id: PublicId) -> Result<(), MailboxError> {
         let mailbox = self.managed(actor, id)?;
-        
-        self.store.remove_mailbox(mailbox.key, self.clock.now()).await?;
+        self.sync.stop(mailbox.key).await;
+        self.store
+            .remove_mailbox(mailbox.key, self.clock.now())
+            .await?;
         self.forget(mailbox.key);
         Ok(())
     }
 
     fn managed(&self, actor: &Actor, id: PublicId) -> Result<Mailbox, MailboxError> {
         let (mailbox, _) = self.get(actor, id)?;
-        if actor.may(Role::Manager, mailbox.workspace) { Ok(mailbox) } else { Err(MailboxError::NotAllowed) }
+        if actor.may(Role::Manager, mailbox.workspace) {
+            Ok(mailbox)
+        } else {
+            Err(MailboxError::NotAllowed)
+        }
     }
 
     fn health(&self, mailbox: &Mailbox) -> MailboxHealth {
-        { let _ = mailbox; MailboxHealth::default() }
+        self.board.health(mailbox.key)
     }
 
     fn forget(&self, key: MailboxKey) {
-        let _ = key;
+        self.board.remove(key);
     }
 }

@@ -1,10 +1,23 @@
 //! What the gateway does, one service per subject.
+//!
+//! Invariant: a service takes the two or three handles it needs; none knows them
+//! all. Stages of a mail's way call no other stage: they are linked only by job
+//! rows that are written with the result (`store`).
 
 pub mod clock;
+pub mod composing;
 pub mod connect;
 pub mod conversations;
 pub mod feed;
+pub mod filing;
+pub mod ingest;
+pub mod jobs;
 pub mod mailboxes;
 pub mod people;
 pub mod random;
+pub mod reading;
 pub mod replies;
+pub mod submitting;
+pub mod sync;
+pub mod triage;
+mod view;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::envelope::Envelope;
-use crate::domain::key::{MessageKey, PublicId};
+use crate::domain::key::{ConversationKey, PublicId};
 use crate::domain::message::{Direction, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::domain::recipients::{answer_subject, plan_recipients};
@@ -46,7 +46,9 @@ pub enum ReplyError {
     #[error("there is no such conversation")]
     NoSuchConversation,
     /// The mailbox has been removed since.
-    #[error("the mailbox this conversation came by is no longer connected; connect it again to answer")]
+    #[error(
+        "the mailbox this conversation came by is no longer connected; connect it again to answer"
+    )]
     NoMailbox,
     /// Nothing was written.
     #[error("the reply is empty")]
@@ -66,6 +68,9 @@ pub enum ReplyError {
     /// The key was used for another request.
     #[error("this Idempotency-Key was used for another reply")]
     IdempotencyConflict,
+    /// The mailbox's address cannot stand behind the @ of a Message-ID.
+    #[error("the domain of the mailbox's address is not one that mail can be sent from")]
+    Domain,
     /// No id can be made.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
@@ -86,7 +91,11 @@ impl Replies {
     /// A service over the store.
     #[must_use]
     pub fn new(store: Store, clock: Clock, random: Random) -> Self {
-        Self { store, clock, random }
+        Self {
+            store,
+            clock,
+            random,
+        }
     }
 
     /// Takes a reply. When this returns, it is durable and will leave.
@@ -102,26 +111,54 @@ impl Replies {
     ) -> Result<Accepted, ReplyError> {
         let workspace = actor.workspace();
         let found = self.store.conversation_by_id(workspace, conversation)?;
-        let conversation = found.filter(|found| actor.may(Role::Operator, found.workspace)).ok_or(ReplyError::NoSuchConversation)?;
-        let mailbox = self.store.mailbox(conversation.mailbox)?.ok_or(ReplyError::NoMailbox)?;
+        let conversation = found
+            .filter(|found| actor.may(Role::Operator, found.workspace))
+            .ok_or(ReplyError::NoSuchConversation)?;
+        let mailbox = self
+            .store
+            .mailbox(conversation.mailbox)?
+            .ok_or(ReplyError::NoMailbox)?;
         check_text(&request.text)?;
-        let idempotency = idempotency_key.map(|key| Ok::<_, ReplyError>((check_key(key)?, request_hash(conversation.id, &request)))).transpose()?;
+        let idempotency = idempotency_key
+            .map(|key| {
+                Ok::<_, ReplyError>((check_key(key)?, request_hash(conversation.id, &request)))
+            })
+            .transpose()?;
 
         let answered = self.answered(conversation.key)?;
-        let own: Vec<Address> = self.store.mailboxes()?.into_iter().map(|one| one.settings.address).collect();
-        let planned = answered.as_ref().map(|message| plan_recipients(&message.head, message.direction, &own)).unwrap_or_default();
+        let own: Vec<Address> = self
+            .store
+            .mailboxes()?
+            .into_iter()
+            .map(|one| one.settings.address)
+            .collect();
+        let planned = answered
+            .as_ref()
+            .map(|message| plan_recipients(&message.head, message.direction, &own))
+            .unwrap_or_default();
         let to = request.to.unwrap_or(planned.to);
         let cc = request.cc.unwrap_or(planned.cc);
         check_count(&to, &cc, &request.bcc)?;
 
         let now = self.clock.now();
         let subject = request.subject.unwrap_or_else(|| {
-            answer_subject(answered.as_ref().map_or(conversation.subject.as_str(), |message| message.head.subject.as_str()))
+            answer_subject(
+                answered
+                    .as_ref()
+                    .map_or(conversation.subject.as_str(), |message| {
+                        message.head.subject.as_str()
+                    }),
+            )
         });
+        let domain = mailbox.settings.address.domain();
+        let message_id = self
+            .store
+            .issue_message_id(workspace, conversation.key, self.random.bytes()?, domain)
+            .ok_or(ReplyError::Domain)?;
         let reply = NewReply {
             conversation: conversation.key,
             author: actor.user(),
-            message_id: self.store.issue_message_id(workspace, conversation.key, self.random.bytes()?, mailbox.settings.address.domain()).ok_or(ReplyError::Empty)?,
+            message_id,
             in_reply_to: answered.map(|message| message.key),
             from: mailbox.settings.identity,
             to,
@@ -139,8 +176,8 @@ impl Replies {
         match self.store.accept_reply(reply).await {
             Ok(accepted) => Ok(accepted),
             Err(AcceptError::IdempotencyConflict) => Err(ReplyError::IdempotencyConflict),
-            Err(AcceptError::NoSuchConversation) => Err(ReplyError::NoSuchConversation),
             Err(AcceptError::MailboxRemoved) => Err(ReplyError::NoMailbox),
+            Err(AcceptError::NoSuchConversation) => Err(ReplyError::NoSuchConversation),
             Err(AcceptError::Store(error)) => Err(error.into()),
         }
     }
@@ -160,7 +197,12 @@ impl Replies {
     /// When the store does not take it.
     pub async fn cancel(&self, actor: &Actor, id: PublicId) -> Result<bool, StoreError> {
         match self.outgoing(actor, id)? {
-            Some(found) if matches!(found.state, OutgoingState::Queued | OutgoingState::Deferred { .. }) => {
+            Some(found)
+                if matches!(
+                    found.state,
+                    OutgoingState::Queued | OutgoingState::Deferred { .. }
+                ) =>
+            {
                 self.store.cancel(found.key, self.clock.now()).await
             }
             _ => Ok(false),
@@ -168,10 +210,16 @@ impl Replies {
     }
 
     /// The newest mail of the contact, or else our own newest.
-    fn answered(&self, conversation: crate::domain::key::ConversationKey) -> Result<Option<Message>, StoreError> {
-        let messages = self.store.messages(conversation, None::<MessageKey>, LOOK_BACK)?;
-        let newest = |direction| messages.iter().find(|message| message.direction == direction);
-        Ok(newest(Direction::Inbound).or_else(|| newest(Direction::Outbound)).cloned())
+    fn answered(&self, conversation: ConversationKey) -> Result<Option<Message>, StoreError> {
+        let messages = self.store.latest_messages(conversation, LOOK_BACK)?;
+        let newest = |direction| {
+            messages
+                .iter()
+                .find(|message| message.direction == direction)
+        };
+        Ok(newest(Direction::Inbound)
+            .or_else(|| newest(Direction::Outbound))
+            .cloned())
     }
 }
 
@@ -186,11 +234,18 @@ fn check_text(text: &str) -> Result<(), ReplyError> {
 }
 
 fn check_key(key: &str) -> Result<String, ReplyError> {
-    let right = (1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    right.then(|| key.to_owned()).ok_or(ReplyError::IdempotencyKey)
+    let right = (1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&key.len())
+        && key.bytes().all(|b| b.is_ascii_graphic());
+    right
+        .then(|| key.to_owned())
+        .ok_or(ReplyError::IdempotencyKey)
 }
 
-fn check_count(to: &[NamedAddress], cc: &[NamedAddress], bcc: &[NamedAddress]) -> Result<(), ReplyError> {
+fn check_count(
+    to: &[NamedAddress],
+    cc: &[NamedAddress],
+    bcc: &[NamedAddress],
+) -> Result<(), ReplyError> {
     match to.len() + cc.len() + bcc.len() {
         0 => Err(ReplyError::NoRecipient),
         count if count > Envelope::RECIPIENTS_MAX => Err(ReplyError::TooManyRecipients),
@@ -209,9 +264,22 @@ fn request_hash(conversation: PublicId, request: &ReplyRequest) -> [u8; 32] {
     field(request.text.as_bytes());
     field(request.subject.as_deref().unwrap_or("\0").as_bytes());
     field(&[u8::from(request.quote_history)]);
-    field(request.send_at.map_or_else(String::new, |at| at.to_string()).as_bytes());
-    for list in [request.to.as_deref(), request.cc.as_deref(), Some(&request.bcc)] {
-        field(&list.map_or(u64::MAX, |list| list.len() as u64).to_le_bytes());
+    field(
+        request
+            .send_at
+            .map_or_else(String::new, |at| at.to_string())
+            .as_bytes(),
+    );
+    for list in [
+        request.to.as_deref(),
+        request.cc.as_deref(),
+        Some(&request.bcc),
+    ] {
+        field(
+            &list
+                .map_or(u64::MAX, |list| list.len() as u64)
+                .to_le_bytes(),
+        );
         for one in list.unwrap_or_default() {
             field(one.address.as_str().as_bytes());
         }

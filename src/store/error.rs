@@ -85,12 +85,28 @@ pub enum StoreError {
     /// Compression failed.
     #[error("compressed bytes cannot be handled: {0}")]
     Compression(Arc<io::Error>),
+    /// A task of ours that was to use the store ended by a defect; its work is tried again.
+    #[error("the {what} ended by a defect of the program: {reason}")]
+    WorkerLost {
+        /// Which task.
+        what: &'static str,
+        /// What is known of it.
+        reason: String,
+    },
     /// A command panicked: a defect of ours; nothing of it was kept.
     #[error("a write failed by a defect of the program; nothing of it was kept")]
     Panicked,
 }
 
 impl StoreError {
+    /// The task called `what` did not come to its end.
+    pub fn worker_lost(what: &'static str, error: &impl std::fmt::Display) -> Self {
+        Self::WorkerLost {
+            what,
+            reason: error.to_string(),
+        }
+    }
+
     /// Whether trying again later can make sense.
     #[must_use]
     pub fn is_transient(&self) -> bool {

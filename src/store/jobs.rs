@@ -145,6 +145,15 @@ impl Store {
         })
     }
 
+    /// Takes a job away that has nothing left to do.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn drop_job(&self, job: JobKey) -> Result<(), StoreError> {
+        self.write(move |transaction| finish(transaction, job).map(|_| ()))
+            .await
+    }
+
     /// Puts a job off.
     ///
     /// # Errors

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::super::error::{Kind, Problem};
-use crate::service::conversations::{ConversationError, StoreError};
 use crate::service::connect::SaveError;
+use crate::service::conversations::{ConversationError, StoreError};
 use crate::service::mailboxes::MailboxError;
 use crate::service::replies::ReplyError;
 
@@ -41,7 +41,9 @@ pub(in crate::http) fn of_conversations(error: ConversationError) -> Problem {
 pub(in crate::http) fn of_replies(error: ReplyError) -> Problem {
     match error {
         ReplyError::NoSuchConversation => Problem::not_found(),
-        ReplyError::NoMailbox | ReplyError::IdempotencyConflict => Problem::new(Kind::Conflict, sentence(&error)),
+        ReplyError::NoMailbox | ReplyError::Domain | ReplyError::IdempotencyConflict => {
+            Problem::new(Kind::Conflict, sentence(&error))
+        }
         ReplyError::Empty
         | ReplyError::TooLong
         | ReplyError::NoRecipient
@@ -57,6 +59,7 @@ pub(in crate::http) fn of_mailboxes(error: MailboxError) -> Problem {
     match error {
         MailboxError::NoSuchMailbox => Problem::not_found(),
         MailboxError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
+        MailboxError::Change(_) => Problem::new(Kind::Conflict, sentence(&error)),
         MailboxError::Store(cause) => of_store(&cause),
     }
 }
@@ -76,6 +79,9 @@ pub(in crate::http) fn of_saving(error: SaveError) -> Problem {
 pub(in crate::http) fn sentence(error: &dyn std::error::Error) -> String {
     let words = error.to_string();
     let mut letters = words.chars();
-    let first: String = letters.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    let first: String = letters
+        .next()
+        .map(|c| c.to_uppercase().collect())
+        .unwrap_or_default();
     format!("{first}{}.", letters.as_str().trim_end_matches('.'))
 }

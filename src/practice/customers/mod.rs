@@ -43,6 +43,12 @@ impl Boxes {
         })
     }
 
+    /// All three.
+    #[must_use]
+    pub fn all(&self) -> [&Address; 3] {
+        [&self.support, &self.sales, &self.marketplace]
+    }
+
     fn address(&self, to: To) -> &Address {
         match to {
             To::Support => &self.support,

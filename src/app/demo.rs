@@ -1,0 +1,319 @@
+//! `postern demo`: a whole gateway with a practice provider and customers who write,
+//! in one process, with nothing to install.
+//!
+//! Everything between is real: the IMAP client, the store, the scripts, submission.
+//! Deliberately absent: any short cut from the customers into the store.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::gateway::Gateway;
+use crate::config::Config;
+use crate::control::message::{Answer, Request};
+use crate::domain::address::{Address, NamedAddress};
+use crate::domain::folder::FolderName;
+use crate::domain::mailbox::{
+    Credentials, History, Login, MailboxLogins, MailboxSettings, Security, Server,
+};
+use crate::domain::secret::Secret;
+use crate::domain::threading::ThreadingRules;
+use crate::domain::user::{Actor, Role};
+use crate::practice::customers::{self, Boxes, Letter};
+use crate::practice::{self, Account, Provider};
+use crate::service::connect::{Connect, Proposal};
+use crate::service::random::Random;
+
+/// The practice provider listens on loopback only, so its password guards nothing.
+const PASSWORD: &str = "practice";
+/// Teams that the shipped scripts route to.
+const TEAMS: &[&str] = &["support", "billing", "sales"];
+/// The scripts that are copied into the demo's folder, to be edited there.
+const SCRIPTS: &[(&str, &str)] = &[
+    ("routing.rhai", include_str!("../../scripts/routing.rhai")),
+    (
+        "signature.rhai",
+        include_str!("../../scripts/signature.rhai"),
+    ),
+];
+/// A customer reads an answer for so long before answering it.
+const READING_TIME: Duration = Duration::from_secs(6);
+
+/// How the demo is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the pages answer.
+    pub listen: SocketAddr,
+    /// Where everything is kept; a temporary folder when `None`.
+    pub folder: Option<PathBuf>,
+    /// Seconds between two letters of new customers; 0 means none come.
+    pub every_seconds: u64,
+}
+
+/// A prepared demo.
+#[derive(Debug)]
+pub struct Demo {
+    gateway: Gateway,
+    provider: Provider,
+    boxes: Boxes,
+    folder: Folder,
+    every: Option<Duration>,
+    shutdown: CancellationToken,
+}
+
+impl Demo {
+    /// Makes the folder, starts the provider and connects three mailboxes to it.
+    ///
+    /// # Errors
+    /// When the folder is in use or cannot be made, or loopback has no free port.
+    pub async fn begin(options: Options, shutdown: CancellationToken) -> anyhow::Result<Self> {
+        let boxes = Boxes::of_the_demo().context("the demo's addresses")?;
+        let folder = Folder::make(options.folder)?;
+        write_scripts(&folder.path.join("scripts"))?;
+        let mut config = Config::default();
+        config.store.folder = folder.path.join("data");
+        config.scripts.folder = folder.path.join("scripts");
+        config.http.listen = options.listen;
+        let accounts = boxes
+            .all()
+            .into_iter()
+            .map(|address| Account {
+                address: address.clone(),
+                password: Secret::new(PASSWORD),
+            })
+            .collect();
+        let clock: practice::Clock = Arc::new(Timestamp::now);
+        let provider = Provider::start(practice::Options {
+            accounts,
+            clock,
+            files_sent: false,
+        })
+        .await
+        .context("the practice provider")?;
+        let gateway = Gateway::open(config, shutdown.clone())?;
+        let demo = Self {
+            gateway,
+            provider,
+            boxes,
+            folder,
+            every: (options.every_seconds > 0).then(|| Duration::from_secs(options.every_seconds)),
+            shutdown,
+        };
+        demo.furnish().await?;
+        Ok(demo)
+    }
+
+    /// Runs until the shutdown token; `tell` gets what the person at the terminal needs.
+    ///
+    /// # Errors
+    /// When the pages' address is taken.
+    pub async fn run(self, tell: impl FnOnce(&str)) -> anyhow::Result<()> {
+        let Self {
+            gateway,
+            provider,
+            boxes,
+            folder,
+            every,
+            shutdown,
+        } = self;
+        let link = match gateway
+            .desk()
+            .carry_out(Request::LoginLink { address: None }, |_| {})
+            .await
+        {
+            Answer::Made { secret, .. } => secret.0,
+            other => return Err(anyhow!("no login link could be made: {other:?}")),
+        };
+        for letter in customers::first_letters(&boxes, Timestamp::now()) {
+            post(&provider, letter);
+        }
+        let scripts = folder.path.join("scripts");
+        let customers = tokio::spawn(live(provider, boxes, every, shutdown));
+        let result = gateway
+            .run(|address| tell(&welcome(address, &link, &scripts, every)))
+            .await;
+        customers.await.context("the customers")?;
+        result
+    }
+
+    /// People, teams and mailboxes, the way an administrator would make them.
+    async fn furnish(&self) -> anyhow::Result<()> {
+        let desk = self.gateway.desk();
+        if !desk.people.users(&Actor::Console)?.is_empty() {
+            return Ok(());
+        }
+        let address = Address::parse("you@lumenhaus.example")?;
+        let user = desk
+            .people
+            .add_user(&Actor::Console, "You", address, Role::Administrator)
+            .await?;
+        for team in TEAMS {
+            desk.people
+                .add_team(&Actor::Console, team, vec![user.key])
+                .await?;
+        }
+        for (address, name) in [
+            (&self.boxes.support, "Support"),
+            (&self.boxes.sales, "Sales"),
+            (&self.boxes.marketplace, "Marketplace"),
+        ] {
+            self.connect(&desk.connect, address.clone(), name).await?;
+        }
+        Ok(())
+    }
+
+    async fn connect(&self, connect: &Connect, address: Address, name: &str) -> anyhow::Result<()> {
+        let server = |at: SocketAddr| Server {
+            host: at.ip().to_string(),
+            port: at.port(),
+            security: Security::None,
+        };
+        let login = || Login {
+            user: address.to_string(),
+            credentials: Credentials::Password(Secret::new(PASSWORD)),
+        };
+        let settings = MailboxSettings {
+            name: name.to_owned(),
+            preset: "other".to_owned(),
+            incoming: server(self.provider.imap_addr),
+            outgoing: server(self.provider.smtp_addr),
+            folder: FolderName::inbox(),
+            sent_folder: None,
+            provider_files_sent: false,
+            identity: NamedAddress::new(Some(&format!("Lumenhaus {name}")), address.clone()),
+            signature: format!("Lumenhaus {name}\nhttps://lumenhaus.example"),
+            history: History::All,
+            threading: ThreadingRules::default(),
+            offline: false,
+            address: address.clone(),
+        };
+        let logins = MailboxLogins {
+            incoming: login(),
+            outgoing: Some(login()),
+        };
+        connect
+            .save(&Actor::Console, Proposal { settings, logins }, |_| {})
+            .await?;
+        Ok(())
+    }
+}
+
+/// Customers write now and then, and answer what they are told.
+async fn live(
+    provider: Provider,
+    boxes: Boxes,
+    every: Option<Duration>,
+    shutdown: CancellationToken,
+) {
+    let mut outside = provider.watch_outside();
+    let seed = Random.jitter();
+    let mut number = 0;
+    loop {
+        let next_letter = async {
+            match every {
+                Some(every) => tokio::time::sleep(every).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            () = next_letter => {
+                post(&provider, customers::letter(&boxes, seed, number, Timestamp::now()));
+                number += 1;
+            }
+            received = outside.recv() => {
+                let Ok(received) = received else { continue };
+                let Some(reader) = received.envelope.forward_paths.first() else { continue };
+                let Some(answer) = customers::follow_up(&boxes, reader, &received.raw, Timestamp::now()) else { continue };
+                tokio::select! {
+                    () = shutdown.cancelled() => break,
+                    () = tokio::time::sleep(READING_TIME) => post(&provider, answer),
+                }
+            }
+        }
+    }
+    provider.stop().await;
+}
+
+/// Mail comes in now, whenever its author dated it: it is no history.
+fn post(provider: &Provider, letter: Letter) {
+    if provider
+        .deliver(&letter.to, &FolderName::inbox(), letter.raw, None)
+        .is_none()
+    {
+        tracing::warn!(to = %letter.to, "a customer wrote to nobody");
+    }
+}
+
+fn write_scripts(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for (name, text) in SCRIPTS {
+        let path = folder.join(name);
+        // What somebody has edited in a kept folder stays.
+        if !path.exists() {
+            std::fs::write(&path, text)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn welcome(address: SocketAddr, link: &str, scripts: &Path, every: Option<Duration>) -> String {
+    let writers = every.map_or_else(
+        || "No new customers will write.".to_owned(),
+        |every| {
+            format!(
+                "A new customer writes about every {} s; those you answer write back.",
+                every.as_secs()
+            )
+        },
+    );
+    format!(
+        "Postern demo: three mailboxes, and customers who write to them.\n\n  \
+         Sign in (works once):  {link}\n  \
+         Pages:                 http://{address}/\n  \
+         Scripts:               {}\n\n\
+         {writers}\n\
+         Edit routing.rhai and save: the next mail takes the new way. Ctrl-C ends the demo.",
+        scripts.display()
+    )
+}
+
+/// The demo's folder; a temporary one is taken away at the end.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Folder {
+    fn make(named: Option<PathBuf>) -> anyhow::Result<Self> {
+        let temporary = named.is_none();
+        let path = match named {
+            Some(path) => path,
+            None => std::env::temp_dir().join(format!("postern-demo-{}", std::process::id())),
+        };
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("cannot make {}", path.display()))?;
+        let path = path
+            .canonicalize()
+            .with_context(|| format!("cannot find {}", path.display()))?;
+        Ok(Self { path, temporary })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.temporary {
+            return;
+        }
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            tracing::warn!(folder = %self.path.display(), %error, "the demo's folder could not be removed");
+        }
+    }
+}

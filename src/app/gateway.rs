@@ -1,0 +1,275 @@
+//! The gateway as a whole: opened, running, stopped.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::reload;
+use crate::config::Config;
+use crate::control::desk::Desk;
+use crate::control::{self, SOCKET_NAME};
+use crate::domain::change::Event;
+use crate::domain::condition::Patience;
+use crate::domain::key::WorkspaceKey;
+use crate::http;
+use crate::http::options::PublicUrl;
+use crate::net::dial::{DialOptions, Dialer};
+use crate::script::{Limits, Reloaded, Scripts};
+use crate::service::clock::Clock;
+use crate::service::composing::Composing;
+use crate::service::connect::Connect;
+use crate::service::conversations::Conversations;
+use crate::service::feed::Feed;
+use crate::service::filing::FilingCopies;
+use crate::service::jobs;
+use crate::service::mailboxes::Mailboxes;
+use crate::service::people::People;
+use crate::service::random::Random;
+use crate::service::replies::Replies;
+use crate::service::submitting::Submitting;
+use crate::service::sync::Sync;
+use crate::service::sync::board::Board;
+use crate::service::sync::options::SyncOptions;
+use crate::service::triage::Triage;
+use crate::store::{self, Store};
+
+/// An opened gateway. Nothing runs before [`Gateway::run`].
+#[derive(Debug)]
+pub struct Gateway {
+    config: Config,
+    store: Store,
+    dialer: Dialer,
+    scripts: Scripts,
+    board: Board,
+    clock: Clock,
+    sync: Sync,
+    shutdown: CancellationToken,
+}
+
+impl Gateway {
+    /// Opens store and scripts. Broken scripts do not stop the gateway: mail takes
+    /// the default route and the problems are shown.
+    ///
+    /// # Errors
+    /// When the data folder is in use or damaged, or a certificate file cannot be read.
+    pub fn open(config: Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
+        let options = store::Options {
+            cache_bytes: config.store.cache_mib as usize * 1024 * 1024,
+            free_space_floor_bytes: config.store.free_space_floor_mib * 1024 * 1024,
+        };
+        let clock = Clock::new(Timestamp::now);
+        let store = Store::open(&config.store.folder, options)?;
+        let dialer = Dialer::new(DialOptions {
+            ca_files: config.mail.ca_files.clone(),
+            ..DialOptions::default()
+        })?;
+        let scripts = Scripts::open(&config.scripts.folder, Limits::default());
+        let board = Board::new(Patience {
+            attempts_max: config.mail.max_reconnect_attempts,
+            ..Patience::default()
+        });
+        let sync_options = SyncOptions {
+            mail_size_max: config.mail.mail_size_max_mib * 1024 * 1024,
+            check_interval: config.check_interval(),
+            rescan: config.rescan(),
+        };
+        let sync = Sync::new(
+            store.clone(),
+            dialer.clone(),
+            board.clone(),
+            clock.clone(),
+            Random,
+            sync_options,
+            shutdown.clone(),
+        );
+        Ok(Self {
+            config,
+            store,
+            dialer,
+            scripts,
+            board,
+            clock,
+            sync,
+            shutdown,
+        })
+    }
+
+    /// The services that commands use.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        Desk {
+            connect: self.connect(),
+            mailboxes: self.mailboxes(),
+            people: self.people(),
+            public_url: self.config.public_url(),
+        }
+    }
+
+    /// The store, for the demo to put its teams into.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Runs until the shutdown token; `ready` is called with the address of the
+    /// pages once everything is up.
+    ///
+    /// # Errors
+    /// When an address or the control socket cannot be bound.
+    pub async fn run(self, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+        let listen = self.config.http.listen;
+        let listener = TcpListener::bind(listen).await.with_context(|| {
+            format!("cannot listen on {listen}; is another program using it? [http] listen in the configuration changes it")
+        })?;
+        let address = listener.local_addr()?;
+        let socket = self.config.store.folder.join(SOCKET_NAME);
+        let control = control::server::bind(&socket)
+            .with_context(|| format!("cannot make the control socket {}", socket.display()))?;
+        let tasks = TaskTracker::new();
+        self.begin_work(&tasks).await?;
+        tasks.spawn(control::server::run(
+            control,
+            socket,
+            self.desk(),
+            self.shutdown.clone(),
+        ));
+        tasks.spawn(http::run(
+            listener,
+            self.http_options(),
+            self.http_handles(),
+            self.shutdown.clone(),
+        ));
+        let mailboxes = self.sync.start_all()?;
+        tracing::info!(%address, mailboxes, folder = %self.config.store.folder.display(), "Postern is up");
+        ready(address);
+        self.shutdown.cancelled().await;
+        tracing::info!("stopping: finishing what is under way");
+        self.sync.join().await;
+        tasks.close();
+        tasks.wait().await;
+        Ok(())
+    }
+
+    /// Starts the stages of a mail's way.
+    async fn begin_work(&self, tasks: &TaskTracker) -> anyhow::Result<()> {
+        let (store, clock, stop) = (&self.store, &self.clock, &self.shutdown);
+        let zone = self.config.zone().context("the time zone of the scripts")?;
+        let submitting = Submitting::new(
+            store.clone(),
+            self.dialer.clone(),
+            self.board.clone(),
+            clock.clone(),
+            Random,
+        );
+        let uncertain = submitting.settle_interrupted().await?;
+        if uncertain > 0 {
+            tracing::warn!(
+                uncertain,
+                "replies were under way when Postern stopped; they are shown as uncertain"
+            );
+        }
+        let triage = Triage::new(
+            store.clone(),
+            self.scripts.clone(),
+            clock.clone(),
+            zone.clone(),
+        );
+        let composing = Composing::new(store.clone(), self.scripts.clone(), clock.clone(), zone);
+        let filing = FilingCopies::new(store.clone(), self.dialer.clone(), clock.clone(), Random);
+        tasks.spawn(triage.run(stop.clone()));
+        tasks.spawn(jobs::run(
+            composing,
+            store.clone(),
+            clock.clone(),
+            stop.clone(),
+        ));
+        tasks.spawn(jobs::run(
+            submitting,
+            store.clone(),
+            clock.clone(),
+            stop.clone(),
+        ));
+        tasks.spawn(jobs::run(
+            filing,
+            store.clone(),
+            clock.clone(),
+            stop.clone(),
+        ));
+        tasks.spawn(reload::run(
+            self.scripts_folder(),
+            self.scripts.clone(),
+            self.on_scripts(),
+            stop.clone(),
+        ));
+        Ok(())
+    }
+
+    /// Tells listeners of the feed that scripts were reloaded or refused.
+    fn on_scripts(&self) -> impl FnMut(&Reloaded) + Send + 'static + use<> {
+        let (store, clock, tasks) = (
+            self.store.clone(),
+            self.clock.clone(),
+            tokio::runtime::Handle::current(),
+        );
+        move |_| {
+            let (store, now) = (store.clone(), clock.now());
+            tasks.spawn(async move {
+                if let Err(error) = store.note_change(WorkspaceKey::DEFAULT, Event::ScriptsChanged, now).await {
+                    tracing::warn!(%error, "the reload of the scripts could not be written to the feed");
+                }
+            });
+        }
+    }
+
+    fn scripts_folder(&self) -> PathBuf {
+        self.config.scripts.folder.clone()
+    }
+
+    fn connect(&self) -> Connect {
+        Connect::new(
+            self.store.clone(),
+            self.dialer.clone(),
+            self.sync.clone(),
+            self.clock.clone(),
+            Random,
+        )
+    }
+
+    fn mailboxes(&self) -> Mailboxes {
+        Mailboxes::new(
+            self.store.clone(),
+            self.sync.clone(),
+            self.board.clone(),
+            self.clock.clone(),
+        )
+    }
+
+    fn people(&self) -> People {
+        People::new(self.store.clone(), self.clock.clone(), Random)
+    }
+
+    fn http_options(&self) -> http::Options {
+        // The configuration has been checked, so an address that is no URL is an empty one.
+        http::Options {
+            public_url: PublicUrl::parse(&self.config.http.public_url).ok(),
+        }
+    }
+
+    fn http_handles(&self) -> http::Handles {
+        http::Handles {
+            people: self.people(),
+            conversations: Conversations::new(self.store.clone(), self.clock.clone(), Random),
+            replies: Replies::new(self.store.clone(), self.clock.clone(), Random),
+            mailboxes: self.mailboxes(),
+            connect: self.connect(),
+            feed: Feed::new(self.store.clone()),
+            scripts: self.scripts.clone(),
+            random: Random,
+        }
+    }
+}

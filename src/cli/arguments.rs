@@ -1,0 +1,211 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::password;
+use crate::control::message::{Hidden, MailboxForm};
+
+/// A self-hosted mail gateway for customer support.
+#[derive(Debug, Parser)]
+#[command(name = "postern", version, about, max_term_width = 100)]
+pub(super) struct Arguments {
+    /// The configuration file [default: config/postern.toml where it exists]
+    #[arg(long, global = true, env = "POSTERN_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Answer in JSON, for programs
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the gateway
+    Serve,
+    /// Run a gateway with a practice mail provider and sample customers; needs nothing
+    Demo(DemoOptions),
+    /// Connect, look at and remove mailboxes
+    #[command(subcommand)]
+    Mailbox(MailboxCommand),
+    /// Check scripts
+    #[command(subcommand)]
+    Script(ScriptCommand),
+    /// Check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// People who sign in
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Tokens for programs
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoOptions {
+    /// Where the pages answer
+    #[arg(long, default_value = "127.0.0.1:8460")]
+    pub(super) listen: SocketAddr,
+    /// Keep everything in this folder instead of a temporary one
+    #[arg(long)]
+    pub(super) folder: Option<PathBuf>,
+    /// Seconds between two new mails of the sample customers; 0 means none
+    #[arg(long, default_value_t = 45)]
+    pub(super) every: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MailboxCommand {
+    /// Try a mailbox and connect it
+    Add(Box<MailboxOptions>),
+    /// Try a mailbox without connecting it
+    Probe(Box<MailboxOptions>),
+    /// Show the mailboxes and how they are doing
+    List,
+    /// Disconnect a mailbox; its conversations stay
+    Remove {
+        /// Address or id
+        mailbox: String,
+    },
+    /// Look for mail now
+    Refresh {
+        /// Address or id
+        mailbox: String,
+    },
+    /// Stop fetching and sending; nothing is lost meanwhile
+    Offline {
+        /// Address or id
+        mailbox: String,
+    },
+    /// Fetch and send again
+    Online {
+        /// Address or id
+        mailbox: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MailboxOptions {
+    /// The support address
+    address: String,
+    /// What the team calls it [default: the address]
+    #[arg(long)]
+    name: Option<String>,
+    /// User name at the servers [default: the address]
+    #[arg(long)]
+    user: Option<String>,
+    /// Read the password from this file; `-` is standard input. Otherwise it is taken
+    /// from POSTERN_PASSWORD or asked for
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Incoming server, HOST or HOST:PORT [default: imap. and the domain]
+    #[arg(long)]
+    imap: Option<String>,
+    /// Protection of the incoming connection: tls, starttls or none
+    #[arg(long)]
+    imap_security: Option<String>,
+    /// Outgoing server, HOST or HOST:PORT [default: smtp. and the domain]
+    #[arg(long)]
+    smtp: Option<String>,
+    /// Protection of the outgoing connection: tls, starttls or none
+    #[arg(long)]
+    smtp_security: Option<String>,
+    /// User name at the outgoing server, when it differs
+    #[arg(long)]
+    smtp_user: Option<String>,
+    /// Old mail to take in: nothing, all, or a number of days [default: nothing]
+    #[arg(long)]
+    history: Option<String>,
+    /// The folder to watch [default: INBOX]
+    #[arg(long)]
+    folder: Option<String>,
+    /// Where copies of replies go [default: the folder marked as Sent]
+    #[arg(long)]
+    sent_folder: Option<String>,
+    /// The provider puts what it sends into Sent by itself, as Gmail does
+    #[arg(long)]
+    provider_files_sent: bool,
+    /// The name replies leave under
+    #[arg(long)]
+    from_name: Option<String>,
+    /// Text under replies
+    #[arg(long)]
+    signature: Option<String>,
+}
+
+impl MailboxOptions {
+    /// The form, with the password read from where it is.
+    pub(super) fn form(self) -> anyhow::Result<MailboxForm> {
+        let password = password::read(self.password_file.as_deref(), &self.address)?;
+        Ok(MailboxForm {
+            address: self.address,
+            name: self.name,
+            user: self.user,
+            password: Hidden(password.expose().to_owned()),
+            imap: self.imap,
+            imap_security: self.imap_security,
+            smtp: self.smtp,
+            smtp_security: self.smtp_security,
+            smtp_user: self.smtp_user,
+            smtp_password: None,
+            history: self.history,
+            folder: self.folder,
+            sent_folder: self.sent_folder,
+            provider_files_sent: self.provider_files_sent,
+            from_name: self.from_name,
+            signature: self.signature,
+        })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ScriptCommand {
+    /// Compile the scripts and say what is wrong, with line and column
+    Check {
+        /// The scripts folder [default: the configured one]
+        folder: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Check the file and show every setting in force
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Add a person
+    Add {
+        /// Where notices go
+        address: String,
+        /// Shown to colleagues and in signatures
+        #[arg(long)]
+        name: String,
+        /// operator, manager or administrator
+        #[arg(long, default_value = "operator")]
+        role: String,
+    },
+    /// Make a one-time link to sign in
+    LoginLink {
+        /// Whose [default: the first administrator's, who is made when there is nobody]
+        address: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Make a token for the API; it is shown only once
+    Create {
+        /// What it is for
+        #[arg(long, default_value = "token")]
+        name: String,
+        /// On whose behalf [default: the first administrator]
+        #[arg(long, value_name = "ADDRESS")]
+        user: Option<String>,
+    },
+}

@@ -1,0 +1,92 @@
+//! Requests: to the running gateway, or carried out here when none runs.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::gateway::Gateway;
+use crate::config::Config;
+use crate::control::SOCKET_NAME;
+use crate::control::client;
+use crate::control::message::{Answer, MailboxRow, Request};
+
+pub(super) fn ask(config: Config, request: Request, json: bool) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    runtime.block_on(async {
+        let socket = config.store.folder.join(SOCKET_NAME);
+        let running = client::Gateway::find(&socket)
+            .await
+            .with_context(|| format!("cannot reach the gateway at {}", socket.display()))?;
+        let answer = match running {
+            Some(gateway) => gateway
+                .ask(&request, |step| print(&step, json))
+                .await
+                .context("the gateway did not answer")?,
+            None => {
+                // Nothing is to run beside this command: every task it would start ends at once.
+                let stopped = CancellationToken::new();
+                stopped.cancel();
+                Gateway::open(config, stopped)?
+                    .desk()
+                    .carry_out(request, |step| print(&step, json))
+                    .await
+            }
+        };
+        print(&answer, json);
+        Ok(if matches!(answer, Answer::Failed { .. }) {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
+    })
+}
+
+fn print(answer: &Answer, json: bool) {
+    if json {
+        match serde_json::to_string(answer) {
+            Ok(line) => println!("{line}"),
+            Err(error) => eprintln!("postern: {error}"),
+        }
+        return;
+    }
+    match answer {
+        Answer::Step {
+            step,
+            passed,
+            words,
+            took_ms,
+        } => {
+            let mark = if *passed { "ok  " } else { "FAIL" };
+            println!("{mark} {step:<16} {words} ({took_ms} ms)");
+        }
+        Answer::Done { words } => println!("{words}"),
+        Answer::Made { words, secret } => {
+            eprintln!("{words}");
+            println!("{}", secret.0);
+        }
+        Answer::Mailboxes { rows } => print_mailboxes(rows),
+        Answer::Failed { words } => eprintln!("postern: {words}"),
+    }
+}
+
+fn print_mailboxes(rows: &[MailboxRow]) {
+    if rows.is_empty() {
+        println!("No mailbox is connected yet; `postern mailbox add ADDRESS` connects one.");
+    }
+    for row in rows {
+        println!("{}  {}", row.address, row.name);
+        println!("  id         {}", row.id);
+        println!("  receiving  {}", row.receiving);
+        println!("  sending    {}", row.sending);
+        if let Some(at) = &row.last_sign_of_life {
+            println!("  last sign of life  {at}");
+        }
+        if let Some(left) = row.catching_up {
+            println!("  collecting  {left} mails left");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Checks that change nothing.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::config::Config;
+use crate::script::{Limits, Snapshot};
+
+pub(super) fn config(config: &Config, path: Option<&Path>) -> anyhow::Result<ExitCode> {
+    match path {
+        Some(path) => println!("# {} is right. In force:", path.display()),
+        None => println!("# There is no configuration file. The defaults are in force:"),
+    }
+    print!("{}", config.to_toml()?);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn scripts(folder: &Path) -> anyhow::Result<ExitCode> {
+    match Snapshot::load(folder, &Limits::default()) {
+        Ok(snapshot) => {
+            println!(
+                "{}: {} files are right.",
+                folder.display(),
+                snapshot.files().len()
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(diagnostics) => {
+            for diagnostic in &diagnostics {
+                eprintln!("{diagnostic}");
+            }
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

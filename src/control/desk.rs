@@ -1,0 +1,288 @@
+//! Carries requests of the command line out, whether they came through the socket
+//! or the command line holds the store itself.
+
+use super::form;
+use super::message::{Answer, Hidden, MailboxForm, MailboxRow, Request};
+use crate::domain::address::Address;
+use crate::domain::key::PublicId;
+use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth};
+use crate::domain::user::{Actor, Role, User};
+use crate::service::connect::{Connect, Step, StepResult};
+use crate::service::mailboxes::Mailboxes;
+use crate::service::people::People;
+
+/// The services that commands use.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// Trial connections and saving.
+    pub connect: Connect,
+    /// Connected mailboxes.
+    pub mailboxes: Mailboxes,
+    /// Users and tokens.
+    pub people: People,
+    /// For links, without a slash at its end.
+    pub public_url: String,
+}
+
+/// Name and address of the administrator made when there is nobody yet.
+const FIRST_ADMINISTRATOR: (&str, &str) = ("Administrator", "administrator@localhost");
+
+impl Desk {
+    /// Carries a request out. `tell` gets the steps on the way; the answer is the last word.
+    pub async fn carry_out(&self, request: Request, mut tell: impl FnMut(Answer)) -> Answer {
+        let done = match request {
+            Request::MailboxList => self.list(),
+            Request::MailboxProbe(form) => self.probe(&form, &mut tell).await,
+            Request::MailboxAdd(form) => self.add(&form, &mut tell).await,
+            Request::MailboxRemove { mailbox } => self.remove(&mailbox).await,
+            Request::MailboxRefresh { mailbox } => self.refresh(&mailbox),
+            Request::MailboxOffline { mailbox, offline } => self.offline(&mailbox, offline).await,
+            Request::UserAdd {
+                address,
+                name,
+                role,
+            } => self.add_user(&address, &name, &role).await,
+            Request::LoginLink { address } => self.login_link(address.as_deref()).await,
+            Request::TokenCreate { address, name } => {
+                self.create_token(address.as_deref(), &name).await
+            }
+        };
+        done.unwrap_or_else(|words| Answer::Failed { words })
+    }
+
+    fn list(&self) -> Result<Answer, String> {
+        let rows = self.mailboxes.list(&Actor::Console).map_err(words)?;
+        Ok(Answer::Mailboxes {
+            rows: rows
+                .iter()
+                .map(|(mailbox, health)| row(mailbox, health))
+                .collect(),
+        })
+    }
+
+    async fn probe(
+        &self,
+        form: &MailboxForm,
+        tell: &mut impl FnMut(Answer),
+    ) -> Result<Answer, String> {
+        let proposal = form::read(form)?;
+        let steps = self.connect.probe(&proposal, |step| tell(told(step))).await;
+        let failed = steps.iter().find_map(|step| step.outcome.clone().err());
+        match failed {
+            Some(words) => Err(words),
+            None => Ok(Answer::Done {
+                words: format!("{} works; nothing was saved.", proposal.settings.address),
+            }),
+        }
+    }
+
+    async fn add(
+        &self,
+        form: &MailboxForm,
+        tell: &mut impl FnMut(Answer),
+    ) -> Result<Answer, String> {
+        let proposal = form::read(form)?;
+        let mailbox = self
+            .connect
+            .save(&Actor::Console, proposal, |step| tell(told(step)))
+            .await
+            .map_err(words)?;
+        Ok(Answer::Done {
+            words: format!(
+                "{} is connected (id {}).",
+                mailbox.settings.address, mailbox.id
+            ),
+        })
+    }
+
+    async fn remove(&self, which: &str) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        self.mailboxes
+            .remove(&Actor::Console, mailbox.id)
+            .await
+            .map_err(words)?;
+        Ok(Answer::Done {
+            words: format!(
+                "{} is no longer connected; its conversations stay.",
+                mailbox.settings.address
+            ),
+        })
+    }
+
+    fn refresh(&self, which: &str) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        self.mailboxes
+            .refresh(&Actor::Console, mailbox.id)
+            .map_err(words)?;
+        Ok(Answer::Done {
+            words: format!("{} is being looked at now.", mailbox.settings.address),
+        })
+    }
+
+    async fn offline(&self, which: &str, offline: bool) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        self.mailboxes
+            .set_offline(&Actor::Console, mailbox.id, offline)
+            .await
+            .map_err(words)?;
+        let state = if offline {
+            "offline; mail waits on the server and replies wait here"
+        } else {
+            "online"
+        };
+        Ok(Answer::Done {
+            words: format!("{} is {state}.", mailbox.settings.address),
+        })
+    }
+
+    async fn add_user(&self, address: &str, name: &str, role: &str) -> Result<Answer, String> {
+        let role = match role {
+            "operator" => Role::Operator,
+            "manager" => Role::Manager,
+            "administrator" => Role::Administrator,
+            other => {
+                return Err(format!(
+                    "{other:?} is no role; write operator, manager or administrator"
+                ));
+            }
+        };
+        let user = self
+            .people
+            .add_user(&Actor::Console, name, parse(address)?, role)
+            .await
+            .map_err(words)?;
+        Ok(Answer::Done {
+            words: format!(
+                "{} <{}> may sign in; `postern user login-link {}` makes a link.",
+                user.name, user.address, user.address
+            ),
+        })
+    }
+
+    async fn login_link(&self, address: Option<&str>) -> Result<Answer, String> {
+        let user = self.person(address).await?;
+        let token = self
+            .people
+            .create_login_link(&Actor::Console, user.key)
+            .await
+            .map_err(words)?;
+        let link = format!("{}/login/{}", self.public_url, token.expose());
+        Ok(Answer::Made {
+            words: format!(
+                "One-time link for {} (good once, for a short while):",
+                user.name
+            ),
+            secret: Hidden(link),
+        })
+    }
+
+    async fn create_token(&self, address: Option<&str>, name: &str) -> Result<Answer, String> {
+        let user = self.person(address).await?;
+        let token = self
+            .people
+            .create_token(&Actor::Console, user.key, name, None)
+            .await
+            .map_err(words)?;
+        let words = format!(
+            "Token \"{name}\" for {}; it is shown only now. Send it as `Authorization: Bearer`:",
+            user.name
+        );
+        Ok(Answer::Made {
+            words,
+            secret: Hidden(token.expose().to_owned()),
+        })
+    }
+
+    /// The named person, or the first administrator, who is made when there is nobody yet.
+    async fn person(&self, address: Option<&str>) -> Result<User, String> {
+        if let Some(address) = address {
+            let found = self
+                .people
+                .user_by_address(&parse(address)?)
+                .map_err(words)?;
+            return found.ok_or_else(|| {
+                format!("nobody here has the address {address}; `postern user add` adds somebody")
+            });
+        }
+        let users = self.people.users(&Actor::Console).map_err(words)?;
+        if let Some(first) = users.into_iter().find(|user| user.administrator) {
+            return Ok(first);
+        }
+        let (name, address) = FIRST_ADMINISTRATOR;
+        self.people
+            .add_user(&Actor::Console, name, parse(address)?, Role::Administrator)
+            .await
+            .map_err(words)
+    }
+
+    fn find(&self, which: &str) -> Result<Mailbox, String> {
+        let rows = self.mailboxes.list(&Actor::Console).map_err(words)?;
+        let id = PublicId::parse(which);
+        let is_it = |mailbox: &Mailbox| {
+            Some(mailbox.id) == id || mailbox.settings.address.folded() == which.to_lowercase()
+        };
+        let found = rows.into_iter().map(|(mailbox, _)| mailbox).find(is_it);
+        found.ok_or_else(|| {
+            format!("no mailbox has the address or id {which}; `postern mailbox list` shows them")
+        })
+    }
+}
+
+fn words(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn parse(address: &str) -> Result<Address, String> {
+    Address::parse(address).map_err(|error| format!("{address:?} is no address: {error}"))
+}
+
+fn told(step: &StepResult) -> Answer {
+    let name = match step.step {
+        Step::Incoming => "incoming server",
+        Step::Folder => "folder",
+        Step::Outgoing => "outgoing server",
+    };
+    let (passed, words) = match &step.outcome {
+        Ok(words) => (true, words.clone()),
+        Err(words) => (false, words.clone()),
+    };
+    let took_ms = u64::try_from(step.took.as_millis()).unwrap_or(u64::MAX);
+    Answer::Step {
+        step: name.to_owned(),
+        passed,
+        words,
+        took_ms,
+    }
+}
+
+fn row(mailbox: &Mailbox, health: &MailboxHealth) -> MailboxRow {
+    MailboxRow {
+        id: mailbox.id.to_string(),
+        address: mailbox.settings.address.to_string(),
+        name: mailbox.settings.name.clone(),
+        receiving: condition(&health.receiving),
+        sending: condition(&health.sending),
+        last_sign_of_life: health.last_sign_of_life.map(|at| at.to_string()),
+        catching_up: health.catching_up,
+    }
+}
+
+fn condition(condition: &Condition) -> String {
+    match condition {
+        Condition::Connecting => "connecting".to_owned(),
+        Condition::Active => "active".to_owned(),
+        Condition::Interrupted {
+            reason,
+            retry,
+            retries_max,
+            next_at,
+        } => {
+            format!("interrupted, try {retry} of {retries_max}, next at {next_at}: {reason}")
+        }
+        Condition::Error { reason, next_at } => format!("error, next try at {next_at}: {reason}"),
+        Condition::ReauthenticationNeeded { reason } => {
+            format!("re-authentication needed: {reason}")
+        }
+        Condition::Offline => "offline".to_owned(),
+    }
+}

@@ -1,0 +1,164 @@
+//! What command line and gateway say to each other: one JSON object per line.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest line, in bytes.
+pub const LINE_LENGTH_MAX: usize = 256 * 1024;
+
+/// Text that does not print itself, in a request.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct Hidden(pub String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// What the command line asks.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Request {
+    /// The mailboxes and how they are doing.
+    MailboxList,
+    /// Try a mailbox without saving it.
+    MailboxProbe(Box<MailboxForm>),
+    /// Try and save a mailbox.
+    MailboxAdd(Box<MailboxForm>),
+    /// Remove a mailbox; its conversations stay.
+    MailboxRemove {
+        /// Address or id.
+        mailbox: String,
+    },
+    /// Look for mail now.
+    MailboxRefresh {
+        /// Address or id.
+        mailbox: String,
+    },
+    /// Switch a mailbox off or on.
+    MailboxOffline {
+        /// Address or id.
+        mailbox: String,
+        /// Off or on.
+        offline: bool,
+    },
+    /// Add a person.
+    UserAdd {
+        /// Where notices go.
+        address: String,
+        /// Shown to colleagues.
+        name: String,
+        /// `operator`, `manager` or `administrator`.
+        role: String,
+    },
+    /// A one-time link for a person; without an address, for the first administrator.
+    LoginLink {
+        /// Whom.
+        address: Option<String>,
+    },
+    /// A token for programs.
+    TokenCreate {
+        /// On whose behalf; without, the first administrator's.
+        address: Option<String>,
+        /// What it is for.
+        name: String,
+    },
+}
+
+/// A mailbox as the command line describes it. Empty fields are filled from the address.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct MailboxForm {
+    /// The support address.
+    pub address: String,
+    /// What the team calls it.
+    pub name: Option<String>,
+    /// User name at the incoming server.
+    pub user: Option<String>,
+    /// Password or authorization code.
+    pub password: Hidden,
+    /// `host:port` of the incoming server.
+    pub imap: Option<String>,
+    /// `tls`, `starttls` or `none`.
+    pub imap_security: Option<String>,
+    /// `host:port` of the outgoing server.
+    pub smtp: Option<String>,
+    /// `tls`, `starttls` or `none`.
+    pub smtp_security: Option<String>,
+    /// User name at the outgoing server, when it differs.
+    pub smtp_user: Option<String>,
+    /// Password at the outgoing server, when it differs.
+    pub smtp_password: Option<Hidden>,
+    /// `nothing`, `all` or a number of days.
+    pub history: Option<String>,
+    /// The folder to watch.
+    pub folder: Option<String>,
+    /// Where copies of replies go.
+    pub sent_folder: Option<String>,
+    /// The provider files replies in Sent itself.
+    pub provider_files_sent: bool,
+    /// The name replies leave under.
+    pub from_name: Option<String>,
+    /// Text under replies.
+    pub signature: Option<String>,
+}
+
+/// What the gateway answers: any number of steps, then one of the others.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Answer {
+    /// A step of a trial connection has ended.
+    Step {
+        /// Which, in words.
+        step: String,
+        /// Whether it passed.
+        passed: bool,
+        /// What was found, or what stopped it.
+        words: String,
+        /// Milliseconds.
+        took_ms: u64,
+    },
+    /// Done; a sentence for people.
+    Done {
+        /// The sentence.
+        words: String,
+    },
+    /// A secret made for the asker: printed once, on a line of its own.
+    Made {
+        /// What it is.
+        words: String,
+        /// The secret.
+        secret: Hidden,
+    },
+    /// The mailboxes.
+    Mailboxes {
+        /// One row each.
+        rows: Vec<MailboxRow>,
+    },
+    /// It was not done.
+    Failed {
+        /// Why, and what to do.
+        words: String,
+    },
+}
+
+/// A row of the list of mailboxes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct MailboxRow {
+    /// Its id.
+    pub id: String,
+    /// Its address.
+    pub address: String,
+    /// Its name.
+    pub name: String,
+    /// How receiving is doing.
+    pub receiving: String,
+    /// How sending is doing.
+    pub sending: String,
+    /// The last time the incoming server answered (RFC 3339).
+    pub last_sign_of_life: Option<String>,
+    /// Mail still to be collected in the catch-up under way.
+    pub catching_up: Option<u32>,
+}

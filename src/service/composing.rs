@@ -1,0 +1,243 @@
+//! Stage 6 of a mail's way: a reply becomes exact bytes, once.
+//!
+//! From here on bytes, envelope and Message-ID never change; what is tried again
+//! is the same mail.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::time::Instant;
+
+use crate::domain::address::NamedAddress;
+use crate::domain::decision::Outcome;
+use crate::domain::job::{Job, Work, WorkKind};
+use crate::domain::key::OutgoingKey;
+use crate::domain::mailbox::Mailbox;
+use crate::domain::message::Message;
+use crate::domain::outbox::{Outgoing, OutgoingState};
+use crate::mime::compose::{
+    self, Answered, Automatic, Composed, Composition, Quotation, QuotationLanguage,
+};
+use crate::mime::{quoted_from, read_bytes};
+use crate::script::Scripts;
+use crate::service::clock::Clock;
+use crate::service::jobs::Worker;
+use crate::service::{reading, view};
+use crate::store::{CompressedRaw, Store, StoreError};
+
+/// Replies composed at the same time.
+const PARALLEL_MAX: usize = 4;
+/// A signature script that takes longer is passed over.
+const SCRIPT_TIME_MAX: Duration = Duration::from_millis(200);
+/// What stands between a text and its signature (RFC 3676 section 4.3).
+const SIGNATURE_MARK: &str = "\n\n-- \n";
+
+/// The worker.
+#[derive(Clone, Debug)]
+pub struct Composing {
+    store: Store,
+    scripts: Scripts,
+    clock: Clock,
+    zone: TimeZone,
+}
+
+/// What a reply is composed from.
+struct Material {
+    outgoing: Outgoing,
+    mailbox: Mailbox,
+    answered: Option<Message>,
+    answered_text: String,
+    signature: String,
+}
+
+impl Composing {
+    /// A worker over its handles; `zone` dates the quoted history.
+    #[must_use]
+    pub fn new(store: Store, scripts: Scripts, clock: Clock, zone: TimeZone) -> Self {
+        Self {
+            store,
+            scripts,
+            clock,
+            zone,
+        }
+    }
+
+    async fn compose(&self, job: &Job, key: OutgoingKey) -> Result<(), StoreError> {
+        let Some(outgoing) = self.store.outgoing(key)? else {
+            return self.store.drop_job(job.key).await;
+        };
+        if outgoing.state != OutgoingState::Queued || outgoing.raw.is_some() {
+            return self.store.drop_job(job.key).await;
+        }
+        let this = self.clone();
+        let built = tokio::task::spawn_blocking(move || this.build(outgoing)).await;
+        let built = built.map_err(|error| StoreError::worker_lost("composing", &error))??;
+        let now = self.clock.now();
+        match built {
+            Ok((composed, head)) => {
+                let raw = CompressedRaw::new(&composed.bytes);
+                self.store
+                    .composed(
+                        job.key,
+                        key,
+                        raw,
+                        head,
+                        composed.envelope.forward_paths,
+                        now,
+                    )
+                    .await
+            }
+            Err(reason) => {
+                self.store
+                    .outgoing_failed(Some(job.key), key, reason, now)
+                    .await
+            }
+        }
+    }
+
+    /// The inner error is for the person who wrote the reply.
+    fn build(
+        &self,
+        outgoing: Outgoing,
+    ) -> Result<Result<(Composed, crate::domain::message::Head), String>, StoreError> {
+        let Some(mailbox) = self.store.mailbox(outgoing.mailbox)? else {
+            return Ok(Err(
+                "The mailbox this reply was to leave by is no longer connected.".to_owned(),
+            ));
+        };
+        let answered = outgoing
+            .in_reply_to
+            .map(|key| self.store.message(key))
+            .transpose()?
+            .flatten();
+        let answered_text = match &answered {
+            Some(message) if outgoing.quote_history => self.new_part(message)?,
+            _ => String::new(),
+        };
+        let signature = self.signature(&outgoing, &mailbox)?;
+        let material = Material {
+            outgoing,
+            mailbox,
+            answered,
+            answered_text,
+            signature,
+        };
+        Ok(self
+            .composed(&material)
+            .map_err(|error| format!("The reply could not be composed: {error}.")))
+    }
+
+    fn composed(
+        &self,
+        material: &Material,
+    ) -> Result<(Composed, crate::domain::message::Head), compose::ComposeError> {
+        let outgoing = &material.outgoing;
+        let answered = material.answered.as_ref();
+        let text = format!("{}{}", outgoing.text.trim_end(), material.signature);
+        let composed = compose::compose(&Composition {
+            from: &material.mailbox.settings.identity,
+            reply_to: None,
+            to: &outgoing.to,
+            cc: &outgoing.cc,
+            bcc: &outgoing.bcc,
+            subject: &outgoing.subject,
+            date: self.clock.now(),
+            message_id: &outgoing.message_id,
+            answered: answered.and_then(|message| {
+                let message_id = message.head.message_id.as_ref()?;
+                Some(Answered {
+                    message_id,
+                    references: &message.head.references,
+                })
+            }),
+            text: &text,
+            quotation: answered
+                .filter(|_| outgoing.quote_history)
+                .map(|message| self.quotation(message, &material.answered_text)),
+            with_html: false,
+            automatic: outgoing.automatic.then_some(Automatic::Replied),
+            files: &[],
+        })?;
+        let head = read_bytes(&composed.bytes).head;
+        Ok((composed, head))
+    }
+
+    fn quotation<'a>(&self, message: &'a Message, text: &'a str) -> Quotation<'a> {
+        let at: Timestamp = message.head.date.unwrap_or(message.arrived_at);
+        let language = if message.head.language == "zh" {
+            QuotationLanguage::Chinese
+        } else {
+            QuotationLanguage::English
+        };
+        Quotation {
+            author: message.head.from.as_ref().map_or("", NamedAddress::shown),
+            at: at.to_zoned(self.zone.clone()),
+            text,
+            language,
+        }
+    }
+
+    fn new_part(&self, message: &Message) -> Result<String, StoreError> {
+        let mut text = reading::text_of(&self.store, message)?;
+        if let Some(at) = quoted_from(&text) {
+            text.truncate(at);
+        }
+        Ok(text)
+    }
+
+    /// What the signature script says, with the mark before it; nothing when it says
+    /// nothing. A failing script costs the signature its script, not the reply its
+    /// signature: the mailbox's own text is used.
+    fn signature(&self, outgoing: &Outgoing, mailbox: &Mailbox) -> Result<String, StoreError> {
+        let plain = mailbox.settings.signature.clone();
+        let text = match (
+            self.scripts.current(),
+            self.store.conversation(outgoing.conversation)?,
+        ) {
+            (Some(snapshot), Some(conversation)) => {
+                let operator = outgoing
+                    .author
+                    .map(|key| self.store.user(key))
+                    .transpose()?
+                    .flatten();
+                let now = self.clock.now().to_zoned(self.zone.clone());
+                let context =
+                    view::of_reply(&self.store, conversation, mailbox.clone(), operator, now)?;
+                let begun = Instant::now();
+                let signed = snapshot.signature(context, move || begun.elapsed() > SCRIPT_TIME_MAX);
+                match signed.outcome {
+                    Outcome::Decided => signed.text,
+                    Outcome::NoScript => plain,
+                    Outcome::Failed(words) => {
+                        tracing::warn!(outgoing = %outgoing.id, %words, "the signature script failed; the mailbox's own signature is used");
+                        plain
+                    }
+                }
+            }
+            _ => plain,
+        };
+        let text = text.trim();
+        Ok(if text.is_empty() {
+            String::new()
+        } else {
+            format!("{SIGNATURE_MARK}{text}")
+        })
+    }
+}
+
+impl Worker for Composing {
+    const KIND: WorkKind = WorkKind::Compose;
+    const PARALLEL_MAX: usize = PARALLEL_MAX;
+
+    fn lane(&self, job: &Job) -> Result<u64, StoreError> {
+        Ok(job.conversation.0)
+    }
+
+    async fn work(self, job: Job) -> Result<(), StoreError> {
+        let Work::Compose(key) = job.work else {
+            return self.store.drop_job(job.key).await;
+        };
+        self.compose(&job, key).await
+    }
+}

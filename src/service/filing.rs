@@ -1,0 +1,258 @@
+//! Stage 8 of a mail's way: the copy in the Sent folder.
+//!
+//! Sent is searched for the Message-ID first, so a crash between APPEND and its
+//! record makes no second copy. Trouble here never touches the mail itself: it is
+//! sent. For an uncertain reply the search is also evidence: a provider that files
+//! what it submits shows that it has taken the mail.
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::back_off::BackOff;
+use crate::domain::folder::FolderName;
+use crate::domain::job::{Job, Work, WorkKind};
+use crate::domain::key::OutgoingKey;
+use crate::domain::mailbox::Mailbox;
+use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
+use crate::net::dial::Dialer;
+use crate::net::imap::{ImapError, ImapOptions, OpenError, Session};
+use crate::protocol::imap::event::SpecialUse;
+use crate::protocol::imap::{Append, Flag, SearchKey, SelectMode};
+use crate::service::clock::Clock;
+use crate::service::jobs::Worker;
+use crate::service::random::Random;
+use crate::service::submitting::MAIL_SIZE_MAX;
+use crate::store::{Store, StoreError};
+
+/// Copies made at the same time; one per mailbox.
+const PARALLEL_MAX: usize = 8;
+/// Attempts before the copy is given up and said to be missing.
+const ATTEMPTS_MAX: u32 = 12;
+/// Names tried where the server marks no folder as Sent (RFC 6154).
+const USUAL_NAMES: &[&str] = &[
+    "Sent",
+    "Sent Items",
+    "Sent Messages",
+    "INBOX.Sent",
+    "已发送",
+    "[Gmail]/Sent Mail",
+];
+
+/// Why no copy was made.
+#[derive(Debug, thiserror::Error)]
+enum FileError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Imap(#[from] ImapError),
+    #[error(
+        "no folder is marked as Sent, and none has a usual name; name one in the mailbox's settings"
+    )]
+    NoSentFolder,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The worker.
+#[derive(Clone, Debug)]
+pub struct FilingCopies {
+    store: Store,
+    dialer: Dialer,
+    clock: Clock,
+    random: Random,
+}
+
+impl FilingCopies {
+    /// A worker over its handles.
+    #[must_use]
+    pub fn new(store: Store, dialer: Dialer, clock: Clock, random: Random) -> Self {
+        Self {
+            store,
+            dialer,
+            clock,
+            random,
+        }
+    }
+
+    async fn file(&self, job: &Job, key: OutgoingKey) -> Result<(), StoreError> {
+        let Some(outgoing) = self.store.outgoing(key)? else {
+            return self.store.drop_job(job.key).await;
+        };
+        let Some(mailbox) = self.store.mailbox(outgoing.mailbox)? else {
+            return self.store.drop_job(job.key).await;
+        };
+        let uncertain = matches!(outgoing.state, OutgoingState::Uncertain { .. });
+        if mailbox.settings.provider_files_sent && !uncertain {
+            return self
+                .store
+                .filed(job.key, key, Filing::NotNeeded, self.clock.now())
+                .await;
+        }
+        match self.look_and_copy(&mailbox, &outgoing, uncertain).await {
+            Ok(Found::Copy) => {
+                self.store
+                    .filed(job.key, key, Filing::Filed, self.clock.now())
+                    .await
+            }
+            Ok(Found::Evidence) => {
+                self.store
+                    .resolve(key, OutgoingState::Sent, self.clock.now())
+                    .await?;
+                self.store
+                    .filed(job.key, key, Filing::Filed, self.clock.now())
+                    .await
+            }
+            Ok(Found::Nothing) => {
+                self.store
+                    .filed(job.key, key, Filing::NotNeeded, self.clock.now())
+                    .await
+            }
+            Err(FileError::Store(error)) => Err(error),
+            Err(error) => self.try_later(job, key, &mailbox, &error).await,
+        }
+    }
+
+    async fn look_and_copy(
+        &self,
+        mailbox: &Mailbox,
+        outgoing: &Outgoing,
+        uncertain: bool,
+    ) -> Result<Found, FileError> {
+        let logins = self.store.logins(mailbox.key)?;
+        let options = ImapOptions::new(mailbox.settings.incoming.clone(), logins.incoming);
+        let mut session = Session::open(&self.dialer, &options).await?;
+        let found = self
+            .in_session(&mut session, mailbox, outgoing, uncertain)
+            .await;
+        session.logout().await;
+        found
+    }
+
+    async fn in_session(
+        &self,
+        session: &mut Session,
+        mailbox: &Mailbox,
+        outgoing: &Outgoing,
+        uncertain: bool,
+    ) -> Result<Found, FileError> {
+        let folder = sent_folder(session, mailbox).await?;
+        session.select(&folder, &SelectMode::ReadOnly).await?;
+        let key = SearchKey::Header {
+            name: "Message-ID".to_owned(),
+            value: outgoing.message_id.as_str().to_owned(),
+        };
+        if !session.uid_search(&[key]).await?.is_empty() {
+            return Ok(if uncertain {
+                Found::Evidence
+            } else {
+                Found::Copy
+            });
+        }
+        if uncertain {
+            return Ok(Found::Nothing);
+        }
+        let Some(raw) = self.bytes_of(outgoing)? else {
+            return Ok(Found::Nothing);
+        };
+        let append = Append {
+            folder,
+            flags: vec![Flag::Seen],
+            date: Some(self.clock.now()),
+            message: Bytes::from(raw),
+        };
+        session.append(append).await?;
+        Ok(Found::Copy)
+    }
+
+    fn bytes_of(&self, outgoing: &Outgoing) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(outgoing
+            .raw
+            .map(|key| self.store.raw(key, MAIL_SIZE_MAX))
+            .transpose()?
+            .flatten())
+    }
+
+    async fn try_later(
+        &self,
+        job: &Job,
+        key: OutgoingKey,
+        mailbox: &Mailbox,
+        error: &FileError,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        tracing::warn!(mailbox = %mailbox.settings.address, %error, attempt = job.attempts + 1, "no copy of a reply in Sent yet");
+        if job.attempts + 1 >= ATTEMPTS_MAX {
+            return self
+                .store
+                .filed(
+                    job.key,
+                    key,
+                    Filing::Failed {
+                        reason: error.to_string(),
+                    },
+                    now,
+                )
+                .await;
+        }
+        let wait = BackOff::FILING.wait(job.attempts + 1, self.random.jitter());
+        let due = SignedDuration::try_from(wait)
+            .ok()
+            .and_then(|wait| now.checked_add(wait).ok())
+            .unwrap_or(Timestamp::MAX);
+        self.store.postpone(job.key, due).await
+    }
+}
+
+/// What was found in Sent.
+enum Found {
+    /// A copy is there now.
+    Copy,
+    /// A copy was there although the reply's fate was uncertain: it was taken.
+    Evidence,
+    /// Nothing is there, and nothing is to be put there.
+    Nothing,
+}
+
+impl Worker for FilingCopies {
+    const KIND: WorkKind = WorkKind::File;
+    const PARALLEL_MAX: usize = PARALLEL_MAX;
+
+    fn lane(&self, job: &Job) -> Result<u64, StoreError> {
+        let Work::File(key) = job.work else {
+            return Ok(0);
+        };
+        Ok(self
+            .store
+            .outgoing(key)?
+            .map_or(0, |outgoing| outgoing.mailbox.0))
+    }
+
+    async fn work(self, job: Job) -> Result<(), StoreError> {
+        let Work::File(key) = job.work else {
+            return self.store.drop_job(job.key).await;
+        };
+        self.file(&job, key).await
+    }
+}
+
+/// The configured folder, else the one marked `\Sent`, else a usual name.
+async fn sent_folder(session: &mut Session, mailbox: &Mailbox) -> Result<FolderName, FileError> {
+    if let Some(folder) = &mailbox.settings.sent_folder {
+        return Ok(folder.clone());
+    }
+    let folders = session.list().await?;
+    let marked = folders
+        .iter()
+        .find(|folder| folder.special_use == Some(SpecialUse::Sent) && folder.selectable);
+    let named = || {
+        USUAL_NAMES.iter().find_map(|name| {
+            folders
+                .iter()
+                .find(|folder| folder.name.as_str().eq_ignore_ascii_case(name))
+        })
+    };
+    marked
+        .or_else(named)
+        .map(|folder| folder.name.clone())
+        .ok_or(FileError::NoSentFolder)
+}

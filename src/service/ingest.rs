@@ -1,0 +1,164 @@
+//! The only door in: bytes of a mail become an [`Arrival`] that the store can deliver.
+//!
+//! A mail is read while it passes. Up to [`WHOLE_MAX`] it is kept in one piece;
+//! beyond it the bytes go ahead into the store as they come, so that memory stays
+//! bounded whatever a stranger sends.
+
+use bytes::{Bytes, BytesMut};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::ledger::Source;
+use crate::mime;
+use crate::mime::walk::Walk;
+use crate::service::random::{NoRandomness, Random};
+use crate::store::{Arrival, ArrivalRaw, CompressedRaw, RawWriter, Store, StoreError};
+
+/// Mail up to this many bytes is held in memory while it is read.
+pub const WHOLE_MAX: u64 = 1024 * 1024;
+/// A mail that reached the server this long before it reached us is marked late.
+const LATE_AFTER: SignedDuration = SignedDuration::from_mins(30);
+
+/// Why a mail could not be taken in. It stays where it came from.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No id can be made.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+}
+
+/// What is known of a mail besides its bytes.
+#[derive(Clone, Debug)]
+pub struct Circumstances {
+    /// By which way it came.
+    pub source: Source,
+    /// When the server had it, where the server tells (INTERNALDATE).
+    pub received_at: Option<Timestamp>,
+    /// When it came to us.
+    pub arrived_at: Timestamp,
+    /// It was there before the mailbox was connected.
+    pub imported: bool,
+}
+
+/// A mail whose bytes are still coming.
+#[derive(Debug)]
+pub struct Intake {
+    kept: Kept,
+    size: u64,
+}
+
+#[derive(Debug)]
+enum Kept {
+    /// In memory: not begun, one slice of what was read, or several joined.
+    Whole(Pieces),
+    /// On its way into the store.
+    Ahead { writer: RawWriter, walk: Box<Walk> },
+}
+
+#[derive(Debug)]
+enum Pieces {
+    None,
+    One(Bytes),
+    Joined(BytesMut),
+}
+
+impl Intake {
+    /// Begins a mail of `size` announced bytes.
+    pub async fn begin(store: &Store, size: u64) -> Self {
+        let kept = if size <= WHOLE_MAX {
+            Kept::Whole(Pieces::None)
+        } else {
+            Kept::Ahead {
+                writer: store.begin_raw().await,
+                walk: Box::new(Walk::default()),
+            }
+        };
+        Self { kept, size: 0 }
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When the store does not take a big mail's bytes.
+    pub async fn take(&mut self, chunk: Bytes) -> Result<(), IngestError> {
+        self.size += chunk.len() as u64;
+        match &mut self.kept {
+            Kept::Whole(pieces) => pieces.push(chunk),
+            Kept::Ahead { writer, walk } => {
+                walk.feed(&chunk);
+                writer.write(&chunk).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes taken so far.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Reads the mail and makes it ready for delivery.
+    ///
+    /// # Errors
+    /// When the store does not take a big mail's bytes. A mail that cannot be read is no error.
+    pub async fn finish(
+        self,
+        circumstances: Circumstances,
+        random: Random,
+    ) -> Result<Arrival, IngestError> {
+        let (walked, raw) = match self.kept {
+            Kept::Whole(pieces) => {
+                let bytes = pieces.whole();
+                let mut walk = Walk::default();
+                walk.feed(&bytes);
+                (walk.finish(), ArrivalRaw::Whole(CompressedRaw::new(&bytes)))
+            }
+            Kept::Ahead { writer, walk } => {
+                (walk.finish(), ArrivalRaw::Stored(writer.finish().await?))
+            }
+        };
+        let mail = mime::read(walked);
+        Ok(Arrival {
+            source: circumstances.source,
+            raw,
+            size: self.size,
+            head: mail.head,
+            fingerprint: mail.fingerprint,
+            arrived_at: circumstances.arrived_at,
+            late: circumstances
+                .received_at
+                .is_some_and(|at| circumstances.arrived_at.duration_since(at) > LATE_AFTER),
+            imported: circumstances.imported,
+            random: random.bytes()?,
+        })
+    }
+}
+
+impl Pieces {
+    fn push(&mut self, chunk: Bytes) {
+        *self = match std::mem::replace(self, Self::None) {
+            Self::None => Self::One(chunk),
+            Self::One(first) => {
+                let mut joined = BytesMut::with_capacity(first.len() + chunk.len());
+                joined.extend_from_slice(&first);
+                joined.extend_from_slice(&chunk);
+                Self::Joined(joined)
+            }
+            Self::Joined(mut joined) => {
+                joined.extend_from_slice(&chunk);
+                Self::Joined(joined)
+            }
+        };
+    }
+
+    fn whole(self) -> Bytes {
+        match self {
+            Self::None => Bytes::new(),
+            Self::One(bytes) => bytes,
+            Self::Joined(joined) => joined.freeze(),
+        }
+    }
+}

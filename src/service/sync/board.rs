@@ -1,0 +1,154 @@
+//! The board: how each mailbox is doing at this moment, for pages, API and alerts.
+//!
+//! It lives in memory; what matters after a restart (cursors, outbox) is in the store.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::domain::condition::{Attempts, Failure, Patience};
+use crate::domain::key::MailboxKey;
+use crate::domain::mailbox::{Condition, MailboxHealth};
+
+/// The board. A cheap clone; its lock is never held across a wait.
+#[derive(Clone, Debug)]
+pub struct Board {
+    patience: Patience,
+    rows: Arc<Mutex<HashMap<MailboxKey, Row>>>,
+}
+
+#[derive(Debug)]
+struct Row {
+    health: MailboxHealth,
+    receiving: Attempts,
+    sending: Attempts,
+}
+
+impl Row {
+    fn new(patience: Patience) -> Self {
+        let attempts = Attempts::new(patience);
+        Self {
+            health: MailboxHealth::default(),
+            receiving: attempts.clone(),
+            sending: attempts,
+        }
+    }
+}
+
+impl Board {
+    /// An empty board; `patience` says how many failures make an error.
+    #[must_use]
+    pub fn new(patience: Patience) -> Self {
+        Self {
+            patience,
+            rows: Arc::default(),
+        }
+    }
+
+    /// How a mailbox is doing.
+    #[must_use]
+    pub fn health(&self, mailbox: MailboxKey) -> MailboxHealth {
+        self.lock()
+            .get(&mailbox)
+            .map(|row| row.health.clone())
+            .unwrap_or_default()
+    }
+
+    /// The incoming server has answered us. Tells whether the condition changed.
+    pub fn alive(&self, mailbox: MailboxKey, now: Timestamp) -> bool {
+        self.change(mailbox, |row| {
+            row.health.last_sign_of_life = Some(now);
+            row.health.receiving = row.receiving.succeed();
+        })
+    }
+
+    /// Receiving has failed; answers the new condition.
+    pub fn receiving_failed(
+        &self,
+        mailbox: MailboxKey,
+        failure: Failure,
+        now: Timestamp,
+        random: u64,
+    ) -> Condition {
+        let mut rows = self.lock();
+        let row = rows
+            .entry(mailbox)
+            .or_insert_with(|| Row::new(self.patience));
+        row.health.catching_up = None;
+        row.health.receiving = row.receiving.fail(failure, now, random);
+        row.health.receiving.clone()
+    }
+
+    /// Submission has worked or failed. Tells whether the condition changed.
+    pub fn submitted(
+        &self,
+        mailbox: MailboxKey,
+        outcome: Result<(), Failure>,
+        now: Timestamp,
+        random: u64,
+    ) -> bool {
+        self.change(mailbox, |row| {
+            row.health.sending = match outcome {
+                Ok(()) => row.sending.succeed(),
+                Err(failure) => row.sending.fail(failure, now, random),
+            };
+        })
+    }
+
+    /// Mail has come.
+    pub fn mail_came(&self, mailbox: MailboxKey, now: Timestamp) {
+        self.change(mailbox, |row| row.health.last_mail_at = Some(now));
+    }
+
+    /// This much mail waits on the server.
+    pub fn catching_up(&self, mailbox: MailboxKey, left: Option<u32>) {
+        self.change(mailbox, |row| row.health.catching_up = left);
+    }
+
+    /// A person has switched the mailbox off, or on again.
+    pub fn set_offline(&self, mailbox: MailboxKey, offline: bool) {
+        let condition = if offline {
+            Condition::Offline
+        } else {
+            Condition::Connecting
+        };
+        self.change(mailbox, |row| {
+            row.health.receiving = condition.clone();
+            row.health.sending = condition.clone();
+        });
+    }
+
+    /// A person has given new credentials or asked to try again: earlier refusals are forgotten.
+    pub fn forget_failures(&self, mailbox: MailboxKey) {
+        self.change(mailbox, |row| {
+            let fresh = Row::new(self.patience);
+            row.receiving = fresh.receiving;
+            row.sending = fresh.sending;
+        });
+    }
+
+    /// The mailbox is gone.
+    pub fn remove(&self, mailbox: MailboxKey) {
+        self.lock().remove(&mailbox);
+    }
+
+    fn change(&self, mailbox: MailboxKey, change: impl FnOnce(&mut Row)) -> bool {
+        let mut rows = self.lock();
+        let row = rows
+            .entry(mailbox)
+            .or_insert_with(|| Row::new(self.patience));
+        let before = (kind(&row.health.receiving), kind(&row.health.sending));
+        change(row);
+        before != (kind(&row.health.receiving), kind(&row.health.sending))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<MailboxKey, Row>> {
+        // Rows are replaced whole, so a panic elsewhere leaves nothing half-written.
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn kind(condition: &Condition) -> std::mem::Discriminant<Condition> {
+    std::mem::discriminant(condition)
+}

@@ -1,0 +1,201 @@
+//! The fetching half of collecting: which mails a folder has that we have not, and
+//! their bodies, without a pause between one window and the next.
+//!
+//! Listings run two windows ahead of the bodies, so the server always has the next
+//! command before it has answered the last one (RFC 9051 section 5.5).
+
+use std::collections::VecDeque;
+
+use tokio::sync::mpsc;
+
+use super::intake::Piece;
+use crate::domain::fetching::{ListedMail, WINDOW_UIDS_MAX};
+use crate::domain::folder::Uid;
+use crate::net::imap::{FetchStep, ImapError, Session};
+use crate::protocol::imap::{Body, CommandId, FetchItems, Fetched, UidSet};
+
+/// Listings under way or done before the bodies they are for.
+const LISTINGS_AHEAD: usize = 2;
+
+/// Why collecting ended early. What was handed over before is stored all the same.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CollectError {
+    /// The connection or the server.
+    #[error(transparent)]
+    Imap(#[from] ImapError),
+    /// The storing half has ended; its own error says why.
+    #[error("the storing half has ended")]
+    Storing,
+}
+
+/// Collects the given mails, lowest first. Bodies above `mail_size_max` bytes are
+/// listed but not asked for. `progress` hears how many mails are left.
+pub(super) async fn collect(
+    session: &mut Session,
+    uids: &[Uid],
+    mail_size_max: u64,
+    pieces: &mpsc::Sender<Piece>,
+    progress: impl Fn(usize),
+) -> Result<(), CollectError> {
+    let mut run = Run {
+        session,
+        pieces,
+        mail_size_max,
+        unlisted: uids.chunks(WINDOW_UIDS_MAX as usize),
+        listings: VecDeque::new(),
+        windows: VecDeque::new(),
+        left: uids.len(),
+    };
+    for _ in 0..LISTINGS_AHEAD {
+        run.list_next();
+    }
+    while !(run.listings.is_empty() && run.windows.is_empty()) {
+        let step = run.session.next_fetch_step().await?;
+        run.handle(step).await?;
+        progress(run.left);
+    }
+    Ok(())
+}
+
+/// A window whose mails are being listed.
+struct Listing {
+    command: CommandId,
+    asked: usize,
+    mails: Vec<ListedMail>,
+}
+
+/// A window whose bodies are on their way or to come.
+struct Bodies {
+    /// `None` when no mail of the window is asked for.
+    command: Option<CommandId>,
+    asked: usize,
+    mails: Vec<ListedMail>,
+}
+
+struct Run<'a> {
+    session: &'a mut Session,
+    pieces: &'a mpsc::Sender<Piece>,
+    mail_size_max: u64,
+    unlisted: std::slice::Chunks<'a, Uid>,
+    listings: VecDeque<Listing>,
+    /// The first one has been announced to the storing half.
+    windows: VecDeque<Bodies>,
+    left: usize,
+}
+
+impl Run<'_> {
+    fn list_next(&mut self) {
+        let Some(chunk) = self.unlisted.next() else {
+            return;
+        };
+        let Some(set) = UidSet::of(chunk.iter().copied()) else {
+            return;
+        };
+        let items = FetchItems {
+            size: true,
+            ..FetchItems::default()
+        };
+        let command = self.session.begin_fetch(&set, &items);
+        self.listings.push_back(Listing {
+            command,
+            asked: chunk.len(),
+            mails: Vec::new(),
+        });
+    }
+
+    async fn handle(&mut self, step: FetchStep) -> Result<(), CollectError> {
+        match step {
+            FetchStep::BodyBegan { size, .. } => self.hand_over(Piece::Began(size)).await,
+            FetchStep::BodyChunk(chunk) => self.hand_over(Piece::Chunk(chunk)).await,
+            FetchStep::Fetched(fetched) if fetched.body == Body::Absent => {
+                self.note_size(&fetched);
+                Ok(())
+            }
+            FetchStep::Fetched(fetched) => self.hand_over(Piece::Fetched(fetched)).await,
+            FetchStep::Done(command) => self.complete(command).await,
+        }
+    }
+
+    fn note_size(&mut self, fetched: &Fetched) {
+        let (Some(uid), Some(size)) = (fetched.uid, fetched.size) else {
+            return;
+        };
+        if let Some(listing) = self.listings.front_mut() {
+            listing.mails.push(ListedMail { uid, size });
+        }
+    }
+
+    async fn complete(&mut self, command: CommandId) -> Result<(), CollectError> {
+        let listed = self
+            .listings
+            .pop_front_if(|listing| listing.command == command);
+        if let Some(listing) = listed {
+            self.fetch_bodies(listing).await?;
+            self.list_next();
+        } else if self
+            .windows
+            .front()
+            .is_some_and(|window| window.command == Some(command))
+        {
+            self.end_window().await?;
+        }
+        self.end_silent_windows().await
+    }
+
+    async fn fetch_bodies(&mut self, listing: Listing) -> Result<(), CollectError> {
+        let fitting = listing
+            .mails
+            .iter()
+            .filter(|mail| mail.size <= self.mail_size_max);
+        let items = FetchItems {
+            flags: false,
+            ..FetchItems::whole()
+        };
+        let command = UidSet::of(fitting.map(|mail| mail.uid))
+            .map(|set| self.session.begin_fetch(&set, &items));
+        self.windows.push_back(Bodies {
+            command,
+            asked: listing.asked,
+            mails: listing.mails,
+        });
+        if self.windows.len() == 1 {
+            self.announce_window().await?;
+        }
+        Ok(())
+    }
+
+    /// Windows of which nothing is asked for end as soon as it is their turn.
+    async fn end_silent_windows(&mut self) -> Result<(), CollectError> {
+        while self
+            .windows
+            .front()
+            .is_some_and(|window| window.command.is_none())
+        {
+            self.end_window().await?;
+        }
+        Ok(())
+    }
+
+    async fn end_window(&mut self) -> Result<(), CollectError> {
+        let asked = self.windows.pop_front().map_or(0, |window| window.asked);
+        self.left = self.left.saturating_sub(asked);
+        self.hand_over(Piece::End).await?;
+        self.announce_window().await
+    }
+
+    /// Tells the storing half which mails the bodies that come now are for.
+    async fn announce_window(&mut self) -> Result<(), CollectError> {
+        let Some(window) = self.windows.front() else {
+            return Ok(());
+        };
+        let mails = window.mails.clone();
+        self.hand_over(Piece::Window(mails)).await
+    }
+
+    async fn hand_over(&mut self, piece: Piece) -> Result<(), CollectError> {
+        self.pieces
+            .send(piece)
+            .await
+            .map_err(|_| CollectError::Storing)
+    }
+}

@@ -1,0 +1,286 @@
+//! The storing half of collecting: turns what a session hands over into deliveries.
+//!
+//! It runs beside the session, so that parsing and committing go on while the next
+//! bytes travel. One commit is under way at a time and the next batch gathers
+//! meanwhile: a later cursor can never overtake an earlier one that failed.
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::domain::back_off::BackOff;
+use crate::domain::fetching::{ListedMail, Window};
+use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid};
+use crate::domain::key::MailboxKey;
+use crate::domain::ledger::Source;
+use crate::protocol::imap::{Body, Fetched};
+use crate::service::clock::Clock;
+use crate::service::ingest::{Circumstances, IngestError, Intake};
+use crate::service::random::Random;
+use crate::store::{Arrival, ArrivalRaw, Delivered, Delivery, Store, StoreError, TooLarge};
+
+/// Pieces on their way from the session; each pins at most one read buffer.
+pub(super) const PIECES_MAX: usize = 64;
+/// Mails in one commit.
+const BATCH_MAILS_MAX: usize = 512;
+/// Compressed bytes in one commit.
+const BATCH_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Tries after which an incomplete mail is only tried once a day.
+const TRIES_MAX: u16 = 5;
+/// The wait between such late tries.
+const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
+
+/// What the session hands over, in the order it came.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// These mails come next.
+    Window(Vec<ListedMail>),
+    /// A body of so many bytes begins.
+    Began(u64),
+    /// Its next bytes.
+    Chunk(Bytes),
+    /// A FETCH response is complete.
+    Fetched(Fetched),
+    /// The server has answered the fetch of the window: what did not come is not coming now.
+    End,
+}
+
+/// What both halves know of the mailbox.
+#[derive(Clone, Debug)]
+pub(super) struct Folder {
+    pub(super) mailbox: MailboxKey,
+    pub(super) name: FolderName,
+    /// Older mail was there before the mailbox was connected.
+    pub(super) connected_at: Timestamp,
+    /// Mail above this many bytes waits for a person.
+    pub(super) mail_size_max: u64,
+}
+
+/// The storing half.
+#[derive(Debug)]
+pub(super) struct Storing {
+    folder: Folder,
+    store: Store,
+    clock: Clock,
+    random: Random,
+    cursor: Cursor,
+    window: Option<Window>,
+    body: Option<Intake>,
+    arrivals: Vec<Arrival>,
+    too_large: Vec<TooLarge>,
+    batch_bytes: u64,
+    commit: Option<JoinHandle<Result<Vec<Delivered>, StoreError>>>,
+}
+
+impl Storing {
+    pub(super) fn new(
+        folder: Folder,
+        store: Store,
+        clock: Clock,
+        random: Random,
+        cursor: Cursor,
+    ) -> Self {
+        Self {
+            folder,
+            store,
+            clock,
+            random,
+            cursor,
+            window: None,
+            body: None,
+            arrivals: Vec::new(),
+            too_large: Vec::new(),
+            batch_bytes: 0,
+            commit: None,
+        }
+    }
+
+    /// Stores what comes until the session closes its end; answers how far the folder is read.
+    ///
+    /// Half a mail is never stored: what has not ended when the session ends is dropped.
+    pub(super) async fn run(
+        mut self,
+        mut pieces: mpsc::Receiver<Piece>,
+    ) -> Result<Cursor, IngestError> {
+        while let Some(piece) = pieces.recv().await {
+            self.take(piece).await?;
+        }
+        self.body = None;
+        self.commit().await?;
+        self.settle_commit().await?;
+        Ok(self.cursor)
+    }
+
+    async fn take(&mut self, piece: Piece) -> Result<(), IngestError> {
+        match piece {
+            Piece::Window(listed) => self.begin_window(&listed),
+            Piece::Began(size) => self.body = Some(Intake::begin(&self.store, size).await),
+            Piece::Chunk(chunk) => {
+                if let Some(body) = &mut self.body {
+                    body.take(chunk).await?;
+                }
+            }
+            Piece::Fetched(fetched) => self.end_mail(&fetched).await?,
+            Piece::End => self.end_window().await?,
+        }
+        Ok(())
+    }
+
+    fn begin_window(&mut self, listed: &[ListedMail]) {
+        let high = listed.iter().map(|mail| mail.uid.get()).max().unwrap_or(0);
+        let mut window = Window::new(self.cursor.clone(), high, listed);
+        let large: Vec<ListedMail> = window
+            .wanted()
+            .filter(|mail| mail.size > self.folder.mail_size_max)
+            .collect();
+        for mail in large {
+            let at = self.clock.now();
+            window.defer(
+                mail.uid,
+                Pending {
+                    reason: PendingReason::TooLarge,
+                    attempts: 0,
+                    retry_at: Timestamp::MAX,
+                },
+            );
+            self.too_large.push(TooLarge {
+                source: self.source(mail.uid),
+                size: mail.size,
+                at,
+            });
+        }
+        self.window = Some(window);
+    }
+
+    async fn end_mail(&mut self, fetched: &Fetched) -> Result<(), IngestError> {
+        let body = self.body.take();
+        let (Some(uid), Some(window)) = (fetched.uid, self.window.as_mut()) else {
+            return Ok(());
+        };
+        if !window.expects(uid) {
+            return Ok(());
+        }
+        let Some(intake) = body.filter(|intake| is_whole(intake, fetched)) else {
+            // NIL, an empty body or fewer bytes than announced: tried again later.
+            return Ok(());
+        };
+        window.settle(uid);
+        let received_at = fetched.internal_date;
+        let circumstances = Circumstances {
+            source: self.source(uid),
+            received_at,
+            arrived_at: self.clock.now(),
+            imported: received_at.is_some_and(|at| at < self.folder.connected_at),
+        };
+        let arrival = intake.finish(circumstances, self.random).await?;
+        self.batch_bytes += stored_size(&arrival);
+        self.arrivals.push(arrival);
+        if self.arrivals.len() >= BATCH_MAILS_MAX || self.batch_bytes >= BATCH_BYTES_MAX {
+            self.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// What was listed and did not come is remembered; the folder goes on.
+    async fn end_window(&mut self) -> Result<(), IngestError> {
+        let now = self.clock.now();
+        if let Some(window) = &mut self.window {
+            let missing: Vec<Uid> = window.wanted().map(|mail| mail.uid).collect();
+            for uid in missing {
+                let before = self
+                    .cursor
+                    .pending
+                    .get(&uid)
+                    .map_or(0, |pending| pending.attempts);
+                window.defer(
+                    uid,
+                    try_again(before.saturating_add(1), now, self.random.jitter()),
+                );
+            }
+            self.cursor = window.cursor();
+        }
+        if !self.arrivals.is_empty() || !self.too_large.is_empty() || self.store_cursor_differs()? {
+            self.commit().await?;
+        }
+        Ok(())
+    }
+
+    fn store_cursor_differs(&self) -> Result<bool, StoreError> {
+        Ok(self
+            .store
+            .cursor(self.folder.mailbox, &self.folder.name)?
+            .as_ref()
+            != Some(&self.cursor))
+    }
+
+    /// Hands the batch to the store, after the batch before it is durable.
+    async fn commit(&mut self) -> Result<(), IngestError> {
+        self.settle_commit().await?;
+        if let Some(window) = &self.window {
+            self.cursor = window.cursor();
+        }
+        if self.arrivals.is_empty() && self.too_large.is_empty() && !self.store_cursor_differs()? {
+            return Ok(());
+        }
+        let delivery = Delivery {
+            mailbox: self.folder.mailbox,
+            arrivals: std::mem::take(&mut self.arrivals),
+            cursor: Some((self.folder.name.clone(), self.cursor.clone())),
+            too_large: std::mem::take(&mut self.too_large),
+        };
+        self.batch_bytes = 0;
+        let store = self.store.clone();
+        self.commit = Some(tokio::spawn(async move { store.deliver(delivery).await }));
+        Ok(())
+    }
+
+    async fn settle_commit(&mut self) -> Result<(), IngestError> {
+        let Some(commit) = self.commit.take() else {
+            return Ok(());
+        };
+        match commit.await {
+            Ok(delivered) => {
+                delivered?;
+                Ok(())
+            }
+            Err(error) => Err(StoreError::worker_lost("delivery", &error).into()),
+        }
+    }
+
+    fn source(&self, uid: Uid) -> Source {
+        Source::Imap {
+            folder: self.folder.name.clone(),
+            validity: self.cursor.validity,
+            uid,
+        }
+    }
+}
+
+/// Bytes the mail adds to a commit; a big one is in the store already.
+fn stored_size(arrival: &Arrival) -> u64 {
+    match &arrival.raw {
+        ArrivalRaw::Whole(raw) => raw.compressed_size(),
+        ArrivalRaw::Stored(_) => 0,
+    }
+}
+
+/// A mail counts only when all announced bytes came and there were any.
+fn is_whole(intake: &Intake, fetched: &Fetched) -> bool {
+    matches!(fetched.body, Body::Complete { size, offset: None } if size == intake.size() && size > 0)
+}
+
+fn try_again(attempts: u16, now: Timestamp, random: u64) -> Pending {
+    let wait = if attempts >= TRIES_MAX {
+        QUARANTINE
+    } else {
+        SignedDuration::try_from(BackOff::FILING.wait(u32::from(attempts), random))
+            .unwrap_or(QUARANTINE)
+    };
+    let retry_at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+    Pending {
+        reason: PendingReason::Incomplete,
+        attempts,
+        retry_at,
+    }
+}

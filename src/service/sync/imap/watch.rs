@@ -1,0 +1,119 @@
+//! After the catch-up: IDLE, or one long-lived connection that asks now and then.
+//!
+//! What is new is collected the moment the server says so; the folder is also
+//! looked through at every renewal, because some servers accept IDLE and say nothing.
+
+use tokio::sync::mpsc;
+use tokio::sync::watch as signal;
+use tokio_util::sync::CancellationToken;
+
+use super::begin::{Begun, above};
+use super::collect::collect;
+use super::intake::{PIECES_MAX, Storing};
+use super::{SyncError, Task};
+use crate::domain::folder::{Cursor, Uid};
+use crate::net::imap::Session;
+
+/// Collects, watches, and collects again, until the gateway stops.
+pub(super) async fn watch(
+    session: &mut Session,
+    task: &Task,
+    begun: Begun,
+    refresh: &mut signal::Receiver<u64>,
+    shutdown: &CancellationToken,
+) -> Result<(), SyncError> {
+    let Begun {
+        mut cursor,
+        mut uids,
+    } = begun;
+    loop {
+        if !uids.is_empty() {
+            cursor = collect_and_store(session, task, cursor, &uids).await?;
+        }
+        if wait_for_news(session, task, refresh, shutdown).await? == Wake::Stop {
+            return Ok(());
+        }
+        task.record_life().await;
+        // Before the look, not after it: what is announced while the server searches
+        // may be missing from its answer.
+        session.take_news();
+        uids = above(session, task, &mut cursor).await?;
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wake {
+    Look,
+    Stop,
+}
+
+async fn wait_for_news(
+    session: &mut Session,
+    task: &Task,
+    refresh: &mut signal::Receiver<u64>,
+    shutdown: &CancellationToken,
+) -> Result<Wake, SyncError> {
+    let mut woken = Wake::Look;
+    let wake = async {
+        tokio::select! {
+            () = shutdown.cancelled() => woken = Wake::Stop,
+            changed = refresh.changed() => if changed.is_err() { woken = Wake::Stop },
+        }
+    };
+    if session.capabilities().has("IDLE") {
+        session.idle(wake).await?;
+        return Ok(woken);
+    }
+    // One connection that stays, never a login per look (PAINS P8).
+    tokio::select! {
+        () = wake => {}
+        () = tokio::time::sleep(task.handles.options.check_interval) => {}
+    }
+    Ok(woken)
+}
+
+/// Runs the two halves side by side. What the storing half has taken is durable
+/// when this returns, also when the connection broke.
+async fn collect_and_store(
+    session: &mut Session,
+    task: &Task,
+    cursor: Cursor,
+    uids: &[Uid],
+) -> Result<Cursor, SyncError> {
+    let handles = &task.handles;
+    let (sender, receiver) = mpsc::channel(PIECES_MAX);
+    let storing = Storing::new(
+        task.folder(),
+        handles.store.clone(),
+        handles.clock.clone(),
+        handles.random,
+        cursor,
+    );
+    let storing = tokio::spawn(storing.run(receiver));
+    let board = &handles.board;
+    let progress = |left| {
+        board.catching_up(
+            task.key(),
+            u32::try_from(left).ok().filter(|left| *left > 0),
+        )
+    };
+    let collected = collect(
+        session,
+        uids,
+        handles.options.mail_size_max,
+        &sender,
+        progress,
+    )
+    .await;
+    drop(sender);
+    let stored = match storing.await {
+        Ok(stored) => stored,
+        Err(error) => return Err(crate::store::StoreError::worker_lost("storing", &error).into()),
+    };
+    board.catching_up(task.key(), None);
+    board.mail_came(task.key(), handles.clock.now());
+    // Trouble of the store comes first: it is why the other half gave up.
+    let cursor = stored?;
+    collected?;
+    Ok(cursor)
+}

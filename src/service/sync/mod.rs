@@ -1,0 +1,153 @@
+//! Keeps mailboxes connected: one task each, started, stopped and woken here.
+
+pub mod board;
+mod imap;
+pub mod options;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch as signal;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use self::board::Board;
+use self::options::SyncOptions;
+use crate::domain::key::MailboxKey;
+use crate::domain::mailbox::Mailbox;
+use crate::net::dial::Dialer;
+use crate::service::clock::Clock;
+use crate::service::random::Random;
+use crate::store::{Store, StoreError};
+
+/// Starts, stops and wakes the tasks. A cheap clone.
+#[derive(Clone, Debug)]
+pub struct Sync {
+    handles: imap::Handles,
+    shutdown: CancellationToken,
+    running: Arc<Mutex<HashMap<MailboxKey, Running>>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    refresh: signal::Sender<u64>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Sync {
+    /// Nothing runs yet. Everything stops with `shutdown`.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        dialer: Dialer,
+        board: Board,
+        clock: Clock,
+        random: Random,
+        options: SyncOptions,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let handles = imap::Handles {
+            store,
+            dialer,
+            board,
+            clock,
+            random,
+            options,
+        };
+        Self {
+            handles,
+            shutdown,
+            running: Arc::default(),
+        }
+    }
+
+    /// Starts every mailbox of the store that is not switched off.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn start_all(&self) -> Result<usize, StoreError> {
+        let mailboxes = self.handles.store.mailboxes()?;
+        let count = mailboxes.len();
+        for mailbox in mailboxes {
+            self.start(mailbox);
+        }
+        Ok(count)
+    }
+
+    /// Starts a mailbox, or starts it anew with changed settings.
+    pub fn start(&self, mailbox: Mailbox) {
+        let key = mailbox.key;
+        let before = self.take(key);
+        self.handles
+            .board
+            .set_offline(key, mailbox.settings.offline);
+        if mailbox.settings.offline {
+            if let Some(before) = before {
+                before.stop.cancel();
+            }
+            return;
+        }
+        let (refresh, refreshed) = signal::channel(0);
+        let stop = self.shutdown.child_token();
+        let (handles, stopped) = (self.handles.clone(), stop.clone());
+        let task = tokio::spawn(async move {
+            // The old task may hold a connection; providers count them.
+            if let Some(before) = before {
+                before.end().await;
+            }
+            imap::run(mailbox, handles, refreshed, stopped).await;
+        });
+        self.lock().insert(
+            key,
+            Running {
+                refresh,
+                stop,
+                task,
+            },
+        );
+    }
+
+    /// Stops a mailbox and waits until its task has ended.
+    pub async fn stop(&self, key: MailboxKey) {
+        if let Some(running) = self.take(key) {
+            running.end().await;
+        }
+    }
+
+    /// Looks now, whatever the mailbox was waiting for. `false` when it does not run.
+    #[must_use]
+    pub fn refresh(&self, key: MailboxKey) -> bool {
+        self.handles.board.forget_failures(key);
+        self.lock().get(&key).is_some_and(|running| {
+            running.refresh.send_modify(|count| *count += 1);
+            true
+        })
+    }
+
+    /// Waits until every task has ended; called after the shutdown token.
+    pub async fn join(&self) {
+        let all: Vec<Running> = self.lock().drain().map(|(_, running)| running).collect();
+        for running in all {
+            running.end().await;
+        }
+    }
+
+    fn take(&self, key: MailboxKey) -> Option<Running> {
+        self.lock().remove(&key)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<MailboxKey, Running>> {
+        // Entries are inserted and removed whole, so a panic elsewhere leaves nothing half-done.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    async fn end(self) {
+        self.stop.cancel();
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "a mailbox task failed");
+        }
+    }
+}

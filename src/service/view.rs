@@ -1,0 +1,116 @@
+//! Makes what scripts see of stored mail and what surrounds it.
+
+use std::sync::Arc;
+
+use jiff::Zoned;
+
+use super::reading::StoredContent;
+use crate::domain::address::Address;
+use crate::domain::contact::Contact;
+use crate::domain::conversation::Conversation;
+use crate::domain::mailbox::Mailbox;
+use crate::domain::message::Message;
+use crate::domain::subject::base_subject;
+use crate::domain::user::User;
+use crate::script::{
+    ContactView, ContextView, ConversationView, MailView, MailboxView, OperatorView,
+};
+use crate::store::{Store, StoreError};
+
+/// The name of the one workspace there is so far.
+const WORKSPACE_NAME: &str = "default";
+
+/// An inbound mail and its context.
+pub(super) fn of_message(
+    store: &Store,
+    message: Message,
+    now: Zoned,
+) -> Result<(MailView, ContextView), StoreError> {
+    let conversation = store.conversation(message.conversation)?;
+    let mailbox = store.mailbox(message.mailbox)?;
+    let contact = store.contact(message.contact)?;
+    let context = ContextView {
+        conversation: conversation
+            .map(|one| conversation_view(store, one))
+            .transpose()?,
+        contact: contact.map(contact_view),
+        mailbox: mailbox.map(mailbox_view).unwrap_or_default(),
+        operator: None,
+        now,
+        workspace: WORKSPACE_NAME.to_owned(),
+    };
+    let mail = MailView {
+        base_subject: base_subject(&message.head.subject),
+        head: Arc::new(message.head.clone()),
+        size: message.size,
+        arrived_at: message.arrived_at,
+        late: message.late,
+        imported: message.imported,
+        new_participant: message.new_participant,
+        content: Arc::new(StoredContent::new(store.clone(), message)),
+    };
+    Ok((mail, context))
+}
+
+/// What a reply's signature script sees.
+pub(super) fn of_reply(
+    store: &Store,
+    conversation: Conversation,
+    mailbox: Mailbox,
+    operator: Option<User>,
+    now: Zoned,
+) -> Result<ContextView, StoreError> {
+    let contact = store.contact(conversation.contact)?;
+    Ok(ContextView {
+        conversation: Some(conversation_view(store, conversation)?),
+        contact: contact.map(contact_view),
+        mailbox: mailbox_view(mailbox),
+        operator: operator.map(|user| OperatorView {
+            name: user.name,
+            address: user.address.to_string(),
+        }),
+        now,
+        workspace: WORKSPACE_NAME.to_owned(),
+    })
+}
+
+fn conversation_view(store: &Store, one: Conversation) -> Result<ConversationView, StoreError> {
+    let team = one.team.map(|key| store.team(key)).transpose()?.flatten();
+    let assignee = one
+        .assignee
+        .map(|key| store.user(key))
+        .transpose()?
+        .flatten();
+    Ok(ConversationView {
+        number: one.number,
+        subject: one.subject,
+        status: one.status,
+        priority: one.priority,
+        tags: one.tags,
+        team: team.map(|team| team.name),
+        assignee: assignee.map(|user| user.address.to_string()),
+        message_count: one.message_count,
+    })
+}
+
+fn contact_view(contact: Contact) -> ContactView {
+    ContactView {
+        address: contact
+            .addresses
+            .first()
+            .map(Address::to_string)
+            .unwrap_or_default(),
+        name: contact.name.unwrap_or_default(),
+        conversation_count: u64::from(contact.conversation_count),
+    }
+}
+
+fn mailbox_view(mailbox: Mailbox) -> MailboxView {
+    MailboxView {
+        id: mailbox.id.to_string(),
+        name: mailbox.settings.name,
+        address: mailbox.settings.address.to_string(),
+        signature: mailbox.settings.signature,
+        preset: mailbox.settings.preset,
+    }
+}
