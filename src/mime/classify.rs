@@ -232,7 +232,7 @@ fn is_automatic_reply(header: &HeaderBlock, subject: &str) -> bool {
         let rest = subject.strip_prefix(*phrase).map(str::trim_start);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '：', '-', '[']))
     };
-    if REPLY_SUBJECTS.iter().any(|phrase| begins(&phrase)) {
+    if REPLY_SUBJECTS.iter().any(begins) {
         return true;
     }
     let likely = REPLY_SUBJECTS

@@ -83,7 +83,8 @@ pub(super) fn truncate(text: &mut String, length_max: usize) {
 fn meta_charset(bytes: &[u8]) -> Option<Cow<'static, str>> {
     let head = &bytes[..bytes.len().min(META_LENGTH_MAX)].to_ascii_lowercase();
     let at = memchr::memmem::find(head, b"charset=")? + b"charset=".len();
-    let rest = head[at..].strip_prefix(b"\"").unwrap_or(&head[at..]);
+    let rest = &head[at..];
+    let rest = rest.strip_prefix(b"\"").unwrap_or(rest);
     let label = rest
         .split(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')))
         .next()?;

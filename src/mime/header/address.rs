@@ -121,24 +121,15 @@ impl Entry {
             return Some(NamedAddress::new(Some(&comment), address));
         }
         // "Anna Lee anna@example.com": the word with the @ is the address, the others the name.
-        let mut words = self
-            .phrase
-            .split(u8::is_ascii_whitespace)
-            .filter(|word| !word.is_empty());
-        let (at, address) = words
-            .clone()
-            .enumerate()
+        let words = || {
+            let words = self.phrase.split(u8::is_ascii_whitespace);
+            words.filter(|word| !word.is_empty()).enumerate()
+        };
+        let (at, address) = words()
             .filter(|(_, word)| word.contains(&b'@'))
             .find_map(|(at, word)| Some((at, parse_address(word)?)))?;
-        let mut index = 0;
-        let mut name = Vec::new();
-        for word in words.by_ref() {
-            if index != at {
-                name.extend_from_slice(word);
-                name.push(b' ');
-            }
-            index += 1;
-        }
+        let others = words().filter(|(index, _)| *index != at);
+        let name = others.map(|(_, word)| word).collect::<Vec<_>>().join(&b' ');
         Some(NamedAddress::new(Some(&decode(&name)), address))
     }
 }

@@ -47,7 +47,7 @@ impl Word<'_> {
 
     /// Whether the base64 text stops within a group.
     fn is_open(&self) -> bool {
-        self.base64 && !self.text.ends_with(b"=") && self.text.len() % 4 != 0
+        self.base64 && !self.text.ends_with(b"=") && !self.text.len().is_multiple_of(4)
     }
 }
 
