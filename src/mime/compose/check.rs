@@ -2,7 +2,8 @@
 
 use crate::mime::read_bytes;
 
-use super::{ComposeError, Composition, Wire};
+use super::composition::{ComposeError, Composition};
+use super::wire::Wire;
 
 /// RFC 5322 section 2.1.1, in bytes without CRLF.
 const LINE_LENGTH_MAX: usize = 998;

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 
+use super::wire::references;
 use super::*;
+use crate::domain::address::Address;
 use crate::domain::message::Kind;
 use crate::mime::{ReadMail, read_bytes};
 
