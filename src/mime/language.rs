@@ -2,6 +2,8 @@
 
 /// Characters that are looked at.
 const LENGTH_MAX: usize = 2_000;
+/// Bytes in which frequent words are counted.
+const WORDS_LENGTH_MAX: usize = 600;
 /// Fewer letters than this say nothing.
 const LETTERS_MIN: usize = 2;
 
@@ -119,7 +121,7 @@ pub(super) fn guess_language(text: &str) -> &'static str {
 }
 
 fn by_words(text: &str) -> &'static str {
-    let beginning = text.floor_char_boundary(LENGTH_MAX.min(text.len()));
+    let beginning = text.floor_char_boundary(WORDS_LENGTH_MAX.min(text.len()));
     let lower = text[..beginning].to_lowercase();
     let mut best = ("und", 1);
     for (language, known) in WORDS {

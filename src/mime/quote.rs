@@ -293,15 +293,27 @@ fn is_header_block(lines: &[Line<'_>], at: usize) -> bool {
             .replace('*', "");
         names.iter().any(|name| head.starts_with(name))
     };
-    if !field(lines[at].text, FROM_FIELDS) {
+    if !has_colon(lines[at].text) || !field(lines[at].text, FROM_FIELDS) {
         return false;
     }
     let below = lines[at + 1..].iter().take(BLOCK_LINES_MAX);
     below.filter(|line| field(line.text, OTHER_FIELDS)).count() >= 2
 }
 
+/// Most lines have none early; this spares them the folding of case.
+fn has_colon(text: &str) -> bool {
+    /// The longest field name with stars and blanks, in bytes.
+    const NAME_LENGTH_MAX: usize = 40;
+    let head = &text.as_bytes()[..text.len().min(NAME_LENGTH_MAX)];
+    memchr::memchr(b':', head).is_some() || memchr::memmem::find(head, "：".as_bytes()).is_some()
+}
+
 /// "On Monday Anna wrote:", perhaps folded.
 fn is_introduction(lines: &[Line<'_>], at: usize) -> bool {
+    let ends = |line: &Line<'_>| line.text.ends_with([':', '：']);
+    if !lines[at..].iter().take(FOLDED_LINES_MAX).any(ends) {
+        return false;
+    }
     let first: String = lines[at]
         .text
         .chars()
