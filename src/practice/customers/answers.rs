@@ -54,7 +54,7 @@ pub fn follow_up(
     if automatic || said >= SAID_ALL {
         return None;
     }
-    let person = cast::by_address(recipient.as_str()).unwrap_or(Person {
+    let person = cast::by_address(recipient.as_str()).unwrap_or_else(|| Person {
         name: recipient.local(),
         address: recipient.as_str(),
         language: Language::English,

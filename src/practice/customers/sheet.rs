@@ -37,23 +37,28 @@ impl Charset {
         encoding.encode(text).0.into_owned()
     }
 
-    /// An encoded word (RFC 2047 section 2), where the text needs one. Cut into
-    /// words of at most 75 characters, between characters.
+    /// Encoded words (RFC 2047 section 2), where the text needs one.
     fn word(self, text: &str) -> String {
         if text.is_ascii() {
             return text.to_owned();
         }
-        let chars: Vec<char> = text.chars().collect();
-        let words = chars.chunks(Self::WORD_CHARS).map(|piece| {
-            let piece: String = piece.iter().collect();
-            let encoded = STANDARD.encode(self.encode(&piece));
-            format!("=?{}?B?{encoded}?=", self.label())
-        });
+        let mut words = vec![Vec::new()];
+        for char in text.chars() {
+            let char = self.encode(char.encode_utf8(&mut [0; 4]));
+            match words.last_mut() {
+                Some(word) if word.len() + char.len() <= Self::WORD_BYTES_MAX => word.extend(char),
+                _ => words.push(char),
+            }
+        }
+        let words = words
+            .iter()
+            .map(|word| format!("=?{}?B?{}?=", self.label(), STANDARD.encode(word)));
         words.collect::<Vec<_>>().join("\r\n ")
     }
 
-    /// Characters per encoded word: at four bytes each, base64 stays below 75.
-    const WORD_CHARS: usize = 11;
+    /// Most bytes of one encoded word; in base64 with its frame they stay below the
+    /// 75 characters it may have.
+    const WORD_BYTES_MAX: usize = 42;
 }
 
 /// A mail before it is written down.
