@@ -21,6 +21,9 @@ mod stream;
 mod ui;
 mod wrong_tokens;
 
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 
 use axum::Router;
