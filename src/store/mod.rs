@@ -7,6 +7,7 @@
 //!
 //! Invariant: feed listeners are told after the commit, never before.
 
+mod conversation_list;
 mod conversations;
 mod delivery;
 mod error;
@@ -30,6 +31,9 @@ mod threading;
 mod triage;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -46,7 +50,8 @@ use space::Space;
 use table::{Snapshot, Transaction};
 use writer::{Closure, Command};
 
-pub use conversations::{ConversationChange, ConversationFilter, Counts, Page};
+pub use conversation_list::{ConversationFilter, Counts, Page};
+pub use conversations::ConversationChange;
 pub use delivery::{Arrival, ArrivalRaw, Delivered, Delivery, TooLarge};
 pub use error::{OpenError, StoreError};
 pub use lock::LOCK_FILE;

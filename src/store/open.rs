@@ -57,8 +57,7 @@ pub(super) fn prepare(
         path: path.clone(),
         cause,
     };
-    let found = directly(&database, space, |transaction| migrate::schema(transaction))
-        .map_err(prepare_error)?;
+    let found = directly(&database, space, migrate::schema).map_err(prepare_error)?;
     if found > migrate::SCHEMA {
         return Err(OpenError::NewerSchema {
             path,

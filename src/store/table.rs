@@ -196,6 +196,9 @@ pub(super) enum Order {
     Down,
 }
 
+/// Sees one row, and says whether it wants the next.
+type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v;
+
 /// Rows, whether from a snapshot or within a transaction.
 pub(super) trait Rows {
     /// The bytes of one row.
@@ -209,7 +212,7 @@ pub(super) trait Rows {
         prefix: &[u8],
         after: Option<&[u8]>,
         order: Order,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StoreError>;
 
     /// One record.
@@ -298,7 +301,7 @@ fn walk_table(
     prefix: &[u8],
     after: Option<&[u8]>,
     order: Order,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    visit: &mut Visit<'_>,
 ) -> Result<(), StoreError> {
     let end = behind(prefix);
     let mut low = Bound::Included(prefix);
@@ -344,7 +347,7 @@ impl Rows for Snapshot {
         prefix: &[u8],
         after: Option<&[u8]>,
         order: Order,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
         let table = self.transaction.open_table(table.definition())?;
         walk_table(&table, prefix, after, order, visit)
@@ -483,7 +486,7 @@ impl Rows for Transaction<'_> {
         prefix: &[u8],
         after: Option<&[u8]>,
         order: Order,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
         self.with(table, |table| {
             walk_table(table, prefix, after, order, visit)

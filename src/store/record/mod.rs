@@ -11,6 +11,9 @@ mod people;
 mod primitive;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use work::{RawRow, ScriptFiles};
 
 /// The version every form has so far.

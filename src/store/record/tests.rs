@@ -1,0 +1,158 @@
+//! The bytes of records do not drift: stores in the field hold them.
+
+use jiff::Timestamp;
+
+use super::{RecordError, decode, encode};
+use crate::domain::address::{Address, NamedAddress};
+use crate::domain::change::{Change, Event};
+use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid, UidValidity};
+use crate::domain::job::{Job, Work};
+use crate::domain::key::{
+    ConversationKey, JobKey, LedgerKey, MailboxKey, MessageKey, OutgoingKey, Sequence, WorkspaceKey,
+};
+use crate::domain::ledger::{Fate, LedgerRow, Source};
+use crate::domain::message::{Attachment, Head, Kind, Part, TransferEncoding};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap()
+}
+
+/// Encodes to these bytes, and decodes to something that encodes to them again.
+macro_rules! check {
+    ($type:ty, $value:expr, $golden:expr) => {
+        let value: $type = $value;
+        let bytes = encode(&value);
+        assert_eq!(hex(&bytes), $golden);
+        assert_eq!(decode::<$type>(&bytes).unwrap(), value);
+        for cut in 0..bytes.len() {
+            assert!(decode::<$type>(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+    };
+}
+
+#[test]
+fn golden_bytes() {
+    check!(
+        Change,
+        Change {
+            sequence: Sequence(300),
+            at: at(-1),
+            workspace: WorkspaceKey(1),
+            event: Event::OutgoingChanged {
+                outgoing: OutgoingKey(2),
+                conversation: ConversationKey(3),
+            },
+        },
+        "01ac02010104".to_owned() + "0203"
+    );
+    check!(
+        Job,
+        Job {
+            key: JobKey(1),
+            workspace: WorkspaceKey(1),
+            conversation: ConversationKey(128),
+            work: Work::Triage(MessageKey(9)),
+            due: at(1_000_000),
+            attempts: 2,
+        },
+        "0101018001000980897a02"
+    );
+    let mut cursor = Cursor::start(UidValidity::new(7).unwrap());
+    cursor.defer(
+        Uid::new(3).unwrap(),
+        Pending {
+            reason: PendingReason::TooLarge,
+            attempts: 1,
+            retry_at: at(0),
+        },
+    );
+    check!(Cursor, cursor, "010703010301".to_owned() + "0100");
+    check!(
+        LedgerRow,
+        LedgerRow {
+            key: LedgerKey(4),
+            workspace: WorkspaceKey(1),
+            mailbox: MailboxKey(2),
+            source: Source::Imap {
+                folder: FolderName::inbox(),
+                validity: UidValidity::new(1).unwrap(),
+                uid: Uid::new(2).unwrap(),
+            },
+            at: at(0),
+            fingerprint: None,
+            fate: Fate::Ignored {
+                message: MessageKey(5),
+                by: "r:7".to_owned(),
+            },
+        },
+        "010401020005494e424f580102".to_owned() + "0000" + "050503723a37"
+    );
+    check!(
+        Head,
+        Head {
+            from: Some(NamedAddress::new(
+                Some("An"),
+                Address::parse("a@b.c").unwrap()
+            )),
+            subject: "S".to_owned(),
+            kind: Kind::List,
+            attachments: vec![Attachment {
+                name: "n".to_owned(),
+                part: Part {
+                    range: 1..200,
+                    content_type: "a/b".to_owned(),
+                    charset: None,
+                    encoding: TransferEncoding::Base64,
+                    flowed: false,
+                },
+                size: 3,
+                content_id: None,
+                inline: true,
+            }],
+            language: "und".to_owned(),
+            ..Head::default()
+        },
+        [
+            "01",
+            "00",                     // no Message-ID
+            "00",                     // no references
+            "010102416e056140622e63", // from
+            "00000000",               // reply-to, to, cc, delivered-to
+            "0153",                   // subject
+            "00",                     // no date
+            "04",                     // kind
+            "00000000",               // bounce, preview, text, html
+            "01016e01c801",           // one attachment, its name and range
+            "03612f62000100",         // its type, charset, encoding, flowed
+            "030001",                 // its size, content id, inline
+            "00",                     // no defects
+            "03756e64",               // language
+        ]
+        .concat()
+    );
+}
+
+#[test]
+fn foreign_versions_and_trailing_bytes_are_refused() {
+    let mut bytes = encode(&Cursor::start(UidValidity::new(7).unwrap()));
+    bytes.push(0);
+    assert_eq!(decode::<Cursor>(&bytes).unwrap_err(), RecordError::Damaged);
+    bytes[0] = 2;
+    assert_eq!(
+        decode::<Cursor>(&bytes).unwrap_err(),
+        RecordError::Version(2)
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let mut record = vec![1];
+        record.extend(bytes);
+        let _any = (decode::<Head>(&record), decode::<LedgerRow>(&record), decode::<Cursor>(&record));
+    }
+}

@@ -1,0 +1,148 @@
+//! Replies from "yes" to their end.
+
+use super::super::*;
+use super::fixture::*;
+use crate::domain::conversation::Status;
+use crate::domain::job::WorkKind;
+use crate::domain::message::{Head, Message};
+use crate::domain::outbox::{Filing, OutgoingState};
+
+async fn asked(fixture: &Fixture) -> Message {
+    fixture.receive(mail(1, "anna@example.com", "Late")).await
+}
+
+#[tokio::test]
+async fn the_same_request_is_accepted_once() {
+    let fixture = Fixture::new().await;
+    let message = asked(&fixture).await;
+    let first = fixture
+        .store
+        .accept_reply(reply(&message, 1))
+        .await
+        .unwrap();
+    assert!(!first.replayed);
+    let fixture = fixture.reopen();
+    let again = fixture
+        .store
+        .accept_reply(reply(&message, 1))
+        .await
+        .unwrap();
+    assert!(again.replayed);
+    assert_eq!(again.outgoing, first.outgoing);
+    let mut other = reply(&message, 1);
+    other.idempotency = Some(("key 1".to_owned(), [8; 32]));
+    assert!(matches!(
+        fixture.store.accept_reply(other).await,
+        Err(AcceptError::IdempotencyConflict)
+    ));
+    assert_eq!(fixture.jobs(WorkKind::Compose).len(), 1);
+    assert_eq!(fixture.conversation(&message).message_count, 2);
+    assert_eq!(fixture.conversation(&message).status, Status::Pending);
+}
+
+#[tokio::test]
+async fn every_stage_is_durable_before_the_next() {
+    let fixture = Fixture::new().await;
+    let message = asked(&fixture).await;
+    let accepted = fixture
+        .store
+        .accept_reply(reply(&message, 1))
+        .await
+        .unwrap();
+    let key = accepted.outgoing.key;
+    let store = &fixture.store;
+
+    let job = fixture.jobs(WorkKind::Compose)[0].key;
+    let raw = CompressedRaw::new(b"Subject: Re: Late\r\n\r\nIt is on its way.\r\n");
+    let composed = store.composed(
+        job,
+        key,
+        raw,
+        Head::default(),
+        vec![address("anna@example.com")],
+        at(100),
+    );
+    composed.await.unwrap();
+    assert!(fixture.jobs(WorkKind::Compose).is_empty());
+    let shown = store.message(accepted.outgoing.message).unwrap().unwrap();
+    let bytes = store.raw(shown.raw.unwrap(), 1_000).unwrap().unwrap();
+    assert!(bytes.ends_with(b"It is on its way.\r\n"));
+
+    assert_eq!(store.begin_attempt(key, at(101)).await.unwrap(), 1);
+    assert!(matches!(
+        store.begin_attempt(key, at(101)).await,
+        Err(StoreError::WrongState { .. })
+    ));
+    assert!(!store.cancel(key, at(101)).await.unwrap());
+    let fixture = fixture.reopen();
+    let store = &fixture.store;
+    let found: Vec<_> = store
+        .sending_at_start()
+        .unwrap()
+        .into_iter()
+        .map(|outgoing| outgoing.key)
+        .collect();
+    assert_eq!(found, [key]);
+
+    let job = fixture.jobs(WorkKind::Submit)[0].key;
+    let deferred = AttemptEnd {
+        state: OutgoingState::Deferred {
+            until: at(200),
+            reason: "busy".to_owned(),
+        },
+        recipients: vec![],
+        next: AttemptNext::Retry(at(200)),
+    };
+    store
+        .end_attempt(job, key, deferred, at(102))
+        .await
+        .unwrap();
+    assert!(
+        store
+            .due_jobs(WorkKind::Submit, at(199), 10)
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(store.next_due(WorkKind::Submit).unwrap(), Some(at(200)));
+    assert_eq!(store.begin_attempt(key, at(200)).await.unwrap(), 2);
+    let sent = AttemptEnd {
+        state: OutgoingState::Sent,
+        recipients: vec![],
+        next: AttemptNext::File,
+    };
+    store.end_attempt(job, key, sent, at(201)).await.unwrap();
+    let job = fixture.jobs(WorkKind::File)[0].key;
+    store.filed(job, key, Filing::Filed, at(202)).await.unwrap();
+    let ended = store.outgoing(key).unwrap().unwrap();
+    assert_eq!(
+        (ended.state, ended.filing, ended.attempts),
+        (OutgoingState::Sent, Filing::Filed, 2)
+    );
+    assert!(fixture.jobs(WorkKind::Submit).is_empty());
+    assert!(fixture.jobs(WorkKind::File).is_empty());
+}
+
+#[tokio::test]
+async fn a_cancelled_reply_leaves_no_work_and_a_resolved_one_comes_back() {
+    let fixture = Fixture::new().await;
+    let message = asked(&fixture).await;
+    let store = &fixture.store;
+    let first = store.accept_reply(reply(&message, 1)).await.unwrap();
+    let second = store.accept_reply(reply(&message, 2)).await.unwrap();
+    assert!(store.cancel(first.outgoing.key, at(101)).await.unwrap());
+    assert_eq!(fixture.jobs(WorkKind::Compose).len(), 1);
+    let order: Vec<_> = store
+        .outbox(WORKSPACE, 10)
+        .unwrap()
+        .into_iter()
+        .map(|outgoing| outgoing.key)
+        .collect();
+    assert_eq!(order, [second.outgoing.key, first.outgoing.key]);
+    store
+        .resolve(first.outgoing.key, OutgoingState::Queued, at(102))
+        .await
+        .unwrap();
+    assert_eq!(fixture.jobs(WorkKind::Compose).len(), 2);
+    let by_id = store.outgoing_by_id(first.outgoing.id).unwrap().unwrap();
+    assert_eq!(by_id.state, OutgoingState::Queued);
+}

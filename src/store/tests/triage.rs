@@ -1,0 +1,214 @@
+//! What becomes of the scripts' wishes.
+
+use super::super::*;
+use super::fixture::*;
+use crate::domain::conversation::{Priority, Status, Tag};
+use crate::domain::decision::{Assign, Routing, ScriptVersion, TraceStep};
+use crate::domain::job::WorkKind;
+use crate::domain::key::UserKey;
+use crate::domain::ledger::Fate;
+use crate::domain::message::Direction;
+use crate::domain::user::{Membership, Role};
+
+const ANNA: &str = "anna@example.com";
+
+async fn operators(fixture: &Fixture, names: &[&str]) -> Vec<UserKey> {
+    let mut keys = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        let address = address(&format!("{name}@shop.example"));
+        let user = fixture
+            .store
+            .add_user(
+                (*name).to_owned(),
+                address,
+                false,
+                at(1),
+                random(50 + number as u64),
+            )
+            .await
+            .unwrap();
+        fixture
+            .store
+            .set_membership(Membership {
+                user: user.key,
+                workspace: WORKSPACE,
+                role: Role::Operator,
+            })
+            .await
+            .unwrap();
+        keys.push(user.key);
+    }
+    keys
+}
+
+#[tokio::test]
+async fn a_routing_is_carried_out_and_its_trace_is_kept() {
+    let fixture = Fixture::new().await;
+    let keys = operators(&fixture, &["bo"]).await;
+    let team = fixture
+        .store
+        .add_team(
+            WORKSPACE,
+            "Billing".to_owned(),
+            keys.clone(),
+            at(1),
+            random(60),
+        )
+        .await
+        .unwrap();
+    let message = fixture.receive(mail(1, ANNA, "Invoice")).await;
+    let routing = Routing {
+        team: Some("billing".to_owned()),
+        assign: Assign::To("BO@shop.example".to_owned()),
+        tags: vec![Tag::new("invoice").unwrap()],
+        priority: Some(Priority::High),
+        status: Some(Status::Pending),
+        note: Some("Look at the order".to_owned()),
+        ..Routing::default()
+    };
+    fixture.triage_all(&routing).await;
+    let conversation = fixture.conversation(&message);
+    assert!(conversation.triaged);
+    assert_eq!(conversation.team, Some(team.key));
+    assert_eq!(conversation.assignee, Some(keys[0]));
+    assert_eq!(conversation.status, Status::Pending);
+    assert_eq!(conversation.tags, routing.tags);
+    let messages = fixture.store.messages(conversation.key, None, 10).unwrap();
+    assert_eq!(messages[1].direction, Direction::Note);
+    assert_eq!(messages[1].written.as_deref(), Some("Look at the order"));
+    let decisions = fixture.store.decisions_of(message.key).unwrap();
+    assert_eq!(decisions[0].routing, routing);
+    assert!(decisions[0].warnings.is_empty());
+    assert!(fixture.jobs(WorkKind::Triage).is_empty());
+}
+
+#[tokio::test]
+async fn what_is_unknown_is_a_warning_and_a_job_counts_once() {
+    let fixture = Fixture::new().await;
+    let message = fixture.receive(mail(1, ANNA, "Invoice")).await;
+    let job = fixture.jobs(WorkKind::Triage)[0].key;
+    let routing = Routing {
+        team: Some("biling".to_owned()),
+        assign: Assign::To("nobody@shop.example".to_owned()),
+        ..Routing::default()
+    };
+    let triaged = Triaged {
+        job,
+        message: message.key,
+        decision: decision(routing),
+    };
+    let batch = vec![triaged.clone(), triaged];
+    fixture.store.triage(batch).await.unwrap();
+    let decisions = fixture.store.decisions_of(message.key).unwrap();
+    assert_eq!(decisions.len(), 1);
+    assert_eq!(
+        decisions[0].warnings,
+        [
+            "unknown team `biling`",
+            "unknown operator `nobody@shop.example`"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn turns_go_round_and_the_least_busy_gets_the_next() {
+    let fixture = Fixture::new().await;
+    let keys = operators(&fixture, &["bo", "cy"]).await;
+    fixture
+        .store
+        .add_team(
+            WORKSPACE,
+            "Help".to_owned(),
+            keys.clone(),
+            at(1),
+            random(60),
+        )
+        .await
+        .unwrap();
+    let mut assigned = Vec::new();
+    for (number, assign) in [
+        (1, Assign::RoundRobin),
+        (2, Assign::RoundRobin),
+        (3, Assign::RoundRobin),
+        (4, Assign::LeastBusy),
+        (5, Assign::LeastBusy),
+    ] {
+        let from = format!("customer{number}@example.com");
+        let message = fixture.receive(mail(number, &from, "x")).await;
+        let routing = Routing {
+            team: Some("help".to_owned()),
+            assign,
+            ..Routing::default()
+        };
+        fixture.triage_all(&routing).await;
+        assigned.extend(fixture.conversation(&message).assignee);
+    }
+    let (bo, cy) = (keys[0], keys[1]);
+    assert_eq!(assigned, [bo, cy, bo, cy, bo]);
+}
+
+#[tokio::test]
+async fn ignored_mail_is_hidden_and_the_ledger_says_by_whom() {
+    let fixture = Fixture::new().await;
+    let message = fixture.receive(mail(1, ANNA, "Newsletter")).await;
+    let mut decided = decision(Routing {
+        ignore: Some("newsletter".to_owned()),
+        ..Routing::default()
+    });
+    decided.trace.push(TraceStep {
+        file: "routing.rhai".to_owned(),
+        line: 7,
+        column: 1,
+        what: "ignore(\"newsletter\")".to_owned(),
+    });
+    let job = fixture.jobs(WorkKind::Triage)[0].key;
+    let batch = vec![Triaged {
+        job,
+        message: message.key,
+        decision: decided,
+    }];
+    fixture.store.triage(batch).await.unwrap();
+    let page = fixture
+        .store
+        .conversations(WORKSPACE, &ConversationFilter::default(), None, 10)
+        .unwrap();
+    assert!(page.items.is_empty());
+    assert_eq!(fixture.conversation(&message).status, Status::Closed);
+    let row = &fixture.store.ledger_of_message(message.key).unwrap()[0];
+    let expected = Fate::Ignored {
+        message: message.key,
+        by: "routing.rhai:7 newsletter".to_owned(),
+    };
+    assert_eq!(row.fate, expected);
+}
+
+#[tokio::test]
+async fn imported_mail_gets_team_and_tags_but_stays_closed() {
+    let fixture = Fixture::new().await;
+    let mut old = mail(1, ANNA, "Old");
+    old.imported = true;
+    let message = fixture.receive(old).await;
+    let routing = Routing {
+        tags: vec![Tag::new("old").unwrap()],
+        status: Some(Status::Open),
+        ..Routing::default()
+    };
+    fixture.triage_all(&routing).await;
+    let conversation = fixture.conversation(&message);
+    assert_eq!(conversation.status, Status::Closed);
+    assert_eq!(conversation.tags, routing.tags);
+}
+
+#[tokio::test]
+async fn script_versions_are_kept() {
+    let fixture = Fixture::new().await;
+    let files = vec![("routing.rhai".to_owned(), "fn route() {}".to_owned())];
+    let version = ScriptVersion([1; 16]);
+    fixture
+        .store
+        .keep_script(version, files.clone())
+        .await
+        .unwrap();
+    assert_eq!(fixture.store.script(version).unwrap(), Some(files));
+    assert_eq!(fixture.store.script(ScriptVersion([2; 16])).unwrap(), None);
+}
