@@ -121,6 +121,10 @@ impl From<redb::Error> for StoreError {
     fn from(error: redb::Error) -> Self {
         match &error {
             redb::Error::Io(cause) if is_no_space(cause) => Self::NoSpace,
+            // An earlier write failed below a command; the handle is of no more use.
+            redb::Error::PreviousIo => Self::Reopening {
+                reason: "an earlier write failed".to_owned(),
+            },
             _ => Self::Database(Arc::new(error)),
         }
     }
@@ -135,10 +139,10 @@ macro_rules! from_redb {
         }
     )*};
 }
-from_redb!(StorageError TableError TransactionError CommitError DatabaseError SetDurabilityError);
+from_redb!(StorageError TableError TransactionError CommitError DatabaseError SetDurabilityError CompactionError);
 
 /// Errors that go away when somebody frees space.
-pub(super) fn is_no_space(error: &io::Error) -> bool {
+fn is_no_space(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge

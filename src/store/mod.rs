@@ -232,6 +232,25 @@ impl Store {
         MessageId::issue(workspace, conversation, random, key, domain)
     }
 
+    /// Gives free pages inside the file back to the file system. The database grows by
+    /// doubling (beyond 4 GiB by 4 GiB) as a sparse file; this cuts it to what is used.
+    /// Everybody waits meanwhile, about a second per gigabyte: call it when idle, from a
+    /// thread that may block. `true` when the file became shorter.
+    ///
+    /// # Errors
+    /// When the database cannot be compacted; it is as it was then.
+    pub fn compact(&self) -> Result<bool, StoreError> {
+        let mut database = self
+            .shared()
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match database.as_mut() {
+            Some(database) => Ok(database.compact()?),
+            None => Err(StoreError::Closed),
+        }
+    }
+
     fn shared(&self) -> &Arc<Shared> {
         &self.writer.shared
     }

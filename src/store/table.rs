@@ -22,7 +22,7 @@ macro_rules! tables {
         impl Table {
             pub(super) const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+            pub(super) fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
                 TableDefinition::new(match self { $(Self::$name => $text),* })
             }
         }

@@ -12,7 +12,7 @@ use redb::{Database, Durability};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Shared;
-use super::error::{StoreError, is_no_space};
+use super::error::StoreError;
 use super::table::{Counter, Transaction};
 use crate::domain::key::Sequence;
 
@@ -172,10 +172,8 @@ fn ready(shared: &Shared) -> Result<(), StoreError> {
 /// Decides what a failed transaction means for the next one.
 fn note_failure(shared: &Shared, error: &StoreError) {
     match error {
-        StoreError::NoSpace => close(shared),
+        StoreError::NoSpace | StoreError::Reopening { .. } => close(shared),
         StoreError::Database(cause) => match cause.as_ref() {
-            redb::Error::PreviousIo => close(shared),
-            redb::Error::Io(io) if is_no_space(io) => close(shared),
             redb::Error::Io(_) | redb::Error::Corrupted(_) => {
                 tracing::error!(%error, "the store takes no more writes");
                 shared.stop(error.to_string());
@@ -188,7 +186,7 @@ fn note_failure(shared: &Shared, error: &StoreError) {
 
 /// Waits for the readers, who are short, and closes the poisoned handle.
 fn close(shared: &Shared) {
-    tracing::warn!("the disk is full: the database is opened again before the next write");
+    tracing::warn!("a write failed: the database is opened again before the next one");
     *shared
         .database
         .write()

@@ -51,7 +51,10 @@ async fn one_transaction_leaves_every_row_of_a_mail() {
         .unwrap()
         .unwrap();
     assert_eq!(row.fate, Fate::Stored(message));
-    assert_eq!(store.ledger_of_message(message).unwrap(), [row.clone()]);
+    assert_eq!(
+        store.ledger_of_message(message).unwrap(),
+        std::slice::from_ref(&row)
+    );
     assert_eq!(store.ledger(row.mailbox, None, 10).unwrap(), [row]);
     assert_eq!(
         store

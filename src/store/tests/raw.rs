@@ -168,7 +168,27 @@ async fn figures_of_ten_thousand_mails() {
         file.len(),
         file.len() as f64 / compressed as f64
     );
+    let blocks = std::os::unix::fs::MetadataExt::blocks(&file) * 512;
+    println!("of which on disk {blocks}");
+    let started = std::time::Instant::now();
+    fixture.store.compact().unwrap();
+    let file = std::fs::metadata(fixture.folder.path().join(DATABASE_FILE)).unwrap();
+    println!(
+        "compacted in {:?}: file {} = {:.3}",
+        started.elapsed(),
+        file.len(),
+        file.len() as f64 / compressed as f64
+    );
     let database = fixture.store.shared().database.read().unwrap();
-    let writing = database.as_ref().unwrap().begin_write().unwrap();
-    println!("{:?}", writing.stats().unwrap());
+    let reading = database.as_ref().unwrap().begin_read().unwrap();
+    for table in Table::ALL {
+        let stats = reading
+            .open_table(table.definition())
+            .and_then(|open| Ok(redb::ReadableTableMetadata::stats(&open)?))
+            .unwrap();
+        let (stored, lost) = (stats.stored_bytes(), stats.fragmented_bytes());
+        if stored + lost > 500_000 {
+            println!("{table:?}: {stored} stored, {lost} lost in pages");
+        }
+    }
 }

@@ -126,6 +126,28 @@ async fn the_handle_can_be_closed_and_opened_again_under_its_users() {
 }
 
 #[tokio::test]
+async fn compacting_keeps_everything_and_shortens_the_file() {
+    let fixture = Fixture::new().await;
+    let noise: Vec<u8> = (0..20_000).flat_map(random::<100>).collect();
+    let big = CompressedRaw::new(&noise);
+    let mut arrival = mail(1, "anna@example.com", "Late");
+    arrival.raw = ArrivalRaw::Whole(big);
+    let stored = fixture.receive(arrival).await;
+    let length = || {
+        let path = fixture.folder.path().join(DATABASE_FILE);
+        std::fs::metadata(path).unwrap().len()
+    };
+    let before = length();
+    fixture.store.compact().unwrap();
+    assert!(length() < before, "{} of {before}", length());
+    assert_eq!(
+        fixture.store.raw_size(stored.raw.unwrap()).unwrap(),
+        Some(2_000_000)
+    );
+    fixture.receive(mail(2, "anna@example.com", "Other")).await;
+}
+
+#[tokio::test]
 async fn below_the_floor_mail_is_refused_and_everything_else_goes_on() {
     let fixture = Fixture::new().await;
     let (folder, mailbox) = (fixture.folder, fixture.mailbox);
