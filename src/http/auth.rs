@@ -34,9 +34,17 @@ pub(super) struct Session {
 }
 
 /// Lets a request through to the API when it carries a valid bearer token (RFC 6750 section 2.1).
-pub(super) async fn by_token(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+pub(super) async fn by_token(
+    State(door): State<Door>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let Some(token) = bearer(request.headers()) else {
-        return Problem::new(Kind::Unauthorized, "Send a token: `Authorization: Bearer …`. `postern token create` makes one.").into_response();
+        return Problem::new(
+            Kind::Unauthorized,
+            "Send a token: `Authorization: Bearer …`. `postern token create` makes one.",
+        )
+        .into_response();
     };
     match door.people.actor_of_token(&token) {
         Ok(actor) => {
@@ -50,14 +58,21 @@ pub(super) async fn by_token(State(door): State<Door>, mut request: Request, nex
 
 /// Lets a request through to the pages when its cookie names a session; sends
 /// everybody else to the login page.
-pub(super) async fn by_session(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+pub(super) async fn by_session(
+    State(door): State<Door>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let Some(token) = cookie::read(request.headers(), cookie::SESSION).map(Secret::new) else {
         return to_login(&request);
     };
     match door.people.actor_of_session(&token) {
         Ok((actor, user)) => {
             request.extensions_mut().insert(actor);
-            request.extensions_mut().insert(Session { user, form_token: form_token(&token) });
+            request.extensions_mut().insert(Session {
+                user,
+                form_token: form_token(&token),
+            });
             next.run(request).await
         }
         Err(SignInError::Refused) => to_login(&request),
@@ -70,8 +85,15 @@ impl Door {
     pub(super) fn refuse(&self, request: &Request) -> Problem {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         match self.wrong_tokens.note(peer) {
-            Ok(()) => Problem::new(Kind::Unauthorized, "The token is unknown, revoked or expired."),
-            Err(wait) => Problem::new(Kind::TooMany, "Too many wrong tokens came from your address.").retry_after(wait),
+            Ok(()) => Problem::new(
+                Kind::Unauthorized,
+                "The token is unknown, revoked or expired.",
+            ),
+            Err(wait) => Problem::new(
+                Kind::TooMany,
+                "Too many wrong tokens came from your address.",
+            )
+            .retry_after(wait),
         }
     }
 }
@@ -80,13 +102,19 @@ fn bearer(headers: &HeaderMap) -> Option<Secret> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     // RFC 9110 section 11.1: schemes are matched without regard to case.
-    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Secret::new(token.trim()))
 }
 
 /// A page is answered by the login page; a script's request by a problem, since it
 /// would take the login page for an answer.
 fn to_login(request: &Request) -> Response {
-    let wants_page = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+    let wants_page = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
     if wants_page {
         return Redirect::to("/login").into_response();
     }
@@ -110,6 +138,9 @@ impl Session {
         if blake3::hash(token.as_bytes()) == blake3::hash(self.form_token.as_bytes()) {
             return Ok(());
         }
-        Err(Problem::new(Kind::Forbidden, "This page is from an earlier session. Load it again and repeat what you did."))
+        Err(Problem::new(
+            Kind::Forbidden,
+            "This page is from an earlier session. Load it again and repeat what you did.",
+        ))
     }
 }

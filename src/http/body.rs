@@ -57,15 +57,27 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(fields) = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())?;
+        let Path(fields) = Path::<Vec<(String, String)>>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found())?;
         let id = fields.iter().find(|(name, _)| name == "id");
-        id.and_then(|(_, text)| PublicId::parse(text)).map(Self).ok_or_else(Problem::not_found)
+        id.and_then(|(_, text)| PublicId::parse(text))
+            .map(Self)
+            .ok_or_else(Problem::not_found)
     }
 }
 
 /// Reads an id that stands in a body or query.
 pub(super) fn id_in(field: &str, text: &str) -> Result<PublicId, Problem> {
-    PublicId::parse(text).ok_or_else(|| Problem::new(Kind::Unprocessable, format!("`{field}` must be the id of something (a UUID), not `{}`.", shortened(text))))
+    PublicId::parse(text).ok_or_else(|| {
+        Problem::new(
+            Kind::Unprocessable,
+            format!(
+                "`{field}` must be the id of something (a UUID), not `{}`.",
+                shortened(text)
+            ),
+        )
+    })
 }
 
 /// Enough of a value to recognise it.

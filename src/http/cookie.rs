@@ -45,8 +45,14 @@ mod tests {
     #[test]
     fn a_cookie_is_found_among_others() {
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, HeaderValue::from_static("a=1; postern_session=abc"));
-        headers.append(header::COOKIE, HeaderValue::from_static("postern_language=zh"));
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("a=1; postern_session=abc"),
+        );
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("postern_language=zh"),
+        );
         assert_eq!(read(&headers, SESSION).as_deref(), Some("abc"));
         assert_eq!(read(&headers, LANGUAGE).as_deref(), Some("zh"));
         assert_eq!(read(&headers, "session"), None);

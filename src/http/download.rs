@@ -21,7 +21,10 @@ pub(super) fn raw(conversations: Conversations, raw: Raw, name: &str) -> Respons
     });
     let mut response = as_file(Body::from_stream(pieces), &format!("{name}.eml"));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("message/rfc822"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("message/rfc822"),
+    );
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(raw.size));
     response
 }
@@ -44,7 +47,9 @@ pub(super) fn file(file: File) -> Response {
     let content_type = HeaderValue::try_from(&file.content_type)
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let mut response = as_file(Body::from(file.bytes), &file.name);
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
     response
 }
 
@@ -60,9 +65,18 @@ fn as_file(body: Body, name: &str) -> Response {
 fn disposition(name: &str) -> HeaderValue {
     let plain: String = name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_. ".contains(c) { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_. ".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
-    let value = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", percent_encoded(name));
+    let value = format!(
+        "attachment; filename=\"{plain}\"; filename*=UTF-8''{}",
+        percent_encoded(name)
+    );
     HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
@@ -87,9 +101,18 @@ mod tests {
     #[test]
     fn a_name_cannot_leave_its_header() {
         for (name, expected) in [
-            ("a.pdf", "attachment; filename=\"a.pdf\"; filename*=UTF-8''a.pdf"),
-            ("x\"\r\nSet-Cookie: a", "attachment; filename=\"x___Set-Cookie_ a\"; filename*=UTF-8''x%22%0D%0ASet-Cookie%3A%20a"),
-            ("发票.pdf", "attachment; filename=\"__.pdf\"; filename*=UTF-8''%E5%8F%91%E7%A5%A8.pdf"),
+            (
+                "a.pdf",
+                "attachment; filename=\"a.pdf\"; filename*=UTF-8''a.pdf",
+            ),
+            (
+                "x\"\r\nSet-Cookie: a",
+                "attachment; filename=\"x___Set-Cookie_ a\"; filename*=UTF-8''x%22%0D%0ASet-Cookie%3A%20a",
+            ),
+            (
+                "发票.pdf",
+                "attachment; filename=\"__.pdf\"; filename*=UTF-8''%E5%8F%91%E7%A5%A8.pdf",
+            ),
         ] {
             assert_eq!(disposition(name), expected);
         }

@@ -41,7 +41,11 @@ pub(super) async fn refuse_forgery(request: Request, next: Next) -> Response {
     if safe || comes_from_us(request.headers(), host.as_deref()) {
         return next.run(request).await;
     }
-    Problem::new(Kind::Forbidden, "This change was asked for from another site.").into_response()
+    Problem::new(
+        Kind::Forbidden,
+        "This change was asked for from another site.",
+    )
+    .into_response()
 }
 
 /// Fetch metadata where the browser sends it, else `Origin`; a browser sends at
@@ -50,15 +54,25 @@ fn comes_from_us(headers: &HeaderMap, host: Option<&str>) -> bool {
     if let Some(site) = headers.get(SEC_FETCH_SITE) {
         return site == "same-origin";
     }
-    let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
-    let from = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    let origin = headers
+        .get(header::ORIGIN)
+        .and_then(|value| value.to_str().ok());
+    let from = origin
+        .and_then(|origin| origin.split_once("://"))
+        .map(|(_, host)| host);
     from.is_some() && from == host
 }
 
 fn host_of(request: &Request) -> Option<&str> {
-    let named = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+    let named = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok());
     // RFC 9112 section 3.2.2: the authority of an absolute target wins over Host.
-    request.uri().authority().map_or(named, |authority| Some(authority.as_str()))
+    request
+        .uri()
+        .authority()
+        .map_or(named, |authority| Some(authority.as_str()))
 }
 
 /// Puts the security headers on an answer that has not set its own.
@@ -71,12 +85,23 @@ pub(super) async fn add_headers(request: Request, next: Next) -> Response {
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CACHE_CONTROL, "no-store"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), geolocation=(), microphone=()",
+        ),
     ];
     for (name, value) in defaults {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -90,7 +115,13 @@ mod tests {
         let cases: [(&[(&str, &str)], bool); 7] = [
             (&[("sec-fetch-site", "same-origin")], true),
             (&[("sec-fetch-site", "same-site")], false),
-            (&[("sec-fetch-site", "cross-site"), ("origin", "http://localhost:8460")], false),
+            (
+                &[
+                    ("sec-fetch-site", "cross-site"),
+                    ("origin", "http://localhost:8460"),
+                ],
+                false,
+            ),
             (&[("origin", "http://localhost:8460")], true),
             (&[("origin", "http://evil.example")], false),
             (&[("origin", "null")], false),
@@ -101,7 +132,11 @@ mod tests {
             for (name, value) in fields {
                 headers.insert(*name, HeaderValue::from_static(value));
             }
-            assert_eq!(comes_from_us(&headers, Some("localhost:8460")), allowed, "{fields:?}");
+            assert_eq!(
+                comes_from_us(&headers, Some("localhost:8460")),
+                allowed,
+                "{fields:?}"
+            );
         }
     }
 }

@@ -55,9 +55,19 @@ pub(super) struct Wired {
 }
 
 impl Wired {
-    pub(super) fn new(handles: Handles, options: Options, door: Door, shutdown: CancellationToken) -> Self {
+    pub(super) fn new(
+        handles: Handles,
+        options: Options,
+        door: Door,
+        shutdown: CancellationToken,
+    ) -> Self {
         let slots = Arc::new(Semaphore::new(STREAMS_MAX));
-        Self { handles, options, streams: Streams { slots, shutdown }, door }
+        Self {
+            handles,
+            options,
+            streams: Streams { slots, shutdown },
+            door,
+        }
     }
 }
 

@@ -19,6 +19,9 @@ pub(super) fn routes() -> Router<Wired> {
 async fn ready(State(feed): State<Feed>) -> (StatusCode, &'static str) {
     match feed.is_writable() {
         true => (StatusCode::OK, "ready\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "the store takes no writes; the log says why\n"),
+        false => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store takes no writes; the log says why\n",
+        ),
     }
 }

@@ -44,7 +44,12 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:8460";
 
 /// Serves until the stop signal; returns when open requests have ended, or their
 /// time is over.
-pub async fn run(listener: TcpListener, options: Options, handles: Handles, shutdown: CancellationToken) {
+pub async fn run(
+    listener: TcpListener,
+    options: Options,
+    handles: Handles,
+    shutdown: CancellationToken,
+) {
     let router = router(options, handles, shutdown.clone());
     serve::serve(listener, router, shutdown).await;
 }

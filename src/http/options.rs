@@ -62,10 +62,7 @@ impl PublicUrl {
     /// # Errors
     /// When the text is something else; the variant says what.
     pub fn parse(text: &str) -> Result<Self, PublicUrlError> {
-        let (secure, rest) = match (
-            text.strip_prefix("https://"),
-            text.strip_prefix("http://"),
-        ) {
+        let (secure, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (None, Some(rest)) => (false, rest),
             (None, None) => return Err(PublicUrlError::Scheme),
@@ -128,10 +125,24 @@ mod tests {
         let options = Options {
             public_url: PublicUrl::parse("https://Desk.Example.com/").ok(),
         };
-        for host in ["localhost", "localhost:8460", "127.0.0.1:8460", "[::1]:8460", "10.0.0.7", "desk.example.com"] {
+        for host in [
+            "localhost",
+            "localhost:8460",
+            "127.0.0.1:8460",
+            "[::1]:8460",
+            "10.0.0.7",
+            "desk.example.com",
+        ] {
             assert!(options.serves(host), "{host}");
         }
-        for host in ["", "evil.example", "desk.example.com.evil.example", "127.0.0.1.evil.example:8460", "localhost.evil.example", "desk.example.com:1"] {
+        for host in [
+            "",
+            "evil.example",
+            "desk.example.com.evil.example",
+            "127.0.0.1.evil.example:8460",
+            "localhost.evil.example",
+            "desk.example.com:1",
+        ] {
             assert!(!options.serves(host), "{host}");
         }
         assert!(options.secure_cookies());

@@ -69,7 +69,10 @@ async fn next_connection(
     }
 }
 
-async fn accept_when_free(listener: &TcpListener, slots: &Semaphore) -> io::Result<(TcpStream, SocketAddr)> {
+async fn accept_when_free(
+    listener: &TcpListener,
+    slots: &Semaphore,
+) -> io::Result<(TcpStream, SocketAddr)> {
     // Only looked at: the slot is taken by the caller, the only one who takes any.
     drop(slots.acquire().await.map_err(io::Error::other)?);
     listener.accept().await
@@ -79,7 +82,17 @@ fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<impl tower::Service<Request<hyper::body::Incoming>, Response = axum::response::Response, Error = std::convert::Infallible, Future: Send> + Clone>> {
+) -> http1::Connection<
+    TokioIo<TcpStream>,
+    TowerToHyperService<
+        impl tower::Service<
+            Request<hyper::body::Incoming>,
+            Response = axum::response::Response,
+            Error = std::convert::Infallible,
+            Future: Send,
+        > + Clone,
+    >,
+> {
     let service = router.map_request(move |request: Request<hyper::body::Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(Peer(peer));

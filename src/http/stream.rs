@@ -32,16 +32,29 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// Where a client that comes back had got to.
 pub(super) fn last_event_id(headers: &HeaderMap) -> Option<Sequence> {
-    headers.get(LAST_EVENT_ID)?.to_str().ok()?.trim().parse().ok().map(Sequence)
+    headers
+        .get(LAST_EVENT_ID)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+        .map(Sequence)
 }
 
 /// Opens a stream after a place in the feed, or at its end.
 ///
 /// # Errors
 /// When too many streams are open.
-pub(super) fn open(feed: Feed, streams: Streams, actor: Actor, after: Option<Sequence>) -> Result<Response, Problem> {
+pub(super) fn open(
+    feed: Feed,
+    streams: Streams,
+    actor: Actor,
+    after: Option<Sequence>,
+) -> Result<Response, Problem> {
     let slot = streams.slots.try_acquire_owned().map_err(|_| {
-        Problem::new(Kind::Unavailable, "Too many live streams are open.").retry_after(Duration::from_secs(30))
+        Problem::new(Kind::Unavailable, "Too many live streams are open.")
+            .retry_after(Duration::from_secs(30))
     })?;
     let after = match after {
         Some(after) => after,
@@ -81,7 +94,11 @@ impl Follower {
         if !self.greeted {
             self.greeted = true;
             // Sent at once, so that the client knows the stream stands; it carries the cursor.
-            return Some(Ok(Event::default().id(self.after.0.to_string()).event("hello").retry(RETRY).data("{}")));
+            return Some(Ok(Event::default()
+                .id(self.after.0.to_string())
+                .event("hello")
+                .retry(RETRY)
+                .data("{}")));
         }
         loop {
             if let Some(entry) = self.ready.pop_front() {

@@ -39,9 +39,15 @@ impl WrongTokens {
         if peers.len() >= PEERS_MAX {
             peers.clear();
         }
-        let count = peers.entry(peer).or_insert(Count { since: now, wrong: 0 });
+        let count = peers.entry(peer).or_insert(Count {
+            since: now,
+            wrong: 0,
+        });
         if now.duration_since(count.since) >= PERIOD {
-            *count = Count { since: now, wrong: 0 };
+            *count = Count {
+                since: now,
+                wrong: 0,
+            };
         }
         count.wrong += 1;
         if count.wrong == WRONG_MAX + 1 {

@@ -114,18 +114,40 @@ impl Conversations {
     /// A service over the store.
     #[must_use]
     pub fn new(store: Store, clock: Clock, random: Random) -> Self {
-        Self { store, clock, random }
+        Self {
+            store,
+            clock,
+            random,
+        }
     }
 
     /// A page of conversations, newest first.
     ///
     /// # Errors
     /// When the filter names what is not there, or the store cannot be read.
-    pub fn list(&self, actor: &Actor, wanted: &Wanted, after: Option<&str>, limit: usize) -> Result<Page<Listed>, ConversationError> {
+    pub fn list(
+        &self,
+        actor: &Actor,
+        wanted: &Wanted,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Listed>, ConversationError> {
         let filter = self.filter(actor, wanted)?;
-        let page = self.store.conversations(actor.workspace(), &filter, after, limit.clamp(1, PAGE_MAX))?;
-        let items = page.items.into_iter().map(|one| self.with_names(one)).collect::<Result<_, _>>()?;
-        Ok(Page { items, next: page.next })
+        let page = self.store.conversations(
+            actor.workspace(),
+            &filter,
+            after,
+            limit.clamp(1, PAGE_MAX),
+        )?;
+        let items = page
+            .items
+            .into_iter()
+            .map(|one| self.with_names(one))
+            .collect::<Result<_, _>>()?;
+        Ok(Page {
+            items,
+            next: page.next,
+        })
     }
 
     /// How many there are of each status.
@@ -149,8 +171,12 @@ impl Conversations {
     /// # Errors
     /// When it is not there for this actor.
     pub fn by_number(&self, actor: &Actor, number: u64) -> Result<Listed, ConversationError> {
-        let found = self.store.conversation_by_number(actor.workspace(), number)?;
-        let found = found.filter(|found| actor.may(Role::Operator, found.workspace)).ok_or(ConversationError::NotFound)?;
+        let found = self
+            .store
+            .conversation_by_number(actor.workspace(), number)?;
+        let found = found
+            .filter(|found| actor.may(Role::Operator, found.workspace))
+            .ok_or(ConversationError::NotFound)?;
         Ok(self.with_names(found)?)
     }
 
@@ -158,14 +184,25 @@ impl Conversations {
     ///
     /// # Errors
     /// When the conversation, or the message to start after, is not there for this actor.
-    pub fn messages(&self, actor: &Actor, id: PublicId, after: Option<PublicId>, limit: usize) -> Result<Page<Message>, ConversationError> {
+    pub fn messages(
+        &self,
+        actor: &Actor,
+        id: PublicId,
+        after: Option<PublicId>,
+        limit: usize,
+    ) -> Result<Page<Message>, ConversationError> {
         let conversation = self.conversation(actor, id)?;
-        let after: Option<MessageKey> = after.map(|id| self.message(actor, id).map(|message| message.key)).transpose()?;
+        let after: Option<MessageKey> = after
+            .map(|id| self.message(actor, id).map(|message| message.key))
+            .transpose()?;
         let limit = limit.clamp(1, PAGE_MAX);
         let mut items = self.store.messages(conversation.key, after, limit + 1)?;
         let more = items.len() > limit;
         items.truncate(limit);
-        let next = items.last().filter(|_| more).map(|last| last.id.to_string());
+        let next = items
+            .last()
+            .filter(|_| more)
+            .map(|last| last.id.to_string());
         Ok(Page { items, next })
     }
 
@@ -175,7 +212,9 @@ impl Conversations {
     /// When it is not there for this actor.
     pub fn message(&self, actor: &Actor, id: PublicId) -> Result<Message, ConversationError> {
         let found = self.store.message_by_id(actor.workspace(), id)?;
-        found.filter(|found| actor.may(Role::Operator, found.workspace)).ok_or(ConversationError::NotFound)
+        found
+            .filter(|found| actor.may(Role::Operator, found.workspace))
+            .ok_or(ConversationError::NotFound)
     }
 
     /// The conversation a message stands in.
@@ -183,24 +222,36 @@ impl Conversations {
     /// # Errors
     /// When it is gone.
     pub fn conversation_of(&self, message: &Message) -> Result<Conversation, ConversationError> {
-        self.store.conversation(message.conversation)?.ok_or(ConversationError::NotFound)
+        self.store
+            .conversation(message.conversation)?
+            .ok_or(ConversationError::NotFound)
     }
 
     /// The id outside of a conversation.
     ///
     /// # Errors
     /// When it is not there for this actor.
-    pub fn id_of(&self, actor: &Actor, key: ConversationKey) -> Result<PublicId, ConversationError> {
+    pub fn id_of(
+        &self,
+        actor: &Actor,
+        key: ConversationKey,
+    ) -> Result<PublicId, ConversationError> {
         let found = self.store.conversation(key)?;
         let found = found.filter(|found| actor.may(Role::Operator, found.workspace));
-        found.map(|found| found.id).ok_or(ConversationError::NotFound)
+        found
+            .map(|found| found.id)
+            .ok_or(ConversationError::NotFound)
     }
 
     /// What scripts decided on a message, with how they came to it.
     ///
     /// # Errors
     /// When the message is not there for this actor.
-    pub fn decisions(&self, actor: &Actor, id: PublicId) -> Result<Vec<Decision>, ConversationError> {
+    pub fn decisions(
+        &self,
+        actor: &Actor,
+        id: PublicId,
+    ) -> Result<Vec<Decision>, ConversationError> {
         Ok(self.store.decisions_of(self.message(actor, id)?.key)?)
     }
 
@@ -217,7 +268,12 @@ impl Conversations {
     /// # Errors
     /// When the store cannot be read.
     pub fn outgoing_of(&self, message: &Message) -> Result<Option<Outgoing>, ConversationError> {
-        let Some(id) = message.head.message_id.as_ref().filter(|_| message.direction == Direction::Outbound) else {
+        let Some(id) = message
+            .head
+            .message_id
+            .as_ref()
+            .filter(|_| message.direction == Direction::Outbound)
+        else {
             return Ok(None);
         };
         Ok(self.store.outgoing_by_message_id(message.workspace, id)?)
@@ -227,23 +283,48 @@ impl Conversations {
     ///
     /// # Errors
     /// When it is not there for this actor, or the change names what does not exist.
-    pub async fn edit(&self, actor: &Actor, id: PublicId, edit: Edit) -> Result<Listed, ConversationError> {
+    pub async fn edit(
+        &self,
+        actor: &Actor,
+        id: PublicId,
+        edit: Edit,
+    ) -> Result<Listed, ConversationError> {
         let conversation = self.conversation(actor, id)?;
-        let kept = conversation.tags.iter().filter(|tag| !edit.remove_tags.contains(tag));
-        let added = edit.add_tags.iter().filter(|tag| !conversation.tags.contains(tag));
+        let kept = conversation
+            .tags
+            .iter()
+            .filter(|tag| !edit.remove_tags.contains(tag));
+        let added = edit
+            .add_tags
+            .iter()
+            .filter(|tag| !conversation.tags.contains(tag));
         if kept.chain(added).count() > Tag::COUNT_MAX {
             return Err(ConversationError::TooManyTags);
         }
         let change = ConversationChange {
             status: edit.status,
             priority: edit.priority,
-            team: edit.team.map(|team| team.map(|id| self.team(actor, id).map(|team| team.key)).transpose()).transpose()?,
-            assignee: edit.assignee.map(|user| user.map(|id| self.colleague(actor, id).map(|user| user.key)).transpose()).transpose()?,
+            team: edit
+                .team
+                .map(|team| {
+                    team.map(|id| self.team(actor, id).map(|team| team.key))
+                        .transpose()
+                })
+                .transpose()?,
+            assignee: edit
+                .assignee
+                .map(|user| {
+                    user.map(|id| self.colleague(actor, id).map(|user| user.key))
+                        .transpose()
+                })
+                .transpose()?,
             add_tags: edit.add_tags,
             remove_tags: edit.remove_tags,
             spam: edit.spam,
         };
-        self.store.change_conversation(conversation.key, change, actor.user(), self.clock.now()).await?;
+        self.store
+            .change_conversation(conversation.key, change, actor.user(), self.clock.now())
+            .await?;
         self.get(actor, id)
     }
 
@@ -251,7 +332,12 @@ impl Conversations {
     ///
     /// # Errors
     /// When it is empty, too long, or the conversation is not there for this actor.
-    pub async fn add_note(&self, actor: &Actor, id: PublicId, text: &str) -> Result<Message, ConversationError> {
+    pub async fn add_note(
+        &self,
+        actor: &Actor,
+        id: PublicId,
+        text: &str,
+    ) -> Result<Message, ConversationError> {
         let conversation = self.conversation(actor, id)?;
         if text.trim().is_empty() {
             return Err(ConversationError::EmptyNote);
@@ -260,18 +346,39 @@ impl Conversations {
             return Err(ConversationError::LongNote);
         }
         let random = self.random.bytes()?;
-        Ok(self.store.add_note(conversation.key, actor.user(), text.to_owned(), self.clock.now(), random).await?)
+        Ok(self
+            .store
+            .add_note(
+                conversation.key,
+                actor.user(),
+                text.to_owned(),
+                self.clock.now(),
+                random,
+            )
+            .await?)
     }
 
     fn conversation(&self, actor: &Actor, id: PublicId) -> Result<Conversation, ConversationError> {
         let found = self.store.conversation_by_id(actor.workspace(), id)?;
-        found.filter(|found| actor.may(Role::Operator, found.workspace)).ok_or(ConversationError::NotFound)
+        found
+            .filter(|found| actor.may(Role::Operator, found.workspace))
+            .ok_or(ConversationError::NotFound)
     }
 
-    fn filter(&self, actor: &Actor, wanted: &Wanted) -> Result<ConversationFilter, ConversationError> {
-        let mailbox = wanted.mailbox.map(|id| self.mailbox(actor, id)).transpose()?;
+    fn filter(
+        &self,
+        actor: &Actor,
+        wanted: &Wanted,
+    ) -> Result<ConversationFilter, ConversationError> {
+        let mailbox = wanted
+            .mailbox
+            .map(|id| self.mailbox(actor, id))
+            .transpose()?;
         let team = wanted.team.map(|id| self.team(actor, id)).transpose()?;
-        let assignee = wanted.assignee.map(|id| self.colleague(actor, id)).transpose()?;
+        let assignee = wanted
+            .assignee
+            .map(|id| self.colleague(actor, id))
+            .transpose()?;
         Ok(ConversationFilter {
             status: wanted.status,
             mailbox: mailbox.map(|found| found.key),
@@ -285,26 +392,49 @@ impl Conversations {
 
     fn mailbox(&self, actor: &Actor, id: PublicId) -> Result<Mailbox, ConversationError> {
         let found = self.store.mailbox_by_id(id)?;
-        found.filter(|found| actor.may(Role::Operator, found.workspace)).ok_or(ConversationError::NoSuch("mailbox"))
+        found
+            .filter(|found| actor.may(Role::Operator, found.workspace))
+            .ok_or(ConversationError::NoSuch("mailbox"))
     }
 
     fn team(&self, actor: &Actor, id: PublicId) -> Result<Team, ConversationError> {
         let teams = self.store.teams(actor.workspace())?;
-        teams.into_iter().find(|team| team.id == id).ok_or(ConversationError::NoSuch("team"))
+        teams
+            .into_iter()
+            .find(|team| team.id == id)
+            .ok_or(ConversationError::NoSuch("team"))
     }
 
     fn colleague(&self, actor: &Actor, id: PublicId) -> Result<User, ConversationError> {
-        let user = self.store.users()?.into_iter().find(|user| user.id == id).ok_or(ConversationError::NoSuch("person"))?;
-        let works_here = self.store.membership(user.key, actor.workspace())?.is_some();
-        works_here.then_some(user).ok_or(ConversationError::NoSuch("person"))
+        let user = self
+            .store
+            .users()?
+            .into_iter()
+            .find(|user| user.id == id)
+            .ok_or(ConversationError::NoSuch("person"))?;
+        let works_here = self
+            .store
+            .membership(user.key, actor.workspace())?
+            .is_some();
+        works_here
+            .then_some(user)
+            .ok_or(ConversationError::NoSuch("person"))
     }
 
     fn with_names(&self, conversation: Conversation) -> Result<Listed, StoreError> {
         Ok(Listed {
             contact: self.store.contact(conversation.contact)?,
             mailbox: self.store.mailbox(conversation.mailbox)?,
-            team: conversation.team.map(|key| self.store.team(key)).transpose()?.flatten(),
-            assignee: conversation.assignee.map(|key| self.store.user(key)).transpose()?.flatten(),
+            team: conversation
+                .team
+                .map(|key| self.store.team(key))
+                .transpose()?
+                .flatten(),
+            assignee: conversation
+                .assignee
+                .map(|key| self.store.user(key))
+                .transpose()?
+                .flatten(),
             conversation,
         })
     }

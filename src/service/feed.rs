@@ -61,8 +61,16 @@ impl Feed {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn read(&self, actor: &Actor, after: Sequence, limit: usize) -> Result<Reading, StoreError> {
-        let mut reading = Reading { entries: Vec::new(), next: after };
+    pub fn read(
+        &self,
+        actor: &Actor,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Reading, StoreError> {
+        let mut reading = Reading {
+            entries: Vec::new(),
+            next: after,
+        };
         for _ in 0..BATCHES_MAX {
             let changes = self.store.changes(reading.next, limit)?;
             let ended = changes.len() < limit;
@@ -95,16 +103,28 @@ impl Feed {
     fn subjects(&self, event: &Event) -> Result<Subjects, StoreError> {
         let mut subjects = Subjects::default();
         match event {
-            Event::MessageReceived { message, conversation }
-            | Event::MailImported { message, conversation }
-            | Event::ConversationRouted { conversation, message } => {
+            Event::MessageReceived {
+                message,
+                conversation,
+            }
+            | Event::MailImported {
+                message,
+                conversation,
+            }
+            | Event::ConversationRouted {
+                conversation,
+                message,
+            } => {
                 subjects.message = self.store.message(*message)?.map(|found| found.id);
                 subjects.conversation = self.conversation_id(*conversation)?;
             }
             Event::ConversationChanged { conversation } => {
                 subjects.conversation = self.conversation_id(*conversation)?;
             }
-            Event::OutgoingChanged { outgoing, conversation } => {
+            Event::OutgoingChanged {
+                outgoing,
+                conversation,
+            } => {
                 subjects.outgoing = self.store.outgoing(*outgoing)?.map(|found| found.id);
                 subjects.conversation = self.conversation_id(*conversation)?;
             }
@@ -116,7 +136,10 @@ impl Feed {
         Ok(subjects)
     }
 
-    fn conversation_id(&self, key: ConversationKey) -> Result<Option<crate::domain::key::PublicId>, StoreError> {
+    fn conversation_id(
+        &self,
+        key: ConversationKey,
+    ) -> Result<Option<crate::domain::key::PublicId>, StoreError> {
         Ok(self.store.conversation(key)?.map(|found| found.id))
     }
 }

@@ -71,7 +71,11 @@ impl People {
     /// A service over the store.
     #[must_use]
     pub fn new(store: Store, clock: Clock, random: Random) -> Self {
-        Self { store, clock, random }
+        Self {
+            store,
+            clock,
+            random,
+        }
     }
 
     /// The actor behind `Authorization: Bearer`.
@@ -99,7 +103,10 @@ impl People {
         let session = self.new_token()?;
         let session_hash = hash_of(&session).ok_or(SignInError::Refused)?;
         let now = self.clock.now();
-        let opened = self.store.use_login_link(hash, session_hash, now, later(now, SESSION_AGE_MAX)).await?;
+        let opened = self
+            .store
+            .use_login_link(hash, session_hash, now, later(now, SESSION_AGE_MAX))
+            .await?;
         opened.map(|_| session).ok_or(SignInError::Refused)
     }
 
@@ -108,7 +115,10 @@ impl People {
     /// # Errors
     /// When the store does not take it.
     pub async fn close_session(&self, session: &Secret) -> Result<(), SignInError> {
-        let found = hash_of(session).map(|hash| self.store.token_by_hash(&hash)).transpose()?.flatten();
+        let found = hash_of(session)
+            .map(|hash| self.store.token_by_hash(&hash))
+            .transpose()?
+            .flatten();
         if let Some(token) = found {
             self.store.remove_token(token.key).await?;
         }
@@ -119,21 +129,38 @@ impl People {
     ///
     /// # Errors
     /// When the actor may not, or there is no such person.
-    pub async fn create_token(&self, actor: &Actor, user: UserKey, name: &str, expires_at: Option<Timestamp>) -> Result<Secret, PeopleError> {
+    pub async fn create_token(
+        &self,
+        actor: &Actor,
+        user: UserKey,
+        name: &str,
+        expires_at: Option<Timestamp>,
+    ) -> Result<Secret, PeopleError> {
         if actor.user() != Some(user) {
             allow_administrator(actor)?;
         }
-        self.make(TokenUse::Api, user, checked(name)?, expires_at).await
+        self.make(TokenUse::Api, user, checked(name)?, expires_at)
+            .await
     }
 
     /// Makes a one-time login link's token for a person.
     ///
     /// # Errors
     /// When the actor may not, or there is no such person.
-    pub async fn create_login_link(&self, actor: &Actor, user: UserKey) -> Result<Secret, PeopleError> {
+    pub async fn create_login_link(
+        &self,
+        actor: &Actor,
+        user: UserKey,
+    ) -> Result<Secret, PeopleError> {
         allow_administrator(actor)?;
         let expires_at = later(self.clock.now(), LOGIN_LINK_AGE_MAX);
-        self.make(TokenUse::LoginLink, user, "login link".to_owned(), Some(expires_at)).await
+        self.make(
+            TokenUse::LoginLink,
+            user,
+            "login link".to_owned(),
+            Some(expires_at),
+        )
+        .await
     }
 
     /// Revokes a token.
@@ -150,14 +177,29 @@ impl People {
     ///
     /// # Errors
     /// When the actor may not, or the address is taken.
-    pub async fn add_user(&self, actor: &Actor, name: &str, address: Address, role: Role) -> Result<User, PeopleError> {
+    pub async fn add_user(
+        &self,
+        actor: &Actor,
+        name: &str,
+        address: Address,
+        role: Role,
+    ) -> Result<User, PeopleError> {
         allow_administrator(actor)?;
         let now = self.clock.now();
         let random = self.random.bytes()?;
         let administrator = role == Role::Administrator;
-        let user = self.store.add_user(checked(name)?, address, administrator, now, random).await?;
+        let user = self
+            .store
+            .add_user(checked(name)?, address, administrator, now, random)
+            .await?;
         let workspace = actor.workspace();
-        self.store.set_membership(Membership { user: user.key, workspace, role }).await?;
+        self.store
+            .set_membership(Membership {
+                user: user.key,
+                workspace,
+                role,
+            })
+            .await?;
         Ok(user)
     }
 
@@ -165,11 +207,19 @@ impl People {
     ///
     /// # Errors
     /// When the actor may not.
-    pub async fn add_team(&self, actor: &Actor, name: &str, members: Vec<UserKey>) -> Result<Team, PeopleError> {
+    pub async fn add_team(
+        &self,
+        actor: &Actor,
+        name: &str,
+        members: Vec<UserKey>,
+    ) -> Result<Team, PeopleError> {
         allow_administrator(actor)?;
         let now = self.clock.now();
         let random = self.random.bytes()?;
-        Ok(self.store.add_team(actor.workspace(), checked(name)?, members, now, random).await?)
+        Ok(self
+            .store
+            .add_team(actor.workspace(), checked(name)?, members, now, random)
+            .await?)
     }
 
     /// The people of the actor's workspace.
@@ -179,7 +229,11 @@ impl People {
     pub fn users(&self, actor: &Actor) -> Result<Vec<User>, StoreError> {
         let mut here = Vec::new();
         for user in self.store.users()? {
-            if self.store.membership(user.key, actor.workspace())?.is_some() {
+            if self
+                .store
+                .membership(user.key, actor.workspace())?
+                .is_some()
+            {
                 here.push(user);
             }
         }
@@ -202,13 +256,21 @@ impl People {
         self.store.user_by_address(address)
     }
 
-    async fn make(&self, used_as: TokenUse, user: UserKey, name: String, expires_at: Option<Timestamp>) -> Result<Secret, PeopleError> {
+    async fn make(
+        &self,
+        used_as: TokenUse,
+        user: UserKey,
+        name: String,
+        expires_at: Option<Timestamp>,
+    ) -> Result<Secret, PeopleError> {
         if self.store.user(user)?.is_none() {
             return Err(PeopleError::NotFound);
         }
         let token = self.new_token()?;
         let hash = hash_of(&token).ok_or(PeopleError::NotFound)?;
-        self.store.add_token(used_as, user, name, hash, self.clock.now(), expires_at).await?;
+        self.store
+            .add_token(used_as, user, name, hash, self.clock.now(), expires_at)
+            .await?;
         Ok(token)
     }
 
@@ -217,11 +279,20 @@ impl People {
         let found: Option<Token> = self.store.token_by_hash(&hash)?;
         let now = self.clock.now();
         let token = found
-            .filter(|token| token.used_as == used_as && token.expires_at.is_none_or(|end| now < end))
+            .filter(|token| {
+                token.used_as == used_as && token.expires_at.is_none_or(|end| now < end)
+            })
             .ok_or(SignInError::Refused)?;
         let user = self.store.user(token.user)?.ok_or(SignInError::Refused)?;
         let (workspace, role) = self.part_of(&user)?.ok_or(SignInError::Refused)?;
-        Ok((Actor::User { user: user.key, workspace, role }, user))
+        Ok((
+            Actor::User {
+                user: user.key,
+                workspace,
+                role,
+            },
+            user,
+        ))
     }
 
     /// Where the person works and as what. Somebody with a part in several
@@ -236,17 +307,24 @@ impl People {
     }
 
     fn new_token(&self) -> Result<Secret, NoRandomness> {
-        Ok(Secret::new(URL_SAFE_NO_PAD.encode(self.random.bytes::<TOKEN_BYTES>()?)))
+        Ok(Secret::new(
+            URL_SAFE_NO_PAD.encode(self.random.bytes::<TOKEN_BYTES>()?),
+        ))
     }
 }
 
 fn allow_administrator(actor: &Actor) -> Result<(), PeopleError> {
-    if actor.may(Role::Administrator, actor.workspace()) { Ok(()) } else { Err(PeopleError::Forbidden) }
+    if actor.may(Role::Administrator, actor.workspace()) {
+        Ok(())
+    } else {
+        Err(PeopleError::Forbidden)
+    }
 }
 
 fn checked(name: &str) -> Result<String, PeopleError> {
     let name = name.trim();
-    let fits = (1..=NAME_LENGTH_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    let fits = (1..=NAME_LENGTH_MAX).contains(&name.chars().count())
+        && !name.chars().any(char::is_control);
     fits.then(|| name.to_owned()).ok_or(PeopleError::Name)
 }
 
@@ -259,4 +337,3 @@ fn hash_of(token: &Secret) -> Option<[u8; 32]> {
 fn later(now: Timestamp, age: SignedDuration) -> Timestamp {
     now.checked_add(age).unwrap_or(Timestamp::MAX)
 }
-

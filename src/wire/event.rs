@@ -64,10 +64,15 @@ mod tests {
             sequence: Sequence(7),
             at: jiff::Timestamp::UNIX_EPOCH,
             workspace: WorkspaceKey::DEFAULT,
-            event: Event::MailboxChanged { mailbox: MailboxKey(3) },
+            event: Event::MailboxChanged {
+                mailbox: MailboxKey(3),
+            },
         };
         let id = PublicId::new(jiff::Timestamp::UNIX_EPOCH, [1; 10]);
-        let subjects = Subjects { mailbox: Some(id), ..Subjects::default() };
+        let subjects = Subjects {
+            mailbox: Some(id),
+            ..Subjects::default()
+        };
         let json = serde_json::to_value(EventBody::new(&change, &subjects)).expect("JSON");
         let expected = serde_json::json!({
             "sequence": 7, "type": "mailbox.changed", "at": "1970-01-01T00:00:00Z", "mailbox_id": id.to_string(),

@@ -30,13 +30,19 @@ pub(super) struct ListQuery {
 
 impl ListQuery {
     fn wanted(&self) -> Result<Wanted, Problem> {
-        let id = |field: &str, text: &Option<String>| text.as_deref().map(|text| id_in(field, text)).transpose();
+        let id = |field: &str, text: &Option<String>| {
+            text.as_deref().map(|text| id_in(field, text)).transpose()
+        };
         Ok(Wanted {
             status: self.status.as_deref().map(status_named).transpose()?,
             mailbox: id("mailbox", &self.mailbox)?,
             team: id("team", &self.team)?,
             assignee: id("assignee", &self.assignee)?,
-            tag: self.tag.as_deref().map(super::json::conversation::tag_named).transpose()?,
+            tag: self
+                .tag
+                .as_deref()
+                .map(super::json::conversation::tag_named)
+                .transpose()?,
             spam: self.spam,
         })
     }
@@ -48,8 +54,13 @@ pub(super) async fn list(
     Asked(query): Asked<ListQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let limit = query.limit.unwrap_or(PAGE_DEFAULT);
-    let page = conversations.list(&actor, &query.wanted()?, query.after.as_deref(), limit).map_err(of_conversations)?;
-    Ok(Json(PageBody { items: page.items.iter().map(ConversationBody::new).collect(), next: page.next }))
+    let page = conversations
+        .list(&actor, &query.wanted()?, query.after.as_deref(), limit)
+        .map_err(of_conversations)?;
+    Ok(Json(PageBody {
+        items: page.items.iter().map(ConversationBody::new).collect(),
+        next: page.next,
+    }))
 }
 
 pub(super) async fn counts(
@@ -83,11 +94,24 @@ pub(super) async fn messages(
     Id(id): Id,
     Asked(query): Asked<MessagesQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    let after = query.after.as_deref().map(|text| id_in("after", text)).transpose()?;
+    let after = query
+        .after
+        .as_deref()
+        .map(|text| id_in("after", text))
+        .transpose()?;
     let limit = query.limit.unwrap_or(PAGE_DEFAULT);
-    let page = conversations.messages(&actor, id, after, limit).map_err(of_conversations)?;
-    let items = page.items.iter().map(|message| MessageBody::new(message, id)).collect::<Vec<_>>();
-    Ok(Json(PageBody { items, next: page.next }))
+    let page = conversations
+        .messages(&actor, id, after, limit)
+        .map_err(of_conversations)?;
+    let items = page
+        .items
+        .iter()
+        .map(|message| MessageBody::new(message, id))
+        .collect::<Vec<_>>();
+    Ok(Json(PageBody {
+        items,
+        next: page.next,
+    }))
 }
 
 pub(super) async fn edit(
@@ -96,7 +120,10 @@ pub(super) async fn edit(
     Id(id): Id,
     Body(body): Body<EditBody>,
 ) -> Result<impl IntoResponse, Problem> {
-    let edited = conversations.edit(&actor, id, body.into_edit()?).await.map_err(of_conversations)?;
+    let edited = conversations
+        .edit(&actor, id, body.into_edit()?)
+        .await
+        .map_err(of_conversations)?;
     Ok(Json(ConversationBody::new(&edited)))
 }
 
@@ -113,6 +140,9 @@ pub(super) async fn add_note(
     Id(id): Id,
     Body(note): Body<NoteBody>,
 ) -> Result<impl IntoResponse, Problem> {
-    let message = conversations.add_note(&actor, id, &note.text).await.map_err(of_conversations)?;
+    let message = conversations
+        .add_note(&actor, id, &note.text)
+        .await
+        .map_err(of_conversations)?;
     Ok((StatusCode::CREATED, Json(MessageBody::new(&message, id))))
 }

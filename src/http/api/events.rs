@@ -49,7 +49,10 @@ pub(super) async fn read(
     Asked(query): Asked<EventsQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accepts = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if accepts.contains("text/event-stream") {
         let after = stream::last_event_id(&headers).or(query.after.map(Sequence));
         return stream::open(feed, streams, actor, after);
@@ -58,8 +61,16 @@ pub(super) async fn read(
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
     let wait = Duration::from_secs(query.wait.unwrap_or(0)).min(WAIT_MAX);
     let reading = read_or_wait(&feed, &actor, after, limit, wait).await?;
-    let events = reading.entries.iter().map(|entry| EventBody::new(&entry.change, &entry.subjects)).collect();
-    Ok(Json(EventsBody { events, next: reading.next.0 }).into_response())
+    let events = reading
+        .entries
+        .iter()
+        .map(|entry| EventBody::new(&entry.change, &entry.subjects))
+        .collect();
+    Ok(Json(EventsBody {
+        events,
+        next: reading.next.0,
+    })
+    .into_response())
 }
 
 /// Reads; when there is nothing for this actor, waits for more until the time is over.
@@ -73,9 +84,14 @@ async fn read_or_wait(
     let deadline = tokio::time::Instant::now() + wait;
     let mut after = after;
     loop {
-        let reading = feed.read(actor, after, limit).map_err(|error| of_store(&error))?;
+        let reading = feed
+            .read(actor, after, limit)
+            .map_err(|error| of_store(&error))?;
         after = reading.next;
-        let waited = reading.entries.is_empty() && tokio::time::timeout_at(deadline, feed.wait(after)).await.is_ok();
+        let waited = reading.entries.is_empty()
+            && tokio::time::timeout_at(deadline, feed.wait(after))
+                .await
+                .is_ok();
         if !waited {
             return Ok(reading);
         }

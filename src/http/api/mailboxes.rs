@@ -19,7 +19,12 @@ pub(super) async fn list(
     Extension(actor): Extension<Actor>,
 ) -> Result<Json<ItemsBody<MailboxBody>>, Problem> {
     let all = mailboxes.list(&actor).map_err(of_mailboxes)?;
-    Ok(Json(ItemsBody { items: all.iter().map(|(mailbox, health)| MailboxBody::new(mailbox, health)).collect() }))
+    Ok(Json(ItemsBody {
+        items: all
+            .iter()
+            .map(|(mailbox, health)| MailboxBody::new(mailbox, health))
+            .collect(),
+    }))
 }
 
 pub(super) async fn get(
@@ -38,8 +43,14 @@ pub(super) async fn add(
     Body(body): Body<ProposalBody>,
 ) -> Result<(StatusCode, Json<MailboxBody>), Problem> {
     let proposal = body.into_proposal()?;
-    let mailbox = connect.save(&actor, proposal, |_| ()).await.map_err(of_saving)?;
-    Ok((StatusCode::CREATED, Json(MailboxBody::new(&mailbox, &MailboxHealth::default()))))
+    let mailbox = connect
+        .save(&actor, proposal, |_| ())
+        .await
+        .map_err(of_saving)?;
+    Ok((
+        StatusCode::CREATED,
+        Json(MailboxBody::new(&mailbox, &MailboxHealth::default())),
+    ))
 }
 
 /// Tries a connection; saves nothing. A failed step is an answer, not an error.
@@ -50,7 +61,10 @@ pub(super) async fn probe(
 ) -> Result<Json<ProbeBody>, Problem> {
     // A trial opens connections to wherever the caller says.
     if !actor.may(Role::Manager, actor.workspace()) {
-        return Err(Problem::new(Kind::Forbidden, "Trying a connection needs a mailbox manager or an administrator."));
+        return Err(Problem::new(
+            Kind::Forbidden,
+            "Trying a connection needs a mailbox manager or an administrator.",
+        ));
     }
     let steps = connect.probe(&body.into_proposal()?, |_| ()).await;
     Ok(Json(ProbeBody::new(&steps)))
@@ -74,11 +88,19 @@ pub(super) async fn refresh(
     Ok(StatusCode::ACCEPTED)
 }
 
-pub(super) async fn offline(mailboxes: State<Mailboxes>, actor: Extension<Actor>, id: Id) -> Result<Json<MailboxBody>, Problem> {
+pub(super) async fn offline(
+    mailboxes: State<Mailboxes>,
+    actor: Extension<Actor>,
+    id: Id,
+) -> Result<Json<MailboxBody>, Problem> {
     switch(mailboxes, actor, id, true).await
 }
 
-pub(super) async fn online(mailboxes: State<Mailboxes>, actor: Extension<Actor>, id: Id) -> Result<Json<MailboxBody>, Problem> {
+pub(super) async fn online(
+    mailboxes: State<Mailboxes>,
+    actor: Extension<Actor>,
+    id: Id,
+) -> Result<Json<MailboxBody>, Problem> {
     switch(mailboxes, actor, id, false).await
 }
 
@@ -88,7 +110,10 @@ async fn switch(
     Id(id): Id,
     offline: bool,
 ) -> Result<Json<MailboxBody>, Problem> {
-    mailboxes.set_offline(&actor, id, offline).await.map_err(of_mailboxes)?;
+    mailboxes
+        .set_offline(&actor, id, offline)
+        .await
+        .map_err(of_mailboxes)?;
     let (mailbox, health) = mailboxes.get(&actor, id).map_err(of_mailboxes)?;
     Ok(Json(MailboxBody::new(&mailbox, &health)))
 }

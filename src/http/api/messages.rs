@@ -18,8 +18,12 @@ pub(super) async fn get(
     Extension(actor): Extension<Actor>,
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
-    let message = conversations.message(&actor, id).map_err(of_conversations)?;
-    let conversation = conversations.conversation_of(&message).map_err(of_conversations)?;
+    let message = conversations
+        .message(&actor, id)
+        .map_err(of_conversations)?;
+    let conversation = conversations
+        .conversation_of(&message)
+        .map_err(of_conversations)?;
     Ok(Json(MessageBody::new(&message, conversation.id)))
 }
 
@@ -37,7 +41,9 @@ pub(super) async fn text(
     Extension(actor): Extension<Actor>,
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
-    let message = conversations.message(&actor, id).map_err(of_conversations)?;
+    let message = conversations
+        .message(&actor, id)
+        .map_err(of_conversations)?;
     let text = conversations.text(&message).map_err(of_conversations)?;
     Ok(Json(TextBody::new(&text)))
 }
@@ -47,8 +53,12 @@ pub(super) async fn decisions(
     Extension(actor): Extension<Actor>,
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
-    let decisions = conversations.decisions(&actor, id).map_err(of_conversations)?;
-    Ok(Json(ItemsBody { items: decisions.iter().map(DecisionBody::new).collect() }))
+    let decisions = conversations
+        .decisions(&actor, id)
+        .map_err(of_conversations)?;
+    Ok(Json(ItemsBody {
+        items: decisions.iter().map(DecisionBody::new).collect(),
+    }))
 }
 
 pub(super) async fn attachment(
@@ -57,6 +67,8 @@ pub(super) async fn attachment(
     Id(id): Id,
     Path((_, place)): Path<(String, usize)>,
 ) -> Result<impl IntoResponse, Problem> {
-    let file = conversations.file(&actor, id, place).map_err(of_conversations)?;
+    let file = conversations
+        .file(&actor, id, place)
+        .map_err(of_conversations)?;
     Ok(download::file(file))
 }

@@ -22,7 +22,9 @@ use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 
 pub(super) use failure::{of_conversations, of_mailboxes, of_replies, of_store};
-pub(super) use json::conversation::{direction_name, priority_name, status_name, status_named, tag_named};
+pub(super) use json::conversation::{
+    direction_name, priority_name, status_name, status_named, tag_named,
+};
 pub(super) use json::decision::{assign_name, hexadecimal};
 pub(super) use json::mailbox::condition_name;
 pub(super) use json::message::kind_name;
@@ -37,13 +39,19 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/mailboxes/probe", post(mailboxes::probe))
         .layer(super::answer_within(PROBE_TIME_MAX));
     let usual = Router::new()
-        .route("/mailboxes/{id}", get(mailboxes::get).delete(mailboxes::remove))
+        .route(
+            "/mailboxes/{id}",
+            get(mailboxes::get).delete(mailboxes::remove),
+        )
         .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
         .route("/mailboxes/{id}/offline", post(mailboxes::offline))
         .route("/mailboxes/{id}/online", post(mailboxes::online))
         .route("/conversations", get(conversations::list))
         .route("/conversations/counts", get(conversations::counts))
-        .route("/conversations/{id}", get(conversations::get).patch(conversations::edit))
+        .route(
+            "/conversations/{id}",
+            get(conversations::get).patch(conversations::edit),
+        )
         .route("/conversations/{id}/messages", get(conversations::messages))
         .route("/conversations/{id}/notes", post(conversations::add_note))
         .route("/conversations/{id}/replies", post(replies::accept))
@@ -51,7 +59,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/messages/{id}/raw", get(messages::raw))
         .route("/messages/{id}/text", get(messages::text))
         .route("/messages/{id}/decisions", get(messages::decisions))
-        .route("/messages/{id}/attachments/{place}", get(messages::attachment))
+        .route(
+            "/messages/{id}/attachments/{place}",
+            get(messages::attachment),
+        )
         .route("/outgoing/{id}", get(replies::get))
         .route("/outgoing/{id}/cancel", post(replies::cancel))
         .route("/events", get(events::read))
@@ -69,5 +80,8 @@ async fn unknown() -> Problem {
 }
 
 async fn wrong_method() -> Problem {
-    Problem::new(Kind::MethodNotAllowed, "The API has this address, but not for this method.")
+    Problem::new(
+        Kind::MethodNotAllowed,
+        "The API has this address, but not for this method.",
+    )
 }

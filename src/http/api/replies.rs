@@ -29,13 +29,26 @@ pub(super) async fn accept(
     Body(body): Body<ReplyBody>,
 ) -> Result<Response, Problem> {
     let key = match headers.get(IDEMPOTENCY_KEY) {
-        Some(value) => Some(value.to_str().map_err(|_| Problem::new(Kind::Unprocessable, "An Idempotency-Key has visible ASCII characters only."))?),
+        Some(value) => Some(value.to_str().map_err(|_| {
+            Problem::new(
+                Kind::Unprocessable,
+                "An Idempotency-Key has visible ASCII characters only.",
+            )
+        })?),
         None => None,
     };
-    let accepted = replies.accept(&actor, conversation, body.into_request()?, key).await.map_err(of_replies)?;
+    let accepted = replies
+        .accept(&actor, conversation, body.into_request()?, key)
+        .await
+        .map_err(of_replies)?;
     let body = Json(OutgoingBody::new(&accepted.outgoing, conversation));
     if accepted.replayed {
-        return Ok((StatusCode::OK, [(REPLAYED, HeaderValue::from_static("true"))], body).into_response());
+        return Ok((
+            StatusCode::OK,
+            [(REPLAYED, HeaderValue::from_static("true"))],
+            body,
+        )
+            .into_response());
     }
     Ok((StatusCode::CREATED, body).into_response())
 }
@@ -57,19 +70,33 @@ pub(super) async fn cancel(
     Id(id): Id,
 ) -> Result<Json<OutgoingBody>, Problem> {
     find(&replies, &actor, id)?;
-    let cancelled = replies.cancel(&actor, id).await.map_err(|error| of_store(&error))?;
+    let cancelled = replies
+        .cancel(&actor, id)
+        .await
+        .map_err(|error| of_store(&error))?;
     if !cancelled {
-        return Err(Problem::new(Kind::Conflict, "It is too late: the mail is being sent, or has left."));
+        return Err(Problem::new(
+            Kind::Conflict,
+            "It is too late: the mail is being sent, or has left.",
+        ));
     }
     shown(&conversations, &actor, &find(&replies, &actor, id)?)
 }
 
 fn find(replies: &Replies, actor: &Actor, id: PublicId) -> Result<Outgoing, Problem> {
-    let found = replies.outgoing(actor, id).map_err(|error| of_store(&error))?;
+    let found = replies
+        .outgoing(actor, id)
+        .map_err(|error| of_store(&error))?;
     found.ok_or_else(Problem::not_found)
 }
 
-fn shown(conversations: &Conversations, actor: &Actor, outgoing: &Outgoing) -> Result<Json<OutgoingBody>, Problem> {
-    let conversation = conversations.id_of(actor, outgoing.conversation).map_err(of_conversations)?;
+fn shown(
+    conversations: &Conversations,
+    actor: &Actor,
+    outgoing: &Outgoing,
+) -> Result<Json<OutgoingBody>, Problem> {
+    let conversation = conversations
+        .id_of(actor, outgoing.conversation)
+        .map_err(of_conversations)?;
     Ok(Json(OutgoingBody::new(outgoing, conversation)))
 }

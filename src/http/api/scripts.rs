@@ -8,9 +8,15 @@ use super::json::scripts::ScriptsBody;
 use crate::domain::user::{Actor, Role};
 use crate::script::Scripts;
 
-pub(super) async fn status(State(scripts): State<Scripts>, Extension(actor): Extension<Actor>) -> Result<Json<ScriptsBody>, Problem> {
+pub(super) async fn status(
+    State(scripts): State<Scripts>,
+    Extension(actor): Extension<Actor>,
+) -> Result<Json<ScriptsBody>, Problem> {
     if !actor.may(Role::Operator, actor.workspace()) {
-        return Err(Problem::new(Kind::Forbidden, "Only operators may see the scripts."));
+        return Err(Problem::new(
+            Kind::Forbidden,
+            "Only operators may see the scripts.",
+        ));
     }
     Ok(Json(ScriptsBody::new(&scripts)))
 }

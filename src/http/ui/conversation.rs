@@ -51,29 +51,59 @@ pub(super) async fn show(
     frame: Frame,
 ) -> Result<Response, Problem> {
     let listed = conversations.get(&actor, id).map_err(of_conversations)?;
-    let page = conversations.messages(&actor, id, None, PAGE_MAX).map_err(of_conversations)?;
+    let page = conversations
+        .messages(&actor, id, None, PAGE_MAX)
+        .map_err(of_conversations)?;
     let users = people.users(&actor).map_err(|error| of_store(&error))?;
     let teams = people.teams(&actor).map_err(|error| of_store(&error))?;
     let reply_key: [u8; 16] = random.bytes().map_err(|error| Problem::internal(&error))?;
-    let messages = page.items.iter().map(|message| view(&conversations, &actor, &users, message)).collect::<Result<_, _>>()?;
+    let messages = page
+        .items
+        .iter()
+        .map(|message| view(&conversations, &actor, &users, message))
+        .collect::<Result<_, _>>()?;
     Ok(render(&ConversationPage {
         conversation: ConversationView::new(&listed),
         messages,
-        teams: teams.iter().map(|team| (team.id.to_string(), team.name.clone())).collect(),
-        people: users.iter().map(|user| (user.id.to_string(), user.name.clone())).collect(),
+        teams: teams
+            .iter()
+            .map(|team| (team.id.to_string(), team.name.clone()))
+            .collect(),
+        people: users
+            .iter()
+            .map(|user| (user.id.to_string(), user.name.clone()))
+            .collect(),
         reply_key: super::super::api::hexadecimal(&reply_key),
         cut: page.next.is_some(),
         frame,
     }))
 }
 
-fn view(conversations: &Conversations, actor: &Actor, users: &[User], message: &Message) -> Result<MessageView, Problem> {
+fn view(
+    conversations: &Conversations,
+    actor: &Actor,
+    users: &[User],
+    message: &Message,
+) -> Result<MessageView, Problem> {
     let text = conversations.text(message).map_err(of_conversations)?;
-    let decisions = conversations.decisions(actor, message.id).map_err(of_conversations)?;
-    let outgoing = conversations.outgoing_of(message).map_err(of_conversations)?;
+    let decisions = conversations
+        .decisions(actor, message.id)
+        .map_err(of_conversations)?;
+    let outgoing = conversations
+        .outgoing_of(message)
+        .map_err(of_conversations)?;
     let writer = outgoing.as_ref().and_then(|outgoing| outgoing.author);
-    let writer = users.iter().find(|user| Some(user.key) == writer).map(|user| user.name.as_str());
-    Ok(MessageView::new(message, text, &decisions, outgoing.as_ref(), writer))
+    let writer = users
+        .iter()
+        .find(|user| Some(user.key) == writer)
+        .map(|user| user.name.as_str());
+    Ok(MessageView::new(
+        message,
+        text,
+        &decisions,
+        outgoing.as_ref(),
+        writer,
+    ))
 }
 
 /// A reply.
@@ -97,11 +127,24 @@ pub(super) async fn reply(
     frame.session.check(&form.form_token)?;
     // Browsers send CRLF; mail is composed from lines.
     let text = form.text.replace("\r\n", "\n");
-    let request = ReplyRequest { text, quote_history: true, ..ReplyRequest::default() };
-    replies.accept(&actor, id, request, Some(&form.key)).await.map_err(of_replies)?;
+    let request = ReplyRequest {
+        text,
+        quote_history: true,
+        ..ReplyRequest::default()
+    };
+    replies
+        .accept(&actor, id, request, Some(&form.key))
+        .await
+        .map_err(of_replies)?;
     if !form.then.is_empty() {
-        let edit = Edit { status: Some(status_named(&form.then)?), ..Edit::default() };
-        conversations.edit(&actor, id, edit).await.map_err(of_conversations)?;
+        let edit = Edit {
+            status: Some(status_named(&form.then)?),
+            ..Edit::default()
+        };
+        conversations
+            .edit(&actor, id, edit)
+            .await
+            .map_err(of_conversations)?;
     }
     Ok(back(id))
 }
@@ -122,7 +165,10 @@ pub(super) async fn note(
 ) -> Result<Redirect, Problem> {
     frame.session.check(&form.form_token)?;
     let text = form.text.replace("\r\n", "\n");
-    conversations.add_note(&actor, id, &text).await.map_err(of_conversations)?;
+    conversations
+        .add_note(&actor, id, &text)
+        .await
+        .map_err(of_conversations)?;
     Ok(back(id))
 }
 
@@ -151,12 +197,27 @@ pub(super) async fn edit(
         status: form.status.as_deref().map(status_named).transpose()?,
         team: form.team.as_deref().map(chosen).transpose()?,
         assignee: form.assignee.as_deref().map(chosen).transpose()?,
-        add_tags: form.add_tag.as_deref().map(tag_named).transpose()?.into_iter().collect(),
-        remove_tags: form.remove_tag.as_deref().map(tag_named).transpose()?.into_iter().collect(),
+        add_tags: form
+            .add_tag
+            .as_deref()
+            .map(tag_named)
+            .transpose()?
+            .into_iter()
+            .collect(),
+        remove_tags: form
+            .remove_tag
+            .as_deref()
+            .map(tag_named)
+            .transpose()?
+            .into_iter()
+            .collect(),
         spam: form.spam,
         priority: None,
     };
-    conversations.edit(&actor, id, edit).await.map_err(of_conversations)?;
+    conversations
+        .edit(&actor, id, edit)
+        .await
+        .map_err(of_conversations)?;
     Ok(back(id))
 }
 
@@ -182,12 +243,23 @@ pub(super) async fn cancel(
     Form(form): Form<BareForm>,
 ) -> Result<Redirect, Problem> {
     frame.session.check(&form.form_token)?;
-    let found = replies.outgoing(&actor, id).map_err(|error| of_store(&error))?;
+    let found = replies
+        .outgoing(&actor, id)
+        .map_err(|error| of_store(&error))?;
     let outgoing = found.ok_or_else(Problem::not_found)?;
-    if !replies.cancel(&actor, id).await.map_err(|error| of_store(&error))? {
-        return Err(Problem::new(Kind::Conflict, "It is too late: the mail is being sent, or has left."));
+    if !replies
+        .cancel(&actor, id)
+        .await
+        .map_err(|error| of_store(&error))?
+    {
+        return Err(Problem::new(
+            Kind::Conflict,
+            "It is too late: the mail is being sent, or has left.",
+        ));
     }
-    let conversation = conversations.id_of(&actor, outgoing.conversation).map_err(of_conversations)?;
+    let conversation = conversations
+        .id_of(&actor, outgoing.conversation)
+        .map_err(of_conversations)?;
     Ok(back(conversation))
 }
 
@@ -201,11 +273,19 @@ pub(super) async fn frame(
     Extension(actor): Extension<Actor>,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let message = conversations.message(&actor, id).map_err(of_conversations)?;
-    let html = conversations.html(&message).map_err(of_conversations)?.ok_or_else(Problem::not_found)?;
+    let message = conversations
+        .message(&actor, id)
+        .map_err(of_conversations)?;
+    let html = conversations
+        .html(&message)
+        .map_err(of_conversations)?
+        .ok_or_else(Problem::not_found)?;
     let headers = [
         (header::CONTENT_SECURITY_POLICY, FRAME_POLICY),
-        (header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN")),
+        (
+            header::X_FRAME_OPTIONS,
+            HeaderValue::from_static("SAMEORIGIN"),
+        ),
     ];
     // Light paper also in the dark: mails are written for it.
     let page = format!(
@@ -231,6 +311,8 @@ pub(super) async fn attachment(
     Id(id): Id,
     Path((_, place)): Path<(String, usize)>,
 ) -> Result<Response, Problem> {
-    let file = conversations.file(&actor, id, place).map_err(of_conversations)?;
+    let file = conversations
+        .file(&actor, id, place)
+        .map_err(of_conversations)?;
     Ok(download::file(file))
 }

@@ -57,17 +57,30 @@ pub(super) async fn list(
     let mailbox = query.mailbox.unwrap_or_default();
     let spam = status == "spam";
     let wanted = Wanted {
-        status: if spam { None } else { Some(status_named(&status)?) },
-        mailbox: if mailbox.is_empty() { None } else { Some(id_in("mailbox", &mailbox)?) },
+        status: if spam {
+            None
+        } else {
+            Some(status_named(&status)?)
+        },
+        mailbox: if mailbox.is_empty() {
+            None
+        } else {
+            Some(id_in("mailbox", &mailbox)?)
+        },
         spam,
         ..Wanted::default()
     };
-    let page = conversations.list(&actor, &wanted, query.after.as_deref(), ROWS).map_err(of_conversations)?;
+    let page = conversations
+        .list(&actor, &wanted, query.after.as_deref(), ROWS)
+        .map_err(of_conversations)?;
     let counts = conversations.counts(&actor).map_err(of_conversations)?;
     let all = mailboxes.list(&actor).map_err(of_mailboxes)?;
     Ok(render(&ListPage {
         tabs: tabs(&counts),
-        mailboxes: all.iter().map(|(one, _)| (one.id.to_string(), one.settings.name.clone())).collect(),
+        mailboxes: all
+            .iter()
+            .map(|(one, _)| (one.id.to_string(), one.settings.name.clone()))
+            .collect(),
         rows: page.items.iter().map(ConversationView::new).collect(),
         next: page.next,
         further: query.after.is_some(),
@@ -78,6 +91,16 @@ pub(super) async fn list(
 }
 
 fn tabs(counts: &Counts) -> Vec<Tab> {
-    let counts = [counts.open, counts.pending, counts.snoozed, counts.closed, counts.spam];
-    TAB_NAMES.into_iter().zip(counts).map(|(name, count)| Tab { name, count }).collect()
+    let counts = [
+        counts.open,
+        counts.pending,
+        counts.snoozed,
+        counts.closed,
+        counts.spam,
+    ];
+    TAB_NAMES
+        .into_iter()
+        .zip(counts)
+        .map(|(name, count)| Tab { name, count })
+        .collect()
 }

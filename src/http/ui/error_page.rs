@@ -20,13 +20,26 @@ struct ErrorPage<'a> {
 
 /// Replaces the JSON of a problem by a page that says the same.
 pub(super) async fn show(request: Request, next: Next) -> Response {
-    let wants_page = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+    let wants_page = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
     let words = Words::of(request.headers());
     let response = next.run(request).await;
-    let Some(problem) = response.extensions().get::<Problem>().cloned().filter(|_| wants_page) else {
+    let Some(problem) = response
+        .extensions()
+        .get::<Problem>()
+        .cloned()
+        .filter(|_| wants_page)
+    else {
         return response;
     };
-    let mut page = render(&ErrorPage { words, status: problem.status().as_u16(), detail: problem.detail() });
+    let mut page = render(&ErrorPage {
+        words,
+        status: problem.status().as_u16(),
+        detail: problem.detail(),
+    });
     *page.status_mut() = problem.status();
     page
 }

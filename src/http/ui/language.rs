@@ -39,8 +39,16 @@ impl Words {
     /// By the cookie, else by `Accept-Language` (RFC 9110 section 12.5.4).
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let chosen = cookie::read(headers, cookie::LANGUAGE);
-        let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Self(chosen.as_deref().and_then(Language::from_tag).or_else(|| asked.and_then(best)).unwrap_or_default())
+        let asked = headers
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok());
+        Self(
+            chosen
+                .as_deref()
+                .and_then(Language::from_tag)
+                .or_else(|| asked.and_then(best))
+                .unwrap_or_default(),
+        )
     }
 }
 
@@ -57,8 +65,14 @@ fn best(asked: &str) -> Option<Language> {
     let mut best: Option<(f32, Language)> = None;
     for range in asked.split(',') {
         let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
-        let weight: f32 = weight.trim().strip_prefix("q=").and_then(|q| q.parse().ok()).unwrap_or(0.0);
-        if let Some(language) = Language::from_tag(tag.trim()).filter(|_| best.is_none_or(|(most, _)| weight > most)) {
+        let weight: f32 = weight
+            .trim()
+            .strip_prefix("q=")
+            .and_then(|q| q.parse().ok())
+            .unwrap_or(0.0);
+        if let Some(language) =
+            Language::from_tag(tag.trim()).filter(|_| best.is_none_or(|(most, _)| weight > most))
+        {
             best = Some((weight, language));
         }
     }
@@ -79,7 +93,12 @@ pub(super) async fn choose(State(options): State<Options>, Form(choice): Form<Ch
     let ours = choice.from.starts_with('/') && !choice.from[1..].starts_with(['/', '\\']);
     let back = Redirect::to(if ours { &choice.from } else { "/" });
     let tag = if choice.language == "zh" { "zh" } else { "en" };
-    let cookie = cookie::set(cookie::LANGUAGE, tag, cookie::YEAR_SECONDS, options.secure_cookies());
+    let cookie = cookie::set(
+        cookie::LANGUAGE,
+        tag,
+        cookie::YEAR_SECONDS,
+        options.secure_cookies(),
+    );
     let mut response = back.into_response();
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);

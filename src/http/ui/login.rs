@@ -26,12 +26,18 @@ struct LoginPage {
 
 /// Says how to get in.
 pub(super) async fn ask(words: Words) -> Response {
-    render(&LoginPage { words, offered: false })
+    render(&LoginPage {
+        words,
+        offered: false,
+    })
 }
 
 /// Shows the button. Whether the link is good is found out by using it.
 pub(super) async fn offer(words: Words) -> Response {
-    render(&LoginPage { words, offered: true })
+    render(&LoginPage {
+        words,
+        offered: true,
+    })
 }
 
 /// Uses the link up and opens a session with a token of its own, never one the
@@ -43,9 +49,12 @@ pub(super) async fn enter(
     request: Request,
 ) -> Result<Response, Problem> {
     match door.people.open_session(&Secret::new(token)).await {
-        Ok(session) => Ok(with_cookie(
-            cookie::set(cookie::SESSION, session.expose(), SESSION_AGE_MAX.as_secs(), options.secure_cookies()),
-        )),
+        Ok(session) => Ok(with_cookie(cookie::set(
+            cookie::SESSION,
+            session.expose(),
+            SESSION_AGE_MAX.as_secs(),
+            options.secure_cookies(),
+        ))),
         Err(SignInError::Refused) => Err(door.refuse(&request)),
         Err(error) => Err(Problem::internal(&error)),
     }
@@ -58,9 +67,15 @@ pub(super) async fn leave(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if let Some(session) = cookie::read(&headers, cookie::SESSION).map(Secret::new) {
-        people.close_session(&session).await.map_err(|error| Problem::internal(&error))?;
+        people
+            .close_session(&session)
+            .await
+            .map_err(|error| Problem::internal(&error))?;
     }
-    Ok(with_cookie(cookie::clear(cookie::SESSION, options.secure_cookies())))
+    Ok(with_cookie(cookie::clear(
+        cookie::SESSION,
+        options.secure_cookies(),
+    )))
 }
 
 fn with_cookie(cookie: Option<HeaderValue>) -> Response {

@@ -31,7 +31,10 @@ pub(super) async fn list(
     let all = mailboxes.list(&actor).map_err(of_mailboxes)?;
     Ok(render(&MailboxesPage {
         frame,
-        mailboxes: all.iter().map(|(mailbox, health)| MailboxView::new(mailbox, health)).collect(),
+        mailboxes: all
+            .iter()
+            .map(|(mailbox, health)| MailboxView::new(mailbox, health))
+            .collect(),
         manages: actor.may(Role::Manager, actor.workspace()),
     }))
 }
@@ -77,6 +80,9 @@ async fn switch(
     offline: bool,
 ) -> Result<Redirect, Problem> {
     frame.session.check(&form.form_token)?;
-    mailboxes.set_offline(&actor, id, offline).await.map_err(of_mailboxes)?;
+    mailboxes
+        .set_offline(&actor, id, offline)
+        .await
+        .map_err(of_mailboxes)?;
     Ok(Redirect::to("/mailboxes"))
 }

@@ -37,7 +37,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/outgoing/{id}/cancel", post(conversation::cancel))
         .route("/messages/{id}/frame", get(conversation::frame))
         .route("/messages/{id}/raw", get(conversation::raw))
-        .route("/messages/{id}/attachments/{place}", get(conversation::attachment))
+        .route(
+            "/messages/{id}/attachments/{place}",
+            get(conversation::attachment),
+        )
         .route("/mailboxes", get(mailboxes::list))
         .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
         .route("/mailboxes/{id}/offline", post(mailboxes::offline))

@@ -44,13 +44,20 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         // Only the session layer puts it there; without it there is no page.
-        let session = parts.extensions.get::<Session>().cloned().ok_or_else(|| Problem::new(Kind::Unauthorized, ""))?;
+        let session = parts
+            .extensions
+            .get::<Session>()
+            .cloned()
+            .ok_or_else(|| Problem::new(Kind::Unauthorized, ""))?;
         let scripts = Scripts::from_ref(state);
         Ok(Self {
             words: Words::of(&parts.headers),
             person: session.user.name.clone(),
             form_token: session.form_token.clone(),
-            here: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+            here: parts
+                .uri
+                .path_and_query()
+                .map_or_else(|| "/".to_owned(), ToString::to_string),
             script_problems: scripts.problems().iter().map(ProblemView::new).collect(),
             session,
         })

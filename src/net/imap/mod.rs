@@ -11,6 +11,9 @@ mod options;
 
 use std::future::Future;
 use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 pub use self::error::{ImapError, Lost, OpenError, Phase, Refusal, RefusalMeaning};
 pub use self::fetch::FetchStep;
@@ -23,6 +26,9 @@ use crate::protocol::imap::{
     Append, Capabilities, Code, CommandId, Connection, Event, Flag, Outcome, SearchKey, SelectMode,
     StoreKind, UidSet,
 };
+
+/// How long a server may take to say goodbye.
+const LOGOUT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Most alerts kept until they are taken.
 const ALERTS_MAX: usize = 20;
@@ -49,17 +55,18 @@ pub struct News {
 }
 
 impl News {
-    /// Whether the open folder has changed.
+    /// Whether there may be new mail. Only this ends an IDLE: what other programs do to
+    /// flags and old mail is no reason to look.
     #[must_use]
-    pub fn is_about_folder(&self) -> bool {
-        self.exists.is_some() || self.expunged || self.flags
+    pub fn may_be_mail(&self) -> bool {
+        self.exists.is_some()
     }
 }
 
 /// Why an IDLE ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdleEnd {
-    /// Something happened; [`Session::take_news`] says what.
+    /// There may be new mail; [`Session::take_news`] says how many there are.
     News,
     /// It lasted as long as it may (`Options::idle_renewal`). Look whether something was
     /// missed, then idle again.
@@ -102,9 +109,10 @@ impl Session {
         self.news.expunged = false;
         self.news.flags = false;
         let mut selected = None;
-        let keep = |event| match event {
-            Event::Selected { folder, .. } => selected = Some(folder),
-            _ => {}
+        let keep = |event| {
+            if let Event::Selected { folder, .. } = event {
+                selected = Some(folder);
+            }
         };
         self.run("SELECT", command, keep).await?;
         selected.ok_or(ImapError::NoAnswer { command: "SELECT" })
@@ -118,9 +126,10 @@ impl Session {
         let now = self.driver.now();
         let command = self.driver.machine_mut().status(folder, now);
         let mut answer = None;
-        let keep = |event| match event {
-            Event::StatusOf { status, .. } => answer = Some(status),
-            _ => {}
+        let keep = |event| {
+            if let Event::StatusOf { status, .. } = event {
+                answer = Some(status);
+            }
         };
         self.run("STATUS", command, keep).await?;
         answer.ok_or(ImapError::NoAnswer { command: "STATUS" })
@@ -134,9 +143,10 @@ impl Session {
         let now = self.driver.now();
         let command = self.driver.machine_mut().uid_search(keys, now);
         let mut found = Vec::new();
-        let keep = |event| match event {
-            Event::Found(uids) => found.extend(uids),
-            _ => {}
+        let keep = |event| {
+            if let Event::Found(uids) = event {
+                found.extend(uids);
+            }
         };
         self.run("UID SEARCH", command, keep).await?;
         found.sort_unstable();
@@ -189,9 +199,10 @@ impl Session {
         let now = self.driver.now();
         let command = self.driver.machine_mut().list("*", now);
         let mut folders = Vec::new();
-        let keep = |event| match event {
-            Event::Listed(folder) => folders.push(folder),
-            _ => {}
+        let keep = |event| {
+            if let Event::Listed(folder) = event {
+                folders.push(folder);
+            }
         };
         self.run("LIST", command, keep).await?;
         Ok(folders)
@@ -223,13 +234,13 @@ impl Session {
         Ok(())
     }
 
-    /// Waits until something happens in the open folder, the renewal is due, or `stop`
-    /// completes. Returns at once when there is news that nobody has taken.
+    /// Waits until new mail is announced in the open folder, the renewal is due, or `stop`
+    /// completes. Returns at once when there is such news that nobody has taken.
     ///
     /// # Errors
     /// When IDLE is refused or the session is over.
     pub async fn idle(&mut self, stop: impl Future<Output = ()>) -> Result<IdleEnd, ImapError> {
-        if self.news.is_about_folder() {
+        if self.news.may_be_mail() {
             return Ok(IdleEnd::News);
         }
         let now = self.driver.now();
@@ -246,7 +257,7 @@ impl Session {
                 },
                 () = &mut stop => break IdleEnd::Stopped,
             }
-            if self.news.is_about_folder() {
+            if self.news.may_be_mail() {
                 break IdleEnd::News;
             }
         };
@@ -259,7 +270,7 @@ impl Session {
     /// News that came with the very end counts as news.
     fn idle_end(&self, end: IdleEnd) -> IdleEnd {
         match end {
-            IdleEnd::RenewalDue if self.news.is_about_folder() => IdleEnd::News,
+            IdleEnd::RenewalDue if self.news.may_be_mail() => IdleEnd::News,
             end => end,
         }
     }
@@ -268,7 +279,9 @@ impl Session {
     pub async fn logout(mut self) {
         let now = self.driver.now();
         self.driver.machine_mut().logout(now);
-        while self.next_event().await.is_ok() {}
+        let farewell = async { while self.next_event().await.is_ok() {} };
+        // Late or not, the connection is closed now.
+        let _: Result<(), _> = timeout(LOGOUT_DEADLINE, farewell).await;
         self.driver.close().await;
     }
 

@@ -30,6 +30,7 @@ impl Session {
                 news: News::default(),
             },
             host: options.server.host.clone(),
+            takes_id: false,
         };
         let authenticated = opening.greeting().await?;
         if options.server.security == Security::StartTls {
@@ -48,6 +49,8 @@ impl Session {
 struct Opening {
     session: Session,
     host: String,
+    /// ID was offered, before the login or after it: some servers name it only once.
+    takes_id: bool,
 }
 
 impl Opening {
@@ -88,13 +91,25 @@ impl Opening {
 
     /// Asks what the server can do, where it has not said so by itself.
     async fn learn_capabilities(&mut self) -> Result<(), OpenError> {
-        if !self.session.capabilities().is_empty() {
-            return Ok(());
+        if self.session.capabilities().is_empty() {
+            self.ask_capabilities().await?;
         }
+        self.takes_id |= self.session.capabilities().has("ID");
+        Ok(())
+    }
+
+    async fn ask_capabilities(&mut self) -> Result<(), OpenError> {
         let now = self.session.driver.now();
         let command = self.session.driver.machine_mut().capability(now);
         let outcome = self.finish(command, Phase::Capability).await?;
-        self.expect_ok(outcome, Phase::Capability)
+        if outcome.is_ok() {
+            return Ok(());
+        }
+        Err(OpenError::Unexpected {
+            host: self.host.clone(),
+            phase: Phase::Capability,
+            refusal: Refusal::from(outcome),
+        })
     }
 
     async fn log_in(&mut self, options: &ImapOptions) -> Result<(), OpenError> {
@@ -107,11 +122,9 @@ impl Opening {
         // RFC 3501 section 6.2.3: capabilities may change with the login, and the
         // server need not say so.
         if *self.session.capabilities() == before {
-            let now = self.session.driver.now();
-            let command = self.session.driver.machine_mut().capability(now);
-            let outcome = self.finish(command, Phase::Capability).await?;
-            self.expect_ok(outcome, Phase::Capability)?;
+            self.ask_capabilities().await?;
         }
+        self.takes_id |= self.session.capabilities().has("ID");
         Ok(())
     }
 
@@ -146,25 +159,18 @@ impl Opening {
         }
     }
 
+    /// A refused ID is no reason to give up: it is a courtesy.
     async fn identify(&mut self, options: &ImapOptions) -> Result<(), OpenError> {
-        if options.id.is_empty() || !self.session.capabilities().has("ID") {
+        if options.id.is_empty() || !self.takes_id {
             return Ok(());
         }
         let now = self.session.driver.now();
         let command = self.session.driver.machine_mut().id(&options.id, now);
         let outcome = self.finish(command, Phase::Identification).await?;
-        self.expect_ok(outcome, Phase::Identification)
-    }
-
-    fn expect_ok(&self, outcome: Outcome, phase: Phase) -> Result<(), OpenError> {
-        if outcome.is_ok() {
-            return Ok(());
+        if !outcome.is_ok() {
+            tracing::debug!(host = self.host, text = outcome.text, "ID was refused");
         }
-        Err(OpenError::Unexpected {
-            host: self.host.clone(),
-            phase,
-            refusal: Refusal::from(outcome),
-        })
+        Ok(())
     }
 
     fn refused(&self, outcome: Outcome) -> OpenError {

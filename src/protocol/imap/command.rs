@@ -20,7 +20,7 @@ use imap_types::sequence::SequenceSet;
 use imap_types::status::StatusDataItemName;
 use jiff::Timestamp;
 
-use super::event::Flag;
+use super::flag::Flag;
 use super::uid_set::UidSet;
 use crate::domain::folder::{FolderName, ModSeq, UidValidity};
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::capability::Capabilities;
 use super::command::CommandId;
+use super::flag::Flag;
 use super::uid_set::UidSet;
 use crate::domain::folder::{FolderName, ModSeq, Uid, UidValidity};
 
@@ -181,20 +182,6 @@ pub enum Code {
     UidValidity(UidValidity),
     Unavailable,
     Unseen,
-    Other(String),
-}
-
-/// A mail's flag (RFC 3501 section 2.3.2).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the names are those of the RFC")]
-pub enum Flag {
-    Answered,
-    Deleted,
-    Draft,
-    Flagged,
-    Recent,
-    Seen,
-    /// Any other, as written, with its backslash if it has one.
     Other(String),
 }
 

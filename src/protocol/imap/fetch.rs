@@ -5,7 +5,8 @@ use imap_types::fetch::MessageDataItem;
 use imap_types::flag::FlagFetch;
 use jiff::Timestamp;
 
-use super::event::{Fetched, Flag};
+use super::event::Fetched;
+use super::flag::Flag;
 use crate::domain::folder::{ModSeq, Uid};
 
 /// How the skeleton writes the body item.
@@ -66,22 +67,5 @@ fn flag(flag: &FlagFetch<'_>) -> Flag {
     match flag {
         FlagFetch::Recent => Flag::Recent,
         FlagFetch::Flag(flag) => Flag::named(&flag.to_string()),
-    }
-}
-
-impl Flag {
-    /// The flag of this name, written with its backslash if it has one.
-    #[must_use]
-    pub fn named(name: &str) -> Self {
-        // RFC 3501 section 2.3.2: names of system flags are case-insensitive.
-        match name.to_ascii_lowercase().as_str() {
-            "\\answered" => Self::Answered,
-            "\\deleted" => Self::Deleted,
-            "\\draft" => Self::Draft,
-            "\\flagged" => Self::Flagged,
-            "\\recent" => Self::Recent,
-            "\\seen" => Self::Seen,
-            _ => Self::Other(name.to_owned()),
-        }
     }
 }

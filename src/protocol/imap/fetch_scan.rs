@@ -6,9 +6,25 @@
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 
-use super::event::{Fetched, Flag};
+use super::event::Fetched;
+use super::flag::Flag;
 use super::status_line::{number, uid};
 use crate::domain::folder::{ModSeq, Uid};
+
+/// Whether `line` begins with `* <number> FETCH`.
+pub(super) fn is_fetch(line: &[u8]) -> bool {
+    let mut words = line
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty());
+    words.next() == Some(b"*")
+        && words
+            .next()
+            .is_some_and(|word| word.iter().all(u8::is_ascii_digit))
+        && words
+            .next()
+            .and_then(|word| word.get(..5))
+            .is_some_and(|word| word.eq_ignore_ascii_case(b"FETCH"))
+}
 
 /// One item: its name as written, and the bytes of its value (empty when missing).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

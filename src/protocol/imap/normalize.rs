@@ -5,8 +5,7 @@
 
 use bytes::BytesMut;
 
-use super::fetch_scan::{Item, Items, date, quoted_length};
-use super::splitter::is_fetch;
+use super::fetch_scan::{Item, Items, date, is_fetch, quoted_length};
 use super::status_line::split_word;
 
 /// Items of a FETCH response that we ask for or understand; others are dropped.

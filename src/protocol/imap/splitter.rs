@@ -7,6 +7,7 @@
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
+use super::fetch_scan::is_fetch;
 use super::literal::{Announced, announced};
 use super::normalize::quote_from;
 use super::options::Options;
@@ -341,21 +342,6 @@ fn announces_body(before: &[u8]) -> bool {
             || ["RFC822", "RFC822.HEADER", "RFC822.TEXT"]
                 .iter()
                 .any(|name| ends_with_word(before, name.as_bytes())))
-}
-
-/// Whether `line` begins with `* <number> FETCH`.
-pub(super) fn is_fetch(line: &[u8]) -> bool {
-    let mut words = line
-        .split(|byte| *byte == b' ')
-        .filter(|word| !word.is_empty());
-    words.next() == Some(b"*")
-        && words
-            .next()
-            .is_some_and(|word| word.iter().all(u8::is_ascii_digit))
-        && words
-            .next()
-            .and_then(|word| word.get(..5))
-            .is_some_and(|word| word.eq_ignore_ascii_case(b"FETCH"))
 }
 
 fn ends_with_word(text: &[u8], word: &[u8]) -> bool {

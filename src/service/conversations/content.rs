@@ -7,7 +7,10 @@ use super::{ConversationError, Conversations};
 use crate::domain::key::{PublicId, RawKey};
 use crate::domain::message::{Attachment, Message, Part};
 use crate::domain::user::Actor;
-use crate::mime::{self, html::{Remote, Sanitised}};
+use crate::mime::{
+    self,
+    html::{Remote, Sanitised},
+};
 
 /// Most raw bytes of a text part that are read to be shown.
 pub const TEXT_BYTES_MAX: u64 = 2 * 1024 * 1024;
@@ -88,7 +91,10 @@ impl Conversations {
     pub fn raw(&self, actor: &Actor, id: PublicId) -> Result<Raw, ConversationError> {
         let message = self.message(actor, id)?;
         let key = message.raw.ok_or(ConversationError::NotFound)?;
-        Ok(Raw { key, size: message.size })
+        Ok(Raw {
+            key,
+            size: message.size,
+        })
     }
 
     /// A piece of exact bytes.
@@ -103,9 +109,18 @@ impl Conversations {
     ///
     /// # Errors
     /// When it is not there for this actor, or larger than [`FILE_BYTES_MAX`].
-    pub fn file(&self, actor: &Actor, id: PublicId, place: usize) -> Result<File, ConversationError> {
+    pub fn file(
+        &self,
+        actor: &Actor,
+        id: PublicId,
+        place: usize,
+    ) -> Result<File, ConversationError> {
         let message = self.message(actor, id)?;
-        let attachment: &Attachment = message.head.attachments.get(place).ok_or(ConversationError::NotFound)?;
+        let attachment: &Attachment = message
+            .head
+            .attachments
+            .get(place)
+            .ok_or(ConversationError::NotFound)?;
         let raw = message.raw.ok_or(ConversationError::NotFound)?;
         let range = attachment.part.range.clone();
         if range.end.saturating_sub(range.start) > FILE_BYTES_MAX {
@@ -121,7 +136,10 @@ impl Conversations {
 
     /// The wrapped bytes of a part, and whether there were more.
     fn part(&self, raw: RawKey, part: &Part) -> Result<(Vec<u8>, bool), ConversationError> {
-        let end = part.range.end.min(part.range.start.saturating_add(TEXT_BYTES_MAX));
+        let end = part
+            .range
+            .end
+            .min(part.range.start.saturating_add(TEXT_BYTES_MAX));
         let bytes = self.store.raw_range(raw, part.range.start..end)?;
         Ok((bytes, end < part.range.end))
     }
@@ -129,5 +147,10 @@ impl Conversations {
 
 fn split(mut text: String, cut: bool, has_html: bool) -> Text {
     let quoted = mime::quoted_from(&text).map(|at| text.split_off(at));
-    Text { fresh: text.trim().to_owned(), quoted, cut, has_html }
+    Text {
+        fresh: text.trim().to_owned(),
+        quoted,
+        cut,
+        has_html,
+    }
 }

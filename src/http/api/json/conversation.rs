@@ -10,8 +10,8 @@ use crate::domain::contact::Contact;
 use crate::domain::conversation::{Priority, Status, Tag};
 use crate::domain::key::PublicId;
 use crate::domain::message::Direction;
-use crate::service::conversations::{Edit, Listed};
 use crate::service::conversations::Counts;
+use crate::service::conversations::{Edit, Listed};
 
 /// A conversation.
 #[derive(Debug, Serialize)]
@@ -45,7 +45,10 @@ struct ContactBody {
 impl ConversationBody {
     pub(in crate::http::api) fn new(listed: &Listed) -> Self {
         let conversation = &listed.conversation;
-        let named = |id: PublicId, name: &str| NamedBody { id: id.to_string(), name: name.to_owned() };
+        let named = |id: PublicId, name: &str| NamedBody {
+            id: id.to_string(),
+            name: name.to_owned(),
+        };
         Self {
             id: conversation.id.to_string(),
             number: conversation.number,
@@ -53,11 +56,21 @@ impl ConversationBody {
             status: status_name(conversation.status),
             priority: priority_name(conversation.priority),
             spam: conversation.spam,
-            tags: conversation.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+            tags: conversation
+                .tags
+                .iter()
+                .map(|tag| tag.as_str().to_owned())
+                .collect(),
             contact: listed.contact.as_ref().map(ContactBody::new),
-            mailbox: listed.mailbox.as_ref().map(|mailbox| named(mailbox.id, &mailbox.settings.name)),
+            mailbox: listed
+                .mailbox
+                .as_ref()
+                .map(|mailbox| named(mailbox.id, &mailbox.settings.name)),
             team: listed.team.as_ref().map(|team| named(team.id, &team.name)),
-            assignee: listed.assignee.as_ref().map(|user| named(user.id, &user.name)),
+            assignee: listed
+                .assignee
+                .as_ref()
+                .map(|user| named(user.id, &user.name)),
             preview: conversation.preview.clone(),
             message_count: conversation.message_count,
             last_direction: direction_name(conversation.last_direction),
@@ -89,7 +102,13 @@ pub(in crate::http::api) struct CountsBody {
 
 impl CountsBody {
     pub(in crate::http::api) fn new(counts: &Counts) -> Self {
-        Self { open: counts.open, pending: counts.pending, snoozed: counts.snoozed, closed: counts.closed, spam: counts.spam }
+        Self {
+            open: counts.open,
+            pending: counts.pending,
+            snoozed: counts.snoozed,
+            closed: counts.closed,
+            spam: counts.spam,
+        }
     }
 }
 
@@ -118,9 +137,16 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<S
 impl EditBody {
     pub(in crate::http::api) fn into_edit(self) -> Result<Edit, Problem> {
         let id = |field: &str, given: Option<Option<String>>| {
-            given.map(|inner| inner.map(|text| id_in(field, &text)).transpose()).transpose()
+            given
+                .map(|inner| inner.map(|text| id_in(field, &text)).transpose())
+                .transpose()
         };
-        let tags = |given: Vec<String>| given.iter().map(|text| tag_named(text)).collect::<Result<Vec<_>, _>>();
+        let tags = |given: Vec<String>| {
+            given
+                .iter()
+                .map(|text| tag_named(text))
+                .collect::<Result<Vec<_>, _>>()
+        };
         Ok(Edit {
             status: self.status.as_deref().map(status_named).transpose()?,
             priority: self.priority.as_deref().map(priority_named).transpose()?,
@@ -148,7 +174,11 @@ pub(in crate::http) fn status_named(text: &str) -> Result<Status, Problem> {
         "pending" => Ok(Status::Pending),
         "snoozed" => Ok(Status::Snoozed),
         "closed" => Ok(Status::Closed),
-        other => Err(unknown_word("status", other, "open, pending, snoozed or closed")),
+        other => Err(unknown_word(
+            "status",
+            other,
+            "open, pending, snoozed or closed",
+        )),
     }
 }
 
@@ -167,7 +197,11 @@ fn priority_named(text: &str) -> Result<Priority, Problem> {
         "normal" => Ok(Priority::Normal),
         "high" => Ok(Priority::High),
         "urgent" => Ok(Priority::Urgent),
-        other => Err(unknown_word("priority", other, "low, normal, high or urgent")),
+        other => Err(unknown_word(
+            "priority",
+            other,
+            "low, normal, high or urgent",
+        )),
     }
 }
 
@@ -182,10 +216,19 @@ pub(in crate::http) fn direction_name(direction: Direction) -> &'static str {
 pub(in crate::http) fn tag_named(text: &str) -> Result<Tag, Problem> {
     Tag::new(text).ok_or_else(|| {
         let longest = Tag::LENGTH_MAX;
-        Problem::new(Kind::Unprocessable, format!("`{}` cannot be a tag: 1 to {longest} bytes, no comma.", shortened(text)))
+        Problem::new(
+            Kind::Unprocessable,
+            format!(
+                "`{}` cannot be a tag: 1 to {longest} bytes, no comma.",
+                shortened(text)
+            ),
+        )
     })
 }
 
 pub(super) fn unknown_word(field: &str, word: &str, known: &str) -> Problem {
-    Problem::new(Kind::Unprocessable, format!("`{field}` must be {known}, not `{}`.", shortened(word)))
+    Problem::new(
+        Kind::Unprocessable,
+        format!("`{field}` must be {known}, not `{}`.", shortened(word)),
+    )
 }

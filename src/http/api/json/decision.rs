@@ -50,7 +50,11 @@ impl DecisionBody {
             script_version: decision.version.map(|version| hexadecimal(&version.0)),
             team: routing.team.clone(),
             assign: assign_name(&routing.assign),
-            tags: routing.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+            tags: routing
+                .tags
+                .iter()
+                .map(|tag| tag.as_str().to_owned())
+                .collect(),
             priority: routing.priority.map(priority_name),
             status: routing.status.map(status_name),
             note: routing.note.clone(),
@@ -64,7 +68,12 @@ impl DecisionBody {
 
 impl StepBody {
     fn new(step: &TraceStep) -> Self {
-        Self { file: step.file.clone(), line: step.line, column: step.column, what: step.what.clone() }
+        Self {
+            file: step.file.clone(),
+            line: step.line,
+            column: step.column,
+            what: step.what.clone(),
+        }
     }
 }
 

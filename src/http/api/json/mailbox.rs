@@ -9,7 +9,8 @@ use super::conversation::unknown_word;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{
-    Condition, Credentials, History, Login, Mailbox, MailboxHealth, MailboxLogins, MailboxSettings, Security, Server,
+    Condition, Credentials, History, Login, Mailbox, MailboxHealth, MailboxLogins, MailboxSettings,
+    Security, Server,
 };
 use crate::domain::secret::Secret;
 use crate::domain::threading::ThreadingRules;
@@ -92,8 +93,15 @@ impl ProposalBody {
             preset: self.preset,
             incoming: self.incoming.into_server("incoming")?,
             outgoing: self.outgoing.into_server("outgoing")?,
-            folder: self.folder.map(|name| folder("folder", name)).transpose()?.unwrap_or_else(FolderName::inbox),
-            sent_folder: self.sent_folder.map(|name| folder("sent_folder", name)).transpose()?,
+            folder: self
+                .folder
+                .map(|name| folder("folder", name))
+                .transpose()?
+                .unwrap_or_else(FolderName::inbox),
+            sent_folder: self
+                .sent_folder
+                .map(|name| folder("sent_folder", name))
+                .transpose()?,
             provider_files_sent: self.provider_files_sent,
             identity: NamedAddress::new(self.identity_name.as_deref(), address.clone()),
             signature: self.signature,
@@ -102,7 +110,13 @@ impl ProposalBody {
             offline: false,
             address,
         };
-        Ok(Proposal { settings, logins: MailboxLogins { incoming, outgoing: Some(outgoing) } })
+        Ok(Proposal {
+            settings,
+            logins: MailboxLogins {
+                incoming,
+                outgoing: Some(outgoing),
+            },
+        })
     }
 }
 
@@ -111,7 +125,10 @@ fn folder(field: &str, name: String) -> Result<FolderName, Problem> {
 }
 
 fn unusable(field: &str, why: &str, value: &str) -> Problem {
-    Problem::new(Kind::Unprocessable, format!("`{field}`: {why}: `{}`.", shortened(value)))
+    Problem::new(
+        Kind::Unprocessable,
+        format!("`{field}`: {why}: `{}`.", shortened(value)),
+    )
 }
 
 impl ServerBody {
@@ -120,12 +137,30 @@ impl ServerBody {
             "tls" => Security::Tls,
             "starttls" => Security::StartTls,
             "none" => Security::None,
-            word => return Err(unknown_word(&format!("{field}.security"), word, "tls, starttls or none")),
+            word => {
+                return Err(unknown_word(
+                    &format!("{field}.security"),
+                    word,
+                    "tls, starttls or none",
+                ));
+            }
         };
-        if self.host.is_empty() || self.host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(unusable(&format!("{field}.host"), "not a host name", &self.host));
+        if self.host.is_empty()
+            || self
+                .host
+                .contains(|c: char| c.is_whitespace() || c.is_control())
+        {
+            return Err(unusable(
+                &format!("{field}.host"),
+                "not a host name",
+                &self.host,
+            ));
         }
-        Ok(Server { host: self.host, port: self.port, security })
+        Ok(Server {
+            host: self.host,
+            port: self.port,
+            security,
+        })
     }
 
     fn new(server: &Server) -> Self {
@@ -134,7 +169,11 @@ impl ServerBody {
             Security::StartTls => "starttls",
             Security::None => "none",
         };
-        Self { host: server.host.clone(), port: server.port, security: security.to_owned() }
+        Self {
+            host: server.host.clone(),
+            port: server.port,
+            security: security.to_owned(),
+        }
     }
 }
 
@@ -209,10 +248,21 @@ impl MailboxBody {
 
 impl ConditionBody {
     fn new(condition: &Condition) -> Self {
-        let mut body = Self { state: condition_name(condition), reason: None, next_at: None, retry: None, retries_max: None };
+        let mut body = Self {
+            state: condition_name(condition),
+            reason: None,
+            next_at: None,
+            retry: None,
+            retries_max: None,
+        };
         match condition {
             Condition::Connecting | Condition::Active | Condition::Offline => {}
-            Condition::Interrupted { reason, retry, retries_max, next_at } => {
+            Condition::Interrupted {
+                reason,
+                retry,
+                retries_max,
+                next_at,
+            } => {
                 body.reason = Some(reason.clone());
                 body.next_at = Some(next_at.to_string());
                 body.retry = Some(*retry);
@@ -273,6 +323,11 @@ impl StepBody {
         };
         let (Ok(words) | Err(words)) = result.outcome.clone();
         let took_ms = u64::try_from(result.took.as_millis()).unwrap_or(u64::MAX);
-        Self { step, passed: result.outcome.is_ok(), words, took_ms }
+        Self {
+            step,
+            passed: result.outcome.is_ok(),
+            words,
+            took_ms,
+        }
     }
 }

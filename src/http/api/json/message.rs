@@ -80,7 +80,12 @@ impl MessageBody {
             late: message.late,
             imported: message.imported,
             new_participant: message.new_participant,
-            attachments: head.attachments.iter().enumerate().map(AttachmentBody::new).collect(),
+            attachments: head
+                .attachments
+                .iter()
+                .enumerate()
+                .map(AttachmentBody::new)
+                .collect(),
             defects: head.defects.iter().copied().map(defect_name).collect(),
         }
     }
@@ -109,7 +114,12 @@ pub(in crate::http::api) struct TextBody {
 
 impl TextBody {
     pub(in crate::http::api) fn new(text: &Text) -> Self {
-        Self { text: text.fresh.clone(), quoted: text.quoted.clone(), cut: text.cut, has_html: text.has_html }
+        Self {
+            text: text.fresh.clone(),
+            quoted: text.quoted.clone(),
+            cut: text.cut,
+            has_html: text.has_html,
+        }
     }
 }
 

@@ -22,7 +22,10 @@ pub(super) struct PersonBody {
 
 impl PersonBody {
     fn new(named: &NamedAddress) -> Self {
-        Self { name: named.name().map(str::to_owned), address: named.address.to_string() }
+        Self {
+            name: named.name().map(str::to_owned),
+            address: named.address.to_string(),
+        }
     }
 
     fn list(named: &[NamedAddress]) -> Vec<Self> {

@@ -56,7 +56,13 @@ impl ReplyBody {
 fn recipients(field: &str, list: &[RecipientBody]) -> Result<Vec<NamedAddress>, Problem> {
     let read = |(place, one): (usize, &RecipientBody)| {
         let address = Address::parse(&one.address).map_err(|error| {
-            Problem::new(Kind::Unprocessable, format!("`{field}[{place}].address`: {error}, not `{}`.", shortened(&one.address)))
+            Problem::new(
+                Kind::Unprocessable,
+                format!(
+                    "`{field}[{place}].address`: {error}, not `{}`.",
+                    shortened(&one.address)
+                ),
+            )
         })?;
         Ok(NamedAddress::new(one.name.as_deref(), address))
     };
@@ -65,7 +71,13 @@ fn recipients(field: &str, list: &[RecipientBody]) -> Result<Vec<NamedAddress>, 
 
 fn time(text: &str) -> Result<Timestamp, Problem> {
     text.parse().map_err(|_| {
-        Problem::new(Kind::Unprocessable, format!("`send_at` must be a time like 2026-11-21T09:00:00Z, not `{}`.", shortened(text)))
+        Problem::new(
+            Kind::Unprocessable,
+            format!(
+                "`send_at` must be a time like 2026-11-21T09:00:00Z, not `{}`.",
+                shortened(text)
+            ),
+        )
     })
 }
 
@@ -134,7 +146,11 @@ impl ResultBody {
             RecipientState::Refused => "refused",
             RecipientState::Uncertain => "uncertain",
         };
-        Self { address: result.address.to_string(), state, text: result.text.clone() }
+        Self {
+            address: result.address.to_string(),
+            state,
+            text: result.text.clone(),
+        }
     }
 }
 
@@ -157,7 +173,10 @@ pub(in crate::http) fn reason_of(state: &OutgoingState) -> Option<&str> {
         | OutgoingState::Failed { reason }
         | OutgoingState::Uncertain { reason }
         | OutgoingState::Bounced { reason } => Some(reason),
-        OutgoingState::Queued | OutgoingState::Sending | OutgoingState::Sent | OutgoingState::Cancelled => None,
+        OutgoingState::Queued
+        | OutgoingState::Sending
+        | OutgoingState::Sent
+        | OutgoingState::Cancelled => None,
     }
 }
 

@@ -29,9 +29,17 @@ struct ProblemBody {
 impl ScriptsBody {
     pub(in crate::http::api) fn new(scripts: &Scripts) -> Self {
         let current = scripts.current();
-        let files = current.as_ref().map(|snapshot| snapshot.files().iter().map(|(name, _)| name.clone()).collect());
+        let files = current.as_ref().map(|snapshot| {
+            snapshot
+                .files()
+                .iter()
+                .map(|(name, _)| name.clone())
+                .collect()
+        });
         Self {
-            version: current.as_ref().map(|snapshot| hexadecimal(&snapshot.version().0)),
+            version: current
+                .as_ref()
+                .map(|snapshot| hexadecimal(&snapshot.version().0)),
             files: files.unwrap_or_default(),
             problems: scripts.problems().iter().map(ProblemBody::new).collect(),
         }

@@ -40,22 +40,40 @@ const HUES: u8 = 6;
 impl ConversationView {
     pub(in crate::http::ui) fn new(listed: &Listed) -> Self {
         let conversation = &listed.conversation;
-        let contact = listed.contact.as_ref().map_or_else(|| "?".to_owned(), |contact| contact.shown().to_owned());
-        let address = listed.contact.as_ref().and_then(|contact| contact.addresses.first()).map(Address::to_string);
-        let letters = contact.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().collect());
+        let contact = listed
+            .contact
+            .as_ref()
+            .map_or_else(|| "?".to_owned(), |contact| contact.shown().to_owned());
+        let address = listed
+            .contact
+            .as_ref()
+            .and_then(|contact| contact.addresses.first())
+            .map(Address::to_string);
+        let letters = contact
+            .chars()
+            .find(|c| c.is_alphanumeric())
+            .map(|c| c.to_uppercase().collect());
         Self {
             id: conversation.id.to_string(),
             number: conversation.number,
             subject: conversation.subject.clone(),
             status: status_name(conversation.status),
-            priority: (conversation.priority != Priority::Normal).then(|| priority_name(conversation.priority)),
+            priority: (conversation.priority != Priority::Normal)
+                .then(|| priority_name(conversation.priority)),
             spam: conversation.spam,
-            tags: conversation.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+            tags: conversation
+                .tags
+                .iter()
+                .map(|tag| tag.as_str().to_owned())
+                .collect(),
             letter: letters.unwrap_or_else(|| "?".to_owned()),
             hue: contact.bytes().fold(0, u8::wrapping_add) % HUES,
             contact,
             contact_address: address.unwrap_or_default(),
-            mailbox: listed.mailbox.as_ref().map(|mailbox| mailbox.settings.name.clone()),
+            mailbox: listed
+                .mailbox
+                .as_ref()
+                .map(|mailbox| mailbox.settings.name.clone()),
             team: listed.team.as_ref().map(|team| team.name.clone()),
             assignee: listed.assignee.as_ref().map(|user| user.name.clone()),
             preview: conversation.preview.clone(),

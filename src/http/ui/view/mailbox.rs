@@ -59,8 +59,18 @@ impl ConditionView {
     fn new(condition: &Condition) -> Self {
         let state = condition_name(condition);
         match condition {
-            Condition::Connecting | Condition::Active | Condition::Offline => Self { state, reason: None, next_at: None, retry: None },
-            Condition::Interrupted { reason, retry, retries_max, next_at } => Self {
+            Condition::Connecting | Condition::Active | Condition::Offline => Self {
+                state,
+                reason: None,
+                next_at: None,
+                retry: None,
+            },
+            Condition::Interrupted {
+                reason,
+                retry,
+                retries_max,
+                next_at,
+            } => Self {
                 state,
                 reason: Some(reason.clone()),
                 next_at: Some(Moment::new(*next_at)),
@@ -72,7 +82,12 @@ impl ConditionView {
                 next_at: Some(Moment::new(*next_at)),
                 retry: None,
             },
-            Condition::ReauthenticationNeeded { reason } => Self { state, reason: Some(reason.clone()), next_at: None, retry: None },
+            Condition::ReauthenticationNeeded { reason } => Self {
+                state,
+                reason: Some(reason.clone()),
+                next_at: None,
+                retry: None,
+            },
         }
     }
 }

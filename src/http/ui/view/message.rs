@@ -5,7 +5,9 @@ use crate::domain::address::NamedAddress;
 use crate::domain::decision::{Assign, Decision, Outcome};
 use crate::domain::message::{Attachment, Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
-use crate::http::api::{assign_name, direction_name, kind_name, priority_name, reason_of, state_name, status_name};
+use crate::http::api::{
+    assign_name, direction_name, kind_name, priority_name, reason_of, state_name, status_name,
+};
 use crate::service::conversations::content::Text;
 
 /// A message.
@@ -66,18 +68,31 @@ pub(in crate::http::ui) struct DecisionView {
 
 impl MessageView {
     /// `writer` is the colleague who wrote a note or reply, where known.
-    pub(in crate::http::ui) fn new(message: &Message, text: Text, decisions: &[Decision], outgoing: Option<&Outgoing>, writer: Option<&str>) -> Self {
+    pub(in crate::http::ui) fn new(
+        message: &Message,
+        text: Text,
+        decisions: &[Decision],
+        outgoing: Option<&Outgoing>,
+        writer: Option<&str>,
+    ) -> Self {
         let head = &message.head;
         let from = head.from.as_ref();
         Self {
             id: message.id.to_string(),
             direction: direction_name(message.direction),
-            from: writer.or(from.map(NamedAddress::shown)).unwrap_or_default().to_owned(),
-            from_address: from.filter(|_| message.direction == Direction::Inbound).map(|from| from.address.to_string()).unwrap_or_default(),
+            from: writer
+                .or(from.map(NamedAddress::shown))
+                .unwrap_or_default()
+                .to_owned(),
+            from_address: from
+                .filter(|_| message.direction == Direction::Inbound)
+                .map(|from| from.address.to_string())
+                .unwrap_or_default(),
             to: joined(&head.to),
             cc: joined(&head.cc),
             at: Moment::new(message.arrived_at),
-            kind: (head.kind != Kind::Personal && message.direction == Direction::Inbound).then(|| kind_name(head.kind)),
+            kind: (head.kind != Kind::Personal && message.direction == Direction::Inbound)
+                .then(|| kind_name(head.kind)),
             late: message.late,
             imported: message.imported,
             new_participant: message.new_participant,
@@ -87,7 +102,12 @@ impl MessageView {
             has_html: text.has_html && message.direction == Direction::Inbound,
             has_raw: message.raw.is_some(),
             defective: !head.defects.is_empty(),
-            files: head.attachments.iter().enumerate().map(FileView::new).collect(),
+            files: head
+                .attachments
+                .iter()
+                .enumerate()
+                .map(FileView::new)
+                .collect(),
             outgoing: outgoing.map(OutgoingView::new),
             decisions: decisions.iter().map(DecisionView::new).collect(),
         }
@@ -95,12 +115,19 @@ impl MessageView {
 }
 
 fn joined(list: &[NamedAddress]) -> String {
-    list.iter().map(NamedAddress::shown).collect::<Vec<_>>().join(", ")
+    list.iter()
+        .map(NamedAddress::shown)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl FileView {
     fn new((place, attachment): (usize, &Attachment)) -> Self {
-        Self { place, name: attachment.name.clone(), size: size(attachment.size) }
+        Self {
+            place,
+            name: attachment.name.clone(),
+            size: size(attachment.size),
+        }
     }
 }
 
@@ -114,7 +141,10 @@ impl OutgoingView {
                 OutgoingState::Deferred { until, .. } => Some(Moment::new(*until)),
                 _ => None,
             },
-            can_cancel: matches!(outgoing.state, OutgoingState::Queued | OutgoingState::Deferred { .. }),
+            can_cancel: matches!(
+                outgoing.state,
+                OutgoingState::Queued | OutgoingState::Deferred { .. }
+            ),
         }
     }
 }
@@ -132,7 +162,11 @@ impl DecisionView {
             error,
             answers: answers(decision),
             warnings: decision.warnings.clone(),
-            steps: decision.trace.iter().map(|one| step(&one.file, one.line, &one.what)).collect(),
+            steps: decision
+                .trace
+                .iter()
+                .map(|one| step(&one.file, one.line, &one.what))
+                .collect(),
         }
     }
 }
@@ -144,9 +178,22 @@ fn answers(decision: &Decision) -> Vec<(&'static str, String)> {
     if routing.assign != Assign::Unchanged {
         answers.extend(assign_name(&routing.assign).map(|assign| ("assign", assign)));
     }
-    answers.extend(routing.tags.iter().map(|tag| ("tag", tag.as_str().to_owned())));
-    answers.extend(routing.priority.map(|priority| ("priority", priority_name(priority).to_owned())));
-    answers.extend(routing.status.map(|status| ("status", status_name(status).to_owned())));
+    answers.extend(
+        routing
+            .tags
+            .iter()
+            .map(|tag| ("tag", tag.as_str().to_owned())),
+    );
+    answers.extend(
+        routing
+            .priority
+            .map(|priority| ("priority", priority_name(priority).to_owned())),
+    );
+    answers.extend(
+        routing
+            .status
+            .map(|status| ("status", status_name(status).to_owned())),
+    );
     answers.extend(routing.ignore.clone().map(|reason| ("ignore", reason)));
     if routing.spam {
         answers.push(("spam", String::new()));

@@ -18,7 +18,10 @@ pub(super) struct Moment {
 
 impl Moment {
     pub(super) fn new(at: Timestamp) -> Self {
-        Self { exact: at.to_string(), shown: at.strftime("%Y-%m-%d %H:%M UTC").to_string() }
+        Self {
+            exact: at.to_string(),
+            shown: at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        }
     }
 }
 
@@ -28,7 +31,11 @@ pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..STEP => format!("{bytes} B"),
         _ if bytes < STEP * STEP => format!("{} KB", bytes.div_ceil(STEP)),
-        _ => format!("{}.{} MB", bytes / (STEP * STEP), bytes % (STEP * STEP) * 10 / (STEP * STEP)),
+        _ => format!(
+            "{}.{} MB",
+            bytes / (STEP * STEP),
+            bytes % (STEP * STEP) * 10 / (STEP * STEP)
+        ),
     }
 }
 
@@ -36,7 +43,12 @@ pub(super) fn size(bytes: u64) -> String {
 mod tests {
     #[test]
     fn sizes_are_short() {
-        for (bytes, shown) in [(0, "0 B"), (1_023, "1023 B"), (1_025, "2 KB"), (1_572_864, "1.5 MB")] {
+        for (bytes, shown) in [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_025, "2 KB"),
+            (1_572_864, "1.5 MB"),
+        ] {
             assert_eq!(super::size(bytes), shown);
         }
     }

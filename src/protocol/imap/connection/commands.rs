@@ -17,7 +17,8 @@ use crate::protocol::imap::TlsPolicy;
 use crate::protocol::imap::command::{
     self, Append, CommandId, FetchItems, Part, SearchKey, SelectMode, StoreKind, Unwritable,
 };
-use crate::protocol::imap::event::{Event, Flag, Outcome, SelectedFolder, Verdict};
+use crate::protocol::imap::event::{Event, Outcome, SelectedFolder, Verdict};
+use crate::protocol::imap::flag::Flag;
 use crate::protocol::imap::uid_set::UidSet;
 use crate::protocol::sasl::Mechanism;
 

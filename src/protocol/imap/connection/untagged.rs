@@ -8,7 +8,6 @@ use super::running::Task;
 use super::{BodyRead, Connection};
 use crate::protocol::imap::event::{Body, Event, Fetched, Malformed};
 use crate::protocol::imap::fetch::BodyValue;
-use crate::protocol::imap::splitter::is_fetch;
 use crate::protocol::imap::{data, fetch, fetch_scan, normalize};
 
 impl Connection {
@@ -21,7 +20,7 @@ impl Connection {
         if repaired != line && self.decode(&repaired) {
             return;
         }
-        if is_fetch(line) {
+        if fetch_scan::is_fetch(line) {
             let fetched = fetch_scan::scan(line);
             let body = self.scanned_body(line);
             self.fetched(fetched, body);

@@ -23,7 +23,8 @@ use crate::protocol::Machine;
 use crate::protocol::imap::command::{
     Append, BodyWanted, FetchItems, SearchKey, SelectMode, StoreKind,
 };
-use crate::protocol::imap::event::{Body, Event, Fetched, Flag};
+use crate::protocol::imap::event::{Body, Event, Fetched};
+use crate::protocol::imap::flag::Flag;
 use crate::protocol::imap::options::{Options, TlsPolicy};
 use crate::protocol::imap::uid_set::UidSet;
 use crate::protocol::sasl::Mechanism;
