@@ -23,8 +23,7 @@ use crate::protocol::Machine;
 use crate::protocol::imap::command::{
     Append, BodyWanted, FetchItems, SearchKey, SelectMode, StoreKind,
 };
-use crate::protocol::imap::event::{Body, Event, Fetched};
-use crate::protocol::imap::flag::Flag;
+use crate::protocol::imap::event::{Body, Event, Fetched, Flag};
 use crate::protocol::imap::options::{Options, TlsPolicy};
 use crate::protocol::imap::uid_set::UidSet;
 use crate::protocol::sasl::Mechanism;
@@ -138,21 +137,9 @@ impl Run {
     fn call(&mut self, call: &str) {
         let now = self.now;
         let words: Vec<&str> = call.split(' ').collect();
-        match words.as_slice() {
-            ["done"] => self.machine.done(now),
-            ["tls"] => self.machine.tls_established(now),
-            ["deflate"] => self.machine.deflate_established(now),
-            ["eof"] => self.machine.handle_eof(now),
-            ["wait", seconds] => self.wait(seconds.parse().expect("seconds")),
-            command => self.command(command),
-        }
-    }
-
-    fn command(&mut self, words: &[&str]) {
-        let now = self.now;
         let machine = &mut self.machine;
         let inbox = FolderName::inbox();
-        match words {
+        match words.as_slice() {
             ["starttls"] => machine.starttls(now),
             ["capability"] => machine.capability(now),
             ["login", user, password] => machine.login(user, &Secret::new(*password), now),
@@ -178,7 +165,12 @@ impl Run {
             ["close"] => machine.close_folder(now),
             ["compress"] => machine.compress(now),
             ["logout"] => machine.logout(now),
-            _ => panic!("what is {words:?}?"),
+            ["done"] => return machine.done(now),
+            ["tls"] => return machine.tls_established(now),
+            ["deflate"] => return machine.deflate_established(now),
+            ["eof"] => return machine.handle_eof(now),
+            ["wait", seconds] => return self.wait(seconds.parse().expect("seconds")),
+            _ => panic!("what is {call:?}?"),
         };
     }
 
@@ -339,7 +331,7 @@ fn describe_fetched(fetched: &Fetched) -> String {
     if let Some(modseq) = fetched.modseq {
         text.push_str(&format!(" modseq={}", modseq.0));
     }
-    text.push_str(&match fetched.body {
+    let body = match fetched.body {
         Body::Absent => String::new(),
         Body::Nil => " nil".to_owned(),
         Body::Complete { size, offset: None } => format!(" complete {size}"),
@@ -348,7 +340,8 @@ fn describe_fetched(fetched: &Fetched) -> String {
             offset: Some(offset),
         } => format!(" complete {size} from {offset}"),
         Body::TooLarge { size } => format!(" too large {size}"),
-    });
+    };
+    text.push_str(&body);
     text
 }
 
