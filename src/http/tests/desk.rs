@@ -15,10 +15,12 @@ use crate::domain::address::{Address, NamedAddress};
 use crate::domain::conversation::Tag;
 use crate::domain::decision::{Outcome, Routing, TraceStep};
 use crate::domain::folder::{FolderName, Uid, UidValidity};
-use crate::domain::key::{MailboxKey, MessageKey, PublicId, WorkspaceKey};
 use crate::domain::job::WorkKind;
+use crate::domain::key::{MailboxKey, MessageKey, PublicId, WorkspaceKey};
 use crate::domain::ledger::Source;
-use crate::domain::mailbox::{Credentials, History, Login, Mailbox, MailboxLogins, MailboxSettings, Security, Server};
+use crate::domain::mailbox::{
+    Credentials, History, Login, Mailbox, MailboxLogins, MailboxSettings, Security, Server,
+};
 use crate::domain::secret::Secret;
 use crate::domain::threading::ThreadingRules;
 use crate::domain::user::{Actor, Membership, Role, User};
@@ -31,7 +33,9 @@ use crate::service::feed::Feed;
 use crate::service::people::People;
 use crate::service::random::Random;
 use crate::service::replies::Replies;
-use crate::store::{Arrival, ArrivalRaw, CompressedRaw, Delivered, Delivery, NewDecision, Store, Triaged};
+use crate::store::{
+    Arrival, ArrivalRaw, CompressedRaw, Delivered, Delivery, NewDecision, Store, Triaged,
+};
 
 pub(super) const OTHER: WorkspaceKey = WorkspaceKey(2);
 
@@ -52,18 +56,51 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&folder.path().join("data"), crate::store::Options::default()).expect("a store");
+        let store = Store::open(
+            &folder.path().join("data"),
+            crate::store::Options::default(),
+        )
+        .expect("a store");
         let clock = Clock::new(Timestamp::now);
         let people = People::new(store.clone(), clock.clone(), Random);
-        let operator = person(&store, "Ada Lovelace", "ada@desk.example", WorkspaceKey::DEFAULT, Role::Operator).await;
+        let operator = person(
+            &store,
+            "Ada Lovelace",
+            "ada@desk.example",
+            WorkspaceKey::DEFAULT,
+            Role::Operator,
+        )
+        .await;
         let foreigner = person(&store, "Zoe", "zoe@other.example", OTHER, Role::Manager).await;
-        let token = people.create_token(&Actor::Console, operator.key, "test", None).await.expect("a token");
-        let foreign_token = people.create_token(&Actor::Console, foreigner.key, "test", None).await.expect("a token");
-        let mailbox = connect(&store, WorkspaceKey::DEFAULT, "Support", "support@desk.example").await;
+        let token = people
+            .create_token(&Actor::Console, operator.key, "test", None)
+            .await
+            .expect("a token");
+        let foreign_token = people
+            .create_token(&Actor::Console, foreigner.key, "test", None)
+            .await
+            .expect("a token");
+        let mailbox = connect(
+            &store,
+            WorkspaceKey::DEFAULT,
+            "Support",
+            "support@desk.example",
+        )
+        .await;
         let shutdown = CancellationToken::new();
         let handles = handles(&store, &people, &clock, &folder.path().join("scripts"));
         let router = router(Options::default(), handles, shutdown.clone());
-        Self { store, people, router, shutdown, token, foreign_token, operator, mailbox, _folder: folder }
+        Self {
+            store,
+            people,
+            router,
+            shutdown,
+            token,
+            foreign_token,
+            operator,
+            mailbox,
+            _folder: folder,
+        }
     }
 
     /// Takes a mail in and triages it; the ids of its message and conversation.
@@ -73,24 +110,47 @@ impl Desk {
 
     pub(super) async fn receive_as(&self, mail: &str, routing: Routing) -> (PublicId, PublicId) {
         let message = deliver(&self.store, self.mailbox.key, mail, routing).await;
-        let message = self.store.message(message).expect("readable").expect("a message");
-        let conversation = self.store.conversation(message.conversation).expect("readable").expect("a conversation");
+        let message = self
+            .store
+            .message(message)
+            .expect("readable")
+            .expect("a message");
+        let conversation = self
+            .store
+            .conversation(message.conversation)
+            .expect("readable")
+            .expect("a conversation");
         (message.id, conversation.id)
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Response {
-        self.router.clone().oneshot(request).await.expect("an answer")
+        self.router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("an answer")
     }
 
     /// Asks the API as the operator.
-    pub(super) async fn api(&self, method: Method, path: &str, body: Option<serde_json::Value>) -> (StatusCode, serde_json::Value) {
-        let request = ask(method, path).header(header::AUTHORIZATION, format!("Bearer {}", self.token.expose()));
+    pub(super) async fn api(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<serde_json::Value>,
+    ) -> (StatusCode, serde_json::Value) {
+        let request = ask(method, path).header(
+            header::AUTHORIZATION,
+            format!("Bearer {}", self.token.expose()),
+        );
         let request = request.header(header::CONTENT_TYPE, "application/json");
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let response = self.send(request.body(body).expect("a request")).await;
         let status = response.status();
         let text = text_of(response).await;
-        (status, serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
+        (
+            status,
+            serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)),
+        )
     }
 
     pub(super) async fn get(&self, path: &str) -> (StatusCode, serde_json::Value) {
@@ -99,31 +159,50 @@ impl Desk {
 
     /// The cookie of a fresh session of the operator.
     pub(super) async fn session(&self) -> String {
-        let link = self.people.create_login_link(&Actor::Console, self.operator.key).await.expect("a link");
+        let link = self
+            .people
+            .create_login_link(&Actor::Console, self.operator.key)
+            .await
+            .expect("a link");
         let session = self.people.open_session(&link).await.expect("a session");
         format!("postern_session={}", session.expose())
     }
 
     /// A page, as a browser asks for it.
     pub(super) async fn page(&self, cookie: &str, path: &str) -> (StatusCode, String) {
-        let request = ask(Method::GET, path).header(header::ACCEPT, "text/html").header(header::COOKIE, cookie);
-        let response = self.send(request.body(Body::empty()).expect("a request")).await;
+        let request = ask(Method::GET, path)
+            .header(header::ACCEPT, "text/html")
+            .header(header::COOKIE, cookie);
+        let response = self
+            .send(request.body(Body::empty()).expect("a request"))
+            .await;
         (response.status(), text_of(response).await)
     }
 }
 
 /// A request under a name that is served.
 pub(super) fn ask(method: Method, path: &str) -> axum::http::request::Builder {
-    Request::builder().method(method).uri(path).header(header::HOST, "localhost:8460")
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, "localhost:8460")
 }
 
 pub(super) async fn text_of(response: Response) -> String {
-    let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+    let bytes = response
+        .into_body()
+        .collect()
+        .await
+        .expect("a body")
+        .to_bytes();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 pub(super) fn routing() -> Routing {
-    Routing { tags: Tag::new("invoice").into_iter().collect(), ..Routing::default() }
+    Routing {
+        tags: Tag::new("invoice").into_iter().collect(),
+        ..Routing::default()
+    }
 }
 
 fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Handles {
@@ -139,17 +218,42 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
     }
 }
 
-async fn person(store: &Store, name: &str, address: &str, workspace: WorkspaceKey, role: Role) -> User {
+async fn person(
+    store: &Store,
+    name: &str,
+    address: &str,
+    workspace: WorkspaceKey,
+    role: Role,
+) -> User {
     let address = Address::parse(address).expect("an address");
     let random = Random.bytes().expect("random bytes");
-    let user = store.add_user(name.to_owned(), address, false, Timestamp::now(), random).await.expect("a user");
-    store.set_membership(Membership { user: user.key, workspace, role }).await.expect("a membership");
+    let user = store
+        .add_user(name.to_owned(), address, false, Timestamp::now(), random)
+        .await
+        .expect("a user");
+    store
+        .set_membership(Membership {
+            user: user.key,
+            workspace,
+            role,
+        })
+        .await
+        .expect("a membership");
     user
 }
 
-pub(super) async fn connect(store: &Store, workspace: WorkspaceKey, name: &str, address: &str) -> Mailbox {
+pub(super) async fn connect(
+    store: &Store,
+    workspace: WorkspaceKey,
+    name: &str,
+    address: &str,
+) -> Mailbox {
     let address = Address::parse(address).expect("an address");
-    let server = |port| Server { host: "mail.desk.example".to_owned(), port, security: Security::Tls };
+    let server = |port| Server {
+        host: "mail.desk.example".to_owned(),
+        port,
+        security: Security::Tls,
+    };
     let settings = MailboxSettings {
         name: name.to_owned(),
         identity: NamedAddress::new(Some(name), address.clone()),
@@ -165,10 +269,19 @@ pub(super) async fn connect(store: &Store, workspace: WorkspaceKey, name: &str, 
         threading: ThreadingRules::default(),
         offline: false,
     };
-    let login = Login { user: "support".to_owned(), credentials: Credentials::Password(Secret::new("secret")) };
-    let logins = MailboxLogins { incoming: login.clone(), outgoing: Some(login) };
+    let login = Login {
+        user: "support".to_owned(),
+        credentials: Credentials::Password(Secret::new("secret")),
+    };
+    let logins = MailboxLogins {
+        incoming: login.clone(),
+        outgoing: Some(login),
+    };
     let random = Random.bytes().expect("random bytes");
-    store.add_mailbox(settings, &logins, workspace, Timestamp::now(), random).await.expect("a mailbox")
+    store
+        .add_mailbox(settings, &logins, workspace, Timestamp::now(), random)
+        .await
+        .expect("a mailbox")
 }
 
 async fn deliver(store: &Store, mailbox: MailboxKey, mail: &str, routing: Routing) -> MessageKey {
@@ -190,7 +303,12 @@ async fn deliver(store: &Store, mailbox: MailboxKey, mail: &str, routing: Routin
         imported: false,
         random: Random.bytes().expect("random bytes"),
     };
-    let delivery = Delivery { mailbox, arrivals: vec![arrival], cursor: None, too_large: Vec::new() };
+    let delivery = Delivery {
+        mailbox,
+        arrivals: vec![arrival],
+        cursor: None,
+        too_large: Vec::new(),
+    };
     let delivered = store.deliver(delivery).await.expect("a delivery");
     let [Delivered::Stored { message, .. }] = delivered[..] else {
         panic!("not stored: {delivered:?}");
@@ -203,7 +321,26 @@ async fn triage(store: &Store, message: MessageKey, routing: Routing) {
     let now = Timestamp::now() + SignedDuration::from_secs(1);
     let jobs = store.due_jobs(WorkKind::Triage, now, 10).expect("readable");
     let job = jobs.last().expect("a job").key;
-    let trace = vec![TraceStep { file: "routing.rhai".to_owned(), line: 3, column: 8, what: "mail.subject = \"Invoice 7\"".to_owned() }];
-    let decision = NewDecision { at: now, version: None, outcome: Outcome::Decided, routing, trace, warnings: Vec::new() };
-    store.triage(vec![Triaged { job, message, decision }]).await.expect("a triage");
+    let trace = vec![TraceStep {
+        file: "routing.rhai".to_owned(),
+        line: 3,
+        column: 8,
+        what: "mail.subject = \"Invoice 7\"".to_owned(),
+    }];
+    let decision = NewDecision {
+        at: now,
+        version: None,
+        outcome: Outcome::Decided,
+        routing,
+        trace,
+        warnings: Vec::new(),
+    };
+    store
+        .triage(vec![Triaged {
+            job,
+            message,
+            decision,
+        }])
+        .await
+        .expect("a triage");
 }

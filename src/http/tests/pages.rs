@@ -13,15 +13,31 @@ async fn what_strangers_write_is_text() {
     let desk = Desk::open().await;
     let (message, conversation) = desk.receive(HOSTILE).await;
     let session = desk.session().await;
-    for path in ["/conversations".to_owned(), format!("/conversations/{conversation}")] {
+    for path in [
+        "/conversations".to_owned(),
+        format!("/conversations/{conversation}"),
+    ] {
         let (status, page) = desk.page(&session, &path).await;
         assert_eq!(status, StatusCode::OK, "{page}");
-        for bad in ["<script>alert", "<img src=x", "onerror=alert(1)>", "\" onload=\"x", "<svg onload"] {
+        for bad in [
+            "<script>alert",
+            "<img src=x",
+            "onerror=alert(1)>",
+            "\" onload=\"x",
+            "<svg onload",
+        ] {
             assert!(!page.contains(bad), "{path} holds {bad}:\n{page}");
         }
     }
-    let (_, frame) = desk.page(&session, &format!("/messages/{message}/frame")).await;
-    assert!(frame.contains("<b>there</b>") && !frame.contains("alert(3)") && !frame.contains("track.example"), "{frame}");
+    let (_, frame) = desk
+        .page(&session, &format!("/messages/{message}/frame"))
+        .await;
+    assert!(
+        frame.contains("<b>there</b>")
+            && !frame.contains("alert(3)")
+            && !frame.contains("track.example"),
+        "{frame}"
+    );
 }
 
 #[tokio::test]
@@ -30,19 +46,50 @@ async fn a_frame_and_a_file_have_policies_of_their_own() {
     let (message, _) = desk.receive(HOSTILE).await;
     let session = desk.session().await;
     let cases = [
-        ("frame", "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'", None),
-        ("attachments/0", "sandbox; default-src 'none'", Some("attachment; filename=\"")),
-        ("raw", "sandbox; default-src 'none'", Some("attachment; filename=\"")),
+        (
+            "frame",
+            "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'",
+            None,
+        ),
+        (
+            "attachments/0",
+            "sandbox; default-src 'none'",
+            Some("attachment; filename=\""),
+        ),
+        (
+            "raw",
+            "sandbox; default-src 'none'",
+            Some("attachment; filename=\""),
+        ),
     ];
     for (part, policy, disposition) in cases {
-        let request = ask(Method::GET, &format!("/messages/{message}/{part}")).header(header::COOKIE, &session);
-        let response = desk.send(request.body(Body::empty()).expect("a request")).await;
+        let request = ask(Method::GET, &format!("/messages/{message}/{part}"))
+            .header(header::COOKIE, &session);
+        let response = desk
+            .send(request.body(Body::empty()).expect("a request"))
+            .await;
         assert_eq!(response.status(), StatusCode::OK, "{part}");
-        assert_eq!(response.headers()[header::CONTENT_SECURITY_POLICY], policy, "{part}");
-        assert_eq!(response.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{part}");
-        let found = response.headers().get(header::CONTENT_DISPOSITION).map(|value| value.to_str().expect("text").to_owned());
+        assert_eq!(
+            response.headers()[header::CONTENT_SECURITY_POLICY],
+            policy,
+            "{part}"
+        );
+        assert_eq!(
+            response.headers()[header::X_CONTENT_TYPE_OPTIONS],
+            "nosniff",
+            "{part}"
+        );
+        let found = response
+            .headers()
+            .get(header::CONTENT_DISPOSITION)
+            .map(|value| value.to_str().expect("text").to_owned());
         assert_eq!(found.is_some(), disposition.is_some(), "{part}");
-        assert!(found.unwrap_or_default().starts_with(disposition.unwrap_or_default()), "{part}");
+        assert!(
+            found
+                .unwrap_or_default()
+                .starts_with(disposition.unwrap_or_default()),
+            "{part}"
+        );
         if part == "raw" {
             assert_eq!(text_of(response).await, HOSTILE.replace('\n', "\r\n"));
         }
@@ -54,8 +101,15 @@ async fn a_change_needs_the_forms_token_and_our_own_page() {
     let desk = Desk::open().await;
     let (_, conversation) = desk.receive(HOSTILE).await;
     let session = desk.session().await;
-    let (_, page) = desk.page(&session, &format!("/conversations/{conversation}")).await;
-    let token = page.split("name=\"form_token\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token").to_owned();
+    let (_, page) = desk
+        .page(&session, &format!("/conversations/{conversation}"))
+        .await;
+    let token = page
+        .split("name=\"form_token\" value=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .expect("a token")
+        .to_owned();
     let cases = [
         ("cross-site", token.as_str(), StatusCode::FORBIDDEN),
         ("same-origin", "wrong", StatusCode::FORBIDDEN),
@@ -70,7 +124,9 @@ async fn a_change_needs_the_forms_token_and_our_own_page() {
             .expect("a request");
         assert_eq!(desk.send(request).await.status(), status, "{site} {token}");
     }
-    let (_, found) = desk.get(&format!("/api/v1/conversations/{conversation}")).await;
+    let (_, found) = desk
+        .get(&format!("/api/v1/conversations/{conversation}"))
+        .await;
     assert_eq!(found["status"], "closed");
 }
 
@@ -81,12 +137,36 @@ async fn pages_speak_both_languages_and_leave_no_key_unsaid() {
     let session = desk.session().await;
     for (language, word) in [("en", "Conversations"), ("zh", "会话")] {
         let cookie = format!("{session}; postern_language={language}");
-        for path in ["/conversations", "/conversations?status=spam", "/mailboxes", &format!("/conversations/{conversation}")] {
+        for path in [
+            "/conversations",
+            "/conversations?status=spam",
+            "/mailboxes",
+            &format!("/conversations/{conversation}"),
+        ] {
             let (status, page) = desk.page(&cookie, path).await;
             assert_eq!(status, StatusCode::OK, "{path}");
             assert!(page.contains(word), "{path} in {language}");
-            for group in ["page.", "list.", "status.", "message.", "why.", "side.", "reply.", "note.", "mailbox.", "condition.", "keys.", "empty.", "kind.", "priority.", "outgoing.", "scripts."] {
-                let unsaid = page.split(['>', '"']).find(|piece| piece.starts_with(group));
+            for group in [
+                "page.",
+                "list.",
+                "status.",
+                "message.",
+                "why.",
+                "side.",
+                "reply.",
+                "note.",
+                "mailbox.",
+                "condition.",
+                "keys.",
+                "empty.",
+                "kind.",
+                "priority.",
+                "outgoing.",
+                "scripts.",
+            ] {
+                let unsaid = page
+                    .split(['>', '"'])
+                    .find(|piece| piece.starts_with(group));
                 assert_eq!(unsaid, None, "{path} in {language}");
             }
         }
@@ -97,9 +177,17 @@ async fn pages_speak_both_languages_and_leave_no_key_unsaid() {
 async fn errors_are_pages_for_those_who_read_pages() {
     let desk = Desk::open().await;
     let session = desk.session().await;
-    let (status, page) = desk.page(&session, "/conversations/019a0000-0000-7000-8000-000000000000").await;
+    let (status, page) = desk
+        .page(
+            &session,
+            "/conversations/019a0000-0000-7000-8000-000000000000",
+        )
+        .await;
     assert_eq!(status, StatusCode::NOT_FOUND);
-    assert!(page.starts_with("<!doctype html>") && page.contains("There is nothing here"), "{page}");
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("There is nothing here"),
+        "{page}"
+    );
 }
 
 #[tokio::test]
@@ -109,8 +197,18 @@ async fn a_reply_sent_from_the_page_shows_where_it_stands() {
     let session = desk.session().await;
     let path = format!("/conversations/{conversation}");
     let (_, page) = desk.page(&session, &path).await;
-    let value = |name: &str| page.split(&format!("name=\"{name}\" value=\"")).nth(1).and_then(|rest| rest.split('"').next()).expect("a value").to_owned();
-    let form = format!("form_token={}&key={}&text=On+its+way%0D%0AAda", value("form_token"), value("key"));
+    let value = |name: &str| {
+        page.split(&format!("name=\"{name}\" value=\""))
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .expect("a value")
+            .to_owned()
+    };
+    let form = format!(
+        "form_token={}&key={}&text=On+its+way%0D%0AAda",
+        value("form_token"),
+        value("key")
+    );
     for _ in 0..2 {
         let request = ask(Method::POST, &format!("{path}/reply"))
             .header(header::COOKIE, &session)
@@ -122,5 +220,8 @@ async fn a_reply_sent_from_the_page_shows_where_it_stands() {
     }
     let (_, page) = desk.page(&session, &path).await;
     assert_eq!(page.matches("fate-queued").count(), 1, "{page}");
-    assert!(page.contains("On its way\nAda") && page.contains("Ada Lovelace"), "{page}");
+    assert!(
+        page.contains("On its way\nAda") && page.contains("Ada Lovelace"),
+        "{page}"
+    );
 }

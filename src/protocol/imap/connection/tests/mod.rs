@@ -331,7 +331,7 @@ fn describe_fetched(fetched: &Fetched) -> String {
     if let Some(modseq) = fetched.modseq {
         text.push_str(&format!(" modseq={}", modseq.0));
     }
-    let body = match fetched.body {
+    let body: String = match fetched.body {
         Body::Absent => String::new(),
         Body::Nil => " nil".to_owned(),
         Body::Complete { size, offset: None } => format!(" complete {size}"),
@@ -341,8 +341,7 @@ fn describe_fetched(fetched: &Fetched) -> String {
         } => format!(" complete {size} from {offset}"),
         Body::TooLarge { size } => format!(" too large {size}"),
     };
-    text.push_str(&body);
-    text
+    text + body.as_str()
 }
 
 fn number(uid: Option<Uid>) -> String {
