@@ -88,6 +88,7 @@ impl Desk {
         )
         .await;
         let shutdown = CancellationToken::new();
+        std::fs::create_dir(folder.path().join("scripts")).expect("a folder");
         let handles = handles(&store, &people, &clock, &folder.path().join("scripts"));
         let router = router(Options::default(), handles, shutdown.clone());
         Self {

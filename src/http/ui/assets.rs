@@ -1,22 +1,28 @@
 //! Style, script and icon, compiled in.
 
+use std::sync::LazyLock;
+
 use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::super::error::Problem;
 
-/// They change only with the binary; pages name them with its version.
+const STYLE: &str = include_str!("assets/desk.css");
+const SCRIPT: &str = include_str!("assets/desk.js");
+const ICON: &str = include_str!("assets/icon.svg");
+
+/// They change only with the binary, and pages name them with [`version`].
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=86400");
 
 pub(super) async fn get(Path(name): Path<String>) -> Result<Response, Problem> {
     let (content_type, text) = match name.as_str() {
-        "desk.css" => ("text/css; charset=utf-8", include_str!("assets/desk.css")),
+        "desk.css" => ("text/css; charset=utf-8", STYLE),
         "desk.js" => (
             "text/javascript; charset=utf-8",
             include_str!("assets/desk.js"),
         ),
-        "icon.svg" => ("image/svg+xml", include_str!("assets/icon.svg")),
+        "icon.svg" => ("image/svg+xml", ICON),
         _ => return Err(Problem::not_found()),
     };
     let headers = [
@@ -24,4 +30,13 @@ pub(super) async fn get(Path(name): Path<String>) -> Result<Response, Problem> {
         (header::CACHE_CONTROL, CACHE),
     ];
     Ok((headers, text).into_response())
+}
+
+/// Changes whenever one of the files does, so that browsers ask again.
+pub(super) fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let hash = blake3::hash([STYLE, SCRIPT, ICON].concat().as_bytes());
+        hash.to_hex()[..12].to_owned()
+    });
+    &VERSION
 }

@@ -3,7 +3,7 @@
 use super::{Moment, size};
 use crate::domain::address::NamedAddress;
 use crate::domain::decision::{Assign, Decision, Outcome};
-use crate::domain::message::{Attachment, Direction, Kind, Message};
+use crate::domain::message::{Attachment, Defect, Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::http::api::{
     assign_name, direction_name, kind_name, priority_name, reason_of, state_name, status_name,
@@ -101,7 +101,7 @@ impl MessageView {
             cut: text.cut,
             has_html: text.has_html && message.direction == Direction::Inbound,
             has_raw: message.raw.is_some(),
-            defective: !head.defects.is_empty(),
+            defective: head.defects.iter().any(is_worth_telling),
             files: head
                 .attachments
                 .iter()
@@ -111,6 +111,14 @@ impl MessageView {
             outgoing: outgoing.map(OutgoingView::new),
             decisions: decisions.iter().map(DecisionView::new).collect(),
         }
+    }
+}
+
+/// A missing date or closing line changes nothing for the reader.
+fn is_worth_telling(defect: &Defect) -> bool {
+    match defect {
+        Defect::TooComplex | Defect::TooLarge | Defect::Charset | Defect::Unreadable => true,
+        Defect::NoSender | Defect::TextCut | Defect::Unclosed | Defect::Date => false,
     }
 }
 
