@@ -40,6 +40,10 @@ const SCRIPTS: &[(&str, &str)] = &[
         "signature.rhai",
         include_str!("../../scripts/signature.rhai"),
     ),
+    (
+        "lib/words.rhai",
+        include_str!("../../scripts/lib/words.rhai"),
+    ),
 ];
 /// A customer reads an answer for so long before answering it.
 const READING_TIME: Duration = Duration::from_secs(6);
@@ -251,7 +255,9 @@ fn post(provider: &Provider, letter: Letter) {
 }
 
 fn write_scripts(folder: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let library = folder.join("lib");
+    std::fs::create_dir_all(&library)
+        .with_context(|| format!("cannot make {}", library.display()))?;
     for (name, text) in SCRIPTS {
         let path = folder.join(name);
         // What somebody has edited in a kept folder stays.

@@ -223,6 +223,30 @@ impl Store {
         })
     }
 
+    /// The newest messages of a conversation, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn latest_messages(
+        &self,
+        conversation: ConversationKey,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let prefix = conversation.0.to_be_bytes();
+        self.read(|rows| {
+            rows.keys(
+                Table::ConversationMessages,
+                &prefix,
+                None,
+                Order::Down,
+                limit,
+            )?
+            .iter()
+            .map(|key| rows.named(Table::Messages, number_at(key, 8), "message"))
+            .collect()
+        })
+    }
+
     /// Messages of a conversation in the order they came, behind `after`.
     ///
     /// # Errors
