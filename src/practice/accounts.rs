@@ -18,8 +18,8 @@ use crate::protocol::imap::server::{
     Criteria, Flag, FlagChange, Listed, Mail, Selected, SpecialUse, Status,
 };
 
-use super::Options;
 use super::faults::Faults;
+use super::options::Options;
 
 /// How many notices a session may lag behind before it must be told to come again.
 const NOTICES_MAX: usize = 1_024;

@@ -17,11 +17,11 @@ mod accounts;
 pub mod customers;
 mod faults;
 mod imap;
+mod options;
 mod smtp;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -35,51 +35,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::address::Address;
 use crate::domain::folder::{FolderName, Uid};
-use crate::domain::secret::Secret;
 
 use accounts::Accounts;
 pub use accounts::Received;
 pub use faults::{DropPoint, Faults, ImapFaults, SmtpFaults};
+pub use options::{Account, Clock, Options};
 
 /// Most connections at once, of each protocol.
 const CONNECTIONS_MAX: usize = 256;
-
-/// One who may log in.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// Also the user name.
-    pub address: Address,
-    /// As the client must say it.
-    pub password: Secret,
-}
-
-/// The wall clock, as it is handed down.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// What a provider is made of.
-#[derive(Clone)]
-pub struct Options {
-    /// Who may log in.
-    pub accounts: Vec<Account>,
-    /// For INTERNALDATE.
-    pub clock: Clock,
-    /// Whether submitted mail is put into Sent by the provider, as some do.
-    pub files_sent: bool,
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            accounts,
-            clock: _,
-            files_sent,
-        } = self;
-        f.debug_struct("Options")
-            .field("accounts", accounts)
-            .field("files_sent", files_sent)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A running provider. It ends when it is dropped; [`Provider::stop`] waits for that.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::*;
+use crate::domain::secret::Secret;
 
 /// Long enough for a loaded machine; only a failure waits for it.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

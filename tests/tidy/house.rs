@@ -35,8 +35,8 @@ pub const FOREIGN: &[(&[&str], &[&str])] = &[
     (&["smtp_proto"], &["protocol::smtp"]),
     (&["chrono"], &["protocol::imap"]),
     (&["mail_parser", "chardetng", "html2text"], &["mime"]),
-    // Server texts also come in other charsets than UTF-8.
-    (&["encoding_rs"], &["mime", "protocol", "net"]),
+    // Server texts, and the letters of the demo, also come in other charsets than UTF-8.
+    (&["encoding_rs"], &["mime", "protocol", "net", "practice"]),
     (&["mail_builder"], &["mime"]),
     (&["ammonia"], &["mime", "http"]),
     (

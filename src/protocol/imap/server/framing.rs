@@ -27,6 +27,20 @@ pub(super) struct Frame {
     pub(super) aside: Option<Bytes>,
 }
 
+impl Frame {
+    /// The tag, so that even what cannot be read is answered; `*` where there is none.
+    pub(super) fn tag(&self) -> String {
+        let word = self.command.trim_ascii().split(|b| *b == b' ').next();
+        let word = word.and_then(|word| std::str::from_utf8(word).ok());
+        match word {
+            Some(tag) if !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                tag.to_owned()
+            }
+            _ => "*".to_owned(),
+        }
+    }
+}
+
 /// What the input led to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {

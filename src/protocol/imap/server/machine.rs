@@ -11,7 +11,7 @@ use crate::domain::secret::Secret;
 use crate::protocol::Machine;
 
 use super::framing::{Framer, Step};
-use super::request::{Answer, FlagChange, Listed, Request};
+use super::request::{Answer, Listed, Request};
 use super::section::Item;
 
 mod answer;
@@ -286,7 +286,7 @@ impl Server {
                     waiting @ (State::Asking(_) | State::Closed) => self.state = waiting,
                 },
                 Step::Refused(frame) => {
-                    let tag = command::tag_of(&frame.command);
+                    let tag = frame.tag();
                     self.done(&tag, "NO [TOOBIG] That literal is too long");
                 }
                 Step::Flood => {

@@ -16,6 +16,7 @@
 
 mod framing;
 mod machine;
+mod mail;
 mod request;
 mod search;
 mod section;
@@ -23,7 +24,6 @@ mod section;
 mod tests;
 
 pub use machine::{CloseReason, Event, Options, Server};
-pub use request::{
-    Answer, Flag, FlagChange, Listed, Mail, Refusal, Request, Selected, SpecialUse, Status,
-};
+pub use mail::{Flag, FlagChange, Mail};
+pub use request::{Answer, Listed, Refusal, Request, Selected, SpecialUse, Status};
 pub use search::Criteria;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::request::{Flag, Mail};
+use super::mail::{Flag, Mail};
 use super::section::fields;
 
 /// A condition a mail meets or not.
@@ -30,11 +30,11 @@ pub enum Criteria {
     /// Shorter than that, in bytes.
     Smaller(u32),
     /// The opposite.
-    Not(Box<Criteria>),
+    Not(Box<Self>),
     /// Either.
-    Or(Box<Criteria>, Box<Criteria>),
+    Or(Box<Self>, Box<Self>),
     /// Every one.
-    And(Vec<Criteria>),
+    And(Vec<Self>),
 }
 
 impl Criteria {

@@ -4,7 +4,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::request::Mail;
+use super::mail::{Flag, Mail};
 
 /// One thing a FETCH asks for.
 #[derive(Clone, Debug)]
@@ -83,8 +83,8 @@ impl Section {
     }
 }
 
-pub(super) fn joined(flags: &[super::request::Flag]) -> String {
-    let flags: Vec<&str> = flags.iter().map(super::request::Flag::as_str).collect();
+pub(super) fn joined(flags: &[Flag]) -> String {
+    let flags: Vec<&str> = flags.iter().map(Flag::as_str).collect();
     flags.join(" ")
 }
 

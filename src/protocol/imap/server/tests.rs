@@ -450,3 +450,39 @@ fn floods_and_silence_end_the_session() {
         Some("* BYE Maintenance")
     );
 }
+
+/// What clients say, well and badly, to be put together in any order.
+const FRAGMENTS: [&str; 16] = [
+    "a LOGIN anna \"se cret\"\r\n",
+    "b LOGIN anna {7}\r\n",
+    "se cret\r\n",
+    "c SELECT INBOX\r\n",
+    "d UID FETCH 1:* (FLAGS BODY.PEEK[]<0.5>)\r\n",
+    "e FETCH *:1 BODY[HEADER.FIELDS (x)]\r\n",
+    "f APPEND Sent {3+}\r\n",
+    "g IDLE\r\n",
+    "DONE\r\n",
+    "h UID STORE 1:9 +FLAGS (\\Deleted)\r\n",
+    "i EXPUNGE\r\n",
+    "j AUTHENTICATE PLAIN\r\n",
+    "k UID SEARCH OR SEEN NOT UID 4294967295\r\n",
+    "{0}\r\n",
+    "\r\n",
+    "\u{0}é(\"",
+];
+
+proptest::proptest! {
+    #[test]
+    fn any_order_in_any_chunking_is_answered_the_same(
+        picks in proptest::collection::vec(0..FRAGMENTS.len(), 0..12),
+    ) {
+        let input: String = picks.iter().map(|at| FRAGMENTS[*at]).collect();
+        let said = [true, false].map(|whole| {
+            let mut bench = Bench::new(whole);
+            bench.send(b"l LOGIN anna \"se cret\"\r\ns SELECT INBOX\r\n");
+            bench.send(input.as_bytes());
+            bench.said
+        });
+        proptest::prop_assert_eq!(&said[0], &said[1]);
+    }
+}

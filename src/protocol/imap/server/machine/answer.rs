@@ -6,7 +6,8 @@ use bytes::BytesMut;
 
 use super::{Answer, Asked, FolderName, Listed, Server, State, Then, View};
 use crate::domain::folder::Uid;
-use crate::protocol::imap::server::request::{Mail, Selected, SpecialUse, Status};
+use crate::protocol::imap::server::mail::Mail;
+use crate::protocol::imap::server::request::{Selected, SpecialUse, Status};
 use crate::protocol::imap::server::section::{Item, joined};
 
 /// Most wildcards of a LIST pattern; nobody writes more than two.

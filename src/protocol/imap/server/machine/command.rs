@@ -13,12 +13,12 @@ use imap_types::sequence::SequenceSet;
 
 use super::translate::{self, Unserved};
 use super::{CloseReason, Fetching, Request, Secret, Server, State, Then, View};
-use crate::domain::folder::{FolderName, Uid};
+use crate::domain::folder::Uid;
 use crate::protocol::imap::server::framing::Frame;
 
 impl Server {
     pub(super) fn run(&mut self, frame: Frame) {
-        let tag = tag_of(&frame.command);
+        let tag = frame.tag();
         let Ok((_, Command { body, .. })) = CommandCodec::default().decode(&frame.command) else {
             return self.done(&tag, "BAD That cannot be read");
         };
@@ -276,21 +276,4 @@ impl Server {
             self.done(tag, "BAD Expected DONE");
         }
     }
-}
-
-/// The tag, so that even what cannot be read is answered; `*` where there is none.
-pub(super) fn tag_of(command: &[u8]) -> String {
-    let word = command.trim_ascii().split(|b| *b == b' ').next();
-    let word = word.and_then(|word| std::str::from_utf8(word).ok());
-    match word {
-        Some(tag) if !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-            tag.to_owned()
-        }
-        _ => "*".to_owned(),
-    }
-}
-
-/// A name that the host may know: ASCII, as all folders of the practice provider are.
-pub(super) fn folder_name(bytes: &[u8]) -> Option<FolderName> {
-    FolderName::new(std::str::from_utf8(bytes).ok()?)
 }

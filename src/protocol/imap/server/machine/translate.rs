@@ -14,10 +14,8 @@ use imap_types::status::StatusDataItemName;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::FlagChange;
-use super::command::folder_name;
 use crate::domain::folder::{FolderName, Uid};
-use crate::protocol::imap::server::request::Flag;
+use crate::protocol::imap::server::mail::{Flag, FlagChange};
 use crate::protocol::imap::server::search::Criteria;
 use crate::protocol::imap::server::section::{Item, Section};
 
@@ -30,6 +28,11 @@ pub(super) fn folder(mailbox: &Mailbox<'_>) -> Option<FolderName> {
         Mailbox::Inbox => Some(FolderName::inbox()),
         Mailbox::Other(other) => folder_name(other.as_ref()),
     }
+}
+
+/// A name that the host may know: ASCII, as all folders of the practice provider are.
+fn folder_name(bytes: &[u8]) -> Option<FolderName> {
+    FolderName::new(std::str::from_utf8(bytes).ok()?)
 }
 
 pub(super) fn pattern(reference: &Mailbox<'_>, wildcard: &ListMailbox<'_>) -> String {
