@@ -54,7 +54,7 @@ pub(super) async fn read(
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     if accepts.contains("text/event-stream") {
-        let after = stream::last_event_id(&headers).or(query.after.map(Sequence));
+        let after = stream::last_event_id(&headers).or_else(|| query.after.map(Sequence));
         return stream::open(feed, streams, actor, after);
     }
     let after = Sequence(query.after.unwrap_or(0));

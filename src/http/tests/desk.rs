@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::domain::address::{Address, NamedAddress};
+use crate::domain::condition::Patience;
 use crate::domain::conversation::Tag;
 use crate::domain::decision::{Outcome, Routing, TraceStep};
 use crate::domain::folder::{FolderName, Uid, UidValidity};
@@ -26,13 +27,19 @@ use crate::domain::threading::ThreadingRules;
 use crate::domain::user::{Actor, Membership, Role, User};
 use crate::http::{Handles, Options, router};
 use crate::mime;
+use crate::net::dial::{DialOptions, Dialer};
 use crate::script::{Limits, Scripts};
 use crate::service::clock::Clock;
+use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
 use crate::service::feed::Feed;
+use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
 use crate::service::random::Random;
 use crate::service::replies::Replies;
+use crate::service::sync::Sync;
+use crate::service::sync::board::Board;
+use crate::service::sync::options::SyncOptions;
 use crate::store::{
     Arrival, ArrivalRaw, CompressedRaw, Delivered, Delivery, NewDecision, Store, Triaged,
 };
@@ -207,13 +214,24 @@ pub(super) fn routing() -> Routing {
 }
 
 fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Handles {
+    let dialer = Dialer::new(DialOptions::default()).expect("a dialer");
+    let board = Board::new(Patience::default());
+    let sync = Sync::new(
+        store.clone(),
+        dialer.clone(),
+        board.clone(),
+        clock.clone(),
+        Random,
+        SyncOptions::default(),
+        CancellationToken::new(),
+    );
     Handles {
         conversations: Conversations::new(store.clone(), clock.clone(), Random),
         feed: Feed::new(store.clone()),
         people: people.clone(),
         replies: Replies::new(store.clone(), clock.clone(), Random),
-        mailboxes: crate::service::mailboxes::Mailboxes::new(store.clone(), clock.clone()),
-        connect: crate::service::connect::Connect,
+        mailboxes: Mailboxes::new(store.clone(), sync.clone(), board, clock.clone()),
+        connect: Connect::new(store.clone(), dialer, sync, clock.clone(), Random),
         random: Random,
         scripts: Scripts::open(scripts, Limits::default()),
     }

@@ -81,7 +81,7 @@ impl MessageView {
             id: message.id.to_string(),
             direction: direction_name(message.direction),
             from: writer
-                .or(from.map(NamedAddress::shown))
+                .or_else(|| from.map(NamedAddress::shown))
                 .unwrap_or_default()
                 .to_owned(),
             from_address: from

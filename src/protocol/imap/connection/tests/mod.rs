@@ -20,10 +20,11 @@ use super::Connection;
 use crate::domain::folder::{FolderName, ModSeq, Uid, UidValidity};
 use crate::domain::secret::Secret;
 use crate::protocol::Machine;
+use crate::protocol::imap::Flag;
 use crate::protocol::imap::command::{
     Append, BodyWanted, FetchItems, SearchKey, SelectMode, StoreKind,
 };
-use crate::protocol::imap::event::{Body, Event, Fetched, Flag};
+use crate::protocol::imap::event::{Body, Event, Fetched};
 use crate::protocol::imap::options::{Options, TlsPolicy};
 use crate::protocol::imap::uid_set::UidSet;
 use crate::protocol::sasl::Mechanism;
@@ -165,11 +166,11 @@ impl Run {
             ["close"] => machine.close_folder(now),
             ["compress"] => machine.compress(now),
             ["logout"] => machine.logout(now),
-            ["done"] => return machine.done(now),
-            ["tls"] => return machine.tls_established(now),
-            ["deflate"] => return machine.deflate_established(now),
-            ["eof"] => return machine.handle_eof(now),
-            ["wait", seconds] => return self.wait(seconds.parse().expect("seconds")),
+            ["done"] => machine.done(now),
+            ["tls"] => machine.tls_established(now),
+            ["deflate"] => machine.deflate_established(now),
+            ["eof"] => machine.handle_eof(now),
+            ["wait", seconds] => self.wait(seconds.parse().expect("seconds")),
             _ => panic!("what is {call:?}?"),
         };
     }
