@@ -66,7 +66,11 @@ impl Desk {
         tell: &mut impl FnMut(Answer),
     ) -> Result<Answer, String> {
         let proposal = form::read(form)?;
-        let steps = self.connect.probe(&proposal, |step| tell(told(step))).await;
+        let actor = Actor::Console;
+        let steps = self
+            .connect
+            .probe(&actor, &proposal, |step| tell(told(step)));
+        let steps = steps.await.map_err(words)?;
         let failed = steps.iter().find_map(|step| step.outcome.clone().err());
         match failed {
             Some(words) => Err(words),

@@ -121,6 +121,10 @@ pub struct Cursor {
     pub last_uid: u32,
     /// UIDs at or below `last_uid` that are not durable.
     pub pending: BTreeMap<Uid, Pending>,
+    /// UIDs below this were in the folder before the mailbox was connected. Counted
+    /// by UID, since two clocks never agree to the second; 0 when that is not known,
+    /// as after the server has renumbered the folder.
+    pub imported_below: u32,
 }
 
 impl Cursor {
@@ -134,6 +138,7 @@ impl Cursor {
             validity,
             last_uid: 0,
             pending: BTreeMap::new(),
+            imported_below: 0,
         }
     }
 

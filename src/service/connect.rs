@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::domain::address::Address;
+use crate::domain::folder::Cursor;
 use crate::domain::mailbox::{Mailbox, MailboxLogins, MailboxSettings};
 use crate::domain::user::{Actor, Role};
 use crate::net::dial::Dialer;
@@ -16,6 +18,7 @@ use crate::protocol::imap::SelectMode;
 use crate::service::clock::Clock;
 use crate::service::random::{NoRandomness, Random};
 use crate::service::sync::Sync;
+use crate::service::sync::history::first_cursor;
 use crate::store::{AddError, Store, StoreError};
 
 /// The whole trial may take this long.
@@ -107,57 +110,19 @@ impl Connect {
         }
     }
 
-    /// Tries a proposal; every step is told when it ends, and the first failure ends the trial.
+    /// Tries a proposal; every step is told when it ends, and the first failure ends
+    /// the trial. Nothing is saved.
+    ///
+    /// # Errors
+    /// When the actor may not connect mailboxes. A failed step is no error here.
     pub async fn probe(
         &self,
+        actor: &Actor,
         proposal: &Proposal,
-        mut on_step: impl FnMut(&StepResult),
-    ) -> Vec<StepResult> {
-        let mut steps = Vec::new();
-        let mut tell = |result: StepResult| {
-            on_step(&result);
-            let passed = result.outcome.is_ok();
-            steps.push(result);
-            passed
-        };
-        let trial = async {
-            let begun = Instant::now();
-            let opened = self.open(proposal).await;
-            let (session, outcome) = match opened {
-                Ok(session) => (
-                    Some(session),
-                    Ok(format!("signed in at {}", proposal.settings.incoming.host)),
-                ),
-                Err(error) => (None, Err(format!("{}: {error}", proposal.settings.address))),
-            };
-            if !tell(StepResult {
-                step: Step::Incoming,
-                outcome,
-                took: begun.elapsed(),
-            }) {
-                return;
-            }
-            if let Some(session) = session {
-                let begun = Instant::now();
-                let outcome = look_into_folder(session, proposal).await;
-                if !tell(StepResult {
-                    step: Step::Folder,
-                    outcome,
-                    took: begun.elapsed(),
-                }) {
-                    return;
-                }
-            }
-            let begun = Instant::now();
-            let outcome = self.try_submission(proposal).await;
-            tell(StepResult {
-                step: Step::Outgoing,
-                outcome,
-                took: begun.elapsed(),
-            });
-        };
-        let _finished_in_time = tokio::time::timeout(PROBE_TIME_MAX, trial).await.is_ok();
-        steps
+        on_step: impl FnMut(&StepResult),
+    ) -> Result<Vec<StepResult>, SaveError> {
+        allow(actor)?;
+        Ok(self.try_out(proposal, on_step).await.steps)
     }
 
     /// Tries a proposal and, when every step passes, saves it and starts collecting.
@@ -170,43 +135,48 @@ impl Connect {
         proposal: Proposal,
         on_step: impl FnMut(&StepResult),
     ) -> Result<Mailbox, SaveError> {
-        if !actor.may(Role::Manager, actor.workspace()) {
-            return Err(SaveError::NotAllowed);
-        }
-        if let Some(taken) = self.store.mailbox_by_address(&proposal.settings.address)? {
+        allow(actor)?;
+        let settings = &proposal.settings;
+        if let Some(taken) = self.store.mailbox_by_address(&settings.address)? {
             return Err(SaveError::AddressTaken {
                 address: taken.settings.address,
                 name: taken.settings.name,
             });
         }
-        let steps = self.probe(&proposal, on_step).await;
-        let passed = steps.len() == 3 && steps.iter().all(|step| step.outcome.is_ok());
-        if !passed {
-            return Err(SaveError::Probe(steps));
-        }
-        let address = proposal.settings.address.clone();
-        let now = self.clock.now();
-        let random = self.random.bytes()?;
-        match self
+        let trial = self.try_out(&proposal, on_step).await;
+        let (Some(cursor), true) = (trial.cursor, trial.outgoing_works) else {
+            return Err(SaveError::Probe(trial.steps));
+        };
+        let mailbox = self.add(actor, proposal).await?;
+        // From here on what comes is new, whenever collecting really begins.
+        let folder = mailbox.settings.folder.clone();
+        self.store.set_cursor(mailbox.key, folder, cursor).await?;
+        self.sync.start(mailbox.clone());
+        self.sync.sending_works(&mailbox, self.clock.now());
+        Ok(mailbox)
+    }
+
+    async fn add(&self, actor: &Actor, proposal: Proposal) -> Result<Mailbox, SaveError> {
+        let Proposal { settings, logins } = proposal;
+        let address = settings.address.clone();
+        let (now, random) = (self.clock.now(), self.random.bytes()?);
+        let workspace = actor.workspace();
+        let added = self
             .store
-            .add_mailbox(
-                proposal.settings,
-                &proposal.logins,
-                actor.workspace(),
-                now,
-                random,
-            )
-            .await
-        {
-            Ok(mailbox) => {
-                self.sync.start(mailbox.clone());
-                Ok(mailbox)
-            }
-            Err(AddError::AddressTaken { name, .. }) => {
-                Err(SaveError::AddressTaken { address, name })
-            }
-            Err(AddError::Store(error)) => Err(error.into()),
+            .add_mailbox(settings, &logins, workspace, now, random);
+        added.await.map_err(|error| match error {
+            AddError::AddressTaken { name, .. } => SaveError::AddressTaken { address, name },
+            AddError::Store(error) => error.into(),
+        })
+    }
+
+    async fn try_out(&self, proposal: &Proposal, on_step: impl FnMut(&StepResult)) -> Trial {
+        let mut trial = Trial::default();
+        let steps = trial.run(self, proposal, on_step);
+        if tokio::time::timeout(PROBE_TIME_MAX, steps).await.is_err() {
+            tracing::info!(mailbox = %proposal.settings.address, "a trial connection took too long");
         }
+        trial
     }
 
     async fn open(&self, proposal: &Proposal) -> Result<Session, OpenError> {
@@ -227,23 +197,94 @@ impl Connect {
     }
 }
 
-async fn look_into_folder(mut session: Session, proposal: &Proposal) -> Result<String, String> {
-    let folder = &proposal.settings.folder;
-    let selected = session.select(folder, &SelectMode::ReadOnly).await;
+fn allow(actor: &Actor) -> Result<(), SaveError> {
+    let may = actor.may(Role::Manager, actor.workspace());
+    may.then_some(()).ok_or(SaveError::NotAllowed)
+}
+
+/// A trial connection: what has been found so far.
+#[derive(Debug, Default)]
+struct Trial {
+    steps: Vec<StepResult>,
+    /// Where reading would begin, once the folder has been opened.
+    cursor: Option<Cursor>,
+    outgoing_works: bool,
+}
+
+impl Trial {
+    async fn run(
+        &mut self,
+        connect: &Connect,
+        proposal: &Proposal,
+        mut on_step: impl FnMut(&StepResult),
+    ) {
+        let begun = Instant::now();
+        let opened = connect.open(proposal).await;
+        let host = &proposal.settings.incoming.host;
+        let words = opened.as_ref().map(|_| format!("signed in at {host}"));
+        let words = words.map_err(|error| format!("{}: {error}", proposal.settings.address));
+        on_step(self.note(Step::Incoming, words, begun));
+        let Ok(mut session) = opened else { return };
+
+        let begun = Instant::now();
+        let looked = look_into_folder(&mut session, proposal, connect.clock.now()).await;
+        session.logout().await;
+        let words = looked.map(|(cursor, words)| {
+            self.cursor = Some(cursor);
+            words
+        });
+        on_step(self.note(Step::Folder, words, begun));
+        if self.cursor.is_none() {
+            return;
+        }
+
+        let begun = Instant::now();
+        let submission = connect.try_submission(proposal).await;
+        self.outgoing_works = submission.is_ok();
+        on_step(self.note(Step::Outgoing, submission, begun));
+    }
+
+    fn note(&mut self, step: Step, outcome: Result<String, String>, begun: Instant) -> &StepResult {
+        let result = StepResult {
+            step,
+            outcome,
+            took: begun.elapsed(),
+        };
+        self.steps.push(result);
+        &self.steps[self.steps.len() - 1]
+    }
+}
+
+/// Opens the folder: where reading would begin, and what is there in words.
+async fn look_into_folder(
+    session: &mut Session,
+    proposal: &Proposal,
+    now: Timestamp,
+) -> Result<(Cursor, String), String> {
+    let MailboxSettings {
+        address,
+        folder,
+        history,
+        ..
+    } = &proposal.settings;
+    let selected = session
+        .select(folder, &SelectMode::ReadOnly)
+        .await
+        .map_err(|error| format!("{address}: the folder {folder} cannot be opened: {error}"))?;
+    let validity = selected.uid_validity.ok_or_else(|| {
+        format!("{address}: the server gives {folder} no UIDVALIDITY, so mail in it cannot be told apart for good")
+    })?;
+    let cursor = first_cursor(session, &selected, validity, *history, now)
+        .await
+        .map_err(|error| format!("{address}: {folder} cannot be searched: {error}"))?;
     let push = if session.capabilities().has("IDLE") {
         "tells of new mail at once (IDLE)"
     } else {
         "is asked for new mail now and then"
     };
-    session.logout().await;
-    match selected {
-        Ok(selected) => Ok(format!(
-            "{folder} holds {} mails; the server {push}",
-            selected.exists
-        )),
-        Err(error) => Err(format!(
-            "{}: the folder {folder} cannot be opened: {error}",
-            proposal.settings.address
-        )),
-    }
+    let words = format!(
+        "{folder} holds {} mails; the server {push}",
+        selected.exists
+    );
+    Ok((cursor, words))
 }

@@ -5,12 +5,12 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 
 use super::super::body::{Body, Id};
-use super::super::error::{Kind, Problem};
+use super::super::error::Problem;
 use super::failure::{of_mailboxes, of_saving};
 use super::json::mailbox::{MailboxBody, ProbeBody, ProposalBody};
 use super::json::message::ItemsBody;
 use crate::domain::mailbox::MailboxHealth;
-use crate::domain::user::{Actor, Role};
+use crate::domain::user::Actor;
 use crate::service::connect::Connect;
 use crate::service::mailboxes::Mailboxes;
 
@@ -59,14 +59,9 @@ pub(super) async fn probe(
     Extension(actor): Extension<Actor>,
     Body(body): Body<ProposalBody>,
 ) -> Result<Json<ProbeBody>, Problem> {
-    // A trial opens connections to wherever the caller says.
-    if !actor.may(Role::Manager, actor.workspace()) {
-        return Err(Problem::new(
-            Kind::Forbidden,
-            "Trying a connection needs a mailbox manager or an administrator.",
-        ));
-    }
-    let steps = connect.probe(&body.into_proposal()?, |_| ()).await;
+    let proposal = body.into_proposal()?;
+    let steps = connect.probe(&actor, &proposal, |_| ()).await;
+    let steps = steps.map_err(of_saving)?;
     Ok(Json(ProbeBody::new(&steps)))
 }
 

@@ -1,12 +1,14 @@
 //! Keeps mailboxes connected: one task each, started, stopped and woken here.
 
 pub mod board;
+pub mod history;
 mod imap;
 pub mod options;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -106,6 +108,12 @@ impl Sync {
                 task,
             },
         );
+    }
+
+    /// A trial has shown that sending by a mailbox works.
+    pub fn sending_works(&self, mailbox: &Mailbox, now: Timestamp) {
+        let board = &self.handles.board;
+        board.submitted(mailbox.key, Ok(()), now, 0);
     }
 
     /// Stops a mailbox and waits until its task has ended.

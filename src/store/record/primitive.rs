@@ -261,5 +261,6 @@ stored_struct!(Pending {
 stored_struct!(Cursor {
     validity,
     last_uid,
-    pending
+    pending,
+    imported_below
 });

@@ -171,7 +171,7 @@ impl Storing {
             source: self.source(uid),
             received_at,
             arrived_at: self.clock.now(),
-            imported: received_at.is_some_and(|at| at < self.folder.connected_at),
+            imported: self.is_imported(uid, received_at),
         };
         let arrival = intake.finish(circumstances, self.random).await?;
         self.batch_bytes += stored_size(&arrival);
@@ -245,6 +245,17 @@ impl Storing {
                 Ok(())
             }
             Err(error) => Err(StoreError::worker_lost("delivery", &error).into()),
+        }
+    }
+
+    /// Whether the mail was there before the mailbox was connected. Where UIDs do not
+    /// tell, the server's clock does, to the second it counts in.
+    fn is_imported(&self, uid: Uid, received_at: Option<Timestamp>) -> bool {
+        match self.cursor.imported_below {
+            0 => {
+                received_at.is_some_and(|at| at.as_second() < self.folder.connected_at.as_second())
+            }
+            below => uid.get() < below,
         }
     }
 
