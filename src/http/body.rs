@@ -8,6 +8,9 @@ use serde::de::DeserializeOwned;
 use super::error::{Kind, Problem};
 use crate::domain::key::PublicId;
 
+/// Items of a page when nobody says otherwise.
+pub(super) const PAGE_DEFAULT: usize = 50;
+
 /// A JSON body. Its type refuses unknown fields.
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);

@@ -10,6 +10,7 @@ mod api;
 mod auth;
 mod body;
 mod cookie;
+mod deadline;
 mod download;
 pub mod error;
 mod guard;
@@ -28,7 +29,6 @@ use std::any::Any;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
@@ -76,9 +76,4 @@ pub fn router(options: Options, handles: Handles, shutdown: CancellationToken) -
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     tracing::error!("a request handler panicked");
     Problem::new(Kind::Internal, "The log of the gateway says more.").into_response()
-}
-
-/// The layer that ends answers which do not begin in time.
-fn answer_within(limit: std::time::Duration) -> tower_http::timeout::TimeoutLayer {
-    tower_http::timeout::TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, limit)
 }

@@ -5,11 +5,11 @@ use axum::http::StatusCode;
 use axum::{Json, response::IntoResponse};
 use serde::Deserialize;
 
-use super::super::body::{Asked, Body, Id, id_in};
+use super::super::body::{Asked, Body, Id, PAGE_DEFAULT, id_in};
 use super::super::error::Problem;
+use super::failure::of_conversations;
 use super::json::conversation::{ConversationBody, CountsBody, EditBody, status_named};
 use super::json::message::{MessageBody, PageBody};
-use super::{PAGE_DEFAULT, of_conversations};
 use crate::domain::user::Actor;
 use crate::service::conversations::{Conversations, Wanted};
 

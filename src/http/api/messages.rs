@@ -7,9 +7,9 @@ use axum::response::IntoResponse;
 use super::super::body::Id;
 use super::super::download;
 use super::super::error::Problem;
+use super::failure::of_conversations;
 use super::json::decision::DecisionBody;
 use super::json::message::{ItemsBody, MessageBody, TextBody};
-use super::of_conversations;
 use crate::domain::user::Actor;
 use crate::service::conversations::Conversations;
 

@@ -17,6 +17,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use super::auth::{self, Door};
+use super::deadline::answer_within;
 use super::error::{Kind, Problem};
 use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
@@ -30,14 +31,11 @@ pub(super) use json::mailbox::condition_name;
 pub(super) use json::message::kind_name;
 pub(super) use json::outgoing::{reason_of, state_name};
 
-/// Items of a page when nobody says otherwise.
-const PAGE_DEFAULT: usize = 50;
-
 pub(super) fn routes(door: &Door) -> Router<Wired> {
     let slow = Router::new()
         .route("/mailboxes", get(mailboxes::list).post(mailboxes::add))
         .route("/mailboxes/probe", post(mailboxes::probe))
-        .layer(super::answer_within(PROBE_TIME_MAX));
+        .layer(answer_within(PROBE_TIME_MAX));
     let usual = Router::new()
         .route(
             "/mailboxes/{id}",
@@ -68,7 +66,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/events", get(events::read))
         .route("/scripts", get(scripts::status))
         .route("/problems/{name}", get(problems::explain))
-        .layer(super::answer_within(ANSWER_TIME_MAX));
+        .layer(answer_within(ANSWER_TIME_MAX));
     slow.merge(usual)
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)

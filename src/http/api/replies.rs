@@ -7,9 +7,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::super::body::{Body, Id};
 use super::super::error::{Kind, Problem};
-use super::failure::{of_replies, of_store};
+use super::failure::{of_conversations, of_replies, of_store};
 use super::json::outgoing::{OutgoingBody, ReplyBody};
-use super::of_conversations;
 use crate::domain::key::PublicId;
 use crate::domain::outbox::Outgoing;
 use crate::domain::user::Actor;

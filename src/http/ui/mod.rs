@@ -21,6 +21,7 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 
 use super::auth::{self, Door};
+use super::deadline::answer_within;
 use super::error::Problem;
 use super::guard;
 use super::handles::Wired;
@@ -58,7 +59,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .merge(open)
         .layer(from_fn(guard::refuse_forgery))
         .layer(from_fn(error_page::show))
-        .layer(super::answer_within(ANSWER_TIME_MAX))
+        .layer(answer_within(ANSWER_TIME_MAX))
 }
 
 async fn unknown() -> Problem {
