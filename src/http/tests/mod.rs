@@ -1,8 +1,13 @@
 //! The door as a whole, without a socket: requests go into the router as bytes
 //! of HTTP would.
 
+#[cfg(test)]
 mod changes;
+#[cfg(test)]
 mod desk;
+#[cfg(test)]
 mod doors;
+#[cfg(test)]
 mod feed;
+#[cfg(test)]
 mod pages;
