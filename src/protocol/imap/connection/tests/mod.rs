@@ -138,9 +138,22 @@ impl Run {
     fn call(&mut self, call: &str) {
         let now = self.now;
         let words: Vec<&str> = call.split(' ').collect();
+        match words.as_slice() {
+            ["done"] => self.machine.done(now),
+            ["tls"] => self.machine.tls_established(now),
+            ["deflate"] => self.machine.deflate_established(now),
+            ["eof"] => self.machine.handle_eof(now),
+            ["wait", seconds] => self.wait(seconds.parse().expect("seconds")),
+            command => self.command(command),
+        }
+    }
+
+    /// Gives the machine a command of IMAP.
+    fn command(&mut self, words: &[&str]) {
+        let now = self.now;
         let machine = &mut self.machine;
         let inbox = FolderName::inbox();
-        match words.as_slice() {
+        match words {
             ["starttls"] => machine.starttls(now),
             ["capability"] => machine.capability(now),
             ["login", user, password] => machine.login(user, &Secret::new(*password), now),
@@ -166,12 +179,7 @@ impl Run {
             ["close"] => machine.close_folder(now),
             ["compress"] => machine.compress(now),
             ["logout"] => machine.logout(now),
-            ["done"] => machine.done(now),
-            ["tls"] => machine.tls_established(now),
-            ["deflate"] => machine.deflate_established(now),
-            ["eof"] => machine.handle_eof(now),
-            ["wait", seconds] => self.wait(seconds.parse().expect("seconds")),
-            _ => panic!("what is {call:?}?"),
+            _ => panic!("what is {words:?}?"),
         };
     }
 
