@@ -1,7 +1,7 @@
 //! The beginning of a session: opens the folder, finds where reading goes on, and
 //! which mails are above that.
 
-use super::{SyncError, Task};
+use super::task::{SyncError, Task};
 use crate::domain::folder::{Cursor, Uid};
 use crate::net::imap::Session;
 use crate::protocol::imap::{SearchKey, SelectMode, UidSet};

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::begin::{Begun, above};
 use super::collect::collect;
 use super::intake::{PIECES_MAX, Storing};
-use super::{SyncError, Task};
+use super::task::{SyncError, Task};
 use crate::domain::folder::{Cursor, Uid};
 use crate::net::imap::Session;
 

@@ -1,0 +1,133 @@
+//! What one mailbox's task is made of: its handles, why its connection ended, and
+//! what it tells the board and the feed about that.
+
+use super::collect::CollectError;
+use super::intake::Folder;
+use crate::domain::change::Event;
+use crate::domain::condition::Failure;
+use crate::domain::key::MailboxKey;
+use crate::domain::mailbox::{Condition, Mailbox};
+use crate::net::dial::Dialer;
+use crate::net::imap::{ImapError, ImapOptions, OpenError, RefusalMeaning, Session};
+use crate::service::clock::Clock;
+use crate::service::ingest::IngestError;
+use crate::service::random::Random;
+use crate::service::sync::board::Board;
+use crate::service::sync::options::SyncOptions;
+use crate::store::{Store, StoreError};
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SyncError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Imap(#[from] ImapError),
+    #[error("the mail could not be stored: {0}")]
+    Ingest(#[from] IngestError),
+    #[error("the store is in trouble: {0}")]
+    Store(#[from] StoreError),
+    #[error(
+        "the server gives the folder no UIDVALIDITY, so mail in it cannot be told apart for good"
+    )]
+    NoValidity,
+}
+
+impl From<CollectError> for SyncError {
+    fn from(error: CollectError) -> Self {
+        match error {
+            CollectError::Imap(error) => Self::Imap(error),
+            CollectError::Storing => Self::Store(StoreError::Closed),
+        }
+    }
+}
+
+/// The handles a task works with.
+#[derive(Clone, Debug)]
+pub(in crate::service::sync) struct Handles {
+    pub(in crate::service::sync) store: Store,
+    pub(in crate::service::sync) dialer: Dialer,
+    pub(in crate::service::sync) board: Board,
+    pub(in crate::service::sync) clock: Clock,
+    pub(in crate::service::sync) random: Random,
+    pub(in crate::service::sync) options: SyncOptions,
+}
+
+/// One mailbox's task.
+pub(super) struct Task {
+    pub(super) mailbox: Mailbox,
+    pub(super) handles: Handles,
+}
+
+impl Task {
+    pub(super) async fn open(&self) -> Result<Session, SyncError> {
+        let logins = self.handles.store.logins(self.mailbox.key)?;
+        let mut options = ImapOptions::new(self.mailbox.settings.incoming.clone(), logins.incoming);
+        options.limits.idle_renewal = self.handles.options.rescan;
+        Ok(Session::open(&self.handles.dialer, &options).await?)
+    }
+
+    pub(super) fn folder(&self) -> Folder {
+        Folder {
+            mailbox: self.mailbox.key,
+            name: self.mailbox.settings.folder.clone(),
+            connected_at: self.mailbox.connected_at,
+            mail_size_max: self.handles.options.mail_size_max,
+        }
+    }
+
+    pub(super) fn key(&self) -> MailboxKey {
+        self.mailbox.key
+    }
+
+    /// The server has answered: everything is well.
+    pub(super) async fn record_life(&self) {
+        let now = self.handles.clock.now();
+        if self.handles.board.alive(self.key(), now) {
+            self.tell().await;
+        }
+    }
+
+    pub(super) async fn record_failure(&self, error: &SyncError) -> Condition {
+        let now = self.handles.clock.now();
+        let failure = classify(error);
+        let condition = self.handles.board.receiving_failed(
+            self.key(),
+            failure,
+            now,
+            self.handles.random.jitter(),
+        );
+        tracing::warn!(mailbox = %self.mailbox.settings.address, %error, ?condition, "receiving is interrupted");
+        self.tell().await;
+        condition
+    }
+
+    /// Writes the change into the feed. The board has it already, so a store in
+    /// trouble only delays pages that listen.
+    async fn tell(&self) {
+        let event = Event::MailboxChanged {
+            mailbox: self.key(),
+        };
+        if let Err(error) = self
+            .handles
+            .store
+            .note_change(self.mailbox.workspace, event, self.handles.clock.now())
+            .await
+        {
+            tracing::warn!(%error, "a mailbox's change of condition could not be written to the feed");
+        }
+    }
+}
+
+/// Only a refusal of the credentials may lead to re-authentication (DESIGN: mailbox states).
+fn classify(error: &SyncError) -> Failure {
+    let words = error.to_string();
+    match error {
+        SyncError::Open(OpenError::Refused { refusal, .. }) => match refusal.meaning() {
+            RefusalMeaning::Credentials => Failure::Refused(words),
+            RefusalMeaning::Passing => Failure::Passing(words),
+            RefusalMeaning::Unclear => Failure::RefusedPerhaps(words),
+        },
+        _ => Failure::Passing(words),
+    }
+}
