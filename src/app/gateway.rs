@@ -131,7 +131,7 @@ impl Gateway {
         let control = control::server::bind(&socket)
             .with_context(|| format!("cannot make the control socket {}", socket.display()))?;
         let tasks = TaskTracker::new();
-        self.begin_work(&tasks).await?;
+        self.begin_work(&tasks)?;
         tasks.spawn(control::server::run(
             control,
             socket,
@@ -156,7 +156,7 @@ impl Gateway {
     }
 
     /// Starts the stages of a mail's way.
-    async fn begin_work(&self, tasks: &TaskTracker) -> anyhow::Result<()> {
+    fn begin_work(&self, tasks: &TaskTracker) -> anyhow::Result<()> {
         let (store, clock, stop) = (&self.store, &self.clock, &self.shutdown);
         let zone = self.config.zone().context("the time zone of the scripts")?;
         let submitting = Submitting::new(
@@ -166,13 +166,6 @@ impl Gateway {
             clock.clone(),
             Random,
         );
-        let uncertain = submitting.settle_interrupted().await?;
-        if uncertain > 0 {
-            tracing::warn!(
-                uncertain,
-                "replies were under way when Postern stopped; they are shown as uncertain"
-            );
-        }
         let triage = Triage::new(
             store.clone(),
             self.scripts.clone(),
@@ -180,7 +173,13 @@ impl Gateway {
             zone.clone(),
         );
         let composing = Composing::new(store.clone(), self.scripts.clone(), clock.clone(), zone);
-        let filing = FilingCopies::new(store.clone(), self.dialer.clone(), clock.clone(), Random);
+        let filing = FilingCopies::new(
+            store.clone(),
+            self.dialer.clone(),
+            self.board.clone(),
+            clock.clone(),
+            Random,
+        );
         tasks.spawn(triage.run(stop.clone()));
         tasks.spawn(jobs::run(
             composing,

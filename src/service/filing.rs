@@ -22,10 +22,13 @@ use crate::service::clock::Clock;
 use crate::service::jobs::Worker;
 use crate::service::random::Random;
 use crate::service::submitting::MAIL_SIZE_MAX;
+use crate::service::sync::board::Board;
 use crate::store::{Store, StoreError};
 
 /// Copies made at the same time; one per mailbox.
 const PARALLEL_MAX: usize = 8;
+/// While a mailbox is offline or waits for new credentials its copies wait.
+const HELD_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// Attempts before the copy is given up and said to be missing.
 const ATTEMPTS_MAX: u32 = 12;
 /// Names tried where the server marks no folder as Sent (RFC 6154).
@@ -49,6 +52,10 @@ enum FileError {
         "no folder is marked as Sent, and none has a usual name; name one in the mailbox's settings"
     )]
     NoSentFolder,
+    #[error("Sent does not show yet whether the provider has taken it")]
+    NoEvidence,
+    #[error("the bytes of the reply are missing here")]
+    NoBytes,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -58,6 +65,7 @@ enum FileError {
 pub struct FilingCopies {
     store: Store,
     dialer: Dialer,
+    board: Board,
     clock: Clock,
     random: Random,
 }
@@ -65,10 +73,11 @@ pub struct FilingCopies {
 impl FilingCopies {
     /// A worker over its handles.
     #[must_use]
-    pub fn new(store: Store, dialer: Dialer, clock: Clock, random: Random) -> Self {
+    pub fn new(store: Store, dialer: Dialer, board: Board, clock: Clock, random: Random) -> Self {
         Self {
             store,
             dialer,
+            board,
             clock,
             random,
         }
@@ -81,6 +90,13 @@ impl FilingCopies {
         let Some(mailbox) = self.store.mailbox(outgoing.mailbox)? else {
             return self.store.drop_job(job.key).await;
         };
+        if self.board.receiving_needs_a_person(mailbox.key) || mailbox.settings.offline {
+            let due = self.clock.now().checked_add(HELD_PAUSE);
+            return self
+                .store
+                .hold(job.key, due.unwrap_or(Timestamp::MAX))
+                .await;
+        }
         let uncertain = matches!(outgoing.state, OutgoingState::Uncertain { .. });
         if mailbox.settings.provider_files_sent && !uncertain {
             return self
@@ -100,11 +116,6 @@ impl FilingCopies {
                     .await?;
                 self.store
                     .filed(job.key, key, Filing::Filed, self.clock.now())
-                    .await
-            }
-            Ok(Found::Nothing) => {
-                self.store
-                    .filed(job.key, key, Filing::NotNeeded, self.clock.now())
                     .await
             }
             Err(FileError::Store(error)) => Err(error),
@@ -149,11 +160,9 @@ impl FilingCopies {
             });
         }
         if uncertain {
-            return Ok(Found::Nothing);
+            return Err(FileError::NoEvidence);
         }
-        let Some(raw) = self.bytes_of(outgoing)? else {
-            return Ok(Found::Nothing);
-        };
+        let raw = self.bytes_of(outgoing)?.ok_or(FileError::NoBytes)?;
         let append = Append {
             folder,
             flags: vec![Flag::Seen],
@@ -209,8 +218,6 @@ enum Found {
     Copy,
     /// A copy was there although the reply's fate was uncertain: it was taken.
     Evidence,
-    /// Nothing is there, and nothing is to be put there.
-    Nothing,
 }
 
 impl Worker for FilingCopies {

@@ -27,8 +27,8 @@ use crate::store::{AttemptEnd, AttemptNext, Store, StoreError};
 const PARALLEL_MAX: usize = 32;
 /// A deferred reply is given up after this (RFC 5321 section 4.5.4.1).
 const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(5 * 24);
-/// While a mailbox is offline its replies wait, looked at this often.
-const OFFLINE_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+/// While a mailbox is offline or waits for new credentials its replies wait, looked at this often.
+const HELD_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// Largest mail that is submitted, in bytes.
 pub const MAIL_SIZE_MAX: u64 = 64 * 1024 * 1024;
 
@@ -55,37 +55,19 @@ impl Submitting {
         }
     }
 
-    /// Replies found in `Sending` at the start: a crash came between the attempt
-    /// and its result. They may have been delivered, so none runs again by itself.
-    ///
-    /// # Errors
-    /// When the store cannot be read or written.
-    pub async fn settle_interrupted(&self) -> Result<usize, StoreError> {
-        let interrupted = self.store.sending_at_start()?;
-        let reason = "Postern was stopped while this reply was being handed over; it may have been delivered. \
-                      Look into the Sent folder or ask the recipient, then send it again or mark it as sent.";
-        for outgoing in &interrupted {
-            let state = OutgoingState::Uncertain {
-                reason: reason.to_owned(),
-            };
-            self.store
-                .resolve(outgoing.key, state, self.clock.now())
-                .await?;
-        }
-        Ok(interrupted.len())
-    }
-
     async fn submit(&self, job: Job, key: OutgoingKey) -> Result<(), StoreError> {
         let Some(outgoing) = self.store.outgoing(key)? else {
             return self.store.drop_job(job.key).await;
         };
-        if !matches!(
-            outgoing.state,
-            OutgoingState::Queued | OutgoingState::Deferred { .. }
-        ) {
-            return self.store.drop_job(job.key).await;
-        }
         let now = self.clock.now();
+        match outgoing.state {
+            OutgoingState::Queued | OutgoingState::Deferred { .. } => {}
+            // One job runs at a time, so this attempt was begun by a process that is gone.
+            OutgoingState::Sending => {
+                return self.end(job, &outgoing, interrupted(&outgoing), now).await;
+            }
+            _ => return self.store.drop_job(job.key).await,
+        }
         let Some(mailbox) = self.store.mailbox(outgoing.mailbox)? else {
             let reason =
                 "The mailbox this reply was to leave by is no longer connected.".to_owned();
@@ -93,11 +75,9 @@ impl Submitting {
                 .end(job, &outgoing, failed(reason, &outgoing), now)
                 .await;
         };
-        if mailbox.settings.offline {
-            return self
-                .store
-                .postpone(job.key, after(now, OFFLINE_PAUSE))
-                .await;
+        // Credentials that were refused are not offered again: providers lock out.
+        if mailbox.settings.offline || self.board.sending_needs_a_person(mailbox.key) {
+            return self.store.hold(job.key, after(now, HELD_PAUSE)).await;
         }
         let Some(raw) = self.bytes_of(&outgoing)? else {
             let reason = "The bytes of this reply are missing; write it again.".to_owned();
@@ -220,6 +200,19 @@ fn waiting_envelope(mailbox: &Mailbox, outgoing: &Outgoing) -> Envelope {
     }
 }
 
+/// An attempt whose end nobody saw.
+fn interrupted(outgoing: &Outgoing) -> AttemptEnd {
+    let reason = "Postern was stopped while this reply was being handed over; it may have been \
+                  delivered. Look into the Sent folder or ask the recipient before sending it again.";
+    AttemptEnd {
+        state: OutgoingState::Uncertain {
+            reason: reason.to_owned(),
+        },
+        recipients: settle(&outgoing.recipients, RecipientState::Uncertain, reason),
+        next: AttemptNext::File,
+    }
+}
+
 /// What an attempt means for the reply. `retry_at` is absent when patience is at its end.
 fn judge(
     outgoing: &Outgoing,
@@ -240,14 +233,17 @@ fn judge(
             }
         }
         Err(error @ SubmissionError::NotSent { .. }) => match retry_at {
-            Some(until) if error.is_transient() => AttemptEnd {
-                state: OutgoingState::Deferred {
-                    until,
-                    reason: error.to_string(),
-                },
-                recipients: outgoing.recipients.clone(),
-                next: AttemptNext::Retry(until),
-            },
+            // Refused credentials are trouble of the mailbox, not of this reply.
+            Some(until) if error.is_transient() || error.authentication_refusal().is_some() => {
+                AttemptEnd {
+                    state: OutgoingState::Deferred {
+                        until,
+                        reason: error.to_string(),
+                    },
+                    recipients: outgoing.recipients.clone(),
+                    next: AttemptNext::Retry(until),
+                }
+            }
             _ => failed(error.to_string(), outgoing),
         },
     }

@@ -94,12 +94,21 @@ pub(super) fn postpone(
     key: JobKey,
     due: Timestamp,
 ) -> Result<(), StoreError> {
+    move_to(transaction, key, due, 1)
+}
+
+fn move_to(
+    transaction: &Transaction<'_>,
+    key: JobKey,
+    due: Timestamp,
+    attempts: u32,
+) -> Result<(), StoreError> {
     let Some(mut job) = transaction.record::<Job>(Table::Jobs, &key.0.to_be_bytes())? else {
         return Ok(());
     };
     transaction.remove(Table::JobsDue, due_key(&job).as_ref())?;
     job.due = due;
-    job.attempts = job.attempts.saturating_add(1);
+    job.attempts = job.attempts.saturating_add(attempts);
     put(transaction, &job)
 }
 
@@ -154,7 +163,16 @@ impl Store {
             .await
     }
 
-    /// Puts a job off.
+    /// Puts a job off that could not be begun; this is no attempt.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn hold(&self, job: JobKey, due: Timestamp) -> Result<(), StoreError> {
+        self.write(move |transaction| move_to(transaction, job, due, 0))
+            .await
+    }
+
+    /// Puts a job off after an attempt.
     ///
     /// # Errors
     /// When it cannot be made durable.

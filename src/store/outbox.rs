@@ -411,19 +411,4 @@ impl Store {
             Ok(found)
         })
     }
-
-    /// Replies whose attempt had begun when the gateway ended: nobody knows how it went.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn sending_at_start(&self) -> Result<Vec<Outgoing>, StoreError> {
-        self.read(|rows| {
-            let mut found = Vec::new();
-            for key in rows.keys(Table::Workspaces, &[], None, Order::Up, usize::MAX)? {
-                let workspace = WorkspaceKey(number_at(&key, 0));
-                found.extend(of_class(rows, workspace, Class::Sending, usize::MAX)?);
-            }
-            Ok(found)
-        })
-    }
 }

@@ -119,12 +119,29 @@ impl Board {
         });
     }
 
+    /// The incoming server has refused the credentials; only a person mends that.
+    #[must_use]
+    pub fn receiving_needs_a_person(&self, mailbox: MailboxKey) -> bool {
+        needs_a_person(&self.health(mailbox).receiving)
+    }
+
+    /// The outgoing server has refused the credentials; only a person mends that.
+    #[must_use]
+    pub fn sending_needs_a_person(&self, mailbox: MailboxKey) -> bool {
+        needs_a_person(&self.health(mailbox).sending)
+    }
+
     /// A person has given new credentials or asked to try again: earlier refusals are forgotten.
     pub fn forget_failures(&self, mailbox: MailboxKey) {
         self.change(mailbox, |row| {
             let fresh = Row::new(self.patience);
             row.receiving = fresh.receiving;
             row.sending = fresh.sending;
+            for condition in [&mut row.health.receiving, &mut row.health.sending] {
+                if needs_a_person(condition) {
+                    *condition = Condition::Connecting;
+                }
+            }
         });
     }
 
@@ -147,6 +164,10 @@ impl Board {
         // Rows are replaced whole, so a panic elsewhere leaves nothing half-written.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn needs_a_person(condition: &Condition) -> bool {
+    matches!(condition, Condition::ReauthenticationNeeded { .. })
 }
 
 fn kind(condition: &Condition) -> std::mem::Discriminant<Condition> {

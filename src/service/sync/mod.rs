@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,9 @@ use crate::net::dial::Dialer;
 use crate::service::clock::Clock;
 use crate::service::random::Random;
 use crate::store::{Store, StoreError};
+
+/// Connections being opened at the same time.
+const OPENING_MAX: usize = 16;
 
 /// Starts, stops and wakes the tasks. A cheap clone.
 #[derive(Clone, Debug)]
@@ -56,6 +60,7 @@ impl Sync {
             clock,
             random,
             options,
+            opening: Arc::new(Semaphore::new(OPENING_MAX)),
         };
         Self {
             handles,

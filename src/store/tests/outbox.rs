@@ -76,13 +76,8 @@ async fn every_stage_is_durable_before_the_next() {
     assert!(!store.cancel(key, at(101)).await.unwrap());
     let fixture = fixture.reopen();
     let store = &fixture.store;
-    let found: Vec<_> = store
-        .sending_at_start()
-        .unwrap()
-        .into_iter()
-        .map(|outgoing| outgoing.key)
-        .collect();
-    assert_eq!(found, [key]);
+    let found = store.outgoing(key).unwrap().expect("it is kept");
+    assert_eq!(found.state, OutgoingState::Sending);
 
     let job = fixture.jobs(WorkKind::Submit)[0].key;
     let deferred = AttemptEnd {

@@ -1,6 +1,10 @@
 //! What one mailbox's task is made of: its handles, why its connection ended, and
 //! what it tells the board and the feed about that.
 
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
 use super::collect::CollectError;
 use super::intake::Folder;
 use crate::domain::change::Event;
@@ -51,6 +55,8 @@ pub(in crate::service::sync) struct Handles {
     pub(in crate::service::sync) clock: Clock,
     pub(in crate::service::sync) random: Random,
     pub(in crate::service::sync) options: SyncOptions,
+    /// Places for connections being opened at the same time, over all mailboxes.
+    pub(in crate::service::sync) opening: Arc<Semaphore>,
 }
 
 /// One mailbox's task.
@@ -64,6 +70,8 @@ impl Task {
         let logins = self.handles.store.logins(self.mailbox.key)?;
         let mut options = ImapOptions::new(self.mailbox.settings.incoming.clone(), logins.incoming);
         options.limits.idle_renewal = self.handles.options.rescan;
+        // After an outage all mailboxes come back; they queue here instead of at the servers.
+        let _place = self.handles.opening.acquire().await;
         Ok(Session::open(&self.handles.dialer, &options).await?)
     }
 
