@@ -32,6 +32,9 @@ pub struct Patience {
     pub back_off: BackOff,
     /// The wait once attempts are used up.
     pub slow_retry: Duration,
+    /// A connection that lasted this long ends a row of failures. One that works and
+    /// breaks at once does not: each try is a login, and providers count them.
+    pub steady_after: Duration,
 }
 
 impl Default for Patience {
@@ -40,6 +43,7 @@ impl Default for Patience {
             attempts_max: 5,
             back_off: BackOff::CONNECTION,
             slow_retry: Duration::from_secs(15 * 60),
+            steady_after: Duration::from_secs(60),
         }
     }
 }
@@ -58,6 +62,7 @@ pub struct Attempts {
     failures: u32,
     refusals: u32,
     first_refusal: Option<Timestamp>,
+    connected_since: Option<Timestamp>,
 }
 
 impl Attempts {
@@ -69,18 +74,34 @@ impl Attempts {
             failures: 0,
             refusals: 0,
             first_refusal: None,
+            connected_since: None,
         }
     }
 
-    /// It works.
+    /// It works, and nothing more is to be proven.
     pub fn succeed(&mut self) -> Condition {
         *self = Self::new(self.patience);
+        Condition::Active
+    }
+
+    /// A connection works. Earlier failures are forgotten only when it lasts; earlier
+    /// refusals at once, since the credentials are proven.
+    pub fn connected(&mut self, now: Timestamp) -> Condition {
+        self.refusals = 0;
+        self.first_refusal = None;
+        self.connected_since.get_or_insert(now);
         Condition::Active
     }
 
     /// It does not. The wait, where there is one, ends in the condition's `next_at`;
     /// `ReauthenticationNeeded` has none: a person ends it.
     pub fn fail(&mut self, failure: Failure, now: Timestamp, random: u64) -> Condition {
+        if self.connected_since.take().is_some_and(|since| {
+            Duration::try_from(now.duration_since(since))
+                .is_ok_and(|lasted| lasted >= self.patience.steady_after)
+        }) {
+            self.failures = 0;
+        }
         match failure {
             Failure::Refused(reason) => Condition::ReauthenticationNeeded { reason },
             Failure::RefusedPerhaps(reason) => self.refuse_perhaps(reason, now),
@@ -151,6 +172,32 @@ mod tests {
         assert_eq!(attempts.succeed(), Condition::Active);
         assert!(matches!(
             attempts.fail(Failure::Passing(String::new()), minute(0), 0),
+            Condition::Interrupted { retry: 1, .. }
+        ));
+    }
+
+    #[test]
+    fn a_connection_that_breaks_at_once_is_still_a_failure_and_one_that_lasted_is_not() {
+        let mut attempts = Attempts::new(Patience::default());
+        let passing = || Failure::Passing("cut".into());
+        for n in 1..5 {
+            assert_eq!(attempts.connected(minute(0)), Condition::Active);
+            let condition = attempts.fail(passing(), minute(0), 0);
+            assert!(
+                matches!(condition, Condition::Interrupted { retry, .. } if retry == n),
+                "{condition:?}"
+            );
+        }
+        attempts.connected(minute(0));
+        assert!(matches!(
+            attempts.fail(passing(), minute(0), 0),
+            Condition::Error { .. }
+        ));
+        // The sign of life that counts is the first one of the connection.
+        attempts.connected(minute(10));
+        attempts.connected(minute(12));
+        assert!(matches!(
+            attempts.fail(passing(), minute(12), 0),
             Condition::Interrupted { retry: 1, .. }
         ));
     }

@@ -59,7 +59,7 @@ impl Board {
     pub fn alive(&self, mailbox: MailboxKey, now: Timestamp) -> bool {
         self.change(mailbox, |row| {
             row.health.last_sign_of_life = Some(now);
-            row.health.receiving = row.receiving.succeed();
+            row.health.receiving = row.receiving.connected(now);
         })
     }
 
