@@ -4,10 +4,15 @@
 //! beyond it the bytes go ahead into the store as they come, so that memory stays
 //! bounded whatever a stranger sends.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::{Bytes, BytesMut};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::fingerprint::Fingerprint;
+use crate::domain::folder::Cursor;
 use crate::domain::ledger::Source;
+use crate::domain::message::{Defect, Head};
 use crate::mime;
 use crate::mime::walk::Walk;
 use crate::service::random::{NoRandomness, Random};
@@ -27,6 +32,12 @@ pub enum IngestError {
     /// No id can be made.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
+    /// More mails than can be remembered came without their bodies.
+    #[error(
+        "the server lists more than {} mails and does not give them; reading waits until it does",
+        Cursor::PENDING_MAX
+    )]
+    TooManyPending,
 }
 
 /// What is known of a mail besides its bytes.
@@ -53,8 +64,11 @@ pub struct Intake {
 enum Kept {
     /// In memory: not begun, one slice of what was read, or several joined.
     Whole(Pieces),
-    /// On its way into the store.
-    Ahead { writer: RawWriter, walk: Box<Walk> },
+    /// On its way into the store. The walk is gone when reading has failed outright.
+    Ahead {
+        writer: RawWriter,
+        walk: Option<Box<Walk>>,
+    },
 }
 
 #[derive(Debug)]
@@ -72,7 +86,7 @@ impl Intake {
         } else {
             Kept::Ahead {
                 writer: store.begin_raw().await,
-                walk: Box::new(Walk::default()),
+                walk: Some(Box::default()),
             }
         };
         Self { kept, size: 0 }
@@ -87,8 +101,14 @@ impl Intake {
         match &mut self.kept {
             Kept::Whole(pieces) => pieces.push(chunk),
             Kept::Ahead { writer, walk } => {
-                walk.feed(&chunk);
-                writer.write(&chunk).await?;
+                let whole = chunk.clone();
+                *walk = walk.take().and_then(|mut walk| {
+                    guarded(move || {
+                        walk.feed(&chunk);
+                        walk
+                    })
+                });
+                writer.write(&whole).await?;
             }
         }
         Ok(())
@@ -109,24 +129,27 @@ impl Intake {
         circumstances: Circumstances,
         random: Random,
     ) -> Result<Arrival, IngestError> {
-        let (walked, raw) = match self.kept {
+        let (read, raw) = match self.kept {
             Kept::Whole(pieces) => {
                 let bytes = pieces.whole();
-                let mut walk = Walk::default();
-                walk.feed(&bytes);
-                (walk.finish(), ArrivalRaw::Whole(CompressedRaw::new(&bytes)))
+                let read = guarded(|| mime::read_bytes(&bytes));
+                (read, ArrivalRaw::Whole(CompressedRaw::new(&bytes)))
             }
             Kept::Ahead { writer, walk } => {
-                (walk.finish(), ArrivalRaw::Stored(writer.finish().await?))
+                let read = walk.and_then(|walk| guarded(move || mime::read(walk.finish())));
+                (read, ArrivalRaw::Stored(writer.finish().await?))
             }
         };
-        let mail = mime::read(walked);
+        let (head, fingerprint) = match read {
+            Some(mail) => (mail.head, mail.fingerprint),
+            None => unreadable(&circumstances),
+        };
         Ok(Arrival {
             source: circumstances.source,
             raw,
             size: self.size,
-            head: mail.head,
-            fingerprint: mail.fingerprint,
+            head,
+            fingerprint,
             arrived_at: circumstances.arrived_at,
             late: circumstances
                 .received_at
@@ -135,6 +158,30 @@ impl Intake {
             random: random.bytes()?,
         })
     }
+}
+
+/// Reading never fails, so a panic is a defect of ours: it must cost one mail its
+/// reading, not the mailbox its collecting.
+fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
+    // What the closure owns is dropped with the panic; nothing half-read is seen again.
+    let read = catch_unwind(AssertUnwindSafe(read)).ok();
+    if read.is_none() {
+        tracing::error!("a mail could not be read at all; it is kept as it came and shown as such");
+    }
+    read
+}
+
+/// A mail of which only the bytes are known. It is like no other: rather shown twice
+/// than lost as a double of something else.
+fn unreadable(circumstances: &Circumstances) -> (Head, Fingerprint) {
+    let head = Head {
+        defects: vec![Defect::Unreadable],
+        language: "und".to_owned(),
+        ..Head::default()
+    };
+    let (source, at) = (&circumstances.source, circumstances.arrived_at);
+    let arrival = blake3::hash(format!("unreadable {source:?} {at}").as_bytes());
+    (head, Fingerprint(*arrival.as_bytes()))
 }
 
 impl Pieces {
@@ -160,5 +207,31 @@ impl Pieces {
             Self::One(bytes) => bytes,
             Self::Joined(joined) => joined.freeze(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::folder::{FolderName, Uid, UidValidity};
+
+    #[test]
+    fn a_panic_while_reading_costs_the_reading_only() {
+        assert_eq!(guarded(|| 7), Some(7));
+        let lost: Option<()> = guarded(|| panic!("a mail nobody thought of"));
+        assert_eq!(lost, None);
+        let arrived = |second| Circumstances {
+            source: Source::Imap {
+                folder: FolderName::inbox(),
+                validity: UidValidity::new(1).expect("not zero"),
+                uid: Uid::new(1).expect("not zero"),
+            },
+            received_at: None,
+            arrived_at: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second),
+            imported: false,
+        };
+        let (head, fingerprint) = unreadable(&arrived(1));
+        assert_eq!(head.defects, [Defect::Unreadable]);
+        assert_ne!(fingerprint, unreadable(&arrived(2)).1);
     }
 }
