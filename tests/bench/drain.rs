@@ -26,6 +26,7 @@ pub fn run(dovecot: &Dovecot) -> Run {
         wall: start.elapsed(),
         cpu: cpu_of("self").saturating_sub(before),
         peak_bytes: peak_of("self"),
+        store: None,
     }
 }
 

@@ -5,6 +5,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::gateway::StoreFile;
+
 /// Clock ticks of /proc/PID/stat per second; 100 on every Linux we know of.
 const TICKS_PER_SECOND: u64 = 100;
 
@@ -14,6 +16,8 @@ pub struct Run {
     pub wall: Duration,
     pub cpu: Duration,
     pub peak_bytes: u64,
+    /// What it keeps the mails in, when that is one file.
+    pub store: Option<StoreFile>,
 }
 
 impl Run {
@@ -62,6 +66,7 @@ pub fn run_command(command: &Command, mails: impl FnOnce() -> usize) -> Run {
         wall,
         cpu: Duration::from_secs_f64(user + system),
         peak_bytes: peak_kibibytes as u64 * 1024,
+        store: None,
     }
 }
 
