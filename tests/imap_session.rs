@@ -83,6 +83,7 @@ async fn collect(session: &mut Session, mut fetches: usize) -> Vec<(Uid, Vec<u8>
                 let body = std::mem::take(&mut body);
                 mails.push((fetched.uid.unwrap(), body, fetched.body));
             }
+            FetchStep::Refused { refusal, .. } => panic!("refused: {refusal}"),
             FetchStep::Done(_) => fetches -= 1,
         }
     }

@@ -131,7 +131,10 @@ impl Gateway {
         let deadline = Instant::now() + SYNC_MAX;
         let (mut after, mut stored, mut routed) = (0, 0, 0);
         while stored < mails || routed < mails {
-            assert!(Instant::now() < deadline, "{stored} stored, {routed} routed");
+            assert!(
+                Instant::now() < deadline,
+                "{stored} stored, {routed} routed"
+            );
             let body = self.events(token, after);
             let events = body["events"].as_array().unwrap();
             for event in events {

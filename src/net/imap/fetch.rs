@@ -6,10 +6,13 @@
 
 use bytes::Bytes;
 
-use super::error::ImapError;
-use super::{Session, accept};
+use super::Session;
+use super::error::{ImapError, Refusal};
 use crate::domain::folder::Uid;
 use crate::protocol::imap::{CommandId, Event, FetchItems, Fetched, UidSet};
+
+/// For errors.
+const COMMAND: &str = "UID FETCH";
 
 /// The next thing that a fetch tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +29,17 @@ pub enum FetchStep {
     /// All that is told of one mail; its body has come. A mail that was not asked for
     /// may be told too, without a body.
     Fetched(Fetched),
-    /// A fetch is complete. A mail that was asked for and not told does not exist any more.
+    /// A fetch is complete. A mail that was asked for and not told does not exist any
+    /// more, or its answer could not be read.
     Done(CommandId),
+    /// The server ended a fetch with NO or BAD, as many do when they cannot give one of
+    /// the mails; what it told before is good.
+    Refused {
+        /// Which.
+        command: CommandId,
+        /// Its words.
+        refusal: Refusal,
+    },
 }
 
 impl Session {
@@ -42,7 +54,7 @@ impl Session {
     /// The next step of the fetches that were begun. Cancel-safe.
     ///
     /// # Errors
-    /// When a fetch is refused or the session is over; a body that had begun is void then.
+    /// When the session is over; a body that had begun is void then.
     pub async fn next_fetch_step(&mut self) -> Result<FetchStep, ImapError> {
         loop {
             match self.next_event().await? {
@@ -50,8 +62,12 @@ impl Session {
                 Event::BodyChunk(bytes) => return Ok(FetchStep::BodyChunk(bytes)),
                 Event::Fetched(fetched) => return Ok(FetchStep::Fetched(fetched)),
                 Event::Completed { command, outcome } => {
-                    accept("UID FETCH", outcome)?;
-                    return Ok(FetchStep::Done(command));
+                    return Ok(if outcome.is_ok() {
+                        FetchStep::Done(command)
+                    } else {
+                        let refusal = Refusal::from(outcome);
+                        FetchStep::Refused { command, refusal }
+                    });
                 }
                 event => self.note(event),
             }
@@ -73,7 +89,14 @@ impl Session {
                 }
                 FetchStep::Fetched(_) | FetchStep::BodyBegan { .. } | FetchStep::BodyChunk(_) => {}
                 FetchStep::Done(of) if of == command => return Ok(facts),
-                FetchStep::Done(_) => {}
+                FetchStep::Refused {
+                    command: of,
+                    refusal,
+                } if of == command => {
+                    let command = COMMAND;
+                    return Err(ImapError::Refused { command, refusal });
+                }
+                FetchStep::Done(_) | FetchStep::Refused { .. } => {}
             }
         }
     }

@@ -6,9 +6,11 @@
 mod begin;
 mod collect;
 mod intake;
+mod suspicion;
 mod task;
 mod watch;
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -29,7 +31,11 @@ pub(super) async fn run(
     shutdown: CancellationToken,
 ) {
     let key = mailbox.key;
-    let task = Task { mailbox, handles };
+    let task = Task {
+        mailbox,
+        handles,
+        suspicion: Mutex::default(),
+    };
     loop {
         let ended = tokio::select! {
             () = shutdown.cancelled() => return,

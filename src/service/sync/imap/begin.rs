@@ -1,6 +1,7 @@
 //! The beginning of a session: opens the folder, finds where reading goes on, and
 //! which mails are above that.
 
+use super::intake::put_aside;
 use super::task::{SyncError, Task};
 use crate::domain::folder::{Cursor, Uid};
 use crate::net::imap::Session;
@@ -24,7 +25,8 @@ pub(super) async fn begin(session: &mut Session, task: &Task) -> Result<Begun, S
     task.record_life().await;
     let validity = selected.uid_validity.ok_or(SyncError::NoValidity)?;
     let connected_at = task.mailbox.connected_at;
-    let mut cursor = match task.handles.store.cursor(task.key(), folder)? {
+    let known = task.handles.store.cursor(task.key(), folder)?;
+    let mut cursor = match known.clone() {
         Some(cursor) if cursor.validity == validity => cursor,
         Some(old) => {
             tracing::warn!(
@@ -35,8 +37,31 @@ pub(super) async fn begin(session: &mut Session, task: &Task) -> Result<Begun, S
         }
         None => first_cursor(session, &selected, validity, settings.history, connected_at).await?,
     };
+    pass_poison(task, &mut cursor);
+    if known.as_ref() != Some(&cursor) {
+        // Where reading begins is decided once: mail that comes while the connection is
+        // lost again is new all the same.
+        let store = &task.handles.store;
+        store
+            .set_cursor(task.key(), folder.clone(), cursor.clone())
+            .await?;
+    }
     let uids = above(session, task, &mut cursor).await?;
     Ok(Begun { cursor, uids })
+}
+
+/// Puts the mail aside at which connection after connection has ended, so that those
+/// behind it are collected.
+fn pass_poison(task: &Task, cursor: &mut Cursor) {
+    let Some(uid) = task.suspicion().take_poison(cursor) else {
+        return;
+    };
+    let settings = &task.mailbox.settings;
+    tracing::error!(
+        mailbox = %settings.address, folder = %settings.folder, %uid,
+        "every connection ends when this mail is fetched; it is put aside and tried again tomorrow"
+    );
+    cursor.defer(uid, put_aside(task.handles.clock.now()));
 }
 
 /// Mails above the cursor, and pending ones whose time has come.

@@ -4,14 +4,14 @@
 //! Listings run two windows ahead of the bodies, so the server always has the next
 //! command before it has answered the last one (RFC 9051 section 5.5).
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use tokio::sync::mpsc;
 
-use super::intake::Piece;
+use super::intake::{Listed, Piece};
 use crate::domain::fetching::{ListedMail, WINDOW_UIDS_MAX};
 use crate::domain::folder::Uid;
-use crate::net::imap::{FetchStep, ImapError, Session};
+use crate::net::imap::{FetchStep, ImapError, Refusal, Session};
 use crate::protocol::imap::{Body, CommandId, FetchItems, Fetched, UidSet};
 
 /// Listings under way or done before the bodies they are for.
@@ -58,9 +58,9 @@ pub(super) async fn collect(
 }
 
 /// A window whose mails are being listed.
-struct Listing {
+struct Listing<'a> {
     command: CommandId,
-    asked: usize,
+    asked: &'a [Uid],
     mails: Vec<ListedMail>,
 }
 
@@ -69,7 +69,9 @@ struct Bodies {
     /// `None` when no mail of the window is asked for.
     command: Option<CommandId>,
     asked: usize,
-    mails: Vec<ListedMail>,
+    /// Answers to it so far.
+    told: usize,
+    listed: Listed,
 }
 
 struct Run<'a> {
@@ -77,7 +79,7 @@ struct Run<'a> {
     pieces: &'a mpsc::Sender<Piece>,
     mail_size_max: u64,
     unlisted: std::slice::Chunks<'a, Uid>,
-    listings: VecDeque<Listing>,
+    listings: VecDeque<Listing<'a>>,
     /// The first one has been announced to the storing half.
     windows: VecDeque<Bodies>,
     left: usize,
@@ -98,7 +100,7 @@ impl Run<'_> {
         let command = self.session.begin_fetch(&set, &items);
         self.listings.push_back(Listing {
             command,
-            asked: chunk.len(),
+            asked: chunk,
             mails: Vec::new(),
         });
     }
@@ -111,9 +113,30 @@ impl Run<'_> {
                 self.note_size(&fetched);
                 Ok(())
             }
-            FetchStep::Fetched(fetched) => self.hand_over(Piece::Fetched(fetched)).await,
+            FetchStep::Fetched(fetched) => {
+                if let Some(window) = self.windows.front_mut() {
+                    window.told += 1;
+                }
+                self.hand_over(Piece::Fetched(fetched)).await
+            }
             FetchStep::Done(command) => self.complete(command).await,
+            FetchStep::Refused { command, refusal } => self.refused(command, refusal).await,
         }
+    }
+
+    /// A mail the server cannot give must not hold up the others: what else was told is
+    /// kept, and the rest is remembered. Where nothing at all was told of several mails,
+    /// it may be the server that is in trouble, not a mail.
+    async fn refused(&mut self, command: CommandId, refusal: Refusal) -> Result<(), CollectError> {
+        let goes_on = self.windows.front().is_some_and(|window| {
+            window.command == Some(command) && (window.told > 0 || window.asked == 1)
+        });
+        if goes_on {
+            tracing::warn!(%refusal, "the server did not give every mail; the others are tried again later");
+            return self.complete(command).await;
+        }
+        let command = "UID FETCH";
+        Err(ImapError::Refused { command, refusal }.into())
     }
 
     fn note_size(&mut self, fetched: &Fetched) {
@@ -142,7 +165,7 @@ impl Run<'_> {
         self.end_silent_windows().await
     }
 
-    async fn fetch_bodies(&mut self, listing: Listing) -> Result<(), CollectError> {
+    async fn fetch_bodies(&mut self, listing: Listing<'_>) -> Result<(), CollectError> {
         let fitting = listing
             .mails
             .iter()
@@ -153,10 +176,16 @@ impl Run<'_> {
         };
         let command = UidSet::of(fitting.map(|mail| mail.uid))
             .map(|set| self.session.begin_fetch(&set, &items));
+        let told: HashSet<Uid> = listing.mails.iter().map(|mail| mail.uid).collect();
+        let untold = listing.asked.iter().filter(|uid| !told.contains(uid));
         self.windows.push_back(Bodies {
             command,
-            asked: listing.asked,
-            mails: listing.mails,
+            asked: listing.asked.len(),
+            told: 0,
+            listed: Listed {
+                untold: untold.copied().collect(),
+                mails: listing.mails,
+            },
         });
         if self.windows.len() == 1 {
             self.announce_window().await?;
@@ -185,11 +214,11 @@ impl Run<'_> {
 
     /// Tells the storing half which mails the bodies that come now are for.
     async fn announce_window(&mut self) -> Result<(), CollectError> {
-        let Some(window) = self.windows.front() else {
+        let Some(window) = self.windows.front_mut() else {
             return Ok(());
         };
-        let mails = window.mails.clone();
-        self.hand_over(Piece::Window(mails)).await
+        let listed = std::mem::take(&mut window.listed);
+        self.hand_over(Piece::Window(listed)).await
     }
 
     async fn hand_over(&mut self, piece: Piece) -> Result<(), CollectError> {

@@ -35,7 +35,7 @@ const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Debug)]
 pub(super) enum Piece {
     /// These mails come next.
-    Window(Vec<ListedMail>),
+    Window(Listed),
     /// A body of so many bytes begins.
     Began(u64),
     /// Its next bytes.
@@ -44,6 +44,25 @@ pub(super) enum Piece {
     Fetched(Fetched),
     /// The server has answered the fetch of the window: what did not come is not coming now.
     End,
+}
+
+/// What the server said of the mails of a window.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// Those it listed.
+    pub(super) mails: Vec<ListedMail>,
+    /// Those it was asked for and did not list. It had them a moment ago, so they are
+    /// gone or their answer could not be read; the next look tells which.
+    pub(super) untold: Vec<Uid>,
+}
+
+/// How far the folder is read.
+#[derive(Debug)]
+pub(super) struct Stored {
+    /// All up to here is durable or remembered.
+    pub(super) cursor: Cursor,
+    /// The first mail that was asked for and neither came nor was refused.
+    pub(super) unfinished: Option<Uid>,
 }
 
 /// What both halves know of the mailbox.
@@ -102,19 +121,26 @@ impl Storing {
     pub(super) async fn run(
         mut self,
         mut pieces: mpsc::Receiver<Piece>,
-    ) -> Result<Cursor, IngestError> {
+    ) -> Result<Stored, IngestError> {
         while let Some(piece) = pieces.recv().await {
             self.take(piece).await?;
         }
         self.body = None;
         self.commit().await?;
         self.settle_commit().await?;
-        Ok(self.cursor)
+        let unfinished = self
+            .window
+            .and_then(|window| window.wanted().next())
+            .map(|mail| mail.uid);
+        Ok(Stored {
+            cursor: self.cursor,
+            unfinished,
+        })
     }
 
     async fn take(&mut self, piece: Piece) -> Result<(), IngestError> {
         match piece {
-            Piece::Window(listed) => self.begin_window(&listed),
+            Piece::Window(listed) => self.begin_window(listed),
             Piece::Began(size) => self.body = Some(Intake::begin(&self.store, size).await),
             Piece::Chunk(chunk) => {
                 if let Some(body) = &mut self.body {
@@ -127,9 +153,12 @@ impl Storing {
         Ok(())
     }
 
-    fn begin_window(&mut self, listed: &[ListedMail]) {
-        let high = listed.iter().map(|mail| mail.uid.get()).max().unwrap_or(0);
-        let mut window = Window::new(self.cursor.clone(), high, listed);
+    fn begin_window(&mut self, listed: Listed) {
+        let Listed { mut mails, untold } = listed;
+        // Wanted like the others, so that the cursor does not pass them unseen.
+        mails.extend(untold.into_iter().map(|uid| ListedMail { uid, size: 0 }));
+        let high = mails.iter().map(|mail| mail.uid.get()).max().unwrap_or(0);
+        let mut window = Window::new(self.cursor.clone(), high, &mails);
         let large: Vec<ListedMail> = window
             .wanted()
             .filter(|mail| mail.size > self.folder.mail_size_max)
@@ -197,6 +226,9 @@ impl Storing {
                     uid,
                     try_again(before.saturating_add(1), now, self.random.jitter()),
                 );
+            }
+            if window.cursor().pending.len() > Cursor::PENDING_MAX {
+                return Err(IngestError::TooManyPending);
             }
             self.cursor = window.cursor();
         }
@@ -279,6 +311,15 @@ fn stored_size(arrival: &Arrival) -> u64 {
 /// A mail counts only when all announced bytes came and there were any.
 fn is_whole(intake: &Intake, fetched: &Fetched) -> bool {
     matches!(fetched.body, Body::Complete { size, offset: None } if size == intake.size() && size > 0)
+}
+
+/// A mail at which connection after connection ended.
+pub(super) fn put_aside(now: Timestamp) -> Pending {
+    Pending {
+        reason: PendingReason::Incomplete,
+        attempts: TRIES_MAX,
+        retry_at: now.checked_add(QUARANTINE).unwrap_or(Timestamp::MAX),
+    }
 }
 
 fn try_again(attempts: u16, now: Timestamp, random: u64) -> Pending {

@@ -1,12 +1,13 @@
 //! What one mailbox's task is made of: its handles, why its connection ended, and
 //! what it tells the board and the feed about that.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
 
 use super::collect::CollectError;
 use super::intake::Folder;
+use super::suspicion::Suspicion;
 use crate::domain::change::Event;
 use crate::domain::condition::Failure;
 use crate::domain::key::MailboxKey;
@@ -63,6 +64,7 @@ pub(in crate::service::sync) struct Handles {
 pub(super) struct Task {
     pub(super) mailbox: Mailbox,
     pub(super) handles: Handles,
+    pub(super) suspicion: Mutex<Suspicion>,
 }
 
 impl Task {
@@ -86,6 +88,13 @@ impl Task {
 
     pub(super) fn key(&self) -> MailboxKey {
         self.mailbox.key
+    }
+
+    pub(super) fn suspicion(&self) -> MutexGuard<'_, Suspicion> {
+        // Two plain values; a panic elsewhere leaves nothing half-written.
+        self.suspicion
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The server has answered: everything is well.

@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::begin::{Begun, above};
 use super::collect::collect;
-use super::intake::{PIECES_MAX, Storing};
+use super::intake::{PIECES_MAX, Stored, Storing};
 use super::task::{SyncError, Task};
 use crate::domain::folder::{Cursor, Uid};
-use crate::net::imap::Session;
+use crate::net::imap::{ImapError, Session};
 
 /// Collects, watches, and collects again, until the gateway stops.
 pub(super) async fn watch(
@@ -26,18 +26,21 @@ pub(super) async fn watch(
         mut cursor,
         mut uids,
     } = begun;
+    // A server that offers IDLE and refuses it is asked now and then, like one without:
+    // a new login would not change its mind.
+    let mut idles = session.capabilities().has("IDLE");
     loop {
         if !uids.is_empty() {
             cursor = collect_and_store(session, task, cursor, &uids).await?;
         }
-        if wait_for_news(session, task, refresh, shutdown).await? == Wake::Stop {
+        if wait_for_news(session, task, &mut idles, refresh, shutdown).await? == Wake::Stop {
             return Ok(());
         }
-        task.record_life().await;
         // Before the look, not after it: what is announced while the server searches
         // may be missing from its answer.
         session.take_news();
         uids = above(session, task, &mut cursor).await?;
+        task.record_life().await;
     }
 }
 
@@ -50,6 +53,7 @@ enum Wake {
 async fn wait_for_news(
     session: &mut Session,
     task: &Task,
+    idles: &mut bool,
     refresh: &mut signal::Receiver<u64>,
     shutdown: &CancellationToken,
 ) -> Result<Wake, SyncError> {
@@ -60,14 +64,25 @@ async fn wait_for_news(
             changed = refresh.changed() => if changed.is_err() { woken = Wake::Stop },
         }
     };
-    if session.capabilities().has("IDLE") {
-        session.idle(wake).await?;
+    if *idles {
+        match session.idle(wake).await {
+            Ok(_) => {}
+            Err(ImapError::Refused { refusal, .. }) => {
+                tracing::warn!(mailbox = %task.mailbox.settings.address, %refusal, "IDLE is refused; the server is asked now and then");
+                *idles = false;
+            }
+            Err(error) => return Err(error.into()),
+        }
         return Ok(woken);
     }
     // One connection that stays, never a login per look (PAINS P8).
     tokio::select! {
         () = wake => {}
         () = tokio::time::sleep(task.handles.options.check_interval) => {}
+    }
+    if woken == Wake::Look {
+        // Servers may show new mail only with the answer to a command that comes after it.
+        session.noop().await?;
     }
     Ok(woken)
 }
@@ -113,7 +128,12 @@ async fn collect_and_store(
     board.catching_up(task.key(), None);
     board.mail_came(task.key(), handles.clock.now());
     // Trouble of the store comes first: it is why the other half gave up.
-    let cursor = stored?;
+    let Stored { cursor, unfinished } = stored?;
+    match (&collected, unfinished) {
+        (Err(_), Some(uid)) => task.suspicion().lost_at(cursor.validity, uid),
+        (Err(_), None) => {}
+        (Ok(()), _) => task.suspicion().clear(),
+    }
     collected?;
     Ok(cursor)
 }
