@@ -8,7 +8,8 @@ use std::fmt;
 use memchr::memchr2_iter;
 
 /// Version 1: blake3 of the version, the unfolded From, Date, Subject and Message-ID,
-/// and the body with every line-ending as CRLF.
+/// and the body with every line-ending as CRLF. A mail with none of these fields has
+/// its whole header in front of the body.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
@@ -30,7 +31,7 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// The header fields that count, raw as in the mail, folds included; empty where absent.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FingerprintFields<'a> {
     /// Value of the first `From`.
     pub from: &'a [u8],

@@ -315,12 +315,17 @@ impl Walk {
 
     fn begin_hash(&mut self, header: &HeaderBlock, rest: &[u8]) {
         let field = |name| header.first(name).unwrap_or_default();
-        let mut hasher = FingerprintHasher::new(&FingerprintFields {
+        let fields = FingerprintFields {
             from: field("from"),
             date: field("date"),
             subject: field("subject"),
             message_id: field("message-id"),
-        });
+        };
+        let mut hasher = FingerprintHasher::new(&fields);
+        if fields == FingerprintFields::default() {
+            // Nothing in it tells it from others like it, so all of it has to.
+            hasher.body(header.raw());
+        }
         hasher.body(rest);
         self.hasher = Some(hasher);
     }
