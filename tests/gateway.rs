@@ -13,3 +13,4 @@ mod doubles;
 mod imap;
 mod imap_session;
 mod peers;
+mod sync;

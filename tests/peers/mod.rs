@@ -5,9 +5,11 @@
 //! is being tested. Deliberately absent: mocks of our own traits, and anything
 //! of the crate under test (a mistake shared by both ends would hide itself).
 
+pub mod api;
 pub mod corpus;
 pub mod dovecot;
 pub mod dovecot_conf;
+pub mod gateway;
 pub mod proxy;
 pub mod smtp;
 pub mod talk;
