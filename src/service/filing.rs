@@ -5,13 +5,17 @@
 //! sent. For an uncertain reply the search is also evidence: a provider that files
 //! what it submits shows that it has taken the mail.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::back_off::BackOff;
+use crate::domain::condition::REFUSAL_PAUSE;
 use crate::domain::folder::FolderName;
 use crate::domain::job::{Job, Work, WorkKind};
-use crate::domain::key::OutgoingKey;
+use crate::domain::key::{MailboxKey, OutgoingKey};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
 use crate::net::dial::Dialer;
@@ -68,6 +72,7 @@ pub struct FilingCopies {
     board: Board,
     clock: Clock,
     random: Random,
+    refused: Arc<Mutex<HashMap<MailboxKey, Timestamp>>>,
 }
 
 impl FilingCopies {
@@ -80,6 +85,7 @@ impl FilingCopies {
             board,
             clock,
             random,
+            refused: Arc::default(),
         }
     }
 
@@ -104,6 +110,9 @@ impl FilingCopies {
                 .filed(job.key, key, Filing::NotNeeded, self.clock.now())
                 .await;
         }
+        if let Some(until) = self.refused_until(mailbox.key) {
+            return self.store.hold(job.key, until).await;
+        }
         match self.look_and_copy(&mailbox, &outgoing, uncertain).await {
             Ok(Found::Copy) => {
                 self.store
@@ -119,8 +128,29 @@ impl FilingCopies {
                     .await
             }
             Err(FileError::Store(error)) => Err(error),
+            Err(error @ FileError::Open(OpenError::Refused { .. })) => {
+                self.note_refusal(mailbox.key);
+                self.try_later(job, key, &mailbox, &error).await
+            }
             Err(error) => self.try_later(job, key, &mailbox, &error).await,
         }
+    }
+
+    /// Until when this mailbox's login is not tried again, because it was refused.
+    fn refused_until(&self, mailbox: MailboxKey) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.get(&mailbox).copied().filter(|until| *until > now)
+    }
+
+    /// A copy is not worth an account: providers lock out who is refused too often.
+    fn note_refusal(&self, mailbox: MailboxKey) {
+        let until = SignedDuration::try_from(REFUSAL_PAUSE)
+            .ok()
+            .and_then(|pause| self.clock.now().checked_add(pause).ok())
+            .unwrap_or(Timestamp::MAX);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert(mailbox, until);
     }
 
     async fn look_and_copy(

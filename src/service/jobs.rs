@@ -10,7 +10,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::job::{Job, WorkKind};
@@ -20,6 +20,8 @@ use crate::store::{Store, StoreError};
 
 /// Jobs looked at in one go.
 const LOOK_AHEAD: usize = 256;
+/// Most jobs looked at when those before them wait for others of their lane.
+const LOOK_AHEAD_MAX: usize = 64 * LOOK_AHEAD;
 /// A job whose result could not be stored is not begun again before this.
 const STORE_TROUBLE_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 /// The longest wait without looking, in case the wall clock jumps.
@@ -51,6 +53,8 @@ pub async fn run<W: Worker>(worker: W, store: Store, clock: Clock, shutdown: Can
         clock,
         borrowed: HashMap::new(),
         paused: HashMap::new(),
+        abandoned: HashSet::new(),
+        names: HashMap::new(),
         running: JoinSet::new(),
     };
     loop {
@@ -58,18 +62,18 @@ pub async fn run<W: Worker>(worker: W, store: Store, clock: Clock, shutdown: Can
         let wait = desk.begin_due_jobs();
         tokio::select! {
             () = shutdown.cancelled() => break,
-            Some(done) = desk.running.join_next() => desk.give_back(done),
+            Some(done) = desk.running.join_next_with_id() => desk.give_back(done),
             changed = feed.changed() => if changed.is_err() { break },
             () = tokio::time::sleep(wait) => {}
         }
     }
-    while let Some(done) = desk.running.join_next().await {
+    while let Some(done) = desk.running.join_next_with_id().await {
         desk.give_back(done);
     }
 }
 
-/// How one job ended: its key, and whether its result is stored.
-type Ended = (JobKey, Result<(), StoreError>);
+/// Whether the result of a job is stored.
+type Ended = Result<(), StoreError>;
 
 struct Desk<W> {
     worker: W,
@@ -78,6 +82,10 @@ struct Desk<W> {
     /// Jobs under way, with their lanes.
     borrowed: HashMap<JobKey, u64>,
     paused: HashMap<JobKey, Timestamp>,
+    /// Jobs whose worker failed outright; they wait for a restart.
+    abandoned: HashSet<JobKey>,
+    /// Which task does which job.
+    names: HashMap<task::Id, JobKey>,
     running: JoinSet<Ended>,
 }
 
@@ -96,13 +104,30 @@ impl<W: Worker> Desk<W> {
     }
 
     fn try_begin(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let jobs = self.store.due_jobs(W::KIND, now, LOOK_AHEAD)?;
+        let mut limit = LOOK_AHEAD;
+        // One lane may hold more jobs than one look shows; those behind it are not its affair.
+        while !self.begin_among(now, limit)? && limit < LOOK_AHEAD_MAX {
+            limit *= 4;
+        }
+        // A job that is due and was not begun waits for one under way, whose end is
+        // an event of its own.
+        let next_due = self.store.next_due(W::KIND, now)?;
+        Ok(next_due
+            .into_iter()
+            .chain(self.paused.values().copied())
+            .min())
+    }
+
+    /// Begins what is free among the first `limit` jobs; whether looking further is idle.
+    fn begin_among(&mut self, now: Timestamp, limit: usize) -> Result<bool, StoreError> {
+        let jobs = self.store.due_jobs(W::KIND, now, limit)?;
+        let seen = jobs.len();
         let mut taken: HashSet<u64> = self.borrowed.values().copied().collect();
         for job in jobs {
             if self.running.len() >= W::PARALLEL_MAX {
-                break;
+                return Ok(true);
             }
-            if self.borrowed.contains_key(&job.key) {
+            if self.borrowed.contains_key(&job.key) || self.abandoned.contains(&job.key) {
                 continue;
             }
             let lane = self.worker.lane(&job)?;
@@ -112,26 +137,25 @@ impl<W: Worker> Desk<W> {
             }
             self.borrowed.insert(job.key, lane);
             let (worker, key) = (self.worker.clone(), job.key);
-            self.running
-                .spawn(async move { (key, worker.work(job).await) });
+            let task = self.running.spawn(worker.work(job));
+            self.names.insert(task.id(), key);
         }
-        // A job that is due and was not begun waits for one under way, whose end is
-        // an event of its own.
-        let next_due = self.store.next_due(W::KIND)?.filter(|at| *at > now);
-        Ok(next_due
-            .into_iter()
-            .chain(self.paused.values().copied())
-            .min())
+        Ok(seen < limit)
     }
 
-    fn give_back(&mut self, done: Result<Ended, tokio::task::JoinError>) {
+    fn give_back(&mut self, done: Result<(task::Id, Ended), task::JoinError>) {
+        let id = match &done {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(key) = self.names.remove(&id) else {
+            return;
+        };
+        self.borrowed.remove(&key);
         match done {
-            Ok((key, Ok(()))) => {
-                self.borrowed.remove(&key);
-            }
-            Ok((key, Err(error))) => {
+            Ok((_, Ok(()))) => {}
+            Ok((_, Err(error))) => {
                 tracing::error!(kind = ?W::KIND, job = key.0, %error, "the result of a job could not be stored; it is tried again");
-                self.borrowed.remove(&key);
                 let until = self
                     .clock
                     .now()
@@ -139,10 +163,10 @@ impl<W: Worker> Desk<W> {
                     .unwrap_or(Timestamp::MAX);
                 self.paused.insert(key, until);
             }
-            // A panic: the job stays borrowed, so that it cannot run in a circle;
-            // a restart gives it back.
+            // A panic: the job must not run in a circle, nor hold up its lane.
             Err(error) => {
-                tracing::error!(kind = ?W::KIND, %error, "a worker failed; its job waits for a restart")
+                tracing::error!(kind = ?W::KIND, job = key.0, %error, "a worker failed; its job waits for a restart");
+                self.abandoned.insert(key);
             }
         }
     }
@@ -150,4 +174,183 @@ impl<W: Worker> Desk<W> {
 
 fn until(now: Timestamp, at: Timestamp) -> Duration {
     Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use bytes::Bytes;
+    use tokio::sync::mpsc;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::domain::folder::{FolderName, Uid, UidValidity};
+    use crate::domain::ledger::Source;
+    use crate::service::ingest::{Circumstances, Intake};
+    use crate::service::random::Random;
+    use crate::store::{Delivery, Options};
+
+    const WAIT_MAX: Duration = Duration::from_secs(20);
+
+    /// Tells which job it has begun, and ends it as the test says for that job.
+    #[derive(Clone)]
+    struct Probe {
+        store: Store,
+        begun: mpsc::UnboundedSender<JobKey>,
+        fate: Arc<dyn Fn(&Job) -> Fate + Send + Sync>,
+        lanes: Arc<dyn Fn(&Job) -> u64 + Send + Sync>,
+        at_once: Arc<Mutex<HashMap<u64, usize>>>,
+    }
+
+    enum Fate {
+        Done,
+        Panic,
+        Never,
+    }
+
+    impl Worker for Probe {
+        const KIND: WorkKind = WorkKind::Triage;
+        const PARALLEL_MAX: usize = 8;
+
+        fn lane(&self, job: &Job) -> Result<u64, StoreError> {
+            Ok((self.lanes)(job))
+        }
+
+        async fn work(self, job: Job) -> Result<(), StoreError> {
+            let lane = (self.lanes)(&job);
+            let count = |by: isize| {
+                let mut lanes = self.at_once.lock().expect("no panic holds it");
+                let running = lanes.entry(lane).or_default();
+                *running = running.saturating_add_signed(by);
+                assert!(*running <= 1, "two jobs of a lane at once");
+            };
+            count(1);
+            self.begun.send(job.key).expect("the test listens");
+            let fate = (self.fate)(&job);
+            if matches!(fate, Fate::Never) {
+                std::future::pending::<()>().await;
+            }
+            count(-1);
+            assert!(!matches!(fate, Fate::Panic), "as the test wants it");
+            self.store.drop_job(job.key).await
+        }
+    }
+
+    /// A store with so many jobs, in the order of their keys.
+    async fn store_with(count: u32) -> (tempfile::TempDir, Store, Vec<JobKey>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = Options {
+            cache_bytes: 8 * 1024 * 1024,
+            free_space_floor_bytes: 0,
+        };
+        let store = Store::open(folder.path(), options).expect("a store");
+        let mailbox = store
+            .add_mailbox(
+                crate::service::testing::settings("help@shop.example"),
+                &crate::service::testing::logins(),
+                crate::domain::key::WorkspaceKey::DEFAULT,
+                Timestamp::UNIX_EPOCH,
+                [0; 10],
+            )
+            .await
+            .expect("a mailbox");
+        let mut arrivals = Vec::new();
+        for number in 1..=count {
+            let raw = format!("From: a@example.net\r\nSubject: {number}\r\n\r\nx\r\n");
+            let mut intake = Intake::begin(&store, raw.len() as u64).await;
+            intake.take(Bytes::from(raw)).await.expect("taken");
+            let circumstances = Circumstances {
+                source: Source::Imap {
+                    folder: FolderName::inbox(),
+                    validity: UidValidity::new(1).expect("not zero"),
+                    uid: Uid::new(number).expect("not zero"),
+                },
+                received_at: None,
+                arrived_at: Timestamp::UNIX_EPOCH,
+                imported: false,
+            };
+            arrivals.push(intake.finish(circumstances, Random).await.expect("read"));
+        }
+        let delivery = Delivery {
+            mailbox: mailbox.key,
+            arrivals,
+            cursor: None,
+            too_large: Vec::new(),
+        };
+        store.deliver(delivery).await.expect("delivered");
+        let jobs = store
+            .due_jobs(WorkKind::Triage, Timestamp::now(), count as usize)
+            .expect("jobs");
+        let keys = jobs.iter().map(|job| job.key).collect();
+        (folder, store, keys)
+    }
+
+    /// Runs until the jobs have begun that `expected` names, and stops.
+    async fn begun_of(
+        store: &Store,
+        count: usize,
+        fate: impl Fn(&Job) -> Fate + Send + Sync + 'static,
+        lanes: impl Fn(&Job) -> u64 + Send + Sync + 'static,
+    ) -> Vec<JobKey> {
+        let (begun, mut told) = mpsc::unbounded_channel();
+        let probe = Probe {
+            store: store.clone(),
+            begun,
+            fate: Arc::new(fate),
+            lanes: Arc::new(lanes),
+            at_once: Arc::default(),
+        };
+        let tasks = TaskTracker::new();
+        let clock = Clock::new(Timestamp::now);
+        let running = tasks.spawn(run(probe, store.clone(), clock, CancellationToken::new()));
+        let mut keys = Vec::new();
+        while keys.len() < count {
+            let key = tokio::time::timeout(WAIT_MAX, told.recv()).await;
+            keys.push(key.expect("a job begins").expect("the desk runs"));
+        }
+        running.abort();
+        keys
+    }
+
+    #[tokio::test]
+    async fn jobs_of_a_lane_run_singly_and_in_the_order_they_were_made() {
+        let (_folder, store, keys) = store_with(20).await;
+        let begun = begun_of(&store, 20, |_| Fate::Done, |_| 1).await;
+        assert_eq!(begun, keys);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_panics_costs_its_job_and_not_the_lane() {
+        let (_folder, store, keys) = store_with(3).await;
+        let first = keys[0];
+        let fate = move |job: &Job| {
+            if job.key == first {
+                Fate::Panic
+            } else {
+                Fate::Done
+            }
+        };
+        assert_eq!(begun_of(&store, 3, fate, |_| 1).await, keys);
+        // It is still there for a restart, and was not begun again.
+        let left = store
+            .due_jobs(WorkKind::Triage, Timestamp::now(), 9)
+            .expect("jobs");
+        assert!(left.iter().any(|job| job.key == first));
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_hangs_with_a_thousand_jobs_does_not_hide_the_others() {
+        let (_folder, store, keys) = store_with(1_001).await;
+        let last = *keys.last().expect("jobs");
+        let fate = move |job: &Job| {
+            if job.key == last {
+                Fate::Done
+            } else {
+                Fate::Never
+            }
+        };
+        let begun = begun_of(&store, 2, fate, move |job| u64::from(job.key == last)).await;
+        assert_eq!(begun, [keys[0], last]);
+    }
 }

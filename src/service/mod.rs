@@ -19,5 +19,7 @@ pub mod reading;
 pub mod replies;
 pub mod submitting;
 pub mod sync;
+#[cfg(test)]
+mod testing;
 pub mod triage;
 mod view;

@@ -22,6 +22,8 @@ use crate::store::{NewDecision, Store, StoreError, Triaged};
 const BATCH_MAX: usize = 256;
 /// A script that takes longer costs its mail the decision.
 const SCRIPT_TIME_MAX: Duration = Duration::from_millis(200);
+/// The longest wait without looking, in case the wall clock jumps back.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// The wait after trouble with the store.
 const STORE_TROUBLE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -56,6 +58,7 @@ impl Triage {
                 Ok(0) => tokio::select! {
                     () = shutdown.cancelled() => return,
                     changed = feed.changed() => if changed.is_err() { return },
+                    () = tokio::time::sleep(LOOK_AGAIN) => {}
                 },
                 Ok(_) => {}
                 Err(error) => {

@@ -94,10 +94,10 @@ pub(super) fn postpone(
     key: JobKey,
     due: Timestamp,
 ) -> Result<(), StoreError> {
-    move_to(transaction, key, due, 1)
+    put_off(transaction, key, due, 1)
 }
 
-fn move_to(
+fn put_off(
     transaction: &Transaction<'_>,
     key: JobKey,
     due: Timestamp,
@@ -139,13 +139,20 @@ impl Store {
         })
     }
 
-    /// When the next job of that sort is due, past times included.
+    /// When the next job of that sort is due that is not due at `now`.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn next_due(&self, kind: WorkKind) -> Result<Option<Timestamp>, StoreError> {
+    pub fn next_due(
+        &self,
+        kind: WorkKind,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
         self.read(|rows| {
-            let keys = rows.keys(Table::JobsDue, &[kind_byte(kind)], None, Order::Up, 1)?;
+            let prefix = [kind_byte(kind)];
+            let due = Key::default().byte(prefix[0]).time(now).number(u64::MAX);
+            let after = Some(due.as_ref());
+            let keys = rows.keys(Table::JobsDue, &prefix, after, Order::Up, 1)?;
             let Some(key) = keys.first() else {
                 return Ok(None);
             };
@@ -163,12 +170,12 @@ impl Store {
             .await
     }
 
-    /// Puts a job off that could not be begun; this is no attempt.
+    /// Lets a job wait that was not begun; it is no attempt.
     ///
     /// # Errors
     /// When it cannot be made durable.
-    pub async fn hold(&self, job: JobKey, due: Timestamp) -> Result<(), StoreError> {
-        self.write(move |transaction| move_to(transaction, job, due, 0))
+    pub async fn hold(&self, job: JobKey, until: Timestamp) -> Result<(), StoreError> {
+        self.write(move |transaction| put_off(transaction, job, until, 0))
             .await
     }
 

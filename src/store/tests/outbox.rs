@@ -98,7 +98,10 @@ async fn every_stage_is_durable_before_the_next() {
             .unwrap()
             .is_empty()
     );
-    assert_eq!(store.next_due(WorkKind::Submit).unwrap(), Some(at(200)));
+    assert_eq!(
+        store.next_due(WorkKind::Submit, at(100)).unwrap(),
+        Some(at(200))
+    );
     assert_eq!(store.begin_attempt(key, at(200)).await.unwrap(), 2);
     let sent = AttemptEnd {
         state: OutgoingState::Sent,
