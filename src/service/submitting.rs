@@ -3,32 +3,33 @@
 //! Invariant: the attempt is durable before the provider is asked, and an attempt
 //! whose end is unknown is never repeated by itself. The Message-ID never changes.
 
+mod judge;
+
 use jiff::{SignedDuration, Timestamp};
 
+use self::judge::{failed, judge, uncertain};
 use crate::domain::back_off::BackOff;
 use crate::domain::change::Event;
 use crate::domain::condition::Failure;
 use crate::domain::envelope::Envelope;
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::OutgoingKey;
-use crate::domain::mailbox::Mailbox;
-use crate::domain::outbox::{Outgoing, OutgoingState, RecipientResult, RecipientState};
+use crate::domain::mailbox::{Condition, Mailbox};
+use crate::domain::outbox::{Outgoing, OutgoingState, RecipientState};
 use crate::net::dial::Dialer;
-use crate::net::submission::{
-    self, RecipientOutcome, SubmissionError, SubmissionOptions, Submitted,
-};
+use crate::net::submission::{self, Cause, Phase, SubmissionError, SubmissionOptions, Submitted};
 use crate::service::clock::Clock;
 use crate::service::jobs::Worker;
 use crate::service::random::Random;
 use crate::service::sync::board::Board;
-use crate::store::{AttemptEnd, AttemptNext, Store, StoreError};
+use crate::store::{AttemptEnd, Store, StoreError};
 
 /// Replies that leave at the same time; one per mailbox.
 const PARALLEL_MAX: usize = 32;
 /// A deferred reply is given up after this (RFC 5321 section 4.5.4.1).
 const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(5 * 24);
-/// While a mailbox is offline or waits for new credentials its replies wait, looked at this often.
-const HELD_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+/// While a mailbox waits for a person its replies wait too, looked at this often.
+const PERSON_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// Largest mail that is submitted, in bytes.
 pub const MAIL_SIZE_MAX: u64 = 64 * 1024 * 1024;
 
@@ -60,13 +61,22 @@ impl Submitting {
             return self.store.drop_job(job.key).await;
         };
         let now = self.clock.now();
-        match outgoing.state {
+        match &outgoing.state {
             OutgoingState::Queued | OutgoingState::Deferred { .. } => {}
-            // One job runs at a time, so this attempt was begun by a process that is gone.
+            // One job runs at a time, so nobody is at this attempt any more: the process
+            // that began it is gone, or the store did not take its result.
             OutgoingState::Sending => {
-                return self.end(job, &outgoing, interrupted(&outgoing), now).await;
+                let reason = "Postern was stopped while this reply was being handed over; it may have \
+                              been delivered. Look into the Sent folder or ask the recipient before \
+                              sending it again.";
+                let end = uncertain(reason.to_owned(), &outgoing, &[]);
+                return self.end(job, &outgoing, end, now).await;
             }
-            _ => return self.store.drop_job(job.key).await,
+            OutgoingState::Sent
+            | OutgoingState::Failed { .. }
+            | OutgoingState::Uncertain { .. }
+            | OutgoingState::Bounced { .. }
+            | OutgoingState::Cancelled => return self.store.drop_job(job.key).await,
         }
         let Some(mailbox) = self.store.mailbox(outgoing.mailbox)? else {
             let reason =
@@ -75,9 +85,9 @@ impl Submitting {
                 .end(job, &outgoing, failed(reason, &outgoing), now)
                 .await;
         };
-        // Credentials that were refused are not offered again: providers lock out.
-        if mailbox.settings.offline || self.board.sending_needs_a_person(mailbox.key) {
-            return self.store.hold(job.key, after(now, HELD_PAUSE)).await;
+        let sending = self.board.health(mailbox.key).sending;
+        if let Some(until) = held_until(mailbox.settings.offline, &sending, now) {
+            return self.store.hold(job.key, until).await;
         }
         let Some(raw) = self.bytes_of(&outgoing)? else {
             let reason = "The bytes of this reply are missing; write it again.".to_owned();
@@ -111,6 +121,16 @@ impl Submitting {
     ) {
         let outcome = match result {
             Ok(_) | Err(SubmissionError::NoRecipient { .. }) => Ok(()),
+            // Who got as far as the mail itself has a mailbox that works.
+            Err(SubmissionError::NotSent {
+                phase:
+                    Phase::Check | Phase::Sender | Phase::Recipients | Phase::Content | Phase::EndOfData,
+                cause:
+                    Cause::Reply(_)
+                    | Cause::TooLarge { .. }
+                    | Cause::Unsupported(_)
+                    | Cause::NobodyToSendTo,
+            }) => Ok(()),
             Err(error) => match error.authentication_refusal() {
                 // 534 and 535 leave no doubt (RFC 4954 section 6); 530 and others may.
                 Some(reply) if matches!(reply.code, 534 | 535) => {
@@ -200,141 +220,19 @@ fn waiting_envelope(mailbox: &Mailbox, outgoing: &Outgoing) -> Envelope {
     }
 }
 
-/// An attempt whose end nobody saw.
-fn interrupted(outgoing: &Outgoing) -> AttemptEnd {
-    let reason = "Postern was stopped while this reply was being handed over; it may have been \
-                  delivered. Look into the Sent folder or ask the recipient before sending it again.";
-    AttemptEnd {
-        state: OutgoingState::Uncertain {
-            reason: reason.to_owned(),
-        },
-        recipients: settle(&outgoing.recipients, RecipientState::Uncertain, reason),
-        next: AttemptNext::File,
-    }
-}
-
-/// What an attempt means for the reply. `retry_at` is absent when patience is at its end.
-fn judge(
-    outgoing: &Outgoing,
-    result: Result<Submitted, SubmissionError>,
-    retry_at: Option<Timestamp>,
-) -> AttemptEnd {
-    match result {
-        Ok(submitted) => judge_recipients(outgoing, &submitted.recipients, retry_at),
-        Err(SubmissionError::NoRecipient { recipients }) => {
-            judge_recipients(outgoing, &recipients, retry_at)
+/// Until when no login is tried, because a person or the pause after a failure says so:
+/// every reply that waits would be one more login, and providers count refused ones.
+fn held_until(offline: bool, sending: &Condition, now: Timestamp) -> Option<Timestamp> {
+    match sending {
+        Condition::Offline | Condition::ReauthenticationNeeded { .. } => {
+            Some(after(now, PERSON_PAUSE))
         }
-        Err(SubmissionError::Uncertain { reason, recipients }) => {
-            let known = heard(outgoing, &recipients, None);
-            AttemptEnd {
-                recipients: settle(&known, RecipientState::Uncertain, &reason),
-                state: OutgoingState::Uncertain { reason },
-                next: AttemptNext::File,
-            }
+        _ if offline => Some(after(now, PERSON_PAUSE)),
+        Condition::Interrupted { next_at, .. } | Condition::Error { next_at, .. } => {
+            (*next_at > now).then_some(*next_at)
         }
-        Err(error @ SubmissionError::NotSent { .. }) => match retry_at {
-            // Refused credentials are trouble of the mailbox, not of this reply.
-            Some(until) if error.is_transient() || error.authentication_refusal().is_some() => {
-                AttemptEnd {
-                    state: OutgoingState::Deferred {
-                        until,
-                        reason: error.to_string(),
-                    },
-                    recipients: outgoing.recipients.clone(),
-                    next: AttemptNext::Retry(until),
-                }
-            }
-            _ => failed(error.to_string(), outgoing),
-        },
+        Condition::Connecting | Condition::Active => None,
     }
-}
-
-fn judge_recipients(
-    outgoing: &Outgoing,
-    answers: &[RecipientOutcome],
-    retry_at: Option<Timestamp>,
-) -> AttemptEnd {
-    let recipients = heard(outgoing, answers, retry_at);
-    let is = |state| recipients.iter().any(|one| one.state == state);
-    let (state, next) = match retry_at {
-        Some(until) if is(RecipientState::Waiting) => {
-            let reason = first_text(&recipients, RecipientState::Waiting);
-            (
-                OutgoingState::Deferred { until, reason },
-                AttemptNext::Retry(until),
-            )
-        }
-        _ if is(RecipientState::Accepted) => (OutgoingState::Sent, AttemptNext::File),
-        _ => (
-            OutgoingState::Failed {
-                reason: first_text(&recipients, RecipientState::Refused),
-            },
-            AttemptNext::Nothing,
-        ),
-    };
-    AttemptEnd {
-        state,
-        recipients,
-        next,
-    }
-}
-
-/// The recipients with what the server has just said of them.
-fn heard(
-    outgoing: &Outgoing,
-    answers: &[RecipientOutcome],
-    retry_at: Option<Timestamp>,
-) -> Vec<RecipientResult> {
-    let mut recipients = outgoing.recipients.clone();
-    for answer in answers {
-        let Some(one) = recipients
-            .iter_mut()
-            .find(|one| one.address == answer.address)
-        else {
-            continue;
-        };
-        (one.state, one.text) = match &answer.refusal {
-            None => (RecipientState::Accepted, String::new()),
-            Some(reply) if reply.is_permanent() || retry_at.is_none() => {
-                (RecipientState::Refused, reply.to_string())
-            }
-            Some(reply) => (RecipientState::Waiting, reply.to_string()),
-        };
-    }
-    recipients
-}
-
-fn failed(reason: String, outgoing: &Outgoing) -> AttemptEnd {
-    AttemptEnd {
-        recipients: settle(&outgoing.recipients, RecipientState::Refused, &reason),
-        state: OutgoingState::Failed { reason },
-        next: AttemptNext::Nothing,
-    }
-}
-
-fn settle(
-    recipients: &[RecipientResult],
-    state: RecipientState,
-    text: &str,
-) -> Vec<RecipientResult> {
-    let settled = |one: &RecipientResult| match one.state {
-        RecipientState::Waiting => RecipientResult {
-            address: one.address.clone(),
-            state,
-            text: text.to_owned(),
-        },
-        RecipientState::Accepted | RecipientState::Refused | RecipientState::Uncertain => {
-            one.clone()
-        }
-    };
-    recipients.iter().map(settled).collect()
-}
-
-fn first_text(recipients: &[RecipientResult], state: RecipientState) -> String {
-    recipients
-        .iter()
-        .find(|one| one.state == state)
-        .map_or_else(String::new, |one| format!("{}: {}", one.address, one.text))
 }
 
 fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
@@ -344,4 +242,36 @@ fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
 fn after_wait(now: Timestamp, schedule: BackOff, attempt: u32, random: u64) -> Timestamp {
     SignedDuration::try_from(schedule.wait(attempt, random))
         .map_or(Timestamp::MAX, |wait| after(now, wait))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_wait_while_a_login_would_only_be_refused_again() {
+        let at = |second| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+        let now = at(100);
+        let interrupted = |next_at| Condition::Interrupted {
+            reason: String::new(),
+            retry: 1,
+            retries_max: 5,
+            next_at,
+        };
+        let refused = Condition::ReauthenticationNeeded {
+            reason: String::new(),
+        };
+        let cases = [
+            (false, Condition::Active, None),
+            (false, Condition::Connecting, None),
+            (true, Condition::Active, Some(at(160))),
+            (false, Condition::Offline, Some(at(160))),
+            (false, refused, Some(at(160))),
+            (false, interrupted(at(130)), Some(at(130))),
+            (false, interrupted(at(100)), None),
+        ];
+        for (offline, condition, until) in cases {
+            assert_eq!(held_until(offline, &condition, now), until, "{condition:?}");
+        }
+    }
 }

@@ -125,22 +125,18 @@ impl Board {
         needs_a_person(&self.health(mailbox).receiving)
     }
 
-    /// The outgoing server has refused the credentials; only a person mends that.
-    #[must_use]
-    pub fn sending_needs_a_person(&self, mailbox: MailboxKey) -> bool {
-        needs_a_person(&self.health(mailbox).sending)
-    }
-
     /// A person has given new credentials or asked to try again: earlier refusals are forgotten.
     pub fn forget_failures(&self, mailbox: MailboxKey) {
         self.change(mailbox, |row| {
             let fresh = Row::new(self.patience);
             row.receiving = fresh.receiving;
             row.sending = fresh.sending;
-            for condition in [&mut row.health.receiving, &mut row.health.sending] {
-                if needs_a_person(condition) {
-                    *condition = Condition::Connecting;
-                }
+            if needs_a_person(&row.health.receiving) {
+                row.health.receiving = Condition::Connecting;
+            }
+            if row.health.sending != Condition::Offline {
+                // Replies that were held back are tried again.
+                row.health.sending = Condition::Connecting;
             }
         });
     }
