@@ -1,10 +1,18 @@
 //! The store as its callers see it, on folders of its own.
 
+#[cfg(test)]
 mod delivery;
+#[cfg(test)]
 mod fixture;
+#[cfg(test)]
 mod lists;
+#[cfg(test)]
 mod outbox;
+#[cfg(test)]
 mod people;
+#[cfg(test)]
 mod raw;
+#[cfg(test)]
 mod triage;
+#[cfg(test)]
 mod writer;
