@@ -5,8 +5,9 @@ use jiff::Timestamp;
 
 use super::error::StoreError;
 use super::listing;
+use super::public_id::{IdKind, by_public_id, put_public_id};
 use super::table::{Counter, Key, Order, Rows, Table, Transaction, number_at};
-use super::{Store, feed, threading};
+use super::{Store, feed, people, threading};
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status, Tag};
 use crate::domain::key::{ConversationKey, MessageKey, PublicId, TeamKey, UserKey, WorkspaceKey};
@@ -15,36 +16,6 @@ use crate::domain::message_id::MessageId;
 
 /// Characters of a note that lists show.
 const PREVIEW_LENGTH_MAX: usize = 200;
-
-/// The sorts of public ids, as stored.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum IdKind {
-    Message = 0,
-    Conversation = 1,
-    Outgoing = 2,
-    Mailbox = 3,
-}
-
-fn id_key(kind: IdKind, id: PublicId) -> Key {
-    Key::default().byte(kind as u8).bytes(&id.as_bytes())
-}
-
-pub(super) fn put_public_id(
-    transaction: &Transaction<'_>,
-    kind: IdKind,
-    id: PublicId,
-    key: u64,
-) -> Result<(), StoreError> {
-    transaction.point(Table::PublicIds, id_key(kind, id).as_ref(), key)
-}
-
-pub(super) fn by_public_id(
-    rows: &impl Rows,
-    kind: IdKind,
-    id: PublicId,
-) -> Result<Option<u64>, StoreError> {
-    rows.pointer(Table::PublicIds, id_key(kind, id).as_ref())
-}
 
 /// What a person changes; what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -362,7 +333,7 @@ impl Store {
             let mut after = before.clone();
             let id = PublicId::new(now, random);
             let mut note = put_note(transaction, &mut after, &text, id, now)?;
-            super::people::sign_note(transaction, author, &mut note)?;
+            people::sign_note(transaction, author, &mut note)?;
             listing::save(transaction, Some(&before), &after)?;
             let event = Event::ConversationChanged { conversation: key };
             feed::append(transaction, after.workspace, now, event)?;

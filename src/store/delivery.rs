@@ -11,7 +11,7 @@ use super::raw::{self, CompressedRaw};
 use super::seal::Keys;
 use super::table::{Counter, Key, Rows, Table, Transaction};
 use super::threading::{self, Question};
-use super::{Store, conversations, feed, jobs, ledger, listing, mailboxes, outbox, people};
+use super::{Store, contacts, conversations, feed, jobs, ledger, listing, mailboxes, outbox};
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status};
 use crate::domain::fingerprint::Fingerprint;
@@ -256,7 +256,13 @@ impl Stage<'_, '_> {
     /// Finds or makes the conversation, and writes it with the mail counted in.
     fn place(&self, arrival: &Arrival, raw: RawKey) -> Result<Message, StoreError> {
         let (id, conversation_id) = public_ids(arrival);
-        let mut contact = people::contact_of(self.transaction, self.workspace(), arrival, id)?;
+        let mut contact = contacts::contact_of(
+            self.transaction,
+            self.workspace(),
+            arrival.head.from.as_ref(),
+            id,
+            arrival.arrived_at,
+        )?;
         let question = Question {
             workspace: self.workspace(),
             mailbox: self.mailbox.key,
@@ -295,7 +301,7 @@ impl Stage<'_, '_> {
             }
             None => {
                 contact.conversation_count += 1;
-                people::put_contact(self.transaction, &contact)?;
+                contacts::put_contact(self.transaction, &contact)?;
                 (None, self.open_conversation(&message, conversation_id)?)
             }
         };

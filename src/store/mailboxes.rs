@@ -8,8 +8,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::conversations::{IdKind, by_public_id, put_public_id};
 use super::error::StoreError;
+use super::public_id::{IdKind, by_public_id, put_public_id};
 use super::record;
 use super::seal::Keys;
 use super::table::{Counter, Key, Order, Rows, Table, Transaction, number_at};

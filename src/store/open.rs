@@ -1,31 +1,62 @@
 //! Opening a data folder: lock, keys, database, schema, sweep.
 //!
-//! Invariant: a database that does not open stays as it is; a new one is made
-//! only where there is none, beside its final name, and renamed when complete.
+//! Invariant: a new database is made only where there is none.
 
-use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{Mutex, RwLock};
 
-use redb::{Builder, Database};
+use redb::Database;
+use tokio::sync::watch;
 
 use super::error::{OpenError, StoreError};
+use super::lock::FolderLock;
 use super::seal::Keys;
+use super::shared::{Options, Shared};
 use super::space::Space;
 use super::table::Transaction;
-use super::{migrate, raw};
+use super::{Store, database, key_mark, migrate, raw};
+use crate::domain::key::Sequence;
 
-/// Name of the database in the data folder.
-pub const DATABASE_FILE: &str = "postern.redb";
-/// Where a new one is made.
-const NEW_DATABASE_FILE: &str = "postern.redb.new";
 /// The folder holds secrets and mail.
 const FOLDER_MODE: u32 = 0o700;
 
+impl Store {
+    /// Opens a data folder, or makes one where there is none.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong and what to do; nothing was changed then.
+    pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
+        make_folder(folder)?;
+        let lock = FolderLock::take(folder)?;
+        let space = Space::new(folder, options.free_space_floor_bytes);
+        let (database, keys) = prepare(folder, options.cache_bytes, &space)?;
+        let store = Self::start(Shared {
+            folder: folder.to_owned(),
+            options,
+            database: RwLock::new(Some(database)),
+            stopped: Mutex::new(None),
+            space,
+            keys,
+            feed: watch::Sender::new(Sequence(0)),
+            _lock: lock,
+        })
+        .map_err(|cause| OpenError::Io {
+            path: folder.to_owned(),
+            cause,
+        })?;
+        let last = store.last_sequence().map_err(|cause| OpenError::Prepare {
+            path: folder.to_owned(),
+            cause,
+        })?;
+        store.shared().feed.send_replace(last);
+        Ok(store)
+    }
+}
+
 /// Makes the folder when it is absent.
-pub(super) fn make_folder(folder: &Path) -> Result<(), OpenError> {
+fn make_folder(folder: &Path) -> Result<(), OpenError> {
     DirBuilder::new()
         .recursive(true)
         .mode(FOLDER_MODE)
@@ -37,12 +68,12 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), OpenError> {
 }
 
 /// Opens or makes the database and brings it to the schema of this program.
-pub(super) fn prepare(
+fn prepare(
     folder: &Path,
     cache_bytes: usize,
     space: &Space,
 ) -> Result<(Database, Keys), OpenError> {
-    let path = folder.join(DATABASE_FILE);
+    let path = folder.join(database::DATABASE_FILE);
     let io_error = |cause| OpenError::Io {
         path: path.clone(),
         cause,
@@ -50,9 +81,14 @@ pub(super) fn prepare(
     let exists = path.try_exists().map_err(io_error)?;
     let keys = Keys::load(folder, exists)?;
     if !exists {
-        create(folder, cache_bytes, space, &keys)?;
+        database::create(folder, cache_bytes, |database| {
+            directly(database, space, |transaction| {
+                migrate::create(transaction)?;
+                key_mark::leave(&keys, transaction)
+            })
+        })?;
     }
-    let database = open_database(folder, cache_bytes)?;
+    let database = database::open(folder, cache_bytes)?;
     let prepare_error = |cause| OpenError::Prepare {
         path: path.clone(),
         cause,
@@ -68,64 +104,13 @@ pub(super) fn prepare(
     directly(&database, space, |transaction| {
         migrate::to_current(transaction)?;
         raw::sweep(transaction)?;
-        keys.check(transaction)
+        key_mark::check(&keys, transaction)
     })
     .map_err(|cause| match cause {
         StoreError::Seal(_) => OpenError::Keys(keys.wrong()),
         cause => prepare_error(cause),
     })?;
     Ok((database, keys))
-}
-
-/// Opens the file that is there. The library may panic on a damaged one.
-pub(super) fn open_database(folder: &Path, cache_bytes: usize) -> Result<Database, OpenError> {
-    let path = folder.join(DATABASE_FILE);
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        Builder::new().set_cache_size(cache_bytes).open(&path)
-    }));
-    match opened {
-        Ok(Ok(database)) => Ok(database),
-        Ok(Err(redb::DatabaseError::DatabaseAlreadyOpen)) => Err(OpenError::InUse {
-            folder: folder.to_owned(),
-            pid: None,
-        }),
-        Ok(Err(error)) => Err(OpenError::Damaged {
-            path,
-            reason: error.to_string(),
-        }),
-        Err(_) => Err(OpenError::Damaged {
-            path,
-            reason: "repairing it failed".to_owned(),
-        }),
-    }
-}
-
-fn create(folder: &Path, cache_bytes: usize, space: &Space, keys: &Keys) -> Result<(), OpenError> {
-    let new = folder.join(NEW_DATABASE_FILE);
-    let io_error = |cause| OpenError::Io {
-        path: new.clone(),
-        cause,
-    };
-    match fs::remove_file(&new) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(io_error(cause)),
-        _ => {}
-    }
-    let made = || -> Result<(), StoreError> {
-        let database = Builder::new().set_cache_size(cache_bytes).create(&new)?;
-        directly(&database, space, |transaction| {
-            migrate::create(transaction)?;
-            keys.mark(transaction)
-        })
-    };
-    made().map_err(|cause| OpenError::Prepare {
-        path: new.clone(),
-        cause,
-    })?;
-    fs::rename(&new, folder.join(DATABASE_FILE)).map_err(io_error)?;
-    // The new name itself must survive a power cut.
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io_error)
 }
 
 /// One transaction before the writer thread exists.

@@ -3,10 +3,10 @@
 
 use jiff::Timestamp;
 
-use super::conversations::{self, IdKind, by_public_id, put_public_id};
 use super::error::StoreError;
+use super::public_id::{IdKind, by_public_id, put_public_id};
 use super::table::{Counter, Key, Order, Rows, Table, Transaction, hash16, number_at};
-use super::{Store, feed, jobs, listing, mailboxes, threading};
+use super::{Store, conversations, feed, jobs, listing, mailboxes, threading};
 use crate::domain::address::NamedAddress;
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Status};

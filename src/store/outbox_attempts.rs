@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::error::StoreError;
 use super::raw::{self, CompressedRaw};
 use super::table::{Rows, Table, Transaction};
-use super::{Store, jobs, outbox};
+use super::{Store, jobs, outbox, threading};
 use crate::domain::address::Address;
 use crate::domain::job::Work;
 use crate::domain::key::{JobKey, OutgoingKey};
@@ -100,7 +100,7 @@ fn compose(
     message.size = compressed.size();
     message.written = None;
     transaction.put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
-    super::threading::index_ids(
+    threading::index_ids(
         transaction,
         message.workspace,
         message.conversation,

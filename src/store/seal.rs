@@ -16,8 +16,6 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
-use super::error::StoreError;
-use super::table::{Rows, Table, Transaction};
 use crate::domain::message_id::SigningKey;
 
 const FOLDER: &str = "keys";
@@ -27,10 +25,6 @@ const KEY_LENGTH: usize = 32;
 const NONCE_LENGTH: usize = 24;
 /// Form of sealed values.
 const VERSION: u8 = 1;
-/// A value every store seals when it is made, to tell a wrong key at once.
-const MARK: &[u8] = b"postern";
-const MARK_KEY: &[u8] = b"seal mark";
-
 /// Why a sealed value does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -196,23 +190,6 @@ impl Keys {
             )
             .map(Zeroizing::new)
             .map_err(|_| SealError::Refused)
-    }
-
-    /// Leaves the mark by which [`Keys::check`] knows these keys.
-    pub(super) fn mark(&self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
-        let sealed = self.seal(MARK_KEY, MARK)?;
-        transaction.put(Table::Meta, MARK_KEY, &sealed)
-    }
-
-    /// Whether the database was made with these keys.
-    pub(super) fn check(&self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
-        match transaction.get(Table::Meta, MARK_KEY)? {
-            Some(sealed) => {
-                self.unseal(MARK_KEY, &sealed)?;
-                Ok(())
-            }
-            None => self.mark(transaction),
-        }
     }
 
     /// The sentence for keys that failed the check.

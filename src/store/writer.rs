@@ -11,8 +11,9 @@ use std::sync::{Arc, PoisonError};
 use redb::{Database, Durability};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Shared;
+use super::database;
 use super::error::StoreError;
+use super::shared::Shared;
 use super::table::{Counter, Transaction};
 use crate::domain::key::Sequence;
 
@@ -201,9 +202,9 @@ fn reopen(shared: &Shared) -> Result<(), StoreError> {
         .database
         .write()
         .unwrap_or_else(PoisonError::into_inner);
-    match super::open::open_database(&shared.folder, shared.options.cache_bytes) {
-        Ok(database) => {
-            *slot = Some(database);
+    match database::open(&shared.folder, shared.options.cache_bytes) {
+        Ok(opened) => {
+            *slot = Some(opened);
             Ok(())
         }
         Err(error) => Err(StoreError::Reopening {

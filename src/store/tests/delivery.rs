@@ -6,6 +6,7 @@ use crate::domain::change::Event;
 use crate::domain::conversation::Status;
 use crate::domain::folder::{Cursor, FolderName, UidValidity};
 use crate::domain::job::WorkKind;
+use crate::domain::key::{Sequence, WorkspaceKey};
 use crate::domain::ledger::Fate;
 use crate::domain::message::{BounceReport, Kind};
 use crate::domain::outbox::OutgoingState;

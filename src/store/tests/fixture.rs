@@ -8,12 +8,13 @@ use crate::domain::decision::{Outcome, Routing};
 use crate::domain::fingerprint::Fingerprint;
 use crate::domain::folder::{FolderName, Uid, UidValidity};
 use crate::domain::job::{Job, Work, WorkKind};
-use crate::domain::key::MessageKey;
+use crate::domain::key::{MessageKey, WorkspaceKey};
 use crate::domain::ledger::Source;
 use crate::domain::mailbox::{
     Credentials, History, Login, Mailbox, MailboxLogins, MailboxSettings, Security, Server,
 };
 use crate::domain::message::Head;
+use crate::domain::message_id::MessageId;
 use crate::domain::secret::Secret;
 use crate::domain::threading::ThreadingRules;
 

@@ -6,7 +6,7 @@ use super::super::*;
 use super::fixture::*;
 use crate::domain::conversation::{Conversation, Status, Tag};
 use crate::domain::decision::Routing;
-use crate::domain::key::{TeamKey, UserKey};
+use crate::domain::key::{ConversationKey, TeamKey, UserKey, WorkspaceKey};
 
 #[derive(Clone, Debug)]
 enum Step {

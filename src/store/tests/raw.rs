@@ -1,6 +1,7 @@
 //! Raw bytes come back exactly, whole and in ranges, and orphans are swept.
 
 use proptest::prelude::*;
+use redb::ReadableDatabase;
 
 use super::super::table::{Order, Rows, Table};
 use super::super::*;

@@ -41,7 +41,7 @@ async fn many_writers_share_commits_and_each_gets_its_own_answer() {
 /// Holds the writer in a command until told, so that others gather behind it.
 async fn gate(store: &Store) -> (std::sync::mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
     let (open, opened) = std::sync::mpsc::channel();
-    let (entered, inside) = oneshot::channel();
+    let (entered, inside) = tokio::sync::oneshot::channel();
     let (store, mut entered) = (store.clone(), Some(entered));
     let held = tokio::spawn(async move {
         store
