@@ -77,6 +77,7 @@ impl Gateway {
             mail_size_max: config.mail.mail_size_max_mib * 1024 * 1024,
             check_interval: config.check_interval(),
             rescan: config.rescan(),
+            ..SyncOptions::default()
         };
         let sync = Sync::new(
             store.clone(),

@@ -1,9 +1,13 @@
 //! What one mailbox's task is made of: its handles, why its connection ended, and
 //! what it tells the board and the feed about that.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use std::time::Duration;
+
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::collect::CollectError;
 use super::intake::Folder;
@@ -20,6 +24,9 @@ use crate::service::random::Random;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
 use crate::store::{Store, StoreError};
+
+/// A connection that is still not open after this no longer counts among those being opened.
+const PLACE_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -72,9 +79,16 @@ impl Task {
         let logins = self.handles.store.logins(self.mailbox.key)?;
         let mut options = ImapOptions::new(self.mailbox.settings.incoming.clone(), logins.incoming);
         options.limits.idle_renewal = self.handles.options.rescan;
+        options.limits.command_deadline = self.handles.options.answer_deadline;
         // After an outage all mailboxes come back; they queue here instead of at the servers.
-        let _place = self.handles.opening.acquire().await;
-        Ok(Session::open(&self.handles.dialer, &options).await?)
+        let place = self.handles.opening.acquire().await;
+        let mut opening = pin!(Session::open(&self.handles.dialer, &options));
+        // A server that says nothing must not keep its place from mailboxes that work.
+        if let Ok(opened) = timeout(PLACE_TIME_MAX, &mut opening).await {
+            return Ok(opened?);
+        }
+        drop(place);
+        Ok(opening.await?)
     }
 
     pub(super) fn folder(&self) -> Folder {
