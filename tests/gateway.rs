@@ -12,5 +12,6 @@
 mod doubles;
 mod imap;
 mod imap_session;
+mod outages;
 mod peers;
 mod sync;

@@ -1,0 +1,205 @@
+//! A mailbox under test: the real sync over a real socket into a real store, with
+//! short waits, and questions that wait for the feed instead of for time.
+
+use std::time::Duration;
+
+use postern::domain::address::Address;
+use postern::domain::back_off::BackOff;
+use postern::domain::condition::Patience;
+use postern::domain::folder::FolderName;
+use postern::domain::key::WorkspaceKey;
+use postern::domain::ledger::Fate;
+use postern::domain::mailbox::{
+    Condition, Credentials, History, Login, Mailbox, MailboxLogins, MailboxSettings, Security,
+    Server,
+};
+use postern::domain::secret::Secret;
+use postern::domain::threading::ThreadingRules;
+use postern::net::dial::{DialOptions, Dialer};
+use postern::service::clock::Clock;
+use postern::service::random::Random;
+use postern::service::sync::Sync;
+use postern::service::sync::board::Board;
+use postern::service::sync::options::SyncOptions;
+use postern::store::{Options, Store};
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::peers::STEP_MAX;
+
+pub const PASSWORD: &str = "right";
+
+/// Mailboxes of one store; everything stops with this value.
+pub struct Boxes {
+    pub store: Store,
+    pub sync: Sync,
+    board: Board,
+    shutdown: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+/// Waits of milliseconds instead of minutes.
+pub fn patience(attempts_max: u32, wait: Duration) -> Patience {
+    Patience {
+        attempts_max,
+        back_off: BackOff {
+            first: wait,
+            longest: wait,
+        },
+        slow_retry: wait,
+        ..Patience::default()
+    }
+}
+
+pub fn quick() -> SyncOptions {
+    SyncOptions {
+        rescan: Duration::from_millis(300),
+        check_interval: Duration::from_millis(300),
+        answer_deadline: Duration::from_secs(1),
+        ..SyncOptions::default()
+    }
+}
+
+impl Boxes {
+    pub fn open(patience: Patience, options: SyncOptions) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store_options = Options {
+            cache_bytes: 8 * 1024 * 1024,
+            free_space_floor_bytes: 0,
+        };
+        let store = Store::open(folder.path(), store_options).unwrap();
+        let board = Board::new(patience);
+        let shutdown = CancellationToken::new();
+        let sync = Sync::new(
+            store.clone(),
+            Dialer::new(DialOptions::default()).unwrap(),
+            board.clone(),
+            Clock::new(Timestamp::now),
+            Random,
+            options,
+            shutdown.clone(),
+        );
+        Self {
+            store,
+            sync,
+            board,
+            shutdown,
+            _folder: folder,
+        }
+    }
+
+    /// Connects a mailbox to a port, all mail included.
+    pub async fn connect(&self, address: &str, port: u16, security: Security) -> Mailbox {
+        let address = Address::parse(address).unwrap();
+        let server = Server {
+            host: "localhost".to_owned(),
+            port,
+            security,
+        };
+        let login = Login {
+            user: address.as_str().to_owned(),
+            credentials: Credentials::Password(Secret::new(PASSWORD)),
+        };
+        let settings = MailboxSettings {
+            name: "Help".to_owned(),
+            identity: address.clone().into(),
+            address,
+            preset: "other".to_owned(),
+            incoming: server.clone(),
+            outgoing: server,
+            folder: FolderName::inbox(),
+            sent_folder: None,
+            provider_files_sent: false,
+            signature: String::new(),
+            history: History::All,
+            threading: ThreadingRules::default(),
+            offline: false,
+        };
+        let logins = MailboxLogins {
+            incoming: login,
+            outgoing: None,
+        };
+        let (now, random) = (Timestamp::now(), Random.bytes().unwrap());
+        let mailbox = self
+            .store
+            .add_mailbox(settings, &logins, WorkspaceKey::DEFAULT, now, random)
+            .await
+            .unwrap();
+        self.sync.start(mailbox.clone());
+        mailbox
+    }
+
+    pub fn receiving(&self, mailbox: &Mailbox) -> Condition {
+        self.board.health(mailbox.key).receiving
+    }
+
+    /// Subjects of what is stored for a mailbox, in order of arrival; a mail that came
+    /// twice would stand here twice.
+    pub fn subjects(&self, mailbox: &Mailbox) -> Vec<String> {
+        let mut rows = self.store.ledger(mailbox.key, None, 1_000).unwrap();
+        rows.reverse();
+        let stored = rows.iter().filter_map(|row| match row.fate {
+            Fate::Stored(message) | Fate::Unreadable(message) => Some(message),
+            _ => None,
+        });
+        stored
+            .map(|key| self.store.message(key).unwrap().unwrap().head.subject)
+            .collect()
+    }
+
+    /// Waits until the question has an answer, looking whenever something has happened.
+    pub async fn until<T>(&self, what: &str, mut question: impl FnMut() -> Option<T>) -> T {
+        let mut feed = self.store.subscribe();
+        let asked = async {
+            loop {
+                feed.mark_unchanged();
+                if let Some(answer) = question() {
+                    return answer;
+                }
+                feed.changed().await.unwrap();
+            }
+        };
+        match tokio::time::timeout(STEP_MAX, asked).await {
+            Ok(answer) => answer,
+            Err(_) => panic!("waited {STEP_MAX:?} in vain until {what}"),
+        }
+    }
+
+    pub async fn until_subjects(&self, mailbox: &Mailbox, expected: &[&str]) {
+        let complete = || (self.subjects(mailbox).len() >= expected.len()).then_some(());
+        self.until(&format!("{expected:?} are stored"), complete)
+            .await;
+        let mut subjects = self.subjects(mailbox);
+        subjects.sort();
+        assert_eq!(subjects, expected);
+    }
+
+    pub async fn until_condition(&self, mailbox: &Mailbox, wanted: fn(&Condition) -> bool) {
+        let is = || wanted(&self.receiving(mailbox)).then_some(());
+        let what = format!("the mailbox is {}", std::any::type_name_of_val(&wanted));
+        self.until(&what, is).await;
+    }
+}
+
+impl Drop for Boxes {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+pub fn is_active(condition: &Condition) -> bool {
+    *condition == Condition::Active
+}
+
+pub fn is_interrupted(condition: &Condition) -> bool {
+    matches!(condition, Condition::Interrupted { .. })
+}
+
+pub fn is_error(condition: &Condition) -> bool {
+    matches!(condition, Condition::Error { .. })
+}
+
+pub fn needs_a_person(condition: &Condition) -> bool {
+    matches!(condition, Condition::ReauthenticationNeeded { .. })
+}
