@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::Store;
 use super::error::StoreError;
-use super::table::{Counter, Key, Rows, Table, Transaction};
+use super::key::Key;
+use super::table::{Counter, Rows, Table, Transaction};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::contact::Contact;
 use crate::domain::key::{ContactKey, PublicId, WorkspaceKey};

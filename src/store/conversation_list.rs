@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use super::Store;
 use super::error::StoreError;
+use super::key::number_at;
 use super::listing::{Facet, Shelf, count_on, list_prefix};
-use super::table::{Order, Rows, Table, number_at};
+use super::table::{Order, Rows, Table};
 use crate::domain::conversation::{Conversation, Status, Tag};
 use crate::domain::key::{ContactKey, MailboxKey, TeamKey, UserKey, WorkspaceKey};
 

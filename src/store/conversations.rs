@@ -4,9 +4,10 @@
 use jiff::Timestamp;
 
 use super::error::StoreError;
+use super::key::{Key, number_at};
 use super::listing;
 use super::public_id::{IdKind, by_public_id, put_public_id};
-use super::table::{Counter, Key, Order, Rows, Table, Transaction, number_at};
+use super::table::{Counter, Order, Rows, Table, Transaction};
 use super::{Store, feed, people, threading};
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status, Tag};

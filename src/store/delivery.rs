@@ -7,9 +7,10 @@
 use jiff::Timestamp;
 
 use super::error::StoreError;
+use super::key::Key;
 use super::raw::{self, CompressedRaw};
 use super::seal::Keys;
-use super::table::{Counter, Key, Rows, Table, Transaction};
+use super::table::{Counter, Rows, Table, Transaction};
 use super::threading::{self, Question};
 use super::{Store, contacts, conversations, feed, jobs, ledger, listing, mailboxes, outbox};
 use crate::domain::change::Event;

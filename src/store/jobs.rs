@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::Store;
 use super::error::StoreError;
-use super::table::{Counter, Key, Order, Rows, Table, Transaction, number_at};
+use super::key::{Key, number_at};
+use super::table::{Counter, Order, Rows, Table, Transaction};
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::{ConversationKey, JobKey, OutgoingKey, WorkspaceKey};
 

@@ -2,7 +2,8 @@
 
 use super::Store;
 use super::error::StoreError;
-use super::table::{Counter, Key, Order, Rows, Table, Transaction, hash16, number_at};
+use super::key::{Key, hash16, number_at};
+use super::table::{Counter, Order, Rows, Table, Transaction};
 use crate::domain::key::{LedgerKey, MailboxKey, MessageKey};
 use crate::domain::ledger::{Fate, LedgerRow, Source};
 

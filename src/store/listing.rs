@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::error::StoreError;
-use super::table::{Key, Rows, Table, Transaction, hash16};
+use super::key::{Key, hash16, number_at};
+use super::table::{Rows, Table, Transaction};
 use crate::domain::conversation::{Conversation, Status, Tag};
 use crate::domain::key::WorkspaceKey;
 
@@ -24,7 +25,7 @@ pub(super) enum Facet {
 
 impl Facet {
     pub(super) fn tag(tag: &Tag) -> Self {
-        Self::Tag(super::table::number_at(&hash16(tag.as_str().as_bytes()), 0))
+        Self::Tag(number_at(&hash16(tag.as_str().as_bytes()), 0))
     }
 
     fn key(self, workspace: WorkspaceKey) -> Key {

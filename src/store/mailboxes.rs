@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
+use super::key::{Key, number_at};
 use super::public_id::{IdKind, by_public_id, put_public_id};
 use super::record;
 use super::seal::Keys;
-use super::table::{Counter, Key, Order, Rows, Table, Transaction, number_at};
+use super::table::{Counter, Order, Rows, Table, Transaction};
 use super::{Store, feed};
 use crate::domain::address::Address;
 use crate::domain::change::Event;

@@ -4,8 +4,9 @@
 //! every released schema is kept for tests.
 
 use super::error::StoreError;
+use super::key::Key;
 use super::record;
-use super::table::{Counter, Key, Rows, Table, Transaction};
+use super::table::{Counter, Rows, Table, Transaction};
 use crate::domain::key::WorkspaceKey;
 
 /// The schema this program writes.

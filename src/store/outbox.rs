@@ -4,8 +4,9 @@
 use jiff::Timestamp;
 
 use super::error::StoreError;
+use super::key::{Key, hash16, number_at};
 use super::public_id::{IdKind, by_public_id, put_public_id};
-use super::table::{Counter, Key, Order, Rows, Table, Transaction, hash16, number_at};
+use super::table::{Counter, Order, Rows, Table, Transaction};
 use super::{Store, conversations, feed, jobs, listing, mailboxes, threading};
 use crate::domain::address::NamedAddress;
 use crate::domain::change::Event;

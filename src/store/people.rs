@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::Store;
 use super::error::StoreError;
-use super::table::{Counter, Key, Order, Rows, Table, Transaction, number_at};
+use super::key::{Key, number_at};
+use super::table::{Counter, Order, Rows, Table, Transaction};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::key::{PublicId, TeamKey, TokenKey, UserKey, WorkspaceKey};
 use crate::domain::message::Message;

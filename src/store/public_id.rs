@@ -1,7 +1,8 @@
 //! Public ids: by which name outside a row of ours is found.
 
 use super::error::StoreError;
-use super::table::{Key, Rows, Table, Transaction};
+use super::key::Key;
+use super::table::{Rows, Table, Transaction};
 use crate::domain::key::PublicId;
 
 /// The sorts of public ids, as stored.

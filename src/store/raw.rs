@@ -15,8 +15,9 @@ use std::sync::Arc;
 
 use super::Store;
 use super::error::StoreError;
+use super::key::{Key, number_at};
 use super::record::RawRow;
-use super::table::{Counter, Key, Order, Rows, Table, Transaction};
+use super::table::{Counter, Order, Rows, Table, Transaction};
 use crate::domain::key::RawKey;
 
 /// Raw bytes of one compressed piece.
@@ -204,7 +205,7 @@ pub(super) fn remove(transaction: &Transaction<'_>, raw: RawKey) -> Result<(), S
 /// Removes what was sent ahead and never delivered, when a store is opened.
 pub(super) fn sweep(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     for key in transaction.keys(Table::RawOrphans, &[], None, Order::Up, SWEEP_MAX)? {
-        remove(transaction, RawKey(super::table::number_at(&key, 0)))?;
+        remove(transaction, RawKey(number_at(&key, 0)))?;
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 //! of mails that never came), who takes part, and the last conversation of a contact.
 
 use super::error::StoreError;
+use super::key::{Key, hash16, number_at};
 use super::seal::Keys;
-use super::table::{Key, Order, Rows, Table, Transaction, hash16, number_at};
+use super::table::{Order, Rows, Table, Transaction};
 use crate::domain::address::Address;
 use crate::domain::conversation::Conversation;
 use crate::domain::key::{ContactKey, ConversationKey, MailboxKey, MessageKey, WorkspaceKey};

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 
 use super::conversations::{add_tags, put_note};
 use super::error::StoreError;
+use super::key::Key;
 use super::listing::{self, Facet, Shelf, count_on};
 use super::record::ScriptFiles;
-use super::table::{Counter, Key, Order, Rows, Table, Transaction};
+use super::table::{Counter, Order, Rows, Table, Transaction};
 use super::{Store, feed, jobs, ledger, people};
 use crate::domain::address::Address;
 use crate::domain::change::Event;

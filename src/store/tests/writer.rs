@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::super::table::{Counter, Key, Order, Rows, Table};
+use super::super::key::Key;
+use super::super::table::{Counter, Order, Rows, Table};
 use super::super::*;
 use super::fixture::*;
 use crate::domain::change::Event;
@@ -97,7 +98,7 @@ async fn a_failing_or_panicking_command_costs_only_itself() {
         .store
         .read(|rows| rows.keys(Table::Scripts, &[], None, Order::Up, 100))
         .unwrap();
-    let kept: Vec<u64> = kept.iter().map(|key| table::number_at(key, 0)).collect();
+    let kept: Vec<u64> = kept.iter().map(|key| key::number_at(key, 0)).collect();
     assert_eq!(kept, [1, 2, 4, 6]);
     assert!(runs.load(Ordering::Relaxed) >= 6);
 }
