@@ -12,6 +12,8 @@
 mod doubles;
 mod imap;
 mod imap_session;
+mod kill;
 mod outages;
 mod peers;
+mod reply;
 mod sync;

@@ -147,8 +147,8 @@ impl Api {
 /// A place in the feed.
 #[derive(Debug, Clone)]
 pub struct Feed {
-    api: Api,
-    next: u64,
+    pub api: Api,
+    pub next: u64,
 }
 
 impl Feed {

@@ -1,6 +1,7 @@
 //! The network between the gateway and a peer: it can cut, freeze, refuse and come back.
 //!
-//! It knows nothing of the bytes it carries, so TLS goes through it untouched.
+//! It changes nothing of the bytes it carries, so TLS goes through it untouched; what
+//! is said in the clear can decide when it fails.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -32,6 +33,9 @@ struct State {
     refusing: bool,
     /// Bytes are held back in both directions; nobody is told.
     frozen: bool,
+    /// After the client has said this, nothing comes from the peer.
+    mute_at: Option<Vec<u8>>,
+    muted: bool,
     /// How many bytes may still come from the peer before everything is cut.
     left: Option<usize>,
     closing: bool,
@@ -83,9 +87,17 @@ impl Proxy {
         self.shared.lock().frozen = true;
     }
 
+    /// From the moment a client says these bytes (at once, and in the clear), nothing
+    /// comes from the peer any more, until `restore`. The client still gets through.
+    pub fn mute_at(&self, words: &[u8]) {
+        self.shared.lock().mute_at = Some(words.to_vec());
+    }
+
     /// All is well again.
     pub fn restore(&self) {
         let mut state = self.shared.lock();
+        state.mute_at = None;
+        state.muted = false;
         state.refusing = false;
         state.frozen = false;
         state.left = None;
@@ -100,6 +112,7 @@ impl Drop for Proxy {
             let mut state = self.shared.lock();
             state.closing = true;
             state.frozen = false;
+            state.muted = false;
             state.cut();
         }
         self.shared.changed.notify_all();
@@ -124,13 +137,18 @@ impl Shared {
         self.state.lock().unwrap()
     }
 
-    /// Waits while frozen; how many of `count` bytes from the peer may pass.
-    fn admit(&self, count: usize, from_peer: bool) -> usize {
-        let state = self.lock();
+    /// Waits while frozen or muted; how many of these bytes may pass.
+    fn admit(&self, bytes: &[u8], from_peer: bool) -> usize {
+        let mut state = self.lock();
+        if let (false, Some(words)) = (from_peer, &state.mute_at) {
+            let said = bytes.windows(words.len()).any(|window| window == words);
+            state.muted |= said;
+        }
         let mut state = self
             .changed
-            .wait_while(state, |state| state.frozen)
+            .wait_while(state, |state| state.frozen || (from_peer && state.muted))
             .unwrap();
+        let count = bytes.len();
         match &mut state.left {
             Some(left) if from_peer => {
                 let pass = count.min(*left);
@@ -185,7 +203,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, shared: &Shared, from_peer: boo
         if count == 0 {
             break;
         }
-        let pass = shared.admit(count, from_peer);
+        let pass = shared.admit(&piece[..count], from_peer);
         if to.write_all(&piece[..pass]).is_err() {
             break;
         }
