@@ -12,7 +12,6 @@
 mod doubles;
 mod imap;
 mod imap_session;
-mod kill;
 mod outages;
 mod peers;
 mod reply;

@@ -1,8 +1,9 @@
 //! What to fetch next from a folder, and how far the cursor may move meanwhile.
 //!
 //! A window is a stretch of UIDs that were listed together. Bodies come back in
-//! any order and some not at all; the cursor passes a UID only when that mail is
-//! durable, pending, or was never there.
+//! any order, those of the next window perhaps before the end of this one is told,
+//! and some not at all; the cursor passes a UID only when that mail is durable,
+//! pending, or was never there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,6 +51,27 @@ impl Window {
             wanted,
             outstanding,
         }
+    }
+
+    /// Takes in the window that follows: servers may answer commands that were sent
+    /// together in one go (RFC 9051 section 5.5), so both are open for a while.
+    pub fn extend(&mut self, high: u32, listed: &[ListedMail]) {
+        for mail in listed {
+            let fresh = mail.uid.get() > self.cursor.last_uid
+                || self.cursor.pending.contains_key(&mail.uid);
+            if fresh && self.wanted.insert(mail.uid, mail.size).is_none() {
+                self.outstanding.insert(mail.uid);
+                self.high = self.high.max(mail.uid.get());
+            }
+        }
+        self.high = self.high.max(high);
+    }
+
+    /// The same window without what is settled, so that it does not grow for ever.
+    #[must_use]
+    pub fn without_settled(&self) -> Self {
+        let left: Vec<_> = self.wanted().collect();
+        Self::new(self.cursor(), self.high, &left)
     }
 
     /// UIDs whose bodies are to be fetched, lowest first.
@@ -116,6 +138,23 @@ mod tests {
 
     fn start() -> Cursor {
         Cursor::start(UidValidity::new(1).expect("not zero"))
+    }
+
+    #[test]
+    fn bodies_of_the_next_window_count_before_this_one_has_ended() {
+        let uid = |uid| Uid::new(uid).expect("not zero");
+        let mut window = Window::new(start(), 2, &listed(&[1, 2]));
+        window.extend(4, &listed(&[3, 4]));
+        window.settle(uid(1));
+        window.settle(uid(3));
+        assert!(!window.expects(uid(3)));
+        assert_eq!(window.cursor().last_uid, 1);
+        let mut window = window.without_settled();
+        assert!(window.expects(uid(2)) && window.expects(uid(4)) && !window.expects(uid(3)));
+        window.settle(uid(2));
+        assert_eq!(window.cursor().last_uid, 3);
+        window.settle(uid(4));
+        assert_eq!(window.cursor().last_uid, 4);
     }
 
     #[test]

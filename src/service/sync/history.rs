@@ -1,6 +1,7 @@
 //! Where reading of a folder begins: at the first connection by the mailbox's
 //! history choice, and again when the server has renumbered the folder.
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -26,10 +27,9 @@ pub async fn first_cursor(
     let begin = match history {
         History::Nothing => end,
         History::All => 1,
-        History::Days(days) => {
-            let since = earlier(now, SignedDuration::from_hours(24 * i64::from(days)));
-            first_since(session, since).await?.unwrap_or(end)
-        }
+        History::Days(days) => first_since(session, first_day(now, days))
+            .await?
+            .unwrap_or(end),
     };
     Ok(Cursor {
         last_uid: begin - 1,
@@ -49,11 +49,8 @@ pub(super) async fn renumbered_cursor(
 ) -> Result<Cursor, ImapError> {
     let since = match history {
         History::All => None,
-        History::Nothing => Some(connected_at),
-        History::Days(days) => Some(earlier(
-            connected_at,
-            SignedDuration::from_hours(24 * i64::from(days)),
-        )),
+        History::Nothing => Some(first_day(connected_at, 0)),
+        History::Days(days) => Some(first_day(connected_at, days)),
     };
     let begin = match since {
         None => 1,
@@ -77,12 +74,14 @@ async fn next_uid(session: &mut Session, selected: &SelectedFolder) -> Result<u3
     Ok(all.last().map_or(1, |last| last.get().saturating_add(1)))
 }
 
-async fn first_since(session: &mut Session, since: Timestamp) -> Result<Option<u32>, ImapError> {
-    let day = earlier(since, DAY_OF_SLACK).to_zoned(TimeZone::UTC).date();
-    let found = session.uid_search(&[SearchKey::Since(day)]).await?;
-    Ok(found.first().copied().map(Uid::get))
+/// The first day of history that is wanted.
+pub(super) fn first_day(connected_at: Timestamp, days: u16) -> Date {
+    let back = SignedDuration::from_hours(24 * i64::from(days)) + DAY_OF_SLACK;
+    let since = connected_at.checked_sub(back).unwrap_or(Timestamp::MIN);
+    since.to_zoned(TimeZone::UTC).date()
 }
 
-fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+async fn first_since(session: &mut Session, day: Date) -> Result<Option<u32>, ImapError> {
+    let found = session.uid_search(&[SearchKey::Since(day)]).await?;
+    Ok(found.first().copied().map(Uid::get))
 }

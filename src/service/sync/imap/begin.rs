@@ -4,9 +4,10 @@
 use super::intake::put_aside;
 use super::task::{SyncError, Task};
 use crate::domain::folder::{Cursor, Uid};
+use crate::domain::mailbox::History;
 use crate::net::imap::Session;
 use crate::protocol::imap::{SearchKey, SelectMode, UidSet};
-use crate::service::sync::history::{first_cursor, renumbered_cursor};
+use crate::service::sync::history::{first_cursor, first_day, renumbered_cursor};
 
 /// Where reading goes on.
 #[derive(Debug)]
@@ -76,10 +77,32 @@ pub(super) async fn above(
         let found = session.uid_search(&[above]).await?;
         // `n:*` names the last mail even when it is below `n` (RFC 9051 section 9, seq-range).
         uids.extend(found.into_iter().filter(|uid| *uid >= next));
+        forget_unwanted(session, task, cursor, &mut uids).await?;
     }
     uids.sort_unstable();
     uids.dedup();
     Ok(uids)
+}
+
+/// Takes history away that is older than wanted: UIDs and dates need not be in the
+/// same order.
+async fn forget_unwanted(
+    session: &mut Session,
+    task: &Task,
+    cursor: &Cursor,
+    uids: &mut Vec<Uid>,
+) -> Result<(), SyncError> {
+    let History::Days(days) = task.mailbox.settings.history else {
+        return Ok(());
+    };
+    let is_history = |uid: &Uid| uid.get() < cursor.imported_below;
+    let Some(old) = UidSet::of(uids.iter().copied().filter(is_history)) else {
+        return Ok(());
+    };
+    let since = SearchKey::Since(first_day(task.mailbox.connected_at, days));
+    let wanted = session.uid_search(&[SearchKey::Among(old), since]).await?;
+    uids.retain(|uid| !is_history(uid) || wanted.binary_search(uid).is_ok());
+    Ok(())
 }
 
 /// Pending mails that are still there. Those that are gone are forgotten.

@@ -2,7 +2,10 @@
 //! their bodies, without a pause between one window and the next.
 //!
 //! Listings run two windows ahead of the bodies, so the server always has the next
-//! command before it has answered the last one (RFC 9051 section 5.5).
+//! command before it has answered the last one (RFC 9051 section 5.5). A server may
+//! answer such commands in one go: the bodies of two windows, then both tagged lines,
+//! as Dovecot does when nothing comes between them. So a window is announced when its
+//! bodies are asked for, not when the one before it has ended.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -66,12 +69,11 @@ struct Listing<'a> {
 
 /// A window whose bodies are on their way or to come.
 struct Bodies {
-    /// `None` when no mail of the window is asked for.
+    /// `None` when nothing (more) is to come for this window.
     command: Option<CommandId>,
     asked: usize,
     /// Answers to it so far.
     told: usize,
-    listed: Listed,
 }
 
 struct Run<'a> {
@@ -80,7 +82,7 @@ struct Run<'a> {
     mail_size_max: u64,
     unlisted: std::slice::Chunks<'a, Uid>,
     listings: VecDeque<Listing<'a>>,
-    /// The first one has been announced to the storing half.
+    /// All have been announced to the storing half.
     windows: VecDeque<Bodies>,
     left: usize,
 }
@@ -128,7 +130,7 @@ impl Run<'_> {
     /// kept, and the rest is remembered. Where nothing at all was told of several mails,
     /// it may be the server that is in trouble, not a mail.
     async fn refused(&mut self, command: CommandId, refusal: Refusal) -> Result<(), CollectError> {
-        let goes_on = self.windows.front().is_some_and(|window| {
+        let goes_on = self.windows.iter().any(|window| {
             window.command == Some(command) && (window.told > 0 || window.asked == 1)
         });
         if goes_on {
@@ -155,14 +157,14 @@ impl Run<'_> {
         if let Some(listing) = listed {
             self.fetch_bodies(listing).await?;
             self.list_next();
-        } else if self
+        } else if let Some(window) = self
             .windows
-            .front()
-            .is_some_and(|window| window.command == Some(command))
+            .iter_mut()
+            .find(|window| window.command == Some(command))
         {
-            self.end_window().await?;
+            window.command = None;
         }
-        self.end_silent_windows().await
+        self.end_answered_windows().await
     }
 
     async fn fetch_bodies(&mut self, listing: Listing<'_>) -> Result<(), CollectError> {
@@ -178,47 +180,25 @@ impl Run<'_> {
             .map(|set| self.session.begin_fetch(&set, &items));
         let told: HashSet<Uid> = listing.mails.iter().map(|mail| mail.uid).collect();
         let untold = listing.asked.iter().filter(|uid| !told.contains(uid));
+        let listed = Listed {
+            untold: untold.copied().collect(),
+            mails: listing.mails,
+        };
         self.windows.push_back(Bodies {
             command,
             asked: listing.asked.len(),
             told: 0,
-            listed: Listed {
-                untold: untold.copied().collect(),
-                mails: listing.mails,
-            },
         });
-        if self.windows.len() == 1 {
-            self.announce_window().await?;
-        }
-        Ok(())
-    }
-
-    /// Windows of which nothing is asked for end as soon as it is their turn.
-    async fn end_silent_windows(&mut self) -> Result<(), CollectError> {
-        while self
-            .windows
-            .front()
-            .is_some_and(|window| window.command.is_none())
-        {
-            self.end_window().await?;
-        }
-        Ok(())
-    }
-
-    async fn end_window(&mut self) -> Result<(), CollectError> {
-        let asked = self.windows.pop_front().map_or(0, |window| window.asked);
-        self.left = self.left.saturating_sub(asked);
-        self.hand_over(Piece::End).await?;
-        self.announce_window().await
-    }
-
-    /// Tells the storing half which mails the bodies that come now are for.
-    async fn announce_window(&mut self) -> Result<(), CollectError> {
-        let Some(window) = self.windows.front_mut() else {
-            return Ok(());
-        };
-        let listed = std::mem::take(&mut window.listed);
         self.hand_over(Piece::Window(listed)).await
+    }
+
+    /// Windows end in the order they were announced in.
+    async fn end_answered_windows(&mut self) -> Result<(), CollectError> {
+        while let Some(window) = self.windows.pop_front_if(|window| window.command.is_none()) {
+            self.left = self.left.saturating_sub(window.asked);
+            self.hand_over(Piece::End).await?;
+        }
+        Ok(())
     }
 
     async fn hand_over(&mut self, piece: Piece) -> Result<(), CollectError> {

@@ -4,6 +4,8 @@
 //! bytes travel. One commit is under way at a time and the next batch gathers
 //! meanwhile: a later cursor can never overtake an earlier one that failed.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
@@ -34,7 +36,7 @@ const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
 /// What the session hands over, in the order it came.
 #[derive(Debug)]
 pub(super) enum Piece {
-    /// These mails come next.
+    /// These mails are asked for; those of an earlier window may still be on their way.
     Window(Listed),
     /// A body of so many bytes begins.
     Began(u64),
@@ -42,7 +44,8 @@ pub(super) enum Piece {
     Chunk(Bytes),
     /// A FETCH response is complete.
     Fetched(Fetched),
-    /// The server has answered the fetch of the window: what did not come is not coming now.
+    /// The server has answered the fetch of the oldest window: what did not come is not
+    /// coming now.
     End,
 }
 
@@ -85,6 +88,8 @@ pub(super) struct Storing {
     random: Random,
     cursor: Cursor,
     window: Option<Window>,
+    /// What was asked for together and has not ended, oldest first.
+    asked: VecDeque<Vec<Uid>>,
     body: Option<Intake>,
     arrivals: Vec<Arrival>,
     too_large: Vec<TooLarge>,
@@ -107,6 +112,7 @@ impl Storing {
             random,
             cursor,
             window: None,
+            asked: VecDeque::new(),
             body: None,
             arrivals: Vec::new(),
             too_large: Vec::new(),
@@ -158,7 +164,13 @@ impl Storing {
         // Wanted like the others, so that the cursor does not pass them unseen.
         mails.extend(untold.into_iter().map(|uid| ListedMail { uid, size: 0 }));
         let high = mails.iter().map(|mail| mail.uid.get()).max().unwrap_or(0);
-        let mut window = Window::new(self.cursor.clone(), high, &mails);
+        let mut window = match self.window.take() {
+            Some(mut open) => {
+                open.extend(high, &mails);
+                open
+            }
+            None => Window::new(self.cursor.clone(), high, &mails),
+        };
         let large: Vec<ListedMail> = window
             .wanted()
             .filter(|mail| mail.size > self.folder.mail_size_max)
@@ -180,6 +192,8 @@ impl Storing {
             });
         }
         self.window = Some(window);
+        self.asked
+            .push_back(mails.iter().map(|mail| mail.uid).collect());
     }
 
     async fn end_mail(&mut self, fetched: &Fetched) -> Result<(), IngestError> {
@@ -215,8 +229,10 @@ impl Storing {
     async fn end_window(&mut self) -> Result<(), IngestError> {
         let now = self.clock.now();
         if let Some(window) = &mut self.window {
-            let missing: Vec<Uid> = window.wanted().map(|mail| mail.uid).collect();
-            for uid in missing {
+            for uid in self.asked.pop_front().unwrap_or_default() {
+                if !window.expects(uid) {
+                    continue;
+                }
                 let before = self
                     .cursor
                     .pending
@@ -231,6 +247,7 @@ impl Storing {
                 return Err(IngestError::TooManyPending);
             }
             self.cursor = window.cursor();
+            *window = window.without_settled();
         }
         if !self.arrivals.is_empty() || !self.too_large.is_empty() || self.store_cursor_differs()? {
             self.commit().await?;
