@@ -4,6 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stderr,
     unreachable_pub,
     dead_code,
     reason = "a test fails by panicking; the peers are also used by the bench"

@@ -293,8 +293,7 @@ fn killed_between_sending_and_its_record_it_is_uncertain() {
     sink.wait_for(1);
     desk.gateway.kill();
     desk.restart();
-    let uncertain = desk.outgoing(text(&accepted, "id"));
-    assert_eq!(uncertain["state"], "uncertain");
+    let uncertain = desk.until_state(text(&accepted, "id"), "uncertain");
     assert!(
         text(&uncertain, "reason").contains("stopped"),
         "{uncertain}"
