@@ -315,7 +315,10 @@ impl Stage<'_, '_> {
         }
         conversations::count_in(&mut conversation, &message);
         listing::save(self.transaction, before.as_ref(), &conversation)?;
-        threading::index_last(self.transaction, &question, conversation.key)?;
+        if !message.new_participant {
+            // Else all that a stranger writes later would follow into the thread of others.
+            threading::index_last(self.transaction, &question, conversation.key)?;
+        }
         Ok(message)
     }
 

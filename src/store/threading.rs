@@ -178,9 +178,9 @@ pub(super) fn index_last(
     Ok(())
 }
 
-/// Whoever wrote, or was written to, takes part from now on. A mail's readers count
-/// only when `trusted`: a stranger must not bring in accomplices. `own`, our address,
-/// never counts: anybody can write it into a From.
+/// Whoever wrote, or was written to, takes part from now on, but only when `trusted`: a
+/// stranger who guessed an id stays one however often they write, and brings in nobody,
+/// until we write to them. `own`, our address, never counts: anybody can write it into a From.
 pub(super) fn index_participants(
     transaction: &Transaction<'_>,
     conversation: ConversationKey,
@@ -188,11 +188,11 @@ pub(super) fn index_participants(
     trusted: bool,
     own: &Address,
 ) -> Result<(), StoreError> {
-    let readers = head
-        .to
-        .iter()
-        .chain(&head.cc)
-        .filter(|reader| trusted && reader.address != *own);
+    if !trusted {
+        return Ok(());
+    }
+    let readers = head.to.iter().chain(&head.cc);
+    let readers = readers.filter(|reader| reader.address != *own);
     for named in head.from.iter().chain(readers).take(PARTICIPANTS_MAX) {
         let key = participant_key(conversation, &named.address);
         if transaction
