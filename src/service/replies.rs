@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::envelope::Envelope;
 use crate::domain::key::{ConversationKey, PublicId};
-use crate::domain::message::{Direction, Message};
+use crate::domain::message::{Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::domain::recipients::{answer_subject, plan_recipients};
 use crate::domain::user::{Actor, Role};
@@ -209,17 +209,28 @@ impl Replies {
         }
     }
 
-    /// The newest mail of the contact, or else our own newest.
+    /// The newest mail of somebody who has a part in the conversation; else that of a
+    /// stranger, of a machine, or our own. A stranger who knows an id, or a bounce, must
+    /// not become the one who gets the answer.
     fn answered(&self, conversation: ConversationKey) -> Result<Option<Message>, StoreError> {
         let messages = self.store.latest_messages(conversation, LOOK_BACK)?;
-        let newest = |direction| {
-            messages
-                .iter()
-                .find(|message| message.direction == direction)
-        };
-        Ok(newest(Direction::Inbound)
-            .or_else(|| newest(Direction::Outbound))
-            .cloned())
+        let candidates = messages
+            .iter()
+            .filter_map(|message| Some((unsuited(message)?, message)));
+        // The first of the best is the newest.
+        let best = candidates.min_by_key(|(unsuited, _)| *unsuited);
+        Ok(best.map(|(_, message)| message).cloned())
+    }
+}
+
+/// How badly a message suits as the one to answer; `None` for what has no readers.
+fn unsuited(message: &Message) -> Option<u8> {
+    match (message.direction, message.head.kind) {
+        (Direction::Inbound, _) if message.new_participant => Some(2),
+        (Direction::Inbound, Kind::Personal | Kind::List | Kind::Invitation) => Some(0),
+        (Direction::Inbound, _) => Some(1),
+        (Direction::Outbound, _) => Some(3),
+        (Direction::Note, _) => None,
     }
 }
 
