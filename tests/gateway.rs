@@ -13,6 +13,7 @@
 mod doubles;
 mod imap;
 mod imap_session;
+mod injection;
 mod outages;
 mod peers;
 mod reply;
