@@ -5,6 +5,8 @@ mod delivery;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod outbox;
