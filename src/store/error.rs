@@ -117,6 +117,17 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// Whether the disk failed, be it full or broken, and the database handle with it.
+    pub(super) fn is_of_disk(&self) -> bool {
+        match self {
+            Self::NoSpace | Self::Reopening { .. } => true,
+            Self::Database(cause) => matches!(**cause, redb::Error::Io(_)),
+            _ => false,
+        }
+    }
+}
+
 impl From<redb::Error> for StoreError {
     fn from(error: redb::Error) -> Self {
         match &error {
@@ -210,4 +221,20 @@ pub enum OpenError {
         #[source]
         cause: StoreError,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_passes_and_a_broken_one_stays() {
+        let of = |kind: io::ErrorKind| StoreError::from(redb::Error::Io(kind.into()));
+        let full = of(io::ErrorKind::StorageFull);
+        assert!(full.is_of_disk() && full.is_transient());
+        let broken = of(io::ErrorKind::Other);
+        assert!(broken.is_of_disk() && !broken.is_transient());
+        let corrupted = StoreError::from(redb::Error::Corrupted("a page".to_owned()));
+        assert!(!corrupted.is_of_disk() && !corrupted.is_transient());
+    }
 }

@@ -327,6 +327,7 @@ pub(super) struct Transaction<'t> {
     tables: RefCell<Vec<Option<OpenTable<'t>>>>,
     counters: [Cell<Option<u64>>; COUNTERS],
     space: &'t Space,
+    disk_error: RefCell<Option<StoreError>>,
 }
 
 impl<'t> Transaction<'t> {
@@ -336,7 +337,13 @@ impl<'t> Transaction<'t> {
             tables: RefCell::new(Table::ALL.iter().map(|_| None).collect()),
             counters: [const { Cell::new(None) }; COUNTERS],
             space,
+            disk_error: RefCell::new(None),
         }
+    }
+
+    /// The first failure of the disk, whatever the command made of it.
+    pub(super) fn disk_error(&self) -> Option<StoreError> {
+        self.disk_error.borrow().clone()
     }
 
     /// Refuses a command that brings new bytes when the disk is nearly full.
@@ -345,6 +352,20 @@ impl<'t> Transaction<'t> {
     }
 
     fn with<R>(
+        &self,
+        table: Table,
+        act: impl FnOnce(&mut OpenTable<'t>) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        self.with_open(table, act).inspect_err(|error| {
+            if error.is_of_disk() {
+                self.disk_error
+                    .borrow_mut()
+                    .get_or_insert_with(|| error.clone());
+            }
+        })
+    }
+
+    fn with_open<R>(
         &self,
         table: Table,
         act: impl FnOnce(&mut OpenTable<'t>) -> Result<R, StoreError>,

@@ -144,7 +144,12 @@ fn transact(
     writing.set_quick_repair(true);
     let sequence = {
         let transaction = Transaction::new(&writing, &shared.space);
-        if !batch.iter_mut().all(|command| command.run(&transaction)) {
+        let fine = batch.iter_mut().all(|command| command.run(&transaction));
+        // The library tells the cause once, and afterwards only that there was one.
+        if let Some(error) = transaction.disk_error() {
+            return Err(error);
+        }
+        if !fine {
             None
         } else {
             Some(Sequence(transaction.last(Counter::Feed)?))
