@@ -10,6 +10,7 @@
     reason = "a test fails by panicking; the peers are also used by the bench"
 )]
 
+mod badinput;
 mod doubles;
 mod imap;
 mod imap_session;
@@ -17,4 +18,5 @@ mod injection;
 mod outages;
 mod peers;
 mod reply;
+mod scripts;
 mod sync;

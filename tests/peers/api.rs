@@ -148,7 +148,7 @@ impl Api {
 #[derive(Debug, Clone)]
 pub struct Feed {
     pub api: Api,
-    pub next: u64,
+    next: u64,
 }
 
 impl Feed {
