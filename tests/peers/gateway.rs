@@ -59,6 +59,7 @@ impl Ended {
 pub struct Mailbox {
     pub address: String,
     pub password: String,
+    pub host: &'static str,
     pub imap: u16,
     pub imap_security: &'static str,
     pub smtp: u16,
@@ -73,6 +74,7 @@ impl Mailbox {
         Self {
             address: USER.to_owned(),
             password: PASSWORD.to_owned(),
+            host: "localhost",
             imap: dovecot.ports.imaps,
             imap_security: "tls",
             smtp: sink.port,
@@ -88,7 +90,7 @@ impl Mailbox {
             .into();
         let options = [
             ("--password-file", password.display().to_string()),
-            ("--imap", format!("localhost:{}", self.imap)),
+            ("--imap", format!("{}:{}", self.host, self.imap)),
             ("--imap-security", self.imap_security.to_owned()),
             ("--smtp", format!("localhost:{}", self.smtp)),
             ("--smtp-security", self.smtp_security.to_owned()),
@@ -272,12 +274,16 @@ impl Gateway {
 
     fn write_config(&self) {
         let (data, floor) = (self.data.display(), self.floor_mib);
+        let ca = self.dir.path().join("ca.pem");
+        let trust = match fs::metadata(ca).unwrap().len() {
+            0 => "",
+            _ => "ca_files = [\"ca.pem\"]\n",
+        };
         let text = format!(
             "[store]\nfolder = \"{data}\"\nfree_space_floor_mib = {floor}\n\
              [http]\nlisten = \"127.0.0.1:0\"\n\
              [scripts]\nfolder = \"scripts\"\n\
-             [mail]\nca_files = [\"ca.pem\"]\n\
-             [log]\nlevel = \"info\"\n"
+             [mail]\n{trust}[log]\nlevel = \"info\"\n"
         );
         fs::write(self.config(), text).unwrap();
     }
