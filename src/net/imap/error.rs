@@ -36,6 +36,16 @@ pub enum OpenError {
         /// What it said.
         text: String,
     },
+    /// Nothing is said on a connection in the clear. A server that waits for TLS does
+    /// the same as one that is overloaded.
+    #[error(
+        "{host} says nothing on this port; if it speaks TLS from the first byte, choose TLS \
+         (usually port 993)"
+    )]
+    Silent {
+        /// The host.
+        host: String,
+    },
     /// STARTTLS is demanded and not offered or refused.
     #[error("{host} does not offer STARTTLS on this port; choose TLS (usually port 993)")]
     NoStartTls {
@@ -93,7 +103,7 @@ impl OpenError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Dial(error) => error.is_transient(),
-            Self::TurnedAway { .. } | Self::Unexpected { .. } => true,
+            Self::TurnedAway { .. } | Self::Silent { .. } | Self::Unexpected { .. } => true,
             Self::NoStartTls { .. } | Self::LoginDisabled { .. } => false,
             Self::NoTokenMechanism { .. } => false,
             Self::Refused { refusal, .. } => refusal.meaning() == RefusalMeaning::Passing,

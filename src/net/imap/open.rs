@@ -32,7 +32,10 @@ impl Session {
             host: options.server.host.clone(),
             takes_id: false,
         };
-        let authenticated = opening.greeting().await?;
+        let authenticated = opening
+            .greeting()
+            .await
+            .map_err(|error| in_the_clear(error, options.server.security))?;
         if options.server.security == Security::StartTls {
             opening = opening.start_tls(dialer, options).await?;
         }
@@ -42,6 +45,18 @@ impl Session {
         }
         opening.identify(options).await?;
         Ok(opening.session)
+    }
+}
+
+/// Silence means more where TLS may be what is waited for.
+fn in_the_clear(error: OpenError, security: Security) -> OpenError {
+    match error {
+        OpenError::Lost {
+            host,
+            source: Lost::Closed(CloseReason::TimedOut(_)),
+            ..
+        } if security != Security::Tls => OpenError::Silent { host },
+        error => error,
     }
 }
 
