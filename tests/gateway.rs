@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     unreachable_pub,
     dead_code,
     reason = "a test fails by panicking; the peers are also used by the bench"
@@ -15,6 +16,7 @@ mod doubles;
 mod imap;
 mod imap_session;
 mod injection;
+mod kill;
 mod outages;
 mod peers;
 mod reply;

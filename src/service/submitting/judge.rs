@@ -251,7 +251,10 @@ mod tests {
     }
 
     #[test]
-    #[allow(clippy::too_many_lines, reason = "a table of answers and what they mean")]
+    #[allow(
+        clippy::too_many_lines,
+        reason = "a table of answers and what they mean"
+    )]
     fn what_the_server_said_decides_what_becomes_of_the_reply() {
         use AttemptNext::{File, Nothing, Retry};
         use RecipientState::{Accepted, Refused, Uncertain, Waiting};
