@@ -210,6 +210,8 @@ fn history_says_how_much_old_mail_is_taken_in() {
         let (dovecot, sink) = peers();
         dovecot.fill(USER, [mail("old", "old")]);
         make_old(&dovecot);
+        // Dovecot numbers what it has looked at; the old mail shall be the lower one.
+        assert_eq!(dovecot.count(USER, "INBOX"), 1);
         dovecot.deliver(USER, &mail("today", "today"));
         let mailbox = Mailbox {
             history,
