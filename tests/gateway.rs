@@ -12,6 +12,7 @@
 )]
 
 mod badinput;
+mod disk;
 mod doubles;
 mod imap;
 mod imap_session;
