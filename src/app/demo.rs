@@ -137,10 +137,12 @@ impl Demo {
             post(&provider, letter);
         }
         let scripts = folder.path.join("scripts");
-        let customers = tokio::spawn(live(provider, boxes, every, shutdown));
+        let customers = tokio::spawn(live(provider, boxes, every, shutdown.clone()));
         let result = gateway
             .run(|address| tell(&welcome(address, &link, &scripts, every)))
             .await;
+        // A gateway that could not start leaves nobody to write to.
+        shutdown.cancel();
         customers.await.context("the customers")?;
         result
     }

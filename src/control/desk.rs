@@ -265,9 +265,17 @@ fn row(mailbox: &Mailbox, health: &MailboxHealth) -> MailboxRow {
         address: mailbox.settings.address.to_string(),
         name: mailbox.settings.name.clone(),
         receiving: condition(&health.receiving),
-        sending: condition(&health.sending),
+        sending: sending(&health.sending),
         last_sign_of_life: health.last_sign_of_life.map(|at| at.to_string()),
         catching_up: health.catching_up,
+    }
+}
+
+/// Sending keeps no connection: what was never tried is not connecting.
+fn sending(health: &Condition) -> String {
+    match health {
+        Condition::Connecting => "not used yet".to_owned(),
+        tried => condition(tried),
     }
 }
 

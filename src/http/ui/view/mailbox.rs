@@ -39,7 +39,7 @@ impl MailboxView {
             name: settings.name.clone(),
             address: settings.address.to_string(),
             receiving: ConditionView::new(&health.receiving),
-            sending: ConditionView::new(&health.sending),
+            sending: ConditionView::of_sending(&health.sending),
             incoming: shown(&settings.incoming),
             outgoing: shown(&settings.outgoing),
             folder: settings.folder.to_string(),
@@ -56,6 +56,15 @@ fn shown(server: &Server) -> String {
 }
 
 impl ConditionView {
+    /// Sending keeps no connection: what was never tried is not connecting.
+    fn of_sending(condition: &Condition) -> Self {
+        let mut view = Self::new(condition);
+        if matches!(condition, Condition::Connecting) {
+            view.state = "unused";
+        }
+        view
+    }
+
     fn new(condition: &Condition) -> Self {
         let state = condition_name(condition);
         match condition {
