@@ -1,7 +1,7 @@
 //! What operators do with conversations: lists, one conversation with its
 //! messages, changes and notes. Texts and files are in `content`.
 //!
-//! Invariant: [`Conversations::conversation`] and [`Conversations::message`] are
+//! Invariant: `Conversations::conversation` and `Conversations::message` are
 //! the only doors; what the actor may not see is not there.
 
 pub mod content;

@@ -71,6 +71,7 @@ struct Listing<'a> {
 struct Bodies {
     /// `None` when nothing (more) is to come for this window.
     command: Option<CommandId>,
+    wanted: Option<UidSet>,
     asked: usize,
     /// Answers to it so far.
     told: usize,
@@ -116,9 +117,7 @@ impl Run<'_> {
                 Ok(())
             }
             FetchStep::Fetched(fetched) => {
-                if let Some(window) = self.windows.front_mut() {
-                    window.told += 1;
-                }
+                self.note_told(&fetched);
                 self.hand_over(Piece::Fetched(fetched)).await
             }
             FetchStep::Done(command) => self.complete(command).await,
@@ -139,6 +138,17 @@ impl Run<'_> {
         }
         let command = "UID FETCH";
         Err(ImapError::Refused { command, refusal }.into())
+    }
+
+    /// Several windows may be under way, so an answer counts for the one that asked.
+    fn note_told(&mut self, fetched: &Fetched) {
+        let asked = |window: &&mut Bodies| {
+            let wanted = window.wanted.as_ref().zip(fetched.uid);
+            wanted.is_some_and(|(wanted, uid)| wanted.contains(uid))
+        };
+        if let Some(window) = self.windows.iter_mut().find(asked) {
+            window.told += 1;
+        }
     }
 
     fn note_size(&mut self, fetched: &Fetched) {
@@ -176,8 +186,10 @@ impl Run<'_> {
             flags: false,
             ..FetchItems::whole()
         };
-        let command = UidSet::of(fitting.map(|mail| mail.uid))
-            .map(|set| self.session.begin_fetch(&set, &items));
+        let wanted = UidSet::of(fitting.map(|mail| mail.uid));
+        let command = wanted
+            .as_ref()
+            .map(|set| self.session.begin_fetch(set, &items));
         let told: HashSet<Uid> = listing.mails.iter().map(|mail| mail.uid).collect();
         let untold = listing.asked.iter().filter(|uid| !told.contains(uid));
         let listed = Listed {
@@ -186,6 +198,7 @@ impl Run<'_> {
         };
         self.windows.push_back(Bodies {
             command,
+            wanted,
             asked: listing.asked.len(),
             told: 0,
         });
