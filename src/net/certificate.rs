@@ -262,9 +262,12 @@ fn explain(
         CertificateError::UnknownIssuer | CertificateError::Other(_) if self_signed => {
             CertificateDefect::SelfSigned
         }
-        CertificateError::UnknownIssuer => CertificateDefect::UnknownAuthority {
-            issuer: printable(&certificate.issuer().to_string()),
-        },
+        // The same name as a trusted authority, and another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            CertificateDefect::UnknownAuthority {
+                issuer: printable(&certificate.issuer().to_string()),
+            }
+        }
         _ => other(),
     }
 }

@@ -21,6 +21,8 @@ use crate::service::sync::Sync;
 use crate::service::sync::history::first_cursor;
 use crate::store::{AddError, Store, StoreError};
 
+/// A server greets within this, or is not one.
+const GREETING_TIME_MAX: Duration = Duration::from_secs(10);
 /// The whole trial may take this long.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(90);
 
@@ -147,23 +149,26 @@ impl Connect {
         let (Some(cursor), true) = (trial.cursor, trial.outgoing_works) else {
             return Err(SaveError::Probe(trial.steps));
         };
-        let mailbox = self.add(actor, proposal).await?;
-        // From here on what comes is new, whenever collecting really begins.
-        let folder = mailbox.settings.folder.clone();
-        self.store.set_cursor(mailbox.key, folder, cursor).await?;
+        // From the trial on what comes is new, whenever collecting really begins.
+        let mailbox = self.add(actor, proposal, cursor).await?;
         self.sync.start(mailbox.clone());
         self.sync.sending_works(&mailbox, self.clock.now());
         Ok(mailbox)
     }
 
-    async fn add(&self, actor: &Actor, proposal: Proposal) -> Result<Mailbox, SaveError> {
+    async fn add(
+        &self,
+        actor: &Actor,
+        proposal: Proposal,
+        begin: Cursor,
+    ) -> Result<Mailbox, SaveError> {
         let Proposal { settings, logins } = proposal;
         let address = settings.address.clone();
         let (now, random) = (self.clock.now(), self.random.bytes()?);
         let workspace = actor.workspace();
         let added = self
             .store
-            .add_mailbox(settings, &logins, workspace, now, random);
+            .add_mailbox(settings, &logins, workspace, Some(begin), now, random);
         added.await.map_err(|error| match error {
             AddError::AddressTaken { name, .. } => SaveError::AddressTaken { address, name },
             AddError::Store(error) => error.into(),
@@ -174,16 +179,18 @@ impl Connect {
         let mut trial = Trial::default();
         let steps = trial.run(self, proposal, on_step);
         if tokio::time::timeout(PROBE_TIME_MAX, steps).await.is_err() {
-            tracing::info!(mailbox = %proposal.settings.address, "a trial connection took too long");
+            trial.give_up(&proposal.settings.address);
         }
         trial
     }
 
     async fn open(&self, proposal: &Proposal) -> Result<Session, OpenError> {
-        let options = ImapOptions::new(
+        let mut options = ImapOptions::new(
             proposal.settings.incoming.clone(),
             proposal.logins.incoming.clone(),
         );
+        // A person is waiting; a server that says nothing first is on the wrong port.
+        options.limits.greeting_deadline = GREETING_TIME_MAX;
         Session::open(&self.dialer, &options).await
     }
 
@@ -242,6 +249,23 @@ impl Trial {
         let submission = connect.try_submission(proposal).await;
         self.outgoing_works = submission.is_ok();
         on_step(self.note(Step::Outgoing, submission, begun));
+    }
+
+    /// The step after the last one did not end.
+    fn give_up(&mut self, address: &Address) {
+        let step = match self.steps.len() {
+            0 => Step::Incoming,
+            1 => Step::Folder,
+            _ => Step::Outgoing,
+        };
+        let seconds = PROBE_TIME_MAX.as_secs();
+        self.steps.push(StepResult {
+            step,
+            outcome: Err(format!(
+                "{address}: the trial took longer than {seconds} s; a server is very slow or silent"
+            )),
+            took: PROBE_TIME_MAX,
+        });
     }
 
     fn note(&mut self, step: Step, outcome: Result<String, String>, begun: Instant) -> &StepResult {

@@ -250,6 +250,7 @@ mod tests {
                 crate::service::testing::settings("help@shop.example"),
                 &crate::service::testing::logins(),
                 crate::domain::key::WorkspaceKey::DEFAULT,
+                None,
                 Timestamp::UNIX_EPOCH,
                 [0; 10],
             )

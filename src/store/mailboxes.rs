@@ -141,7 +141,7 @@ fn remove(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result<(), StoreE
 }
 
 impl Store {
-    /// Connects a mailbox.
+    /// Connects a mailbox. With `begin`, reading of its folder begins there.
     ///
     /// # Errors
     /// [`AddError::AddressTaken`] when another one has the address.
@@ -150,6 +150,7 @@ impl Store {
         settings: MailboxSettings,
         logins: &MailboxLogins,
         workspace: WorkspaceKey,
+        begin: Option<Cursor>,
         now: Timestamp,
         random: [u8; 10],
     ) -> Result<Mailbox, AddError> {
@@ -166,6 +167,9 @@ impl Store {
             put_mailbox(transaction, &mailbox)?;
             put_public_id(transaction, IdKind::Mailbox, mailbox.id, mailbox.key.0)?;
             put_logins(transaction, &shared.keys, mailbox.key, &logins)?;
+            if let Some(cursor) = &begin {
+                put_cursor(transaction, mailbox.key, &mailbox.settings.folder, cursor)?;
+            }
             announce(transaction, &mailbox, now)?;
             Ok(mailbox)
         })

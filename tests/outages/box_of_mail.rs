@@ -123,7 +123,7 @@ impl Boxes {
         let (now, random) = (Timestamp::now(), Random.bytes().unwrap());
         let mailbox = self
             .store
-            .add_mailbox(settings, &logins, WorkspaceKey::DEFAULT, now, random)
+            .add_mailbox(settings, &logins, WorkspaceKey::DEFAULT, None, now, random)
             .await
             .unwrap();
         self.sync.start(mailbox.clone());

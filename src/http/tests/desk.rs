@@ -298,7 +298,7 @@ pub(super) async fn connect(
     };
     let random = Random.bytes().expect("random bytes");
     store
-        .add_mailbox(settings, &logins, workspace, Timestamp::now(), random)
+        .add_mailbox(settings, &logins, workspace, None, Timestamp::now(), random)
         .await
         .expect("a mailbox")
 }

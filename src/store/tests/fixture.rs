@@ -100,6 +100,7 @@ impl Fixture {
                 settings("help@shop.example"),
                 &logins(),
                 WORKSPACE,
+                None,
                 at(0),
                 random(0),
             )

@@ -125,6 +125,7 @@ async fn fill_and_free(cache_bytes: usize) {
             settings("help@shop.example"),
             &logins(),
             WORKSPACE,
+            None,
             at(0),
             random(0),
         )

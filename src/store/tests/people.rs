@@ -57,7 +57,7 @@ async fn an_address_is_connected_once_and_freed_by_removal() {
         async move {
             let settings = settings("HELP@shop.example");
             store
-                .add_mailbox(settings, &logins(), WORKSPACE, at(2), random(seed))
+                .add_mailbox(settings, &logins(), WORKSPACE, None, at(2), random(seed))
                 .await
         }
     };
@@ -88,6 +88,7 @@ async fn logins_are_sealed_to_their_mailbox() {
             settings("b@shop.example"),
             &logins(),
             WORKSPACE,
+            None,
             at(2),
             random(5),
         )
