@@ -250,175 +250,123 @@ mod tests {
         }
     }
 
+    use AttemptNext::{File, Nothing, Retry};
+    use RecipientState::{Accepted, Refused, Uncertain, Waiting};
+
+    const A: &str = "a@example.net";
+    const B: &str = "b@example.net";
+    const NEW: [RecipientState; 2] = [Waiting, Waiting];
+    /// The first has it since an earlier attempt.
+    const HALF: [RecipientState; 2] = [Accepted, Waiting];
+
+    /// What becomes of a reply to A and B.
+    fn judged(
+        before: [RecipientState; 2],
+        result: Result<Submitted, SubmissionError>,
+        patient: bool,
+    ) -> (&'static str, AttemptNext, Vec<RecipientState>) {
+        let outgoing = outgoing(&[(A, before[0]), (B, before[1])]);
+        let end = judge(&outgoing, result, patient.then(|| at(60)));
+        let states = end.recipients.iter().map(|one| one.state).collect();
+        (name(&end.state), end.next, states)
+    }
+
     #[test]
-    #[allow(
-        clippy::too_many_lines,
-        reason = "a table of answers and what they mean"
-    )]
-    fn what_the_server_said_decides_what_becomes_of_the_reply() {
-        use AttemptNext::{File, Nothing, Retry};
-        use RecipientState::{Accepted, Refused, Uncertain, Waiting};
-        const A: &str = "a@example.net";
-        const B: &str = "b@example.net";
-        let new = || outgoing(&[(A, Waiting), (B, Waiting)]);
-        let half = || outgoing(&[(A, Accepted), (B, Waiting)]);
-        let soon = Some(at(60));
+    fn each_recipient_is_settled_by_what_was_said_of_them() {
+        let both = |second| taken(&[(A, None), (B, second)]);
+        let nobody = |code| {
+            let recipients = answers(&[(A, Some(code)), (B, Some(550))]);
+            Err(SubmissionError::NoRecipient { recipients })
+        };
+        let rest = || taken(&[(B, None)]);
+        let later = Retry(at(60));
+        let cases = [
+            (
+                judged(NEW, both(None), true),
+                ("sent", File, [Accepted, Accepted]),
+            ),
+            (
+                judged(NEW, both(Some(550)), true),
+                ("sent", File, [Accepted, Refused]),
+            ),
+            (
+                judged(NEW, both(Some(450)), true),
+                ("deferred", later, [Accepted, Waiting]),
+            ),
+            (
+                judged(NEW, both(Some(450)), false),
+                ("sent", File, [Accepted, Refused]),
+            ),
+            (
+                judged(HALF, rest(), true),
+                ("sent", File, [Accepted, Accepted]),
+            ),
+            (
+                judged(NEW, nobody(550), true),
+                ("failed", Nothing, [Refused, Refused]),
+            ),
+            (
+                judged(NEW, nobody(450), true),
+                ("deferred", later, [Waiting, Refused]),
+            ),
+            (
+                judged(NEW, nobody(450), false),
+                ("failed", Nothing, [Refused, Refused]),
+            ),
+        ];
+        for (number, (found, (state, next, recipients))) in cases.into_iter().enumerate() {
+            assert_eq!(found, (state, next, recipients.to_vec()), "case {number}");
+        }
+    }
+
+    #[test]
+    fn a_mail_that_did_not_leave_waits_or_fails_and_one_that_may_have_is_uncertain() {
+        use Phase::{Authentication, Content, EndOfData};
         let lost = || {
             Err(SubmissionError::Uncertain {
                 reason: "the connection was lost".to_owned(),
                 recipients: answers(&[(A, None), (B, Some(550))]),
             })
         };
-        let nobody = |code| {
-            Err(SubmissionError::NoRecipient {
-                recipients: answers(&[(A, Some(code)), (B, Some(550))]),
-            })
-        };
+        let no = not_sent;
+        let later = Retry(at(60));
         let cases = [
             (
-                "all",
-                new(),
-                taken(&[(A, None), (B, None)]),
-                soon,
-                "sent",
-                File,
-                [Accepted, Accepted],
+                judged(NEW, lost(), true),
+                ("uncertain", File, [Uncertain, Refused]),
             ),
             (
-                "one refused",
-                new(),
-                taken(&[(A, None), (B, Some(550))]),
-                soon,
-                "sent",
-                File,
-                [Accepted, Refused],
+                judged(NEW, no(Content, 451), true),
+                ("deferred", later, [Waiting, Waiting]),
             ),
             (
-                "one later",
-                new(),
-                taken(&[(A, None), (B, Some(450))]),
-                soon,
-                "deferred",
-                Retry(at(60)),
-                [Accepted, Waiting],
+                judged(NEW, no(EndOfData, 554), true),
+                ("failed", Nothing, [Refused, Refused]),
             ),
             (
-                "the rest",
-                half(),
-                taken(&[(B, None)]),
-                soon,
-                "sent",
-                File,
-                [Accepted, Accepted],
+                judged(HALF, no(EndOfData, 554), true),
+                ("sent", File, [Accepted, Refused]),
             ),
             (
-                "patience over",
-                new(),
-                taken(&[(A, None), (B, Some(450))]),
-                None,
-                "sent",
-                File,
-                [Accepted, Refused],
+                judged(HALF, no(Content, 451), false),
+                ("sent", File, [Accepted, Refused]),
             ),
             (
-                "nobody",
-                new(),
-                nobody(550),
-                soon,
-                "failed",
-                Nothing,
-                [Refused, Refused],
-            ),
-            (
-                "nobody yet",
-                new(),
-                nobody(450),
-                soon,
-                "deferred",
-                Retry(at(60)),
-                [Waiting, Refused],
-            ),
-            (
-                "nobody ever",
-                new(),
-                nobody(450),
-                None,
-                "failed",
-                Nothing,
-                [Refused, Refused],
-            ),
-            (
-                "no answer to the end of the data",
-                new(),
-                lost(),
-                soon,
-                "uncertain",
-                File,
-                [Uncertain, Refused],
-            ),
-            (
-                "busy",
-                new(),
-                not_sent(Phase::Content, 451),
-                soon,
-                "deferred",
-                Retry(at(60)),
-                [Waiting, Waiting],
-            ),
-            (
-                "not wanted",
-                new(),
-                not_sent(Phase::EndOfData, 554),
-                soon,
-                "failed",
-                Nothing,
-                [Refused, Refused],
-            ),
-            (
-                "the rest not wanted",
-                half(),
-                not_sent(Phase::EndOfData, 554),
-                soon,
-                "sent",
-                File,
-                [Accepted, Refused],
-            ),
-            (
-                "busy for days",
-                half(),
-                not_sent(Phase::Content, 451),
-                None,
-                "sent",
-                File,
-                [Accepted, Refused],
-            ),
-            (
-                "password refused",
-                new(),
-                not_sent(Phase::Authentication, 535),
-                soon,
-                "deferred",
-                Retry(at(60)),
-                [Waiting, Waiting],
+                judged(NEW, no(Authentication, 535), true),
+                ("deferred", later, [Waiting, Waiting]),
             ),
         ];
-        for (case, outgoing, result, retry_at, state, next, recipients) in cases {
-            let end = judge(&outgoing, result, retry_at);
-            let states: Vec<_> = end.recipients.iter().map(|one| one.state).collect();
-            assert_eq!(
-                (name(&end.state), end.next, states.as_slice()),
-                (state, next, recipients.as_slice()),
-                "{case}"
-            );
+        for (number, (found, (state, next, recipients))) in cases.into_iter().enumerate() {
+            assert_eq!(found, (state, next, recipients.to_vec()), "case {number}");
         }
     }
 
     #[test]
     fn an_uncertain_reply_is_never_tried_again_by_itself() {
-        let waiting = outgoing(&[("a@example.net", RecipientState::Waiting)]);
+        let waiting = outgoing(&[("a@example.net", Waiting)]);
         let end = uncertain("it may have been delivered".to_owned(), &waiting, &[]);
-        assert_eq!(end.next, AttemptNext::File);
-        assert_eq!(end.recipients[0].state, RecipientState::Uncertain);
+        assert_eq!(end.next, File);
+        assert_eq!(end.recipients[0].state, Uncertain);
         assert_eq!(end.recipients[0].text, "it may have been delivered");
     }
 }
