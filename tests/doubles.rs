@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 
 /// Sends lines, expecting the given codes; returns the last reply line, or nothing
 /// when the server closed instead.
-fn dialogue<S: std::io::Read + Write>(stream: S, steps: &[(&str, &str)]) -> Option<String> {
+pub fn dialogue<S: std::io::Read + Write>(stream: S, steps: &[(&str, &str)]) -> Option<String> {
     let mut stream = BufReader::new(stream);
     let mut last = reply(&mut stream)?;
     assert!(last.starts_with("220"), "{last}");

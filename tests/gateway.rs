@@ -12,6 +12,7 @@
 )]
 
 mod badinput;
+mod demo;
 mod disk;
 mod doubles;
 mod imap;
@@ -19,6 +20,7 @@ mod imap_session;
 mod injection;
 mod kill;
 mod outages;
+mod pages;
 mod peers;
 mod reply;
 mod scripts;
