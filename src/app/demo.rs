@@ -67,7 +67,6 @@ pub struct Demo {
     boxes: Boxes,
     folder: Folder,
     every: Option<Duration>,
-    shutdown: CancellationToken,
 }
 
 impl Demo {
@@ -99,14 +98,13 @@ impl Demo {
         })
         .await
         .context("the practice provider")?;
-        let gateway = Gateway::open(config, shutdown.clone())?;
+        let gateway = Gateway::open(config, shutdown)?;
         let demo = Self {
             gateway,
             provider,
             boxes,
             folder,
             every: (options.every_seconds > 0).then(|| Duration::from_secs(options.every_seconds)),
-            shutdown,
         };
         demo.furnish().await?;
         Ok(demo)
@@ -123,7 +121,6 @@ impl Demo {
             boxes,
             folder,
             every,
-            shutdown,
         } = self;
         let link = match gateway
             .desk()
@@ -137,12 +134,13 @@ impl Demo {
             post(&provider, letter);
         }
         let scripts = folder.path.join("scripts");
-        let customers = tokio::spawn(live(provider, boxes, every, shutdown.clone()));
+        // The provider outlives the gateway: to be cut off while stopping looks like trouble.
+        let ended = CancellationToken::new();
+        let customers = tokio::spawn(live(provider, boxes, every, ended.clone()));
         let result = gateway
             .run(|address| tell(&welcome(address, &link, &scripts, every)))
             .await;
-        // A gateway that could not start leaves nobody to write to.
-        shutdown.cancel();
+        ended.cancel();
         customers.await.context("the customers")?;
         result
     }
@@ -210,12 +208,7 @@ impl Demo {
 }
 
 /// Customers write now and then, and answer what they are told.
-async fn live(
-    provider: Provider,
-    boxes: Boxes,
-    every: Option<Duration>,
-    shutdown: CancellationToken,
-) {
+async fn live(provider: Provider, boxes: Boxes, every: Option<Duration>, ended: CancellationToken) {
     let mut outside = provider.watch_outside();
     let seed = Random.jitter();
     let mut number = 0;
@@ -227,7 +220,7 @@ async fn live(
             }
         };
         tokio::select! {
-            () = shutdown.cancelled() => break,
+            () = ended.cancelled() => break,
             () = next_letter => {
                 post(&provider, customers::letter(&boxes, seed, number, Timestamp::now()));
                 number += 1;
@@ -237,7 +230,7 @@ async fn live(
                 let Some(reader) = received.envelope.forward_paths.first() else { continue };
                 let Some(answer) = customers::follow_up(&boxes, reader, &received.raw, Timestamp::now()) else { continue };
                 tokio::select! {
-                    () = shutdown.cancelled() => break,
+                    () = ended.cancelled() => break,
                     () = tokio::time::sleep(READING_TIME) => post(&provider, answer),
                 }
             }

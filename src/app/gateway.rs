@@ -125,7 +125,7 @@ impl Gateway {
     pub async fn run(self, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
         let listen = self.config.http.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| {
-            format!("cannot listen on {listen}; is another program using it? [http] listen in the configuration changes it")
+            format!("cannot listen on {listen}; is another program using it? `[http] listen` in the configuration, or `demo --listen`, chooses another")
         })?;
         let address = listener.local_addr()?;
         let socket = self.config.store.folder.join(SOCKET_NAME);

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
+use super::say::say;
 use crate::app::gateway::Gateway;
 use crate::config::Config;
 use crate::control::SOCKET_NAME;
@@ -48,7 +49,7 @@ pub(super) fn ask(config: Config, request: Request, json: bool) -> anyhow::Resul
 fn print(answer: &Answer, json: bool) {
     if json {
         match serde_json::to_string(answer) {
-            Ok(line) => println!("{line}"),
+            Ok(line) => say(line),
             Err(error) => eprintln!("postern: {error}"),
         }
         return;
@@ -61,12 +62,12 @@ fn print(answer: &Answer, json: bool) {
             took_ms,
         } => {
             let mark = if *passed { "ok  " } else { "FAIL" };
-            println!("{mark} {step:<16} {words} ({took_ms} ms)");
+            say(format_args!("{mark} {step:<16} {words} ({took_ms} ms)"));
         }
-        Answer::Done { words } => println!("{words}"),
+        Answer::Done { words } => say(words),
         Answer::Made { words, secret } => {
             eprintln!("{words}");
-            println!("{}", secret.0);
+            say(&secret.0);
         }
         Answer::Mailboxes { rows } => print_mailboxes(rows),
         Answer::Failed { words } => eprintln!("postern: {words}"),
@@ -75,18 +76,18 @@ fn print(answer: &Answer, json: bool) {
 
 fn print_mailboxes(rows: &[MailboxRow]) {
     if rows.is_empty() {
-        println!("No mailbox is connected yet; `postern mailbox add ADDRESS` connects one.");
+        say("No mailbox is connected yet; `postern mailbox add ADDRESS` connects one.");
     }
     for row in rows {
-        println!("{}  {}", row.address, row.name);
-        println!("  id         {}", row.id);
-        println!("  receiving  {}", row.receiving);
-        println!("  sending    {}", row.sending);
+        say(format_args!("{}  {}", row.address, row.name));
+        say(format_args!("  id         {}", row.id));
+        say(format_args!("  receiving  {}", row.receiving));
+        say(format_args!("  sending    {}", row.sending));
         if let Some(at) = &row.last_sign_of_life {
-            println!("  last sign of life  {at}");
+            say(format_args!("  last sign of life  {at}"));
         }
         if let Some(left) = row.catching_up {
-            println!("  collecting  {left} mails left");
+            say(format_args!("  collecting  {left} mails left"));
         }
     }
 }

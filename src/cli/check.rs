@@ -3,26 +3,27 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::say::say;
 use crate::config::Config;
 use crate::script::{Limits, Snapshot};
 
 pub(super) fn config(config: &Config, path: Option<&Path>) -> anyhow::Result<ExitCode> {
     match path {
-        Some(path) => println!("# {} is right. In force:", path.display()),
-        None => println!("# There is no configuration file. The defaults are in force:"),
+        Some(path) => say(format_args!("# {} is right. In force:", path.display())),
+        None => say("# There is no configuration file. The defaults are in force:"),
     }
-    print!("{}", config.to_toml()?);
+    say(config.to_toml()?.trim_end());
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn scripts(folder: &Path) -> anyhow::Result<ExitCode> {
     match Snapshot::load(folder, &Limits::default()) {
         Ok(snapshot) => {
-            println!(
+            say(format_args!(
                 "{}: {} files are right.",
                 folder.display(),
                 snapshot.files().len()
-            );
+            ));
             Ok(ExitCode::SUCCESS)
         }
         Err(diagnostics) => {

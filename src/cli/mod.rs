@@ -14,6 +14,7 @@ mod arguments;
 mod ask;
 mod check;
 mod password;
+mod say;
 mod serve;
 
 use std::path::{Path, PathBuf};

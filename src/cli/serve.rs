@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::DemoOptions;
+use super::say::say;
 use crate::app::demo::{Demo, Options};
 use crate::app::gateway::Gateway;
 use crate::app::log;
@@ -39,9 +40,9 @@ pub(super) fn serve(config: Config) -> anyhow::Result<ExitCode> {
         };
         gateway
             .run(|address| {
-                println!("Postern answers at http://{address}");
+                say(format_args!("Postern answers at http://{address}"));
                 if let Some(Answer::Made { words, secret }) = &first_link {
-                    println!("{words}\n{}", secret.0);
+                    say(format_args!("{words}\n{}", secret.0));
                 }
             })
             .await?;
@@ -61,7 +62,7 @@ pub(super) fn demo(options: &DemoOptions) -> anyhow::Result<ExitCode> {
             every_seconds: options.every,
         };
         let demo = Demo::begin(options, shutdown).await?;
-        demo.run(|told| println!("{told}")).await?;
+        demo.run(|told| say(told)).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
