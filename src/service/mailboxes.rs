@@ -14,6 +14,9 @@ pub enum MailboxError {
     /// It does not exist, or the actor may not see it.
     #[error("there is no such mailbox")]
     NoSuchMailbox,
+    /// It is switched off, or its task has just ended.
+    #[error("the mailbox is offline; switch it on to look for mail")]
+    Offline,
     /// Seen, but not the actor's to change.
     #[error("this needs a mailbox manager or an administrator")]
     NotAllowed,
@@ -89,7 +92,7 @@ impl Mailboxes {
         if self.sync.refresh(mailbox.key) {
             Ok(())
         } else {
-            Err(MailboxError::NoSuchMailbox)
+            Err(MailboxError::Offline)
         }
     }
 
@@ -124,10 +127,11 @@ impl Mailboxes {
     /// When the actor may not, or the store does not take it.
     pub async fn remove(&self, actor: &Actor, id: PublicId) -> Result<(), MailboxError> {
         let mailbox = self.managed(actor, id)?;
-        self.sync.stop(mailbox.key).await;
         self.store
             .remove_mailbox(mailbox.key, self.clock.now())
             .await?;
+        // The store refuses what a task would still deliver.
+        self.sync.stop(mailbox.key).await;
         self.forget(mailbox.key);
         Ok(())
     }

@@ -59,7 +59,9 @@ pub(in crate::http) fn of_mailboxes(error: MailboxError) -> Problem {
     match error {
         MailboxError::NoSuchMailbox => Problem::not_found(),
         MailboxError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
-        MailboxError::Change(_) => Problem::new(Kind::Conflict, sentence(&error)),
+        MailboxError::Offline | MailboxError::Change(_) => {
+            Problem::new(Kind::Conflict, sentence(&error))
+        }
         MailboxError::Store(cause) => of_store(&cause),
     }
 }
