@@ -88,8 +88,11 @@ pub(super) fn guess_language(text: &str) -> &'static str {
         ("hi", 0),
         ("", 0_usize),
     ];
-    for c in text.chars().take(LENGTH_MAX).filter(|c| c.is_alphabetic()) {
+    for c in text.chars().take(LENGTH_MAX) {
+        // The tables of Unicode are slow, so they are asked only about what is left.
         let at = match c {
+            '\0'..='\x7F' if c.is_ascii_alphabetic() => 9,
+            '\0'..='\x7F' => continue,
             '\u{3040}'..='\u{30FF}' => 0,
             '\u{1100}'..='\u{11FF}' | '\u{AC00}'..='\u{D7AF}' => 1,
             '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}' => 2,
@@ -99,7 +102,8 @@ pub(super) fn guess_language(text: &str) -> &'static str {
             '\u{0370}'..='\u{03FF}' => 6,
             '\u{0E00}'..='\u{0E7F}' => 7,
             '\u{0900}'..='\u{097F}' => 8,
-            _ => 9,
+            _ if c.is_alphabetic() => 9,
+            _ => continue,
         };
         counts[at].1 += 1;
     }

@@ -32,31 +32,35 @@ pub(super) fn register(engine: &mut Engine) {
 /// run of letters or digits.
 fn find_like<'t>(text: &'t str, pattern: &str) -> Option<&'t str> {
     let pattern: Vec<char> = pattern.chars().take(PATTERN_CHARS_MAX).collect();
+    let first = *pattern.first()?;
     let mut before = None;
     for (start, c) in text.char_indices() {
-        let inside = before.is_some_and(char::is_alphanumeric) && c.is_alphanumeric();
-        before = Some(c);
-        if inside {
-            continue;
-        }
-        if let Some(length) = matched(&text[start..], &pattern) {
+        let inside = |before: char| before.is_alphanumeric() && c.is_alphanumeric();
+        // The cheap question first: few characters can begin a match.
+        if fits(c, first)
+            && !before.is_some_and(inside)
+            && let Some(length) = matched(&text[start..], &pattern)
+        {
             return Some(&text[start..start + length]);
         }
+        before = Some(c);
     }
     None
+}
+
+fn fits(c: char, wanted: char) -> bool {
+    match wanted {
+        '#' => c.is_ascii_digit(),
+        '@' => c.is_ascii_alphabetic(),
+        other => c == other,
+    }
 }
 
 /// How many bytes of `text` the pattern takes at its beginning.
 fn matched(text: &str, pattern: &[char]) -> Option<usize> {
     let mut rest = text.chars();
     for wanted in pattern {
-        let c = rest.next()?;
-        let fits = match wanted {
-            '#' => c.is_ascii_digit(),
-            '@' => c.is_ascii_alphabetic(),
-            other => c == *other,
-        };
-        if !fits {
+        if !fits(rest.next()?, *wanted) {
             return None;
         }
     }

@@ -39,6 +39,8 @@ const SWEEP_MAX: usize = 10_000;
 thread_local! {
     /// A compressor costs more to make than a small mail to compress.
     static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+    /// The same on the way back.
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 /// Appends the piece compressed, or as it is where that is no longer (or the
@@ -63,12 +65,19 @@ fn compress(piece: &[u8], out: &mut Vec<u8>) -> u32 {
     }
 }
 
-fn decompress(packed: Vec<u8>, mark: u32) -> Result<Vec<u8>, StoreError> {
+/// The `length` raw bytes of a piece.
+fn decompress(packed: Vec<u8>, mark: u32, length: usize) -> Result<Vec<u8>, StoreError> {
     if mark & PLAIN != 0 {
         return Ok(packed);
     }
-    zstd::bulk::decompress(&packed, PIECE_LENGTH)
-        .map_err(|error| StoreError::Compression(Arc::new(error)))
+    let unpacked = DECOMPRESSOR.with_borrow_mut(|slot| {
+        let decompressor = match slot {
+            Some(decompressor) => decompressor,
+            None => slot.insert(zstd::bulk::Decompressor::new()?),
+        };
+        decompressor.decompress(&packed, length)
+    });
+    unpacked.map_err(|error| StoreError::Compression(Arc::new(error)))
 }
 
 /// Stored bytes of a piece.
@@ -351,8 +360,9 @@ fn read_range(
         let length = stored_length(row.pieces[piece]);
         let packed = packed_range(rows, raw, row, at..at + length)?;
         at += length;
-        let bytes = decompress(packed, row.pieces[piece])?;
         let base = (piece * PIECE_LENGTH) as u64;
+        let raw_length = as_index(row.size.saturating_sub(base)).min(PIECE_LENGTH);
+        let bytes = decompress(packed, row.pieces[piece], raw_length)?;
         let from = as_index(start.saturating_sub(base)).min(bytes.len());
         let to = as_index(end.saturating_sub(base)).min(bytes.len());
         wanted.extend_from_slice(&bytes[from..to]);

@@ -20,6 +20,7 @@ mod mbsync;
 mod measure;
 #[path = "../peers/mod.rs"]
 mod peers;
+mod takeover;
 
 use std::time::Instant;
 
@@ -56,7 +57,7 @@ const CONTESTANTS: [Contestant; 4] = [
     },
     Contestant {
         name: "postern",
-        run: gateway::run,
+        run: takeover::run,
     },
     Contestant {
         name: "mbsync",

@@ -1,7 +1,5 @@
-//! Postern itself: the release binary in a fresh data folder, with the shipped scripts.
-//!
-//! The clock runs from `mailbox add` until the feed has told of the last mail that
-//! it is stored and routed; both are told only after they are durable.
+//! Postern as a process: the optimised binary in a fresh data folder, with the shipped
+//! scripts, driven by its own commands and watched through its API.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,8 +13,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::measure::{Run, cpu_of, peak_of};
-use crate::peers::dovecot::{Dovecot, PASSWORD, USER};
+use crate::measure::{StoreFile, cpu_of};
+use crate::peers::dovecot::PASSWORD;
 
 /// The binary that cargo built with the same profile as this bench.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_postern");
@@ -27,49 +25,30 @@ const EVENTS_MAX: usize = 1_000;
 /// Between two looks at a feed without news.
 const PAUSE: Duration = Duration::from_millis(10);
 /// A first sync that is not over by then is stuck.
-const SYNC_MAX: Duration = Duration::from_secs(600);
+const SYNC_MAX: Duration = Duration::from_secs(60);
 
-/// Takes the mailbox over once.
-pub fn run(dovecot: &Dovecot, mails: usize) -> Run {
-    let gateway = Gateway::serve(dovecot);
-    let token = gateway.token();
-    let before = gateway.cpu();
-    let start = Instant::now();
-    gateway.add_mailbox(dovecot);
-    let routed = gateway.follow(&token, mails);
-    Run {
-        mails: routed,
-        wall: start.elapsed(),
-        cpu: gateway.cpu().saturating_sub(before),
-        peak_bytes: peak_of(&gateway.process()),
-        store: Some(gateway.end()),
-    }
+/// What a feed has told, by sort.
+#[derive(Debug, Default)]
+struct Told {
+    stored: usize,
+    routed: usize,
+    others: usize,
 }
 
-/// The size of the store's file once the gateway has ended.
-#[derive(Clone, Copy, Debug)]
-pub struct StoreFile {
-    /// Bytes up to its end.
-    pub length: u64,
-    /// Bytes it takes on the disk; the file may have holes.
-    pub allocated: u64,
-}
-
-struct Gateway {
+pub struct Gateway {
+    pub address: String,
     dir: TempDir,
     child: Child,
-    address: String,
 }
 
 impl Gateway {
-    fn serve(dovecot: &Dovecot) -> Self {
+    /// Starts it and waits until it is up. `mail` is what its configuration says under `[mail]`.
+    pub fn serve(mail: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
         let conf = format!(
             "[store]\nfolder = \"data\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
-             [scripts]\nfolder = {scripts:?}\n[mail]\nca_files = [{:?}]\n\
-             [log]\nlevel = \"warn\"\n",
-            dovecot.authority_file()
+             [scripts]\nfolder = {scripts:?}\n[mail]\n{mail}\n[log]\nlevel = \"warn\"\n"
         );
         fs::write(dir.path().join("postern.toml"), conf).unwrap();
         let mut child = command(dir.path())
@@ -85,34 +64,25 @@ impl Gateway {
         }
     }
 
-    fn process(&self) -> String {
+    pub fn process(&self) -> String {
         self.child.id().to_string()
     }
 
-    fn cpu(&self) -> Duration {
+    pub fn cpu(&self) -> Duration {
         cpu_of(&self.process())
     }
 
-    fn token(&self) -> String {
+    /// A token for the API.
+    pub fn token(&self) -> String {
         let output = self.command(&["--json", "token", "create"]);
         let answer: Value = serde_json::from_slice(&output).unwrap();
         answer["secret"].as_str().unwrap().to_owned()
     }
 
-    fn add_mailbox(&self, dovecot: &Dovecot) {
-        let imap = format!("localhost:{}", dovecot.ports.imaps);
-        let smtp = format!("localhost:{}", dovecot.ports.submissions);
-        self.command(&[
-            "mailbox",
-            "add",
-            USER,
-            "--imap",
-            &imap,
-            "--smtp",
-            &smtp,
-            "--history",
-            "all",
-        ]);
+    /// Connects a mailbox; answers when its sync has begun.
+    pub fn add_mailbox(&self, address: &str, imap: &str, smtp: &str, more: &[&str]) {
+        let known = ["mailbox", "add", address, "--imap", imap, "--smtp", smtp];
+        self.command(&[&known, more].concat());
     }
 
     fn command(&self, arguments: &[&str]) -> Vec<u8> {
@@ -125,38 +95,53 @@ impl Gateway {
         output.stdout
     }
 
-    /// Reads the feed until that many mails are stored and routed, or nothing is
-    /// left to hope for.
-    fn follow(&self, token: &str, mails: usize) -> usize {
+    /// Waits until that many mails are stored and routed; answers what `note` said
+    /// just then. Only the end of the feed is asked for meanwhile: reading all of it
+    /// is no part of a first sync.
+    pub fn wait_for<T>(&self, token: &str, mails: usize, note: impl Fn() -> T) -> T {
         let deadline = Instant::now() + SYNC_MAX;
-        let (mut after, mut stored, mut routed) = (0, 0, 0);
-        while stored < mails || routed < mails {
-            assert!(
-                Instant::now() < deadline,
-                "{stored} stored, {routed} routed"
-            );
-            let body = self.events(token, after);
-            let events = body["events"].as_array().unwrap();
-            for event in events {
-                match event["type"].as_str().unwrap() {
-                    "mail.imported" => stored += 1,
-                    "conversation.routed" => routed += 1,
-                    _ => {}
+        let mut expected = 2 * mails;
+        loop {
+            while self.events(token, expected as u64 - 1, 1).is_empty() {
+                if Instant::now() > deadline {
+                    panic!("stuck; the feed tells of {:?}", self.count(token));
                 }
-            }
-            after = body["next"].as_u64().unwrap();
-            if events.is_empty() {
                 thread::sleep(PAUSE);
             }
+            let noted = note();
+            let told = self.count(token);
+            assert!(told.stored <= mails && told.routed <= mails, "{told:?}");
+            if told.stored == mails && told.routed == mails {
+                return noted;
+            }
+            expected = 2 * mails + told.others;
         }
-        routed
     }
 
-    fn events(&self, token: &str, after: u64) -> Value {
+    /// Reads the whole feed.
+    fn count(&self, token: &str) -> Told {
+        let (mut told, mut after) = (Told::default(), 0);
+        loop {
+            let events = self.events(token, after, EVENTS_MAX);
+            let Some(last) = events.last() else {
+                return told;
+            };
+            after = last["sequence"].as_u64().unwrap();
+            for event in &events {
+                match event["type"].as_str().unwrap() {
+                    "mail.imported" => told.stored += 1,
+                    "conversation.routed" => told.routed += 1,
+                    _ => told.others += 1,
+                }
+            }
+        }
+    }
+
+    fn events(&self, token: &str, after: u64, limit: usize) -> Vec<Value> {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(
             stream,
-            "GET /api/v1/events?after={after}&limit={EVENTS_MAX} HTTP/1.0\r\n\
+            "GET /api/v1/events?after={after}&limit={limit} HTTP/1.0\r\n\
              Host: {}\r\nAuthorization: Bearer {token}\r\nAccept: application/json\r\n\r\n",
             self.address
         )
@@ -165,11 +150,12 @@ impl Gateway {
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(" 200 "), "{answer}");
-        serde_json::from_str(body).unwrap()
+        let body: Value = serde_json::from_str(body).unwrap();
+        body["events"].as_array().unwrap().clone()
     }
 
     /// Asks the gateway to stop and measures what it leaves.
-    fn end(mut self) -> StoreFile {
+    pub fn end(mut self) -> StoreFile {
         let process = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
         self.child.wait().unwrap();

@@ -5,10 +5,17 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::gateway::StoreFile;
-
 /// Clock ticks of /proc/PID/stat per second; 100 on every Linux we know of.
 const TICKS_PER_SECOND: u64 = 100;
+
+/// The size of the store's file once the gateway has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreFile {
+    /// Bytes up to its end.
+    pub length: u64,
+    /// Bytes it takes on the disk; the file may have holes.
+    pub allocated: u64,
+}
 
 /// One contestant's turn.
 pub struct Run {

@@ -238,6 +238,10 @@ impl Storing {
                     .pending
                     .get(&uid)
                     .map_or(0, |pending| pending.attempts);
+                tracing::warn!(
+                    mailbox = self.folder.mailbox.0, folder = %self.folder.name, uid = uid.get(), before,
+                    "the server listed a mail and did not send it whole; it is tried again later"
+                );
                 window.defer(
                     uid,
                     try_again(before.saturating_add(1), now, self.random.jitter()),
