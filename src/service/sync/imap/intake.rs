@@ -229,19 +229,21 @@ impl Storing {
     async fn end_window(&mut self) -> Result<(), IngestError> {
         let now = self.clock.now();
         if let Some(window) = &mut self.window {
-            for uid in self.asked.pop_front().unwrap_or_default() {
-                if !window.expects(uid) {
-                    continue;
-                }
+            let mut missing = self.asked.pop_front().unwrap_or_default();
+            missing.retain(|uid| window.expects(*uid));
+            if let (Some(first), Some(last)) = (missing.first(), missing.last()) {
+                tracing::warn!(
+                    mailbox = self.folder.mailbox.0, folder = %self.folder.name,
+                    mails = missing.len(), first = first.get(), last = last.get(),
+                    "the server listed mails and did not send them whole; they are tried again later"
+                );
+            }
+            for uid in missing {
                 let before = self
                     .cursor
                     .pending
                     .get(&uid)
                     .map_or(0, |pending| pending.attempts);
-                tracing::warn!(
-                    mailbox = self.folder.mailbox.0, folder = %self.folder.name, uid = uid.get(), before,
-                    "the server listed a mail and did not send it whole; it is tried again later"
-                );
                 window.defer(
                     uid,
                     try_again(before.saturating_add(1), now, self.random.jitter()),
