@@ -335,7 +335,8 @@ async fn a_plain_connection_to_a_tls_port_ends_in_time() {
     let mut options = options(dovecot.ports.imaps, Security::None, PASSWORD);
     options.limits.greeting_deadline = Duration::from_millis(200);
     let error = refused(&dovecot, &options).await;
-    assert!(matches!(error, OpenError::Lost { .. }), "{error:?}");
+    assert!(matches!(error, OpenError::Silent { .. }), "{error:?}");
+    assert!(error.to_string().contains("TLS"), "{error}");
     assert!(error.is_transient(), "{error}");
 }
 
