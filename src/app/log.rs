@@ -1,5 +1,7 @@
 //! Log lines, for people or for programs, on standard error.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
@@ -20,6 +22,8 @@ pub fn begin(format: Format, filter: &str) -> Result<(), ParseError> {
     let filter: EnvFilter = filter.parse()?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Colours are for terminals; a file or a journal keeps plain words.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let begun = match format {
         Format::Text => lines.with_target(false).compact().try_init(),
