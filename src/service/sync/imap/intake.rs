@@ -229,8 +229,11 @@ impl Storing {
     async fn end_window(&mut self) -> Result<(), IngestError> {
         let now = self.clock.now();
         if let Some(window) = &mut self.window {
-            let mut missing = self.asked.pop_front().unwrap_or_default();
-            missing.retain(|uid| window.expects(*uid));
+            let asked = self.asked.pop_front().unwrap_or_default();
+            let missing: Vec<Uid> = asked
+                .into_iter()
+                .filter(|uid| window.expects(*uid))
+                .collect();
             if let (Some(first), Some(last)) = (missing.first(), missing.last()) {
                 tracing::warn!(
                     mailbox = self.folder.mailbox.0, folder = %self.folder.name,
