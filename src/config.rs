@@ -111,7 +111,7 @@ impl Default for StoreSection {
     fn default() -> Self {
         Self {
             folder: "../data".into(),
-            cache_mib: 32,
+            cache_mib: 16,
             free_space_floor_mib: 256,
         }
     }

@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::gateway::Gateway;
 use crate::config::Config;
-use crate::control::message::{Answer, Request};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{
@@ -122,14 +121,10 @@ impl Demo {
             folder,
             every,
         } = self;
-        let link = match gateway
-            .desk()
-            .carry_out(Request::LoginLink { address: None }, |_| {})
-            .await
-        {
-            Answer::Made { secret, .. } => secret.0,
-            other => return Err(anyhow!("no login link could be made: {other:?}")),
-        };
+        let people = gateway.desk().people;
+        let you = people.users(&Actor::Console)?.into_iter().next();
+        let you = you.context("the demo's own user is missing")?;
+        let token = people.create_login_link(&Actor::Console, you.key).await?;
         for letter in customers::first_letters(&boxes, Timestamp::now()) {
             post(&provider, letter);
         }
@@ -138,7 +133,7 @@ impl Demo {
         let ended = CancellationToken::new();
         let customers = tokio::spawn(live(provider, boxes, every, ended.clone()));
         let result = gateway
-            .run(|address| tell(&welcome(address, &link, &scripts, every)))
+            .run(|address| tell(&welcome(address, &token, &scripts, every)))
             .await;
         ended.cancel();
         customers.await.context("the customers")?;
@@ -264,7 +259,7 @@ fn write_scripts(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn welcome(address: SocketAddr, link: &str, scripts: &Path, every: Option<Duration>) -> String {
+fn welcome(address: SocketAddr, token: &Secret, scripts: &Path, every: Option<Duration>) -> String {
     let writers = every.map_or_else(
         || "No new customers will write.".to_owned(),
         |every| {
@@ -276,11 +271,12 @@ fn welcome(address: SocketAddr, link: &str, scripts: &Path, every: Option<Durati
     );
     format!(
         "Postern demo: three mailboxes, and customers who write to them.\n\n  \
-         Sign in (works once):  {link}\n  \
+         Sign in (works once):  http://{address}/login/{}\n  \
          Pages:                 http://{address}/\n  \
          Scripts:               {}\n\n\
          {writers}\n\
          Edit routing.rhai and save: the next mail takes the new way. Ctrl-C ends the demo.",
+        token.expose(),
         scripts.display()
     )
 }

@@ -77,7 +77,10 @@ impl Sync {
         let mailboxes = self.handles.store.mailboxes()?;
         let count = mailboxes.len();
         for mailbox in mailboxes {
-            self.start(mailbox);
+            // One that was connected a moment ago runs already.
+            if !self.lock().contains_key(&mailbox.key) {
+                self.start(mailbox);
+            }
         }
         Ok(count)
     }

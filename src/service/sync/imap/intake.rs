@@ -23,11 +23,11 @@ use crate::service::random::Random;
 use crate::store::{Arrival, ArrivalRaw, Delivered, Delivery, Store, StoreError, TooLarge};
 
 /// Pieces on their way from the session; each pins at most one read buffer.
-pub(super) const PIECES_MAX: usize = 64;
+pub(super) const PIECES_MAX: usize = 32;
 /// Mails in one commit.
 const BATCH_MAILS_MAX: usize = 512;
 /// Compressed bytes in one commit.
-const BATCH_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const BATCH_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Tries after which an incomplete mail is only tried once a day.
 const TRIES_MAX: u16 = 5;
 /// The wait between such late tries.
