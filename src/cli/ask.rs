@@ -89,5 +89,15 @@ fn print_mailboxes(rows: &[MailboxRow]) {
         if let Some(left) = row.catching_up {
             say(format_args!("  collecting  {left} mails left"));
         }
+        if row.too_large > 0 {
+            let count = row.too_large;
+            say(format_args!("  left on the server  {count} too large"));
+        }
+        if row.incomplete > 0 {
+            let count = row.incomplete;
+            say(format_args!(
+                "  tried again  {count} the server did not give whole"
+            ));
+        }
     }
 }

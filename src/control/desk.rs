@@ -268,6 +268,8 @@ fn row(mailbox: &Mailbox, health: &MailboxHealth) -> MailboxRow {
         sending: sending(&health.sending),
         last_sign_of_life: health.last_sign_of_life.map(|at| at.to_string()),
         catching_up: health.catching_up,
+        too_large: health.held.too_large,
+        incomplete: health.held.incomplete,
     }
 }
 

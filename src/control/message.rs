@@ -161,4 +161,8 @@ pub struct MailboxRow {
     pub last_sign_of_life: Option<String>,
     /// Mail still to be collected in the catch-up under way.
     pub catching_up: Option<u32>,
+    /// Mail too large to be taken in, left on the server.
+    pub too_large: usize,
+    /// Mail the server did not give whole; tried again.
+    pub incomplete: usize,
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::address::{Address, NamedAddress};
-use super::folder::FolderName;
+use super::folder::{Cursor, FolderName, PendingReason};
 use super::key::{MailboxKey, PublicId, WorkspaceKey};
 use super::secret::Secret;
 use super::threading::ThreadingRules;
@@ -164,4 +164,57 @@ pub struct MailboxHealth {
     pub last_mail_at: Option<Timestamp>,
     /// Mail waiting on the server, when a catch-up is under way.
     pub catching_up: Option<u32>,
+    /// Mail that was seen on the server and is not here.
+    pub held: HeldMail,
+}
+
+/// Mail the cursor has passed without taking it in, so that it holds nothing up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldMail {
+    /// Larger than the limit; stays on the server until somebody asks for it.
+    pub too_large: usize,
+    /// The server did not give it whole; it is tried again.
+    pub incomplete: usize,
+}
+
+impl HeldMail {
+    /// What a cursor remembers.
+    #[must_use]
+    pub fn of(cursor: &Cursor) -> Self {
+        let count = |reason| {
+            let held = cursor.pending.values();
+            held.filter(|pending| pending.reason == reason).count()
+        };
+        Self {
+            too_large: count(PendingReason::TooLarge),
+            incomplete: count(PendingReason::Incomplete),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::folder::{Pending, Uid, UidValidity};
+
+    #[test]
+    fn what_a_cursor_passed_is_counted_by_its_reason() {
+        let mut cursor = Cursor::start(UidValidity::new(1).expect("not zero"));
+        for (uid, reason) in [
+            (3, PendingReason::TooLarge),
+            (4, PendingReason::Incomplete),
+            (9, PendingReason::TooLarge),
+        ] {
+            let pending = Pending {
+                reason,
+                attempts: 1,
+                retry_at: Timestamp::UNIX_EPOCH,
+            };
+            cursor.defer(Uid::new(uid).expect("not zero"), pending);
+        }
+        let held = HeldMail::of(&cursor);
+        assert_eq!((held.too_large, held.incomplete), (2, 1));
+    }
 }

@@ -1,7 +1,7 @@
 //! What people do with connected mailboxes: look, switch off and on, look now, remove.
 
 use crate::domain::key::{MailboxKey, PublicId};
-use crate::domain::mailbox::{Mailbox, MailboxHealth};
+use crate::domain::mailbox::{HeldMail, Mailbox, MailboxHealth};
 use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
 use crate::service::sync::Sync;
@@ -58,12 +58,11 @@ impl Mailboxes {
         let seen = all
             .into_iter()
             .filter(|mailbox| actor.may(Role::Operator, mailbox.workspace));
-        Ok(seen
-            .map(|mailbox| {
-                let health = self.health(&mailbox);
-                (mailbox, health)
-            })
-            .collect())
+        seen.map(|mailbox| {
+            let health = self.health(&mailbox)?;
+            Ok((mailbox, health))
+        })
+        .collect()
     }
 
     /// One mailbox.
@@ -80,7 +79,8 @@ impl Mailboxes {
             .mailbox_by_id(id)?
             .filter(|mailbox| actor.may(Role::Operator, mailbox.workspace));
         let mailbox = found.ok_or(MailboxError::NoSuchMailbox)?;
-        Ok((mailbox.clone(), self.health(&mailbox)))
+        let health = self.health(&mailbox)?;
+        Ok((mailbox, health))
     }
 
     /// Looks for mail now, also when a pause after trouble is not over.
@@ -145,8 +145,13 @@ impl Mailboxes {
         }
     }
 
-    fn health(&self, mailbox: &Mailbox) -> MailboxHealth {
-        self.board.health(mailbox.key)
+    fn health(&self, mailbox: &Mailbox) -> Result<MailboxHealth, StoreError> {
+        let cursor = self.store.cursor(mailbox.key, &mailbox.settings.folder)?;
+        let held = cursor.as_ref().map(HeldMail::of).unwrap_or_default();
+        Ok(MailboxHealth {
+            held,
+            ..self.board.health(mailbox.key)
+        })
     }
 
     fn forget(&self, key: MailboxKey) {

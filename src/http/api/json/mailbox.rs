@@ -206,6 +206,15 @@ pub(in crate::http::api) struct MailboxBody {
     last_sign_of_life: Option<String>,
     last_mail_at: Option<String>,
     catching_up: Option<u32>,
+    /// Seen on the server and not taken in.
+    held: HeldBody,
+}
+
+/// Mail that was seen on the server and is not here.
+#[derive(Debug, Serialize)]
+struct HeldBody {
+    too_large: usize,
+    incomplete: usize,
 }
 
 /// How one direction is doing.
@@ -242,6 +251,10 @@ impl MailboxBody {
             last_sign_of_life: health.last_sign_of_life.map(|at| at.to_string()),
             last_mail_at: health.last_mail_at.map(|at| at.to_string()),
             catching_up: health.catching_up,
+            held: HeldBody {
+                too_large: health.held.too_large,
+                incomplete: health.held.incomplete,
+            },
         }
     }
 }

@@ -18,6 +18,8 @@ pub(in crate::http::ui) struct MailboxView {
     pub(in crate::http::ui) last_sign_of_life: Option<Moment>,
     pub(in crate::http::ui) last_mail_at: Option<Moment>,
     pub(in crate::http::ui) catching_up: Option<u32>,
+    pub(in crate::http::ui) too_large: usize,
+    pub(in crate::http::ui) incomplete: usize,
     pub(in crate::http::ui) offline: bool,
 }
 
@@ -46,6 +48,8 @@ impl MailboxView {
             last_sign_of_life: health.last_sign_of_life.map(Moment::new),
             last_mail_at: health.last_mail_at.map(Moment::new),
             catching_up: health.catching_up,
+            too_large: health.held.too_large,
+            incomplete: health.held.incomplete,
             offline: settings.offline,
         }
     }
