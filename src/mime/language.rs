@@ -127,12 +127,14 @@ pub(super) fn guess_language(text: &str) -> &'static str {
 fn by_words(text: &str) -> &'static str {
     let beginning = text.floor_char_boundary(WORDS_LENGTH_MAX.min(text.len()));
     let lower = text[..beginning].to_lowercase();
+    // Split once: what is a letter is asked of Unicode's tables.
+    let words: Vec<&str> = lower
+        .split(|c: char| !(c.is_ascii_alphabetic() || (!c.is_ascii() && c.is_alphabetic())))
+        .filter(|word| !word.is_empty())
+        .collect();
     let mut best = ("und", 1);
     for (language, known) in WORDS {
-        let hits = lower
-            .split(|c: char| !c.is_alphabetic())
-            .filter(|word| known.contains(word))
-            .count();
+        let hits = words.iter().filter(|word| known.contains(word)).count();
         if hits > best.1 {
             best = (language, hits);
         }
