@@ -7,7 +7,7 @@
 mod place;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -18,6 +18,9 @@ use crate::http::options::PublicUrl;
 pub use self::place::ConfigError;
 
 use self::place::Source;
+
+/// What `[log] level` may say without naming a room.
+const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
 /// Looked for when no file is named.
 pub const DEFAULT_PATH: &str = "config/postern.toml";
@@ -222,6 +225,22 @@ impl Config {
                 format!("time_zone is {:?}: {error}", self.scripts.time_zone),
             ));
         }
+        let level = &self.log.level;
+        let plain_word = level.chars().all(|c| c.is_ascii_alphabetic());
+        if plain_word && !LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
+            let words = format!(
+                "level is {level:?}; it must be one of {}",
+                LEVELS.join(", ")
+            );
+            return Err(source.at_key("level", words));
+        }
+        let folder = source.path.parent().unwrap_or_else(|| Path::new("."));
+        for file in &self.mail.ca_files {
+            if !folder.join(file).is_file() {
+                let words = format!("ca_files names {}, which is no file", file.display());
+                return Err(source.at_key("ca_files", words));
+            }
+        }
         let url = &self.http.public_url;
         if let Some(Err(error)) = (!url.is_empty()).then(|| PublicUrl::parse(url)) {
             let words = format!("public_url is {url:?}: {error}");
@@ -231,7 +250,7 @@ impl Config {
     }
 
     fn resolved(mut self, folder: &Path) -> Self {
-        let resolve = |path: &mut PathBuf| *path = folder.join(&*path);
+        let resolve = |path: &mut PathBuf| *path = plain(&folder.join(&*path));
         resolve(&mut self.store.folder);
         resolve(&mut self.scripts.folder);
         self.mail.ca_files.iter_mut().for_each(resolve);
@@ -273,6 +292,26 @@ impl Config {
     #[must_use]
     pub fn rescan(&self) -> Duration {
         Duration::from_secs(self.mail.rescan_seconds)
+    }
+}
+
+/// The path without `folder/..`, so that it can be opened before `folder` exists.
+fn plain(path: &Path) -> PathBuf {
+    let mut parts: Vec<Component<'_>> = Vec::new();
+    for part in path.components() {
+        match (part, parts.last()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                parts.pop();
+            }
+            (Component::CurDir, _) => {}
+            _ => parts.push(part),
+        }
+    }
+    let plain: PathBuf = parts.iter().collect();
+    if plain.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        plain
     }
 }
 
@@ -323,12 +362,17 @@ mod tests {
                 .starts_with("postern.toml:3:1: rescan_seconds is 2000; it must be from 30 to 540"),
             "{words}"
         );
+        assert!(error("[log]\nlevel = \"loud\"\n").starts_with("postern.toml:2:1: level is"));
+        assert!(error("[mail]\nca_files = [\"no.pem\"]\n").contains("no.pem"));
         assert!(error("[scripts]\ntime_zone = \"Mars\"\n").contains("time_zone is \"Mars\""));
     }
 
     #[test]
     fn paths_begin_at_the_file() {
         let config = Config::defaults_in(Path::new("/etc/postern"));
-        assert_eq!(config.store.folder, Path::new("/etc/postern/../data"));
+        assert_eq!(config.store.folder, Path::new("/etc/data"));
+        let config = Config::defaults_in(Path::new("config"));
+        assert_eq!(config.store.folder, Path::new("data"));
+        assert_eq!(plain(Path::new("../../a/../b/./c")), Path::new("../../b/c"));
     }
 }

@@ -237,6 +237,23 @@ async fn keys_move_open_and_begin_an_answer() {
     browser.leave().await;
 }
 
+/// A browser opens six connections to one host; a stream that outlives its page holds one.
+#[tokio::test]
+async fn going_back_and_forth_never_runs_out_of_connections() {
+    let mut browser = Browser::sign_in(0).await;
+    browser.read("Desk lamp").await;
+    browser.open("/conversations").await;
+    for _ in 0..6 {
+        browser.see("#life[data-on]").await;
+        browser.click(".rows > li > a").await;
+        browser.see("#messages").await;
+        browser.see("#life[data-on]").await;
+        browser.client.back().await.unwrap();
+        browser.see("#rows").await;
+    }
+    browser.leave().await;
+}
+
 #[tokio::test]
 async fn the_desk_speaks_chinese_and_fits_a_phone() {
     let mut browser = Browser::sign_in(0).await;

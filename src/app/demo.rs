@@ -4,7 +4,7 @@
 //! Everything between is real: the IMAP client, the store, the scripts, submission.
 //! Deliberately absent: any short cut from the customers into the store.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::gateway::Gateway;
+use super::gateway::{Gateway, cannot_listen};
 use crate::config::Config;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::folder::FolderName;
@@ -21,7 +21,7 @@ use crate::domain::mailbox::{
     Credentials, History, Login, MailboxLogins, MailboxSettings, Security, Server,
 };
 use crate::domain::secret::Secret;
-use crate::domain::threading::ThreadingRules;
+use crate::domain::threading::{ReopenPolicy, ThreadingRules};
 use crate::domain::user::{Actor, Role};
 use crate::practice::customers::{self, Boxes, Letter};
 use crate::practice::{self, Account, Provider};
@@ -39,6 +39,7 @@ const SCRIPTS: &[(&str, &str)] = &[
         "signature.rhai",
         include_str!("../../scripts/signature.rhai"),
     ),
+    ("README.md", include_str!("../../scripts/README.md")),
     (
         "lib/words.rhai",
         include_str!("../../scripts/lib/words.rhai"),
@@ -74,6 +75,8 @@ impl Demo {
     /// # Errors
     /// When the folder is in use or cannot be made, or loopback has no free port.
     pub async fn begin(options: Options, shutdown: CancellationToken) -> anyhow::Result<Self> {
+        // Before anything is connected: a taken port is the usual reason not to start.
+        drop(TcpListener::bind(options.listen).with_context(|| cannot_listen(options.listen))?);
         let boxes = Boxes::of_the_demo().context("the demo's addresses")?;
         let folder = Folder::make(options.folder)?;
         write_scripts(&folder.path.join("scripts"))?;
@@ -187,7 +190,11 @@ impl Demo {
             identity: NamedAddress::new(Some(&format!("Lumenhaus {name}")), address.clone()),
             signature: format!("Lumenhaus {name}\nhttps://lumenhaus.example"),
             history: History::All,
-            threading: ThreadingRules::default(),
+            // A stranger who writes about something else is shown as such.
+            threading: ThreadingRules {
+                reopen: ReopenPolicy::ThreadOnly,
+                ..ThreadingRules::default()
+            },
             offline: false,
             address: address.clone(),
         };

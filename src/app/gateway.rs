@@ -51,6 +51,14 @@ pub struct Gateway {
     shutdown: CancellationToken,
 }
 
+/// Why the pages have no place.
+pub(super) fn cannot_listen(listen: SocketAddr) -> String {
+    format!(
+        "cannot listen on {listen}; is another program using it? `[http] listen` in the \
+         configuration, or `demo --listen`, chooses another"
+    )
+}
+
 impl Gateway {
     /// Opens store and scripts. Broken scripts do not stop the gateway: mail takes
     /// the default route and the problems are shown.
@@ -124,9 +132,9 @@ impl Gateway {
     /// When an address or the control socket cannot be bound.
     pub async fn run(self, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
         let listen = self.config.http.listen;
-        let listener = TcpListener::bind(listen).await.with_context(|| {
-            format!("cannot listen on {listen}; is another program using it? `[http] listen` in the configuration, or `demo --listen`, chooses another")
-        })?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| cannot_listen(listen))?;
         let address = listener.local_addr()?;
         let socket = self.config.store.folder.join(SOCKET_NAME);
         let control = control::server::bind(&socket)

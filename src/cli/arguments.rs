@@ -40,6 +40,9 @@ pub(super) enum Command {
     /// People who sign in
     #[command(subcommand)]
     User(UserCommand),
+    /// Teams that scripts route to
+    #[command(subcommand)]
+    Team(TeamCommand),
     /// Tokens for programs
     #[command(subcommand)]
     Token(TokenCommand),
@@ -194,6 +197,18 @@ pub(super) enum UserCommand {
     LoginLink {
         /// Whose [default: the first administrator's, who is made when there is nobody]
         address: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TeamCommand {
+    /// Add a team
+    Add {
+        /// Scripts call it by this name
+        name: String,
+        /// Addresses of its people
+        #[arg(long = "member", value_name = "ADDRESS")]
+        members: Vec<String>,
     },
 }
 

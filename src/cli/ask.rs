@@ -61,8 +61,12 @@ fn print(answer: &Answer, json: bool) {
             words,
             took_ms,
         } => {
-            let mark = if *passed { "ok  " } else { "FAIL" };
-            say(format_args!("{mark} {step:<16} {words} ({took_ms} ms)"));
+            // The words of a failed step are those of the failure that follows.
+            if *passed {
+                say(format_args!("ok   {step:<16} {words} ({took_ms} ms)"));
+            } else {
+                say(format_args!("FAIL {step:<16} ({took_ms} ms)"));
+            }
         }
         Answer::Done { words } => say(words),
         Answer::Made { words, secret } => {

@@ -23,7 +23,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use self::arguments::{
-    Arguments, Command, ConfigCommand, MailboxCommand, ScriptCommand, TokenCommand, UserCommand,
+    Arguments, Command, ConfigCommand, MailboxCommand, ScriptCommand, TeamCommand, TokenCommand,
+    UserCommand,
 };
 use crate::config::{Config, DEFAULT_PATH};
 use crate::control::message::Request;
@@ -72,6 +73,9 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         ),
         Command::User(UserCommand::LoginLink { address }) => {
             ask::ask(config, Request::LoginLink { address }, arguments.json)
+        }
+        Command::Team(TeamCommand::Add { name, members }) => {
+            ask::ask(config, Request::TeamAdd { name, members }, arguments.json)
         }
         Command::Token(TokenCommand::Create { name, user }) => ask::ask(
             config,

@@ -42,6 +42,7 @@ impl Desk {
                 name,
                 role,
             } => self.add_user(&address, &name, &role).await,
+            Request::TeamAdd { name, members } => self.add_team(&name, &members).await,
             Request::LoginLink { address } => self.login_link(address.as_deref()).await,
             Request::TokenCreate { address, name } => {
                 self.create_token(address.as_deref(), &name).await
@@ -159,6 +160,25 @@ impl Desk {
             words: format!(
                 "{} <{}> may sign in; `postern user login-link {}` makes a link.",
                 user.name, user.address, user.address
+            ),
+        })
+    }
+
+    async fn add_team(&self, name: &str, members: &[String]) -> Result<Answer, String> {
+        let mut keys = Vec::with_capacity(members.len());
+        for address in members {
+            keys.push(self.person(Some(address)).await?.key);
+        }
+        let team = self
+            .people
+            .add_team(&Actor::Console, name, keys)
+            .await
+            .map_err(words)?;
+        let count = team.members.len();
+        Ok(Answer::Done {
+            words: format!(
+                "Team {} has {count} people; scripts reach it as team(\"{}\").",
+                team.name, team.name
             ),
         })
     }

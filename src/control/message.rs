@@ -54,6 +54,13 @@ pub enum Request {
         /// `operator`, `manager` or `administrator`.
         role: String,
     },
+    /// Add a team.
+    TeamAdd {
+        /// Scripts call it by this.
+        name: String,
+        /// Addresses of its people.
+        members: Vec<String>,
+    },
     /// A one-time link for a person; without an address, for the first administrator.
     LoginLink {
         /// Whom.

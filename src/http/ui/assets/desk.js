@@ -70,7 +70,17 @@ function follow() {
   };
   const names = ["message.received", "mail.imported", "conversation.routed", "conversation.changed", "outgoing.changed", "mailbox.changed", "scripts.changed"];
   for (const name of names) stream.addEventListener(name, soon);
+  // A page that is left may be kept by the browser, and its stream with it; six of
+  // them use up all connections that a browser opens to one host.
+  addEventListener("pagehide", () => stream.close(), { once: true });
 }
+
+// A kept page that is shown again has missed what happened meanwhile.
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  follow();
+  soon();
+});
 
 function focusRow(row) {
   const target = row?.querySelector(":scope > a") ?? row;
