@@ -18,6 +18,8 @@ use crate::peers::STEP_MAX;
 /// What the Enter key is called (WebDriver section 17.4.2).
 const ENTER: char = '\u{E007}';
 const PHONE_WIDTH: u32 = 390;
+/// Twelve views take a few seconds; one that waits for a free connection takes half a minute.
+const TWELVE_VIEWS_MAX: Duration = Duration::from_secs(25);
 
 /// A browser at the pages of a demo. The order of the fields is the order of the end.
 struct Browser {
@@ -243,14 +245,18 @@ async fn going_back_and_forth_never_runs_out_of_connections() {
     let mut browser = Browser::sign_in(0).await;
     browser.read("Desk lamp").await;
     browser.open("/conversations").await;
-    for _ in 0..6 {
-        browser.see("#life[data-on]").await;
-        browser.click(".rows > li > a").await;
-        browser.see("#messages").await;
-        browser.see("#life[data-on]").await;
-        browser.client.back().await.unwrap();
-        browser.see("#rows").await;
-    }
+    let views = async {
+        for _ in 0..6 {
+            browser.see("#life[data-on]").await;
+            browser.click(".rows > li > a").await;
+            browser.see("#messages").await;
+            browser.see("#life[data-on]").await;
+            browser.client.back().await.unwrap();
+            browser.see("#rows").await;
+        }
+    };
+    let in_time = tokio::time::timeout(TWELVE_VIEWS_MAX, views).await;
+    assert!(in_time.is_ok(), "a view waited for a connection");
     browser.leave().await;
 }
 
