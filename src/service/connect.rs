@@ -229,7 +229,16 @@ impl Trial {
         let opened = connect.open(proposal).await;
         let host = &proposal.settings.incoming.host;
         let words = opened.as_ref().map(|_| format!("signed in at {host}"));
-        let words = words.map_err(|error| format!("{}: {error}", proposal.settings.address));
+        let words = words.map_err(|error| {
+            let hint = match error {
+                OpenError::Refused { .. } => {
+                    "; check user name and password: many providers want an app password or \
+                     authorization code instead of the password of their page"
+                }
+                _ => "",
+            };
+            format!("{}: {error}{hint}", proposal.settings.address)
+        });
         on_step(self.note(Step::Incoming, words, begun));
         let Ok(mut session) = opened else { return };
 

@@ -155,7 +155,10 @@ fn classify(error: &SyncError) -> Failure {
     let words = error.to_string();
     match error {
         SyncError::Open(OpenError::Refused { refusal, .. }) => match refusal.meaning() {
-            RefusalMeaning::Credentials => Failure::Refused(words),
+            RefusalMeaning::Credentials => Failure::Refused(format!(
+                "{words}. Nothing is tried again by itself; remove the mailbox and add it with \
+                 the new password or authorization code. Its conversations stay"
+            )),
             RefusalMeaning::Passing => Failure::Passing(words),
             RefusalMeaning::Unclear => Failure::RefusedPerhaps(words),
         },
