@@ -17,7 +17,7 @@ use crate::peers::STEP_MAX;
 
 /// What the Enter key is called (WebDriver section 17.4.2).
 const ENTER: char = '\u{E007}';
-const PHONE_WIDTH: u32 = 390;
+const PHONE_WIDTH: u32 = 375;
 /// Twelve views take a few seconds; one that waits for a free connection takes half a minute.
 const TWELVE_VIEWS_MAX: Duration = Duration::from_secs(25);
 
