@@ -23,9 +23,9 @@ use crate::net::imap::{ImapError, ImapOptions, OpenError, Session};
 use crate::protocol::imap::event::SpecialUse;
 use crate::protocol::imap::{Append, Flag, SearchKey, SelectMode};
 use crate::service::clock::Clock;
+use crate::service::composed::{bytes_of, mailbox_lane};
 use crate::service::jobs::Worker;
 use crate::service::random::Random;
-use crate::service::submitting::MAIL_SIZE_MAX;
 use crate::service::sync::board::Board;
 use crate::store::{Store, StoreError};
 
@@ -192,7 +192,7 @@ impl FilingCopies {
         if uncertain {
             return Err(FileError::NoEvidence);
         }
-        let raw = self.bytes_of(outgoing)?.ok_or(FileError::NoBytes)?;
+        let raw = bytes_of(&self.store, outgoing)?.ok_or(FileError::NoBytes)?;
         let append = Append {
             folder,
             flags: vec![Flag::Seen],
@@ -201,14 +201,6 @@ impl FilingCopies {
         };
         session.append(append).await?;
         Ok(Found::Copy)
-    }
-
-    fn bytes_of(&self, outgoing: &Outgoing) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(outgoing
-            .raw
-            .map(|key| self.store.raw(key, MAIL_SIZE_MAX))
-            .transpose()?
-            .flatten())
     }
 
     async fn try_later(
@@ -255,13 +247,10 @@ impl Worker for FilingCopies {
     const PARALLEL_MAX: usize = PARALLEL_MAX;
 
     fn lane(&self, job: &Job) -> Result<u64, StoreError> {
-        let Work::File(key) = job.work else {
-            return Ok(0);
-        };
-        Ok(self
-            .store
-            .outgoing(key)?
-            .map_or(0, |outgoing| outgoing.mailbox.0))
+        match job.work {
+            Work::File(key) => mailbox_lane(&self.store, key),
+            _ => Ok(0),
+        }
     }
 
     async fn work(self, job: Job) -> Result<(), StoreError> {

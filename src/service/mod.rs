@@ -5,6 +5,7 @@
 //! rows that are written with the result (`store`).
 
 pub mod clock;
+mod composed;
 pub mod composing;
 pub mod connect;
 pub mod conversations;

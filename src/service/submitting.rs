@@ -19,6 +19,7 @@ use crate::domain::outbox::{Outgoing, OutgoingState, RecipientState};
 use crate::net::dial::Dialer;
 use crate::net::submission::{self, Cause, Phase, SubmissionError, SubmissionOptions, Submitted};
 use crate::service::clock::Clock;
+use crate::service::composed::{bytes_of, mailbox_lane};
 use crate::service::jobs::Worker;
 use crate::service::random::Random;
 use crate::service::sync::board::Board;
@@ -30,8 +31,6 @@ const PARALLEL_MAX: usize = 32;
 const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(5 * 24);
 /// While a mailbox waits for a person its replies wait too, looked at this often.
 const PERSON_PAUSE: SignedDuration = SignedDuration::from_mins(1);
-/// Largest mail that is submitted, in bytes.
-pub const MAIL_SIZE_MAX: u64 = 64 * 1024 * 1024;
 
 /// The worker.
 #[derive(Clone, Debug)]
@@ -89,7 +88,7 @@ impl Submitting {
         if let Some(until) = held_until(mailbox.settings.offline, &sending, now) {
             return self.store.hold(job.key, until).await;
         }
-        let Some(raw) = self.bytes_of(&outgoing)? else {
+        let Some(raw) = bytes_of(&self.store, &outgoing)? else {
             let reason = "The bytes of this reply are missing; write it again.".to_owned();
             return self
                 .end(job, &outgoing, failed(reason, &outgoing), now)
@@ -153,14 +152,6 @@ impl Submitting {
         }
     }
 
-    fn bytes_of(&self, outgoing: &Outgoing) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(outgoing
-            .raw
-            .map(|key| self.store.raw(key, MAIL_SIZE_MAX))
-            .transpose()?
-            .flatten())
-    }
-
     fn options(&self, mailbox: &Mailbox) -> Result<SubmissionOptions, StoreError> {
         let logins = self.store.logins(mailbox.key)?;
         Ok(SubmissionOptions::new(
@@ -190,14 +181,10 @@ impl Worker for Submitting {
     const PARALLEL_MAX: usize = PARALLEL_MAX;
 
     fn lane(&self, job: &Job) -> Result<u64, StoreError> {
-        let Work::Submit(key) = job.work else {
-            return Ok(0);
-        };
-        // One connection at a time per mailbox: providers count them.
-        Ok(self
-            .store
-            .outgoing(key)?
-            .map_or(0, |outgoing| outgoing.mailbox.0))
+        match job.work {
+            Work::Submit(key) => mailbox_lane(&self.store, key),
+            _ => Ok(0),
+        }
     }
 
     async fn work(self, job: Job) -> Result<(), StoreError> {
