@@ -5,8 +5,9 @@
 //! is refused with file, line and column.
 
 mod place;
+mod sections;
+mod system_smtp;
 
-use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,10 @@ use serde::{Deserialize, Serialize};
 use crate::http::options::PublicUrl;
 
 pub use self::place::ConfigError;
+pub use self::sections::{
+    HttpSection, LogFormat, LogSection, MailSection, ScriptsSection, ServerSecurity, StoreSection,
+    SystemSmtpSection,
+};
 
 use self::place::Source;
 
@@ -37,126 +42,10 @@ pub struct Config {
     pub scripts: ScriptsSection,
     /// Connections to mail servers.
     pub mail: MailSection,
+    /// The gateway's own way out.
+    pub system_smtp: SystemSmtpSection,
     /// The log.
     pub log: LogSection,
-}
-
-/// `[store]`
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StoreSection {
-    /// Where mail, settings and keys live.
-    pub folder: PathBuf,
-    /// MiB of memory for pages.
-    pub cache_mib: u32,
-    /// MiB that must stay free.
-    pub free_space_floor_mib: u64,
-}
-
-/// `[http]`
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HttpSection {
-    /// Address and port.
-    pub listen: SocketAddr,
-    /// For links; empty means the address above.
-    pub public_url: String,
-}
-
-/// `[scripts]`
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ScriptsSection {
-    /// The folder.
-    pub folder: PathBuf,
-    /// IANA name.
-    pub time_zone: String,
-}
-
-/// `[mail]`
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MailSection {
-    /// Seconds between looks at servers without IDLE.
-    pub check_interval_seconds: u64,
-    /// Seconds between renewals of IDLE.
-    pub rescan_seconds: u64,
-    /// Attempts before a mailbox is shown as in error.
-    pub max_reconnect_attempts: u32,
-    /// MiB.
-    pub mail_size_max_mib: u64,
-    /// PEM files.
-    pub ca_files: Vec<PathBuf>,
-}
-
-/// `[log]`
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LogSection {
-    /// For people or for programs.
-    pub format: LogFormat,
-    /// Filter.
-    pub level: String,
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object per line.
-    Json,
-}
-
-impl Default for StoreSection {
-    fn default() -> Self {
-        Self {
-            folder: "../data".into(),
-            cache_mib: 16,
-            free_space_floor_mib: 256,
-        }
-    }
-}
-
-impl Default for HttpSection {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8460)),
-            public_url: String::new(),
-        }
-    }
-}
-
-impl Default for ScriptsSection {
-    fn default() -> Self {
-        Self {
-            folder: "../scripts".into(),
-            time_zone: "UTC".to_owned(),
-        }
-    }
-}
-
-impl Default for MailSection {
-    fn default() -> Self {
-        Self {
-            check_interval_seconds: 60,
-            rescan_seconds: 300,
-            max_reconnect_attempts: 5,
-            mail_size_max_mib: 64,
-            ca_files: Vec::new(),
-        }
-    }
-}
-
-impl Default for LogSection {
-    fn default() -> Self {
-        Self {
-            format: LogFormat::default(),
-            level: "info".to_owned(),
-        }
-    }
 }
 
 impl Config {
@@ -241,6 +130,7 @@ impl Config {
                 return Err(source.at_key("ca_files", words));
             }
         }
+        self.system_smtp.check(source, folder)?;
         let url = &self.http.public_url;
         if let Some(Err(error)) = (!url.is_empty()).then(|| PublicUrl::parse(url)) {
             let words = format!("public_url is {url:?}: {error}");
@@ -254,6 +144,9 @@ impl Config {
         resolve(&mut self.store.folder);
         resolve(&mut self.scripts.folder);
         self.mail.ca_files.iter_mut().for_each(resolve);
+        if !self.system_smtp.password_file.as_os_str().is_empty() {
+            resolve(&mut self.system_smtp.password_file);
+        }
         self
     }
 

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{
-    Credentials, History, Login, MailboxLogins, MailboxSettings, Security, Server,
+    Credentials, History, Login, MailboxLogins, MailboxSettings, Security, Server, WayIn, WayOut,
 };
 use crate::domain::secret::Secret;
 use crate::domain::threading::{ReopenPolicy, ThreadingRules};
@@ -181,12 +181,6 @@ impl Demo {
         };
         let settings = MailboxSettings {
             name: name.to_owned(),
-            preset: "other".to_owned(),
-            incoming: server(self.provider.imap_addr),
-            outgoing: server(self.provider.smtp_addr),
-            folder: FolderName::inbox(),
-            sent_folder: None,
-            provider_files_sent: false,
             identity: NamedAddress::new(Some(&format!("Lumenhaus {name}")), address.clone()),
             signature: format!("Lumenhaus {name}\nhttps://lumenhaus.example"),
             history: History::All,
@@ -195,11 +189,14 @@ impl Demo {
                 reopen: ReopenPolicy::ThreadOnly,
                 ..ThreadingRules::default()
             },
-            offline: false,
-            address: address.clone(),
+            ..MailboxSettings::new(
+                address.clone(),
+                WayIn::inbox(server(self.provider.imap_addr)),
+                WayOut::Own(server(self.provider.smtp_addr)),
+            )
         };
         let logins = MailboxLogins {
-            incoming: login(),
+            incoming: Some(login()),
             outgoing: Some(login()),
         };
         connect

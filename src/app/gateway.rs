@@ -36,6 +36,7 @@ use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
 use crate::service::triage::Triage;
+use crate::service::way_out::SystemSmtp;
 use crate::store::{self, Store};
 
 /// An opened gateway. Nothing runs before [`Gateway::run`].
@@ -48,6 +49,7 @@ pub struct Gateway {
     board: Board,
     clock: Clock,
     sync: Sync,
+    system_smtp: Option<SystemSmtp>,
     shutdown: CancellationToken,
 }
 
@@ -87,6 +89,10 @@ impl Gateway {
             rescan: config.rescan(),
             ..SyncOptions::default()
         };
+        let system_smtp = config
+            .system_smtp
+            .way()
+            .context("the password_file of [system_smtp]")?;
         let sync = Sync::new(
             store.clone(),
             dialer.clone(),
@@ -104,6 +110,7 @@ impl Gateway {
             board,
             clock,
             sync,
+            system_smtp,
             shutdown,
         })
     }
@@ -174,6 +181,7 @@ impl Gateway {
             self.board.clone(),
             clock.clone(),
             Random,
+            self.system_smtp.clone(),
         );
         let triage = Triage::new(
             store.clone(),
@@ -245,6 +253,7 @@ impl Gateway {
             self.sync.clone(),
             self.clock.clone(),
             Random,
+            self.system_smtp.clone(),
         )
     }
 

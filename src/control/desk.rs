@@ -318,5 +318,6 @@ fn condition(condition: &Condition) -> String {
             format!("re-authentication needed: {reason}")
         }
         Condition::Offline => "offline".to_owned(),
+        Condition::Unbound => "unbound".to_owned(),
     }
 }

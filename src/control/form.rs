@@ -5,14 +5,12 @@ use super::message::MailboxForm;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{
-    Credentials, History, Login, MailboxLogins, MailboxSettings, Security, Server,
+    Credentials, History, ImapWay, Login, MailboxLogins, MailboxSettings, Security, Server, WayIn,
+    WayOut,
 };
 use crate::domain::secret::Secret;
-use crate::domain::threading::ThreadingRules;
 use crate::service::connect::Proposal;
 
-/// Preset of a mailbox whose servers were typed in.
-const OTHER: &str = "other";
 /// Days of history accepted at most.
 const HISTORY_DAYS_MAX: u16 = 3_650;
 
@@ -59,26 +57,25 @@ pub(super) fn read(form: &MailboxForm) -> Result<Proposal, String> {
         user,
         credentials: Credentials::Password(secret),
     };
-    let settings = MailboxSettings {
-        name: form
-            .name
-            .clone()
-            .unwrap_or_else(|| address.as_str().to_owned()),
-        preset: OTHER.to_owned(),
-        incoming,
-        outgoing,
+    let way_in = WayIn::Imap(ImapWay {
+        server: incoming,
         folder: folder(form.folder.as_deref())?.unwrap_or_else(FolderName::inbox),
+        more_folders: Vec::new(),
+        junk: None,
+    });
+    let identity = NamedAddress::new(form.from_name.as_deref(), address.clone());
+    let usual = MailboxSettings::new(address, way_in, WayOut::Own(outgoing));
+    let settings = MailboxSettings {
+        name: form.name.clone().unwrap_or_else(|| usual.name.clone()),
         sent_folder: folder(form.sent_folder.as_deref())?,
         provider_files_sent: form.provider_files_sent,
-        identity: NamedAddress::new(form.from_name.as_deref(), address.clone()),
+        identity,
         signature: form.signature.clone().unwrap_or_default(),
         history: history(form.history.as_deref())?,
-        threading: ThreadingRules::default(),
-        offline: false,
-        address,
+        ..usual
     };
     let logins = MailboxLogins {
-        incoming: login(user, password),
+        incoming: Some(login(user, password)),
         outgoing: Some(login(smtp_user, smtp_password)),
     };
     Ok(Proposal { settings, logins })

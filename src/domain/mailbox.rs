@@ -1,11 +1,15 @@
 //! A connected support address: its way in, its way out, and how it is doing.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::address::{Address, NamedAddress};
 use super::folder::{Cursor, FolderName, PendingReason};
 use super::key::{MailboxKey, PublicId, WorkspaceKey};
 use super::secret::Secret;
+use super::slug::Slug;
 use super::threading::ThreadingRules;
 
 /// How a connection is protected.
@@ -38,6 +42,37 @@ pub enum Credentials {
     Password(Secret),
     /// An OAuth2 access token (RFC 7628, XOAUTH2).
     AccessToken(Secret),
+    /// What a sign-in at the provider gave us; access tokens come from it.
+    OAuth(OAuthGrant),
+}
+
+impl Credentials {
+    /// The token, where one is shown instead of a password.
+    #[must_use]
+    pub fn bearer(&self) -> Option<&Secret> {
+        match self {
+            Self::Password(_) => None,
+            Self::AccessToken(token) => Some(token),
+            Self::OAuth(grant) => Some(&grant.access_token),
+        }
+    }
+}
+
+/// The right to read and send for an account, given by its owner at the provider (RFC 6749).
+#[derive(Clone, Debug)]
+pub struct OAuthGrant {
+    /// Which client of ours it was given to: the name of an `[oauth.*]` setting.
+    pub client: String,
+    /// Gives new access tokens; providers replace it as they like.
+    pub refresh_token: Secret,
+    /// The newest access token.
+    pub access_token: Secret,
+    /// When that one ends.
+    pub access_expires_at: Timestamp,
+    /// The account that signed in, as the provider names it.
+    pub account: String,
+    /// When the refresh token came.
+    pub obtained_at: Timestamp,
 }
 
 /// A login at one server.
@@ -61,6 +96,114 @@ pub enum History {
     All,
 }
 
+/// Where and how mail comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WayIn {
+    /// A folder is watched (RFC 9051).
+    Imap(ImapWay),
+    /// A maildrop is looked into now and then (RFC 1939).
+    Pop3(Pop3Way),
+    /// The provider forwards to an address of ours, and the SMTP listener takes it.
+    Forwarding(ForwardingWay),
+}
+
+/// Reading by IMAP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImapWay {
+    /// The server.
+    pub server: Server,
+    /// The folder that is watched live.
+    pub folder: FolderName,
+    /// Further folders that are asked now and then.
+    pub more_folders: Vec<FolderName>,
+    /// The provider's folder for suspected spam, when that is to be read as well.
+    pub junk: Option<FolderName>,
+}
+
+/// Reading by POP3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pop3Way {
+    /// The server.
+    pub server: Server,
+    /// What becomes of mail on the server.
+    pub keep: Pop3Keep,
+}
+
+/// How long mail stays in a maildrop. Whatever this says, nothing is deleted there
+/// that is not durable here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pop3Keep {
+    /// For ever.
+    #[default]
+    Leave,
+    /// So many days after it was stored here.
+    Days(u16),
+    /// Until it is stored here; other devices lose it.
+    DeleteOnceStored,
+}
+
+/// Taking forwarded mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardingWay {
+    /// In front of the `@`; nobody can guess it. The domain is a setting of the gateway.
+    pub local_part: String,
+}
+
+/// Where replies are handed over (RFC 6409).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WayOut {
+    /// The mailbox's own server.
+    Own(Server),
+    /// The one the gateway sends its own notices by.
+    System,
+}
+
+impl WayIn {
+    /// The INBOX of a server.
+    #[must_use]
+    pub fn inbox(server: Server) -> Self {
+        Self::Imap(ImapWay {
+            server,
+            folder: FolderName::inbox(),
+            more_folders: Vec::new(),
+            junk: None,
+        })
+    }
+
+    /// The server that is asked for mail; forwarding has none.
+    #[must_use]
+    pub fn server(&self) -> Option<&Server> {
+        match self {
+            Self::Imap(way) => Some(&way.server),
+            Self::Pop3(way) => Some(&way.server),
+            Self::Forwarding(_) => None,
+        }
+    }
+}
+
+impl WayOut {
+    /// The mailbox's own server.
+    #[must_use]
+    pub fn server(&self) -> Option<&Server> {
+        match self {
+            Self::Own(server) => Some(server),
+            Self::System => None,
+        }
+    }
+}
+
+/// What a person has done with a mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Switch {
+    /// It works.
+    #[default]
+    On,
+    /// Nothing is fetched and nothing is sent; both go on where they stopped.
+    Offline,
+    /// As offline, and the logins are forgotten: binding asks for them again.
+    Unbound,
+}
+
 /// What a person sets; the sealed logins are apart ([`MailboxLogins`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailboxSettings {
@@ -68,35 +211,99 @@ pub struct MailboxSettings {
     pub name: String,
     /// The support address; once per gateway.
     pub address: Address,
+    /// The id that people, scripts and logs use; once per gateway.
+    pub slug: Slug,
     /// Id of the provider preset, or `other`.
     pub preset: String,
-    /// Where mail is read (IMAP).
-    pub incoming: Server,
-    /// Where replies are handed over (RFC 6409).
-    pub outgoing: Server,
-    /// The folder that is watched live.
-    pub folder: FolderName,
+    /// Id of a preset that lies over the provider's, such as a marketplace's.
+    pub overlay: Option<String>,
+    /// The address that is registered there, when the overlay asks for it.
+    pub registered_address: Option<Address>,
+    /// Where mail comes in.
+    pub way_in: WayIn,
+    /// Where replies leave.
+    pub way_out: WayOut,
     /// Where copies of replies go, when SPECIAL-USE does not tell.
     pub sent_folder: Option<FolderName>,
     /// The provider files what it submits itself, so no copy is made.
     pub provider_files_sent: bool,
     /// The name replies leave under.
     pub identity: NamedAddress,
+    /// Further addresses replies may leave from.
+    pub aliases: Vec<NamedAddress>,
     /// Text under replies; the shipped signature script returns it.
     pub signature: String,
     /// What was fetched at the first connection.
     pub history: History,
     /// How new mail finds its conversation.
     pub threading: ThreadingRules,
-    /// A person has switched it off: nothing is fetched, nothing is sent.
-    pub offline: bool,
+    /// When the authorization code was made, where codes end by age.
+    pub code_created_on: Option<Date>,
+    /// Who is written to, besides administrators, when the login no longer works.
+    pub rescue_address: Option<Address>,
+    /// How often a server that does not push is asked; the gateway's interval when not set.
+    pub check_interval: Option<Duration>,
+    /// Failed attempts before the condition is `Error`; the gateway's number when not set.
+    pub attempts_max: Option<u32>,
+    /// How often a mail to itself proves the whole way, when it does.
+    pub canary_every: Option<Duration>,
+    /// What a person has done with it.
+    pub switch: Switch,
 }
 
+impl MailboxSettings {
+    /// Settings of an address with everything else as usual.
+    #[must_use]
+    pub fn new(address: Address, way_in: WayIn, way_out: WayOut) -> Self {
+        Self {
+            name: address.as_str().to_owned(),
+            slug: Slug::of(&address),
+            preset: OTHER_PRESET.to_owned(),
+            overlay: None,
+            registered_address: None,
+            way_in,
+            way_out,
+            sent_folder: None,
+            provider_files_sent: false,
+            identity: address.clone().into(),
+            aliases: Vec::new(),
+            signature: String::new(),
+            history: History::default(),
+            threading: ThreadingRules::default(),
+            code_created_on: None,
+            rescue_address: None,
+            check_interval: None,
+            attempts_max: None,
+            canary_every: None,
+            switch: Switch::On,
+            address,
+        }
+    }
+
+    /// How it is read by IMAP, if it is.
+    #[must_use]
+    pub fn imap(&self) -> Option<&ImapWay> {
+        match &self.way_in {
+            WayIn::Imap(way) => Some(way),
+            WayIn::Pop3(_) | WayIn::Forwarding(_) => None,
+        }
+    }
+
+    /// A person has switched it off, one way or another.
+    #[must_use]
+    pub fn offline(&self) -> bool {
+        self.switch != Switch::On
+    }
+}
+
+/// Preset of a mailbox whose servers were typed in.
+pub const OTHER_PRESET: &str = "other";
+
 /// The logins of a mailbox, in clear only while in use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct MailboxLogins {
-    /// At the incoming server.
-    pub incoming: Login,
+    /// At the incoming server; `None` where mail is forwarded.
+    pub incoming: Option<Login>,
     /// At the outgoing server; `None` submits without authentication.
     pub outgoing: Option<Login>,
 }
@@ -149,6 +356,8 @@ pub enum Condition {
     },
     /// Switched off by a person.
     Offline,
+    /// A person has taken its logins away; binding it again gives new ones.
+    Unbound,
 }
 
 /// What is known of a mailbox at this moment. Lives in memory; the last success is stored.

@@ -24,6 +24,7 @@ pub mod message_id;
 pub mod outbox;
 pub mod recipients;
 pub mod secret;
+pub mod slug;
 pub mod subject;
 pub mod threading;
 pub mod user;

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use crate::domain::address::Address;
 use crate::domain::folder::Cursor;
-use crate::domain::mailbox::{Mailbox, MailboxLogins, MailboxSettings};
+use crate::domain::mailbox::{ImapWay, Login, Mailbox, MailboxLogins, MailboxSettings};
+use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapOptions, OpenError, Session};
@@ -19,6 +20,7 @@ use crate::service::clock::Clock;
 use crate::service::random::{NoRandomness, Random};
 use crate::service::sync::Sync;
 use crate::service::sync::history::first_cursor;
+use crate::service::way_out::{SystemSmtp, way_out};
 use crate::store::{AddError, Store, StoreError};
 
 /// A server greets within this, or is not one.
@@ -74,6 +76,14 @@ pub enum SaveError {
         /// The mailbox that has it.
         name: String,
     },
+    /// The chosen id is in use.
+    #[error("the id \"{slug}\" belongs to the mailbox \"{name}\" already; choose another")]
+    SlugTaken {
+        /// The id.
+        slug: Slug,
+        /// Who has it.
+        name: String,
+    },
     /// No id can be made.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
@@ -97,18 +107,27 @@ pub struct Connect {
     sync: Sync,
     clock: Clock,
     random: Random,
+    system: Option<SystemSmtp>,
 }
 
 impl Connect {
     /// A service over its handles.
     #[must_use]
-    pub fn new(store: Store, dialer: Dialer, sync: Sync, clock: Clock, random: Random) -> Self {
+    pub fn new(
+        store: Store,
+        dialer: Dialer,
+        sync: Sync,
+        clock: Clock,
+        random: Random,
+        system: Option<SystemSmtp>,
+    ) -> Self {
         Self {
             store,
             dialer,
             sync,
             clock,
             random,
+            system,
         }
     }
 
@@ -171,6 +190,7 @@ impl Connect {
             .add_mailbox(settings, &logins, workspace, Some(begin), now, random);
         added.await.map_err(|error| match error {
             AddError::AddressTaken { name, .. } => SaveError::AddressTaken { address, name },
+            AddError::SlugTaken { slug, name } => SaveError::SlugTaken { slug, name },
             AddError::Store(error) => error.into(),
         })
     }
@@ -184,22 +204,21 @@ impl Connect {
         trial
     }
 
-    async fn open(&self, proposal: &Proposal) -> Result<Session, OpenError> {
-        let mut options = ImapOptions::new(
-            proposal.settings.incoming.clone(),
-            proposal.logins.incoming.clone(),
-        );
+    async fn open(&self, way: &ImapWay, login: &Login) -> Result<Session, OpenError> {
+        let mut options = ImapOptions::new(way.server.clone(), login.clone());
         // A person is waiting; a server that says nothing first is on the wrong port.
         options.limits.greeting_deadline = GREETING_TIME_MAX;
         Session::open(&self.dialer, &options).await
     }
 
     async fn try_submission(&self, proposal: &Proposal) -> Result<String, String> {
-        let server = &proposal.settings.outgoing;
-        let options = SubmissionOptions::new(server.clone(), proposal.logins.outgoing.clone());
+        let address = &proposal.settings.address;
+        let way = way_out(&proposal.settings, &proposal.logins, self.system.as_ref());
+        let (server, login) = way.map_err(|error| format!("{address}: {error}"))?;
+        let options = SubmissionOptions::new(server.clone(), login);
         match submission::probe(&self.dialer, &options).await {
             Ok(_) => Ok(format!("signed in at {}", server.host)),
-            Err(error) => Err(format!("{}: {error}", proposal.settings.address)),
+            Err(error) => Err(format!("{address}: {error}")),
         }
     }
 }
@@ -226,8 +245,14 @@ impl Trial {
         mut on_step: impl FnMut(&StepResult),
     ) {
         let begun = Instant::now();
-        let opened = connect.open(proposal).await;
-        let host = &proposal.settings.incoming.host;
+        let settings = &proposal.settings;
+        let (Some(way), Some(login)) = (settings.imap(), &proposal.logins.incoming) else {
+            let words = format!("{}: only IMAP can be tried", settings.address);
+            on_step(self.note(Step::Incoming, Err(words), begun));
+            return;
+        };
+        let opened = connect.open(way, login).await;
+        let host = &way.server.host;
         let words = opened.as_ref().map(|_| format!("signed in at {host}"));
         let words = words.map_err(|error| {
             let hint = match error {
@@ -243,7 +268,7 @@ impl Trial {
         let Ok(mut session) = opened else { return };
 
         let begun = Instant::now();
-        let looked = look_into_folder(&mut session, proposal, connect.clock.now()).await;
+        let looked = look_into_folder(&mut session, settings, way, connect.clock.now()).await;
         session.logout().await;
         let words = looked.map(|(cursor, words)| {
             self.cursor = Some(cursor);
@@ -291,15 +316,14 @@ impl Trial {
 /// Opens the folder: where reading would begin, and what is there in words.
 async fn look_into_folder(
     session: &mut Session,
-    proposal: &Proposal,
+    settings: &MailboxSettings,
+    way: &ImapWay,
     now: Timestamp,
 ) -> Result<(Cursor, String), String> {
     let MailboxSettings {
-        address,
-        folder,
-        history,
-        ..
-    } = &proposal.settings;
+        address, history, ..
+    } = settings;
+    let folder = &way.folder;
     let selected = session
         .select(folder, &SelectMode::ReadOnly)
         .await

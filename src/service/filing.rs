@@ -60,6 +60,8 @@ enum FileError {
     NoEvidence,
     #[error("the bytes of the reply are missing here")]
     NoBytes,
+    #[error("the mailbox has no folders to look into")]
+    NoFolders,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -96,7 +98,7 @@ impl FilingCopies {
         let Some(mailbox) = self.store.mailbox(outgoing.mailbox)? else {
             return self.store.drop_job(job.key).await;
         };
-        if self.board.receiving_needs_a_person(mailbox.key) || mailbox.settings.offline {
+        if self.board.receiving_needs_a_person(mailbox.key) || mailbox.settings.offline() {
             let due = self.clock.now().checked_add(HELD_PAUSE);
             return self
                 .store
@@ -104,7 +106,8 @@ impl FilingCopies {
                 .await;
         }
         let uncertain = matches!(outgoing.state, OutgoingState::Uncertain { .. });
-        if mailbox.settings.provider_files_sent && !uncertain {
+        let nowhere = mailbox.settings.imap().is_none();
+        if nowhere || (mailbox.settings.provider_files_sent && !uncertain) {
             return self
                 .store
                 .filed(job.key, key, Filing::NotNeeded, self.clock.now())
@@ -160,7 +163,10 @@ impl FilingCopies {
         uncertain: bool,
     ) -> Result<Found, FileError> {
         let logins = self.store.logins(mailbox.key)?;
-        let options = ImapOptions::new(mailbox.settings.incoming.clone(), logins.incoming);
+        let (Some(way), Some(login)) = (mailbox.settings.imap(), logins.incoming) else {
+            return Err(FileError::NoFolders);
+        };
+        let options = ImapOptions::new(way.server.clone(), login);
         let mut session = Session::open(&self.dialer, &options).await?;
         let found = self
             .in_session(&mut session, mailbox, outgoing, uncertain)

@@ -1,7 +1,7 @@
 //! What people do with connected mailboxes: look, switch off and on, look now, remove.
 
 use crate::domain::key::{MailboxKey, PublicId};
-use crate::domain::mailbox::{HeldMail, Mailbox, MailboxHealth};
+use crate::domain::mailbox::{HeldMail, Mailbox, MailboxHealth, Switch};
 use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
 use crate::service::sync::Sync;
@@ -108,7 +108,7 @@ impl Mailboxes {
         offline: bool,
     ) -> Result<(), MailboxError> {
         let mut mailbox = self.managed(actor, id)?;
-        mailbox.settings.offline = offline;
+        mailbox.settings.switch = if offline { Switch::Offline } else { Switch::On };
         self.store
             .change_mailbox(
                 mailbox.key,
@@ -146,7 +146,10 @@ impl Mailboxes {
     }
 
     fn health(&self, mailbox: &Mailbox) -> Result<MailboxHealth, StoreError> {
-        let cursor = self.store.cursor(mailbox.key, &mailbox.settings.folder)?;
+        let cursor = match mailbox.settings.imap() {
+            Some(way) => self.store.cursor(mailbox.key, &way.folder)?,
+            None => None,
+        };
         let held = cursor.as_ref().map(HeldMail::of).unwrap_or_default();
         Ok(MailboxHealth {
             held,

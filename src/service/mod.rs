@@ -24,3 +24,4 @@ pub mod sync;
 mod testing;
 pub mod triage;
 mod view;
+pub mod way_out;

@@ -23,6 +23,7 @@ use crate::service::composed::{bytes_of, mailbox_lane};
 use crate::service::jobs::Worker;
 use crate::service::random::Random;
 use crate::service::sync::board::Board;
+use crate::service::way_out::{SystemSmtp, way_out};
 use crate::store::{AttemptEnd, Store, StoreError};
 
 /// Replies that leave at the same time; one per mailbox.
@@ -40,18 +41,27 @@ pub struct Submitting {
     board: Board,
     clock: Clock,
     random: Random,
+    system: Option<SystemSmtp>,
 }
 
 impl Submitting {
     /// A worker over its handles.
     #[must_use]
-    pub fn new(store: Store, dialer: Dialer, board: Board, clock: Clock, random: Random) -> Self {
+    pub fn new(
+        store: Store,
+        dialer: Dialer,
+        board: Board,
+        clock: Clock,
+        random: Random,
+        system: Option<SystemSmtp>,
+    ) -> Self {
         Self {
             store,
             dialer,
             board,
             clock,
             random,
+            system,
         }
     }
 
@@ -85,7 +95,7 @@ impl Submitting {
                 .await;
         };
         let sending = self.board.health(mailbox.key).sending;
-        if let Some(until) = held_until(mailbox.settings.offline, &sending, now) {
+        if let Some(until) = held_until(mailbox.settings.offline(), &sending, now) {
             return self.store.hold(job.key, until).await;
         }
         let Some(raw) = bytes_of(&self.store, &outgoing)? else {
@@ -94,7 +104,17 @@ impl Submitting {
                 .end(job, &outgoing, failed(reason, &outgoing), now)
                 .await;
         };
-        let options = self.options(&mailbox)?;
+        let logins = self.store.logins(mailbox.key)?;
+        let (server, login) = match way_out(&mailbox.settings, &logins, self.system.as_ref()) {
+            Ok(way) => way,
+            Err(error) => {
+                // The reply waits until the setting is there.
+                let until = after_wait(now, BackOff::SUBMISSION, u32::MAX, self.random.jitter());
+                tracing::warn!(mailbox = %mailbox.settings.address, %error, "a reply waits");
+                return self.store.hold(job.key, until).await;
+            }
+        };
+        let options = SubmissionOptions::new(server, login);
         let attempt = self.store.begin_attempt(outgoing.key, now).await?;
         let result = submission::submit(
             &self.dialer,
@@ -152,14 +172,6 @@ impl Submitting {
         }
     }
 
-    fn options(&self, mailbox: &Mailbox) -> Result<SubmissionOptions, StoreError> {
-        let logins = self.store.logins(mailbox.key)?;
-        Ok(SubmissionOptions::new(
-            mailbox.settings.outgoing.clone(),
-            logins.outgoing,
-        ))
-    }
-
     async fn end(
         &self,
         job: Job,
@@ -211,7 +223,7 @@ fn waiting_envelope(mailbox: &Mailbox, outgoing: &Outgoing) -> Envelope {
 /// every reply that waits would be one more login, and providers count refused ones.
 fn held_until(offline: bool, sending: &Condition, now: Timestamp) -> Option<Timestamp> {
     match sending {
-        Condition::Offline | Condition::ReauthenticationNeeded { .. } => {
+        Condition::Offline | Condition::Unbound | Condition::ReauthenticationNeeded { .. } => {
             Some(after(now, PERSON_PAUSE))
         }
         _ if offline => Some(after(now, PERSON_PAUSE)),

@@ -1,12 +1,10 @@
 //! What unit tests of the services begin with.
 
 use crate::domain::address::Address;
-use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{
-    Credentials, History, Login, MailboxLogins, MailboxSettings, Security, Server,
+    Credentials, Login, MailboxLogins, MailboxSettings, Security, Server, WayIn, WayOut,
 };
 use crate::domain::secret::Secret;
-use crate::domain::threading::ThreadingRules;
 
 pub(super) fn settings(text: &str) -> MailboxSettings {
     let address = Address::parse(text).expect("an address");
@@ -17,27 +15,16 @@ pub(super) fn settings(text: &str) -> MailboxSettings {
     };
     MailboxSettings {
         name: "Help".to_owned(),
-        identity: address.clone().into(),
-        address,
-        preset: "other".to_owned(),
-        incoming: server.clone(),
-        outgoing: server,
-        folder: FolderName::inbox(),
-        sent_folder: None,
-        provider_files_sent: false,
-        signature: String::new(),
-        history: History::Nothing,
-        threading: ThreadingRules::default(),
-        offline: false,
+        ..MailboxSettings::new(address, WayIn::inbox(server.clone()), WayOut::Own(server))
     }
 }
 
 pub(super) fn logins() -> MailboxLogins {
     MailboxLogins {
-        incoming: Login {
+        incoming: Some(Login {
             user: "help".to_owned(),
             credentials: Credentials::Password(Secret::new("hunter2")),
-        },
+        }),
         outgoing: None,
     }
 }

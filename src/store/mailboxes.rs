@@ -20,6 +20,7 @@ use crate::domain::change::Event;
 use crate::domain::folder::{Cursor, FolderName};
 use crate::domain::key::{MailboxKey, PublicId, WorkspaceKey};
 use crate::domain::mailbox::{Mailbox, MailboxLogins, MailboxSettings};
+use crate::domain::slug::Slug;
 
 /// Mailboxes of one gateway that are listed at most.
 const LISTED_MAX: usize = 10_000;
@@ -36,6 +37,14 @@ pub enum AddError {
         /// By whom.
         workspace: WorkspaceKey,
         /// As what.
+        name: String,
+    },
+    /// Its id is in use.
+    #[error("the id \"{slug}\" belongs to the mailbox \"{name}\" already; choose another")]
+    SlugTaken {
+        /// The id.
+        slug: Slug,
+        /// Who has it.
         name: String,
     },
     /// The store.
@@ -65,21 +74,33 @@ fn with_address(rows: &impl Rows, address: &Address) -> Result<Option<MailboxKey
     Ok(key.map(MailboxKey))
 }
 
+fn with_slug(rows: &impl Rows, slug: &Slug) -> Result<Option<MailboxKey>, StoreError> {
+    let key = rows.pointer(Table::MailboxSlugs, slug.as_str().as_bytes())?;
+    Ok(key.map(MailboxKey))
+}
+
 fn refuse_taken(
     rows: &impl Rows,
-    address: &Address,
+    settings: &MailboxSettings,
     own: Option<MailboxKey>,
 ) -> Result<(), AddError> {
-    match with_address(rows, address)? {
-        Some(key) if Some(key) != own => {
-            let other = connected(rows, key)?;
-            Err(AddError::AddressTaken {
-                workspace: other.workspace,
-                name: other.settings.name,
-            })
-        }
-        _ => Ok(()),
+    let other = |key: Option<MailboxKey>| {
+        let key = key.filter(|key| Some(*key) != own);
+        key.map(|key| connected(rows, key)).transpose()
+    };
+    if let Some(other) = other(with_address(rows, &settings.address)?)? {
+        return Err(AddError::AddressTaken {
+            workspace: other.workspace,
+            name: other.settings.name,
+        });
     }
+    if let Some(other) = other(with_slug(rows, &settings.slug)?)? {
+        return Err(AddError::SlugTaken {
+            slug: settings.slug.clone(),
+            name: other.settings.name,
+        });
+    }
+    Ok(())
 }
 
 /// The row a login is bound to.
@@ -99,9 +120,22 @@ fn put_logins(
 }
 
 fn put_mailbox(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result<(), StoreError> {
-    let folded = mailbox.settings.address.folded();
-    transaction.point(Table::MailboxAddresses, folded.as_bytes(), mailbox.key.0)?;
+    let (key, settings) = (mailbox.key.0, &mailbox.settings);
+    let folded = settings.address.folded();
+    transaction.point(Table::MailboxAddresses, folded.as_bytes(), key)?;
+    transaction.point(Table::MailboxSlugs, settings.slug.as_str().as_bytes(), key)?;
     transaction.put_record(Table::Mailboxes, &mailbox.key.0.to_be_bytes(), mailbox)
+}
+
+/// What a mailbox is found by.
+fn remove_names(
+    transaction: &Transaction<'_>,
+    settings: &MailboxSettings,
+) -> Result<(), StoreError> {
+    let (folded, slug) = (settings.address.folded(), settings.slug.as_str());
+    transaction.remove(Table::MailboxAddresses, folded.as_bytes())?;
+    transaction.remove(Table::MailboxSlugs, slug.as_bytes())?;
+    Ok(())
 }
 
 fn announce(
@@ -130,8 +164,7 @@ pub(super) fn put_cursor(
 }
 
 fn remove(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result<(), StoreError> {
-    let folded = mailbox.settings.address.folded();
-    transaction.remove(Table::MailboxAddresses, folded.as_bytes())?;
+    remove_names(transaction, &mailbox.settings)?;
     let prefix = mailbox.key.0.to_be_bytes();
     transaction.remove(Table::Logins, &prefix)?;
     for key in transaction.keys(Table::Cursors, &prefix, None, Order::Up, usize::MAX)? {
@@ -156,7 +189,7 @@ impl Store {
     ) -> Result<Mailbox, AddError> {
         let (shared, logins) = (Arc::clone(self.shared()), logins.clone());
         self.write(move |transaction| {
-            refuse_taken(transaction, &settings.address, None)?;
+            refuse_taken(transaction, &settings, None)?;
             let mailbox = Mailbox {
                 key: MailboxKey(transaction.next(Counter::Mailbox)?),
                 id: PublicId::new(now, random),
@@ -167,8 +200,8 @@ impl Store {
             put_mailbox(transaction, &mailbox)?;
             put_public_id(transaction, IdKind::Mailbox, mailbox.id, mailbox.key.0)?;
             put_logins(transaction, &shared.keys, mailbox.key, &logins)?;
-            if let Some(cursor) = &begin {
-                put_cursor(transaction, mailbox.key, &mailbox.settings.folder, cursor)?;
+            if let (Some(cursor), Some(way)) = (&begin, mailbox.settings.imap()) {
+                put_cursor(transaction, mailbox.key, &way.folder, cursor)?;
             }
             announce(transaction, &mailbox, now)?;
             Ok(mailbox)
@@ -189,10 +222,9 @@ impl Store {
     ) -> Result<Mailbox, AddError> {
         let (shared, logins) = (Arc::clone(self.shared()), logins.cloned());
         self.write(move |transaction| {
-            refuse_taken(transaction, &settings.address, Some(key))?;
+            refuse_taken(transaction, &settings, Some(key))?;
             let mut mailbox = connected(transaction, key)?;
-            let folded = mailbox.settings.address.folded();
-            transaction.remove(Table::MailboxAddresses, folded.as_bytes())?;
+            remove_names(transaction, &mailbox.settings)?;
             mailbox.settings = settings.clone();
             put_mailbox(transaction, &mailbox)?;
             if let Some(logins) = &logins {
@@ -304,6 +336,17 @@ impl Store {
             let row = login_row(key);
             let clear = self.shared().keys.unseal(row.as_ref(), &sealed)?;
             Ok(record::decode(&clear)?)
+        })
+    }
+
+    /// The connected mailbox with that slug.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn mailbox_by_slug(&self, slug: &Slug) -> Result<Option<Mailbox>, StoreError> {
+        self.read(|rows| match with_slug(rows, slug)? {
+            Some(key) => find(rows, key),
+            None => Ok(None),
         })
     }
 

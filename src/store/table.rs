@@ -52,6 +52,8 @@ tables! {
     Mailboxes = "mailboxes",
     /// folded address -> mailbox; only connected ones.
     MailboxAddresses = "mailbox-addresses",
+    /// slug -> mailbox; only connected ones.
+    MailboxSlugs = "mailbox-slugs",
     /// mailbox -> sealed logins.
     Logins = "logins",
     /// mailbox, folder -> cursor.

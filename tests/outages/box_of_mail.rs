@@ -6,15 +6,13 @@ use std::time::Duration;
 use postern::domain::address::Address;
 use postern::domain::back_off::BackOff;
 use postern::domain::condition::Patience;
-use postern::domain::folder::FolderName;
 use postern::domain::key::WorkspaceKey;
 use postern::domain::ledger::Fate;
 use postern::domain::mailbox::{
     Condition, Credentials, History, Login, Mailbox, MailboxLogins, MailboxSettings, Security,
-    Server,
+    Server, WayIn, WayOut,
 };
 use postern::domain::secret::Secret;
-use postern::domain::threading::ThreadingRules;
 use postern::net::dial::{DialOptions, Dialer};
 use postern::service::clock::Clock;
 use postern::service::random::Random;
@@ -103,21 +101,11 @@ impl Boxes {
         };
         let settings = MailboxSettings {
             name: "Help".to_owned(),
-            identity: address.clone().into(),
-            address,
-            preset: "other".to_owned(),
-            incoming: server.clone(),
-            outgoing: server,
-            folder: FolderName::inbox(),
-            sent_folder: None,
-            provider_files_sent: false,
-            signature: String::new(),
             history: History::All,
-            threading: ThreadingRules::default(),
-            offline: false,
+            ..MailboxSettings::new(address, WayIn::inbox(server.clone()), WayOut::Own(server))
         };
         let logins = MailboxLogins {
-            incoming: login,
+            incoming: Some(login),
             outgoing: None,
         };
         let (now, random) = (Timestamp::now(), Random.bytes().unwrap());

@@ -71,7 +71,9 @@ pub(in crate::http) fn of_saving(error: SaveError) -> Problem {
     match error {
         SaveError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
         SaveError::Probe(_) => Problem::new(Kind::Unprocessable, sentence(&error)),
-        SaveError::AddressTaken { .. } => Problem::new(Kind::Conflict, sentence(&error)),
+        SaveError::AddressTaken { .. } | SaveError::SlugTaken { .. } => {
+            Problem::new(Kind::Conflict, sentence(&error))
+        }
         SaveError::Randomness(cause) => Problem::internal(&cause),
         SaveError::Store(cause) => of_store(&cause),
     }

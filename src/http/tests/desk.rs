@@ -20,10 +20,9 @@ use crate::domain::job::WorkKind;
 use crate::domain::key::{MailboxKey, MessageKey, PublicId, WorkspaceKey};
 use crate::domain::ledger::Source;
 use crate::domain::mailbox::{
-    Credentials, History, Login, Mailbox, MailboxLogins, MailboxSettings, Security, Server,
+    Credentials, Login, Mailbox, MailboxLogins, MailboxSettings, Security, Server, WayIn, WayOut,
 };
 use crate::domain::secret::Secret;
-use crate::domain::threading::ThreadingRules;
 use crate::domain::user::{Actor, Membership, Role, User};
 use crate::http::{Handles, Options, router};
 use crate::mime;
@@ -231,7 +230,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         people: people.clone(),
         replies: Replies::new(store.clone(), clock.clone(), Random),
         mailboxes: Mailboxes::new(store.clone(), sync.clone(), board, clock.clone()),
-        connect: Connect::new(store.clone(), dialer, sync, clock.clone(), Random),
+        connect: Connect::new(store.clone(), dialer, sync, clock.clone(), Random, None),
         random: Random,
         scripts: Scripts::open(scripts, Limits::default()),
     }
@@ -276,24 +275,14 @@ pub(super) async fn connect(
     let settings = MailboxSettings {
         name: name.to_owned(),
         identity: NamedAddress::new(Some(name), address.clone()),
-        address,
-        preset: "other".to_owned(),
-        incoming: server(993),
-        outgoing: server(465),
-        folder: FolderName::inbox(),
-        sent_folder: None,
-        provider_files_sent: false,
-        signature: String::new(),
-        history: History::Nothing,
-        threading: ThreadingRules::default(),
-        offline: false,
+        ..MailboxSettings::new(address, WayIn::inbox(server(993)), WayOut::Own(server(465)))
     };
     let login = Login {
         user: "support".to_owned(),
         credentials: Credentials::Password(Secret::new("secret")),
     };
     let logins = MailboxLogins {
-        incoming: login.clone(),
+        incoming: Some(login.clone()),
         outgoing: Some(login),
     };
     let random = Random.bytes().expect("random bytes");

@@ -4,7 +4,7 @@
 use super::error::{Lost, OpenError, Phase, Refusal};
 use super::options::ImapOptions;
 use super::{News, Session};
-use crate::domain::mailbox::{Credentials, Security};
+use crate::domain::mailbox::{Credentials, OAuthGrant, Security};
 use crate::net::dial::Dialer;
 use crate::net::driver::Driver;
 use crate::protocol::imap::{CloseReason, CommandId, Connection, Event, Outcome, Verdict};
@@ -151,7 +151,11 @@ impl Opening {
         let machine = self.session.driver.machine_mut();
         let known = machine.capabilities();
         match &options.login.credentials {
-            Credentials::AccessToken(token) => {
+            Credentials::AccessToken(token)
+            | Credentials::OAuth(OAuthGrant {
+                access_token: token,
+                ..
+            }) => {
                 let mechanism = [Mechanism::XOAuth2, Mechanism::OAuthBearer]
                     .into_iter()
                     .find(|mechanism| known.has_mechanism(mechanism.name()))

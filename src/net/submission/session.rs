@@ -185,22 +185,23 @@ impl Session {
         options: &SubmissionOptions,
     ) -> Result<(), SubmissionError> {
         let user = &login.user;
-        match &login.credentials {
-            Credentials::Password(password) if self.offers.has("PLAIN") => {
+        let bearer = login.credentials.bearer();
+        match (&login.credentials, bearer) {
+            (Credentials::Password(password), _) if self.offers.has("PLAIN") => {
                 // RFC 4616 section 2.
                 let message = Zeroizing::new(format!("\0{user}\0{}", password.expose()));
                 self.initial("PLAIN", &message, "", options).await
             }
-            Credentials::Password(password) if self.offers.has("LOGIN") => {
+            (Credentials::Password(password), _) if self.offers.has("LOGIN") => {
                 self.login(user, password.expose(), options).await
             }
-            Credentials::AccessToken(token) if self.offers.has("XOAUTH2") => {
+            (_, Some(token)) if self.offers.has("XOAUTH2") => {
                 let token = token.expose();
                 let message = format!("user={user}\x01auth=Bearer {token}\x01\x01");
                 self.initial("XOAUTH2", &Zeroizing::new(message), "", options)
                     .await
             }
-            Credentials::AccessToken(token) if self.offers.has("OAUTHBEARER") => {
+            (_, Some(token)) if self.offers.has("OAUTHBEARER") => {
                 // RFC 7628 section 3.1; `=` and `,` in the user name are escaped (RFC 5801 section 4).
                 let user = user.replace('=', "=3D").replace(',', "=2C");
                 let token = token.expose();
@@ -209,7 +210,7 @@ impl Session {
                 self.initial("OAUTHBEARER", &Zeroizing::new(message), "AQ==", options)
                     .await
             }
-            Credentials::Password(_) | Credentials::AccessToken(_) => {
+            _ => {
                 let offered = self.offers.mechanisms.join(" ");
                 Err(Phase::Authentication.failed(Cause::NoMechanism { offered }))
             }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::domain::condition::{Attempts, Failure, Patience};
 use crate::domain::key::MailboxKey;
-use crate::domain::mailbox::{Condition, MailboxHealth};
+use crate::domain::mailbox::{Condition, MailboxHealth, Switch};
 
 /// The board. A cheap clone; its lock is never held across a wait.
 #[derive(Clone, Debug)]
@@ -107,11 +107,11 @@ impl Board {
     }
 
     /// A person has switched the mailbox off, or on again.
-    pub fn set_offline(&self, mailbox: MailboxKey, offline: bool) {
-        let condition = if offline {
-            Condition::Offline
-        } else {
-            Condition::Connecting
+    pub fn set_switch(&self, mailbox: MailboxKey, switch: Switch) {
+        let condition = match switch {
+            Switch::On => Condition::Connecting,
+            Switch::Offline => Condition::Offline,
+            Switch::Unbound => Condition::Unbound,
         };
         self.change(mailbox, |row| {
             row.health.receiving = condition.clone();
@@ -134,7 +134,7 @@ impl Board {
             if needs_a_person(&row.health.receiving) {
                 row.health.receiving = Condition::Connecting;
             }
-            if row.health.sending != Condition::Offline {
+            if !matches!(row.health.sending, Condition::Offline | Condition::Unbound) {
                 // Replies that were held back are tried again.
                 row.health.sending = Condition::Connecting;
             }

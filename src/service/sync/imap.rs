@@ -20,12 +20,13 @@ use tokio_util::sync::CancellationToken;
 pub(super) use self::task::Handles;
 
 use self::task::{SyncError, Task};
-use crate::domain::mailbox::{Condition, Mailbox};
+use crate::domain::mailbox::{Condition, ImapWay, Mailbox};
 use crate::service::clock::Clock;
 
 /// Keeps a mailbox connected until `shutdown`. A change of `refresh` means: look now.
 pub(super) async fn run(
     mailbox: Mailbox,
+    way: ImapWay,
     handles: Handles,
     mut refresh: signal::Receiver<u64>,
     shutdown: CancellationToken,
@@ -33,6 +34,7 @@ pub(super) async fn run(
     let key = mailbox.key;
     let task = Task {
         mailbox,
+        way,
         handles,
         suspicion: Mutex::default(),
     };
@@ -66,7 +68,7 @@ async fn wait_to_retry(
         }
         Condition::Connecting | Condition::Active => Some(Duration::from_secs(1)),
         // Only a person ends these; they say so by a refresh.
-        Condition::ReauthenticationNeeded { .. } | Condition::Offline => None,
+        Condition::ReauthenticationNeeded { .. } | Condition::Offline | Condition::Unbound => None,
     };
     let timer = async {
         match wait {

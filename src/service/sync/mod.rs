@@ -89,15 +89,14 @@ impl Sync {
     pub fn start(&self, mailbox: Mailbox) {
         let key = mailbox.key;
         let before = self.take(key);
-        self.handles
-            .board
-            .set_offline(key, mailbox.settings.offline);
-        if mailbox.settings.offline {
+        self.handles.board.set_switch(key, mailbox.settings.switch);
+        let way = mailbox.settings.imap().cloned();
+        let Some(way) = way.filter(|_| !mailbox.settings.offline()) else {
             if let Some(before) = before {
                 before.stop.cancel();
             }
             return;
-        }
+        };
         let (refresh, refreshed) = signal::channel(0);
         let stop = self.shutdown.child_token();
         let (handles, stopped) = (self.handles.clone(), stop.clone());
@@ -106,7 +105,7 @@ impl Sync {
             if let Some(before) = before {
                 before.end().await;
             }
-            imap::run(mailbox, handles, refreshed, stopped).await;
+            imap::run(mailbox, way, handles, refreshed, stopped).await;
         });
         self.lock().insert(
             key,

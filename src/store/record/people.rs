@@ -2,7 +2,8 @@
 
 use super::{stored_enum, stored_struct};
 use crate::domain::mailbox::{
-    Credentials, History, Login, Mailbox, MailboxLogins, MailboxSettings, Security, Server,
+    Credentials, ForwardingWay, History, ImapWay, Login, Mailbox, MailboxLogins, MailboxSettings,
+    OAuthGrant, Pop3Keep, Pop3Way, Security, Server, Switch, WayIn, WayOut,
 };
 use crate::domain::threading::{ReopenPolicy, ThreadingRules};
 use crate::domain::user::{Role, Team, Token, TokenUse, User};
@@ -38,7 +39,19 @@ stored_struct!(Server {
     port,
     security
 });
-stored_enum!(Credentials { 0 = Password(secret), 1 = AccessToken(secret) });
+stored_enum!(Credentials {
+    0 = Password(secret),
+    1 = AccessToken(secret),
+    2 = OAuth(grant),
+});
+stored_struct!(OAuthGrant {
+    client,
+    refresh_token,
+    access_token,
+    access_expires_at,
+    account,
+    obtained_at,
+});
 stored_struct!(Login { user, credentials });
 stored_struct!(MailboxLogins { incoming, outgoing });
 stored_enum!(History { 0 = Nothing, 1 = Days(days), 2 = All });
@@ -48,20 +61,40 @@ stored_struct!(ThreadingRules {
     reopen_within,
     same_subject_within
 });
+stored_enum!(WayIn { 0 = Imap(way), 1 = Pop3(way), 2 = Forwarding(way) });
+stored_struct!(ImapWay {
+    server,
+    folder,
+    more_folders,
+    junk
+});
+stored_struct!(Pop3Way { server, keep });
+stored_enum!(Pop3Keep { 0 = Leave, 1 = Days(days), 2 = DeleteOnceStored });
+stored_struct!(ForwardingWay { local_part });
+stored_enum!(WayOut { 0 = Own(server), 1 = System });
+stored_enum!(Switch { 0 = On, 1 = Offline, 2 = Unbound });
 stored_struct!(MailboxSettings {
     name,
     address,
+    slug,
     preset,
-    incoming,
-    outgoing,
-    folder,
+    overlay,
+    registered_address,
+    way_in,
+    way_out,
     sent_folder,
     provider_files_sent,
     identity,
+    aliases,
     signature,
     history,
     threading,
-    offline,
+    code_created_on,
+    rescue_address,
+    check_interval,
+    attempts_max,
+    canary_every,
+    switch,
 });
 stored_struct!(Mailbox {
     key,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{RecordError, Stored, stored_struct};
@@ -17,6 +19,7 @@ use crate::domain::key::{
 };
 use crate::domain::message_id::MessageId;
 use crate::domain::secret::Secret;
+use crate::domain::slug::Slug;
 
 /// Takes `count` bytes off the front.
 fn take<'i>(input: &mut &'i [u8], count: usize) -> Result<&'i [u8], RecordError> {
@@ -198,6 +201,29 @@ impl Stored for SignedDuration {
     }
 }
 
+/// Whole seconds.
+impl Stored for Duration {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.as_secs().write(out);
+    }
+
+    fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
+        Ok(Self::from_secs(u64::read(input)?))
+    }
+}
+
+/// As `2026-01-31`.
+impl Stored for Date {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.to_string().write(out);
+    }
+
+    fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let text = String::read(input)?;
+        text.parse().map_err(|_| RecordError::Damaged)
+    }
+}
+
 macro_rules! wrapped {
     ($($type:ident)*) => {$(
         impl Stored for $type {
@@ -236,6 +262,7 @@ through! {
     FolderName: String, |name| name.as_str().to_owned(), |name| Self::new(name);
     Address: String, |address| address.as_str().to_owned(), |text| Self::parse(&text).ok();
     MessageId: String, |id| id.as_str().to_owned(), |text| Self::parse(&text);
+    Slug: String, |slug| slug.as_str().to_owned(), |text| Self::parse(&text);
     Tag: String, |tag| tag.as_str().to_owned(), |text| Self::new(&text);
     Secret: String, |secret| secret.expose().to_owned(), |text| Some(Self::new(text));
 }

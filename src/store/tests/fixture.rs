@@ -11,12 +11,11 @@ use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::{MessageKey, WorkspaceKey};
 use crate::domain::ledger::Source;
 use crate::domain::mailbox::{
-    Credentials, History, Login, Mailbox, MailboxLogins, MailboxSettings, Security, Server,
+    Credentials, Login, Mailbox, MailboxLogins, MailboxSettings, Security, Server, WayIn, WayOut,
 };
 use crate::domain::message::Head;
 use crate::domain::message_id::MessageId;
 use crate::domain::secret::Secret;
-use crate::domain::threading::ThreadingRules;
 
 pub(super) const WORKSPACE: WorkspaceKey = WorkspaceKey::DEFAULT;
 
@@ -53,10 +52,10 @@ pub(super) fn id(text: &str) -> MessageId {
 
 pub(super) fn logins() -> MailboxLogins {
     MailboxLogins {
-        incoming: Login {
+        incoming: Some(Login {
             user: "help".to_owned(),
             credentials: Credentials::Password(Secret::new("hunter2")),
-        },
+        }),
         outgoing: None,
     }
 }
@@ -69,18 +68,11 @@ pub(super) fn settings(text: &str) -> MailboxSettings {
     };
     MailboxSettings {
         name: "Help".to_owned(),
-        address: address(text),
-        preset: "other".to_owned(),
-        incoming: server.clone(),
-        outgoing: server,
-        folder: FolderName::inbox(),
-        sent_folder: None,
-        provider_files_sent: false,
-        identity: named(text),
-        signature: String::new(),
-        history: History::Nothing,
-        threading: ThreadingRules::default(),
-        offline: false,
+        ..MailboxSettings::new(
+            address(text),
+            WayIn::inbox(server.clone()),
+            WayOut::Own(server),
+        )
     }
 }
 

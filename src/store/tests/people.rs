@@ -99,6 +99,7 @@ async fn logins_are_sealed_to_their_mailbox() {
         .logins(other.key)
         .unwrap()
         .incoming
+        .unwrap()
         .credentials
     else {
         panic!("not the login that was stored");

@@ -9,11 +9,10 @@ use super::conversation::unknown_word;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{
-    Condition, Credentials, History, Login, Mailbox, MailboxHealth, MailboxLogins, MailboxSettings,
-    Security, Server,
+    Condition, Credentials, History, ImapWay, Login, Mailbox, MailboxHealth, MailboxLogins,
+    MailboxSettings, Security, Server, WayIn, WayOut,
 };
 use crate::domain::secret::Secret;
-use crate::domain::threading::ThreadingRules;
 use crate::service::connect::{Proposal, Step, StepResult};
 
 /// What is needed to connect a mailbox.
@@ -88,32 +87,33 @@ impl ProposalBody {
                 |password| Credentials::Password(Secret::new(password)),
             ),
         };
+        let watched = self.folder.map(|name| folder("folder", name)).transpose()?;
+        let way_in = WayIn::Imap(ImapWay {
+            server: self.incoming.into_server("incoming")?,
+            folder: watched.unwrap_or_else(FolderName::inbox),
+            more_folders: Vec::new(),
+            junk: None,
+        });
+        let way_out = WayOut::Own(self.outgoing.into_server("outgoing")?);
+        let identity = NamedAddress::new(self.identity_name.as_deref(), address.clone());
+        let usual = MailboxSettings::new(address, way_in, way_out);
         let settings = MailboxSettings {
-            name: self.name.unwrap_or_else(|| address.to_string()),
+            name: self.name.unwrap_or_else(|| usual.name.clone()),
             preset: self.preset,
-            incoming: self.incoming.into_server("incoming")?,
-            outgoing: self.outgoing.into_server("outgoing")?,
-            folder: self
-                .folder
-                .map(|name| folder("folder", name))
-                .transpose()?
-                .unwrap_or_else(FolderName::inbox),
             sent_folder: self
                 .sent_folder
                 .map(|name| folder("sent_folder", name))
                 .transpose()?,
             provider_files_sent: self.provider_files_sent,
-            identity: NamedAddress::new(self.identity_name.as_deref(), address.clone()),
+            identity,
             signature: self.signature,
             history: self.history.into(),
-            threading: ThreadingRules::default(),
-            offline: false,
-            address,
+            ..usual
         };
         Ok(Proposal {
             settings,
             logins: MailboxLogins {
-                incoming,
+                incoming: Some(incoming),
                 outgoing: Some(outgoing),
             },
         })
@@ -194,9 +194,13 @@ pub(in crate::http::api) struct MailboxBody {
     name: String,
     address: String,
     preset: String,
-    incoming: ServerBody,
-    outgoing: ServerBody,
-    folder: String,
+    slug: String,
+    /// `imap`, `pop3` or `forwarding`.
+    way_in: &'static str,
+    incoming: Option<ServerBody>,
+    /// Absent when replies leave by the gateway's own server.
+    outgoing: Option<ServerBody>,
+    folder: Option<String>,
     identity: PersonBody,
     signature: String,
     offline: bool,
@@ -239,12 +243,14 @@ impl MailboxBody {
             name: settings.name.clone(),
             address: settings.address.to_string(),
             preset: settings.preset.clone(),
-            incoming: ServerBody::new(&settings.incoming),
-            outgoing: ServerBody::new(&settings.outgoing),
-            folder: settings.folder.to_string(),
+            slug: settings.slug.to_string(),
+            way_in: way_name(&settings.way_in),
+            incoming: settings.way_in.server().map(ServerBody::new),
+            outgoing: settings.way_out.server().map(ServerBody::new),
+            folder: settings.imap().map(|way| way.folder.to_string()),
             identity: PersonBody::new(&settings.identity),
             signature: settings.signature.clone(),
-            offline: settings.offline,
+            offline: settings.offline(),
             connected_at: mailbox.connected_at.to_string(),
             receiving: ConditionBody::new(&health.receiving),
             sending: ConditionBody::new(&health.sending),
@@ -269,7 +275,8 @@ impl ConditionBody {
             retries_max: None,
         };
         match condition {
-            Condition::Connecting | Condition::Active | Condition::Offline => {}
+            Condition::Connecting | Condition::Active | Condition::Offline | Condition::Unbound => {
+            }
             Condition::Interrupted {
                 reason,
                 retry,
@@ -291,6 +298,14 @@ impl ConditionBody {
     }
 }
 
+fn way_name(way: &WayIn) -> &'static str {
+    match way {
+        WayIn::Imap(_) => "imap",
+        WayIn::Pop3(_) => "pop3",
+        WayIn::Forwarding(_) => "forwarding",
+    }
+}
+
 pub(in crate::http) fn condition_name(condition: &Condition) -> &'static str {
     match condition {
         Condition::Connecting => "connecting",
@@ -299,6 +314,7 @@ pub(in crate::http) fn condition_name(condition: &Condition) -> &'static str {
         Condition::Error { .. } => "error",
         Condition::ReauthenticationNeeded { .. } => "reauthentication_needed",
         Condition::Offline => "offline",
+        Condition::Unbound => "unbound",
     }
 }
 

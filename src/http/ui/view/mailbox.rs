@@ -12,9 +12,9 @@ pub(in crate::http::ui) struct MailboxView {
     pub(in crate::http::ui) address: String,
     pub(in crate::http::ui) receiving: ConditionView,
     pub(in crate::http::ui) sending: ConditionView,
-    pub(in crate::http::ui) incoming: String,
-    pub(in crate::http::ui) outgoing: String,
-    pub(in crate::http::ui) folder: String,
+    pub(in crate::http::ui) incoming: Option<String>,
+    pub(in crate::http::ui) outgoing: Option<String>,
+    pub(in crate::http::ui) folder: Option<String>,
     pub(in crate::http::ui) last_sign_of_life: Option<Moment>,
     pub(in crate::http::ui) last_mail_at: Option<Moment>,
     pub(in crate::http::ui) catching_up: Option<u32>,
@@ -42,15 +42,15 @@ impl MailboxView {
             address: settings.address.to_string(),
             receiving: ConditionView::new(&health.receiving),
             sending: ConditionView::of_sending(&health.sending),
-            incoming: shown(&settings.incoming),
-            outgoing: shown(&settings.outgoing),
-            folder: settings.folder.to_string(),
+            incoming: settings.way_in.server().map(shown),
+            outgoing: settings.way_out.server().map(shown),
+            folder: settings.imap().map(|way| way.folder.to_string()),
             last_sign_of_life: health.last_sign_of_life.map(Moment::new),
             last_mail_at: health.last_mail_at.map(Moment::new),
             catching_up: health.catching_up,
             too_large: health.held.too_large,
             incomplete: health.held.incomplete,
-            offline: settings.offline,
+            offline: settings.offline(),
         }
     }
 }
@@ -72,12 +72,14 @@ impl ConditionView {
     fn new(condition: &Condition) -> Self {
         let state = condition_name(condition);
         match condition {
-            Condition::Connecting | Condition::Active | Condition::Offline => Self {
-                state,
-                reason: None,
-                next_at: None,
-                retry: None,
-            },
+            Condition::Connecting | Condition::Active | Condition::Offline | Condition::Unbound => {
+                Self {
+                    state,
+                    reason: None,
+                    next_at: None,
+                    retry: None,
+                }
+            }
             Condition::Interrupted {
                 reason,
                 retry,

@@ -21,7 +21,7 @@ pub(super) struct Begun {
 /// Opens the folder and plans the catch-up.
 pub(super) async fn begin(session: &mut Session, task: &Task) -> Result<Begun, SyncError> {
     let settings = &task.mailbox.settings;
-    let folder = &settings.folder;
+    let folder = &task.way.folder;
     let selected = session.select(folder, &SelectMode::ReadOnly).await?;
     task.record_life().await;
     let validity = selected.uid_validity.ok_or(SyncError::NoValidity)?;
@@ -59,7 +59,7 @@ fn pass_poison(task: &Task, cursor: &mut Cursor) {
     };
     let settings = &task.mailbox.settings;
     tracing::error!(
-        mailbox = %settings.address, folder = %settings.folder, %uid,
+        mailbox = %settings.address, folder = %task.way.folder, %uid,
         "every connection ends when this mail is fetched; it is put aside and tried again tomorrow"
     );
     cursor.defer(uid, put_aside(task.handles.clock.now()));

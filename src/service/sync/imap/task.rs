@@ -15,7 +15,7 @@ use super::suspicion::Suspicion;
 use crate::domain::change::Event;
 use crate::domain::condition::Failure;
 use crate::domain::key::MailboxKey;
-use crate::domain::mailbox::{Condition, Mailbox};
+use crate::domain::mailbox::{Condition, ImapWay, Mailbox};
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapError, ImapOptions, OpenError, RefusalMeaning, Session};
 use crate::service::clock::Clock;
@@ -43,6 +43,8 @@ pub(super) enum SyncError {
         "the server gives the folder no UIDVALIDITY, so mail in it cannot be told apart for good"
     )]
     NoValidity,
+    #[error("the mailbox has no login; give it one by editing or binding it")]
+    NoLogin,
 }
 
 impl From<CollectError> for SyncError {
@@ -70,6 +72,7 @@ pub(in crate::service::sync) struct Handles {
 /// One mailbox's task.
 pub(super) struct Task {
     pub(super) mailbox: Mailbox,
+    pub(super) way: ImapWay,
     pub(super) handles: Handles,
     pub(super) suspicion: Mutex<Suspicion>,
 }
@@ -77,7 +80,8 @@ pub(super) struct Task {
 impl Task {
     pub(super) async fn open(&self) -> Result<Session, SyncError> {
         let logins = self.handles.store.logins(self.mailbox.key)?;
-        let mut options = ImapOptions::new(self.mailbox.settings.incoming.clone(), logins.incoming);
+        let login = logins.incoming.ok_or(SyncError::NoLogin)?;
+        let mut options = ImapOptions::new(self.way.server.clone(), login);
         options.limits.idle_renewal = self.handles.options.rescan;
         options.limits.command_deadline = self.handles.options.answer_deadline;
         // After an outage all mailboxes come back; they queue here instead of at the servers.
@@ -94,7 +98,7 @@ impl Task {
     pub(super) fn folder(&self) -> Folder {
         Folder {
             mailbox: self.mailbox.key,
-            name: self.mailbox.settings.folder.clone(),
+            name: self.way.folder.clone(),
             connected_at: self.mailbox.connected_at,
             mail_size_max: self.handles.options.mail_size_max,
         }

@@ -1,0 +1,155 @@
+//! The sections of the file, with their defaults. Absent: what makes a value wrong.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// `[store]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// Where mail, settings and keys live.
+    pub folder: PathBuf,
+    /// MiB of memory for pages.
+    pub cache_mib: u32,
+    /// MiB that must stay free.
+    pub free_space_floor_mib: u64,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpSection {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// For links; empty means the address above.
+    pub public_url: String,
+}
+
+/// `[scripts]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScriptsSection {
+    /// The folder.
+    pub folder: PathBuf,
+    /// IANA name.
+    pub time_zone: String,
+}
+
+/// `[mail]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailSection {
+    /// Seconds between looks at servers without IDLE.
+    pub check_interval_seconds: u64,
+    /// Seconds between renewals of IDLE.
+    pub rescan_seconds: u64,
+    /// Attempts before a mailbox is shown as in error.
+    pub max_reconnect_attempts: u32,
+    /// MiB.
+    pub mail_size_max_mib: u64,
+    /// PEM files.
+    pub ca_files: Vec<PathBuf>,
+}
+
+/// `[system_smtp]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SystemSmtpSection {
+    /// Empty: there is none.
+    pub host: String,
+    /// 0: the usual one of the protection.
+    pub port: u16,
+    /// How it is protected.
+    pub security: ServerSecurity,
+    /// Empty: no login.
+    pub user: String,
+    /// Holds the password, in its first line.
+    pub password_file: PathBuf,
+    /// Who notices are from.
+    pub from: String,
+}
+
+/// How a server of the configuration is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerSecurity {
+    /// TLS from the first byte.
+    #[default]
+    Tls,
+    /// Upgraded before anything is said.
+    StartTls,
+    /// Readable on the way.
+    None,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSection {
+    /// For people or for programs.
+    pub format: LogFormat,
+    /// Filter.
+    pub level: String,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self {
+            folder: "../data".into(),
+            cache_mib: 16,
+            free_space_floor_mib: 256,
+        }
+    }
+}
+
+impl Default for HttpSection {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8460)),
+            public_url: String::new(),
+        }
+    }
+}
+
+impl Default for ScriptsSection {
+    fn default() -> Self {
+        Self {
+            folder: "../scripts".into(),
+            time_zone: "UTC".to_owned(),
+        }
+    }
+}
+
+impl Default for MailSection {
+    fn default() -> Self {
+        Self {
+            check_interval_seconds: 60,
+            rescan_seconds: 300,
+            max_reconnect_attempts: 5,
+            mail_size_max_mib: 64,
+            ca_files: Vec::new(),
+        }
+    }
+}
+
+impl Default for LogSection {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::default(),
+            level: "info".to_owned(),
+        }
+    }
+}
