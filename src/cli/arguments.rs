@@ -105,12 +105,27 @@ pub(super) struct MailboxOptions {
     /// from POSTERN_PASSWORD or asked for
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Incoming server, HOST or HOST:PORT [default: imap. and the domain]
+    /// Its id in lists, scripts and logs [default: made of the address]
     #[arg(long)]
+    slug: Option<String>,
+    /// Read it by IMAP from HOST or HOST:PORT [default: imap. and the domain]
+    #[arg(long, value_name = "HOST")]
     imap: Option<String>,
+    /// Read it by POP3, from HOST or HOST:PORT [default: pop. and the domain]
+    #[arg(long, value_name = "HOST", num_args = 0..=1, default_missing_value = "", conflicts_with = "imap")]
+    pop3: Option<String>,
+    /// Take it by forwarding: its provider sends copies to an address of ours, which is printed
+    #[arg(long, conflicts_with_all = ["imap", "pop3"])]
+    forward: bool,
     /// Protection of the incoming connection: tls, starttls or none
-    #[arg(long)]
-    imap_security: Option<String>,
+    #[arg(long, visible_alias = "imap-security", value_name = "SECURITY")]
+    incoming_security: Option<String>,
+    /// What becomes of POP3 mail on the server: leave, once-stored, or a number of days
+    #[arg(long, value_name = "KEEP")]
+    pop3_keep: Option<String>,
+    /// Send replies by the gateway's own server, [system_smtp] of the configuration
+    #[arg(long, conflicts_with = "smtp")]
+    system_smtp: bool,
     /// Outgoing server, HOST or HOST:PORT [default: smtp. and the domain]
     #[arg(long)]
     smtp: Option<String>,
@@ -138,29 +153,71 @@ pub(super) struct MailboxOptions {
     /// Text under replies
     #[arg(long)]
     signature: Option<String>,
+    /// A further folder to read; may be repeated
+    #[arg(long = "more-folder", value_name = "FOLDER")]
+    more_folders: Vec<String>,
+    /// Read this spam folder too, and mark what comes from it
+    #[arg(long, value_name = "FOLDER")]
+    junk: Option<String>,
+    /// A further address replies may leave from, ADDRESS or "NAME <ADDRESS>"; may be repeated
+    #[arg(long = "alias", value_name = "ADDRESS")]
+    aliases: Vec<String>,
+    /// The day the authorization code was made, as 2026-01-31, where codes end by age
+    #[arg(long, value_name = "DAY")]
+    code_created_on: Option<String>,
+    /// Who is written to, besides administrators, when the login no longer works
+    #[arg(long, value_name = "ADDRESS")]
+    rescue_address: Option<String>,
+    /// A preset over the provider's, such as amazon-seller
+    #[arg(long, value_name = "PRESET")]
+    overlay: Option<String>,
+    /// The address that is registered there
+    #[arg(long, value_name = "ADDRESS")]
+    registered_address: Option<String>,
 }
 
 impl MailboxOptions {
     /// The form, with the password read from where it is.
     pub(super) fn form(self) -> anyhow::Result<MailboxForm> {
-        let password = password::read(self.password_file.as_deref(), &self.address)?;
+        let password = if self.forward && self.system_smtp {
+            None
+        } else {
+            let secret = password::read(self.password_file.as_deref(), &self.address)?;
+            Some(Hidden(secret.expose().to_owned()))
+        };
+        let protocol = match (&self.pop3, self.forward) {
+            (Some(_), _) => "pop3",
+            (None, true) => "forwarding",
+            (None, false) => "imap",
+        };
         Ok(MailboxForm {
             address: self.address,
             name: self.name,
+            slug: self.slug,
+            protocol: Some(protocol.to_owned()),
             user: self.user,
-            password: Hidden(password.expose().to_owned()),
-            imap: self.imap,
-            imap_security: self.imap_security,
+            password,
+            incoming: self.pop3.or(self.imap),
+            incoming_security: self.incoming_security,
+            pop3_keep: self.pop3_keep,
             smtp: self.smtp,
             smtp_security: self.smtp_security,
             smtp_user: self.smtp_user,
             smtp_password: None,
+            system_smtp: self.system_smtp,
             history: self.history,
             folder: self.folder,
             sent_folder: self.sent_folder,
             provider_files_sent: self.provider_files_sent,
             from_name: self.from_name,
             signature: self.signature,
+            more_folders: self.more_folders,
+            junk: self.junk,
+            aliases: self.aliases,
+            code_created_on: self.code_created_on,
+            rescue_address: self.rescue_address,
+            overlay: self.overlay,
+            registered_address: self.registered_address,
         })
     }
 }

@@ -7,7 +7,8 @@ use crate::domain::address::Address;
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth};
 use crate::domain::user::{Actor, Role, User};
-use crate::service::connect::{Connect, Step, StepResult};
+use crate::service::connect::wish::Known;
+use crate::service::connect::{Connect, Proposal, Step, StepResult};
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
 
@@ -32,8 +33,8 @@ impl Desk {
     pub async fn carry_out(&self, request: Request, mut tell: impl FnMut(Answer)) -> Answer {
         let done = match request {
             Request::MailboxList => self.list(),
-            Request::MailboxProbe(form) => self.probe(&form, &mut tell).await,
-            Request::MailboxAdd(form) => self.add(&form, &mut tell).await,
+            Request::MailboxProbe(form) => self.probe(*form, &mut tell).await,
+            Request::MailboxAdd(form) => self.add(*form, &mut tell).await,
             Request::MailboxRemove { mailbox } => self.remove(&mailbox).await,
             Request::MailboxRefresh { mailbox } => self.refresh(&mailbox),
             Request::MailboxOffline { mailbox, offline } => self.offline(&mailbox, offline).await,
@@ -61,12 +62,17 @@ impl Desk {
         })
     }
 
+    fn proposal(&self, form: MailboxForm) -> Result<Proposal, String> {
+        let proposal = self.connect.propose(&form::wish(form), &Known::default());
+        proposal.map_err(|error| error.to_string())
+    }
+
     async fn probe(
         &self,
-        form: &MailboxForm,
+        form: MailboxForm,
         tell: &mut impl FnMut(Answer),
     ) -> Result<Answer, String> {
-        let proposal = form::read(form)?;
+        let proposal = self.proposal(form)?;
         let actor = Actor::Console;
         let steps = self
             .connect
@@ -83,10 +89,10 @@ impl Desk {
 
     async fn add(
         &self,
-        form: &MailboxForm,
+        form: MailboxForm,
         tell: &mut impl FnMut(Answer),
     ) -> Result<Answer, String> {
-        let proposal = form::read(form)?;
+        let proposal = self.proposal(form)?;
         let mailbox = self
             .connect
             .save(&Actor::Console, proposal, |step| tell(told(step)))

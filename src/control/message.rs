@@ -76,20 +76,28 @@ pub enum Request {
 }
 
 /// A mailbox as the command line describes it. Empty fields are filled from the address.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct MailboxForm {
     /// The support address.
     pub address: String,
     /// What the team calls it.
     pub name: Option<String>,
+    /// Its id for people and scripts.
+    pub slug: Option<String>,
+    /// `imap`, `pop3` or `forwarding`.
+    pub protocol: Option<String>,
     /// User name at the incoming server.
     pub user: Option<String>,
     /// Password or authorization code.
-    pub password: Hidden,
+    pub password: Option<Hidden>,
     /// `host:port` of the incoming server.
-    pub imap: Option<String>,
+    pub incoming: Option<String>,
     /// `tls`, `starttls` or `none`.
-    pub imap_security: Option<String>,
+    pub incoming_security: Option<String>,
+    /// `leave`, `once-stored` or a number of days.
+    pub pop3_keep: Option<String>,
+    /// Replies leave by the gateway's own server.
+    pub system_smtp: bool,
     /// `host:port` of the outgoing server.
     pub smtp: Option<String>,
     /// `tls`, `starttls` or `none`.
@@ -110,6 +118,20 @@ pub struct MailboxForm {
     pub from_name: Option<String>,
     /// Text under replies.
     pub signature: Option<String>,
+    /// Folders asked now and then.
+    pub more_folders: Vec<String>,
+    /// The spam folder, when it is to be read.
+    pub junk: Option<String>,
+    /// Further addresses replies may leave from.
+    pub aliases: Vec<String>,
+    /// When the authorization code was made.
+    pub code_created_on: Option<String>,
+    /// Who is written to when the login no longer works.
+    pub rescue_address: Option<String>,
+    /// Preset that lies over the provider's.
+    pub overlay: Option<String>,
+    /// The address that is registered there.
+    pub registered_address: Option<String>,
 }
 
 /// What the gateway answers: any number of steps, then one of the others.

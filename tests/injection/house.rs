@@ -148,19 +148,13 @@ impl House {
             address: ADDRESS.to_owned(),
             name: None,
             user: None,
-            password: Hidden(password.to_owned()),
-            imap: Some(self.provider.imap_addr.to_string()),
-            imap_security: Some("none".to_owned()),
+            password: Some(Hidden(password.to_owned())),
+            incoming: Some(self.provider.imap_addr.to_string()),
+            incoming_security: Some("none".to_owned()),
             smtp: Some(format!("127.0.0.1:{}", self.sink.port)),
             smtp_security: Some("none".to_owned()),
-            smtp_user: None,
-            smtp_password: None,
             history: Some("all".to_owned()),
-            folder: None,
-            sent_folder: None,
-            provider_files_sent: false,
-            from_name: None,
-            signature: None,
+            ..MailboxForm::default()
         })
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::super::error::{Kind, Problem};
-use crate::service::connect::SaveError;
+use crate::service::connect::{ProposeError, SaveError};
 use crate::service::conversations::{ConversationError, StoreError};
 use crate::service::mailboxes::MailboxError;
 use crate::service::replies::ReplyError;
@@ -63,6 +63,17 @@ pub(in crate::http) fn of_mailboxes(error: MailboxError) -> Problem {
             Problem::new(Kind::Conflict, sentence(&error))
         }
         MailboxError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For what was typed to connect a mailbox.
+pub(in crate::http) fn of_wish(error: ProposeError) -> Problem {
+    match error {
+        ProposeError::Wrong(wrong) => {
+            let words = format!("`{}`: {}.", wrong.field, wrong.words.trim_end_matches('.'));
+            Problem::new(Kind::Unprocessable, words)
+        }
+        ProposeError::Randomness(cause) => Problem::internal(&cause),
     }
 }
 

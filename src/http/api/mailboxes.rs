@@ -6,12 +6,13 @@ use axum::http::StatusCode;
 
 use super::super::body::{Body, Id};
 use super::super::error::Problem;
-use super::failure::{of_mailboxes, of_saving};
+use super::failure::{of_mailboxes, of_saving, of_wish};
 use super::json::mailbox::{MailboxBody, ProbeBody, ProposalBody};
 use super::json::message::ItemsBody;
 use crate::domain::mailbox::MailboxHealth;
 use crate::domain::user::Actor;
 use crate::service::connect::Connect;
+use crate::service::connect::wish::Known;
 use crate::service::mailboxes::Mailboxes;
 
 pub(super) async fn list(
@@ -42,7 +43,8 @@ pub(super) async fn add(
     Extension(actor): Extension<Actor>,
     Body(body): Body<ProposalBody>,
 ) -> Result<(StatusCode, Json<MailboxBody>), Problem> {
-    let proposal = body.into_proposal()?;
+    let wish = body.into_wish();
+    let proposal = connect.propose(&wish, &Known::default()).map_err(of_wish)?;
     let mailbox = connect
         .save(&actor, proposal, |_| ())
         .await
@@ -59,7 +61,8 @@ pub(super) async fn probe(
     Extension(actor): Extension<Actor>,
     Body(body): Body<ProposalBody>,
 ) -> Result<Json<ProbeBody>, Problem> {
-    let proposal = body.into_proposal()?;
+    let wish = body.into_wish();
+    let proposal = connect.propose(&wish, &Known::default()).map_err(of_wish)?;
     let steps = connect.probe(&actor, &proposal, |_| ()).await;
     let steps = steps.map_err(of_saving)?;
     Ok(Json(ProbeBody::new(&steps)))

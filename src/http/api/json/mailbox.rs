@@ -2,46 +2,54 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::super::body::shortened;
-use super::super::super::error::{Kind, Problem};
 use super::PersonBody;
-use super::conversation::unknown_word;
-use crate::domain::address::{Address, NamedAddress};
-use crate::domain::folder::FolderName;
-use crate::domain::mailbox::{
-    Condition, Credentials, History, ImapWay, Login, Mailbox, MailboxHealth, MailboxLogins,
-    MailboxSettings, Security, Server, WayIn, WayOut,
-};
+use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, WayIn};
 use crate::domain::secret::Secret;
-use crate::service::connect::{Proposal, Step, StepResult};
+use crate::service::connect::wish::Wish;
+use crate::service::connect::{Step, StepResult};
 
-/// What is needed to connect a mailbox.
+/// What is needed to connect a mailbox. What is left out follows from the address.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http::api) struct ProposalBody {
     address: String,
     /// What the team calls it; the address when left out.
     name: Option<String>,
-    #[serde(default = "other")]
-    preset: String,
-    incoming: ServerBody,
-    outgoing: ServerBody,
+    slug: Option<String>,
+    /// `imap`, `pop3` or `forwarding`.
+    protocol: Option<String>,
+    incoming: Option<ServerBody>,
+    /// `leave`, `once-stored` or a number of days.
+    pop3_keep: Option<String>,
+    outgoing: Option<ServerBody>,
+    /// Replies leave by the gateway's own server.
+    #[serde(default)]
+    system_smtp: bool,
     /// The address when left out.
     user: Option<String>,
-    password: String,
+    password: Option<String>,
     /// When the outgoing server wants another login.
     outgoing_user: Option<String>,
     outgoing_password: Option<String>,
     folder: Option<String>,
-    sent_folder: Option<String>,
     #[serde(default)]
-    provider_files_sent: bool,
+    more_folders: Vec<String>,
+    junk: Option<String>,
+    sent_folder: Option<String>,
+    provider_files_sent: Option<bool>,
     /// The name replies leave under.
     identity_name: Option<String>,
+    /// `Name <address>` or an address, each.
     #[serde(default)]
-    signature: String,
+    aliases: Vec<String>,
+    signature: Option<String>,
     #[serde(default)]
     history: HistoryBody,
+    /// `2026-01-31`
+    code_created_on: Option<String>,
+    rescue_address: Option<String>,
+    overlay: Option<String>,
+    registered_address: Option<String>,
 }
 
 /// `"nothing"`, `"all"` or `{"days": 30}`.
@@ -59,108 +67,61 @@ enum HistoryBody {
 #[serde(deny_unknown_fields)]
 struct ServerBody {
     host: String,
-    port: u16,
-    #[serde(default = "tls")]
-    security: String,
-}
-
-fn other() -> String {
-    "other".to_owned()
-}
-
-fn tls() -> String {
-    "tls".to_owned()
+    port: Option<u16>,
+    security: Option<String>,
 }
 
 impl ProposalBody {
-    pub(in crate::http::api) fn into_proposal(self) -> Result<Proposal, Problem> {
-        let address = Address::parse(&self.address)
-            .map_err(|error| unusable("address", &error.to_string(), &self.address))?;
-        let incoming = Login {
-            user: self.user.unwrap_or_else(|| address.to_string()),
-            credentials: Credentials::Password(Secret::new(self.password)),
-        };
-        let outgoing = Login {
-            user: self.outgoing_user.unwrap_or_else(|| incoming.user.clone()),
-            credentials: self.outgoing_password.map_or_else(
-                || incoming.credentials.clone(),
-                |password| Credentials::Password(Secret::new(password)),
-            ),
-        };
-        let watched = self.folder.map(|name| folder("folder", name)).transpose()?;
-        let way_in = WayIn::Imap(ImapWay {
-            server: self.incoming.into_server("incoming")?,
-            folder: watched.unwrap_or_else(FolderName::inbox),
-            more_folders: Vec::new(),
-            junk: None,
-        });
-        let way_out = WayOut::Own(self.outgoing.into_server("outgoing")?);
-        let identity = NamedAddress::new(self.identity_name.as_deref(), address.clone());
-        let usual = MailboxSettings::new(address, way_in, way_out);
-        let settings = MailboxSettings {
-            name: self.name.unwrap_or_else(|| usual.name.clone()),
-            preset: self.preset,
-            sent_folder: self
-                .sent_folder
-                .map(|name| folder("sent_folder", name))
-                .transpose()?,
+    pub(in crate::http::api) fn into_wish(self) -> Wish {
+        let (incoming, incoming_security) = ServerBody::typed(self.incoming);
+        let (outgoing, outgoing_security) = ServerBody::typed(self.outgoing);
+        Wish {
+            address: self.address,
+            name: self.name,
+            slug: self.slug,
+            protocol: self.protocol,
+            incoming,
+            incoming_security,
+            pop3_keep: self.pop3_keep,
+            outgoing,
+            outgoing_security,
+            system_smtp: self.system_smtp,
+            // Who writes `"security": "none"` has said so.
+            plain_confirmed: true,
+            user: self.user,
+            password: self.password.map(Secret::new),
+            grant: None,
+            outgoing_user: self.outgoing_user,
+            outgoing_password: self.outgoing_password.map(Secret::new),
+            folder: self.folder,
+            more_folders: self.more_folders,
+            junk: self.junk,
+            sent_folder: self.sent_folder,
             provider_files_sent: self.provider_files_sent,
-            identity,
+            from_name: self.identity_name,
+            aliases: self.aliases,
             signature: self.signature,
-            history: self.history.into(),
-            ..usual
-        };
-        Ok(Proposal {
-            settings,
-            logins: MailboxLogins {
-                incoming: Some(incoming),
-                outgoing: Some(outgoing),
-            },
-        })
+            history: Some(self.history.typed()),
+            code_created_on: self.code_created_on,
+            rescue_address: self.rescue_address,
+            overlay: self.overlay,
+            registered_address: self.registered_address,
+        }
     }
 }
 
-fn folder(field: &str, name: String) -> Result<FolderName, Problem> {
-    FolderName::new(name.clone()).ok_or_else(|| unusable(field, "not a folder name", &name))
-}
-
-fn unusable(field: &str, why: &str, value: &str) -> Problem {
-    Problem::new(
-        Kind::Unprocessable,
-        format!("`{field}`: {why}: `{}`.", shortened(value)),
-    )
-}
-
 impl ServerBody {
-    fn into_server(self, field: &str) -> Result<Server, Problem> {
-        let security = match self.security.as_str() {
-            "tls" => Security::Tls,
-            "starttls" => Security::StartTls,
-            "none" => Security::None,
-            word => {
-                return Err(unknown_word(
-                    &format!("{field}.security"),
-                    word,
-                    "tls, starttls or none",
-                ));
-            }
+    /// As somebody would type it.
+    fn typed(server: Option<Self>) -> (Option<String>, Option<String>) {
+        let Some(server) = server else {
+            return (None, None);
         };
-        if self.host.is_empty()
-            || self
-                .host
-                .contains(|c: char| c.is_whitespace() || c.is_control())
-        {
-            return Err(unusable(
-                &format!("{field}.host"),
-                "not a host name",
-                &self.host,
-            ));
-        }
-        Ok(Server {
-            host: self.host,
-            port: self.port,
-            security,
-        })
+        let host = match (server.host.contains(':'), server.port) {
+            (_, None) => server.host,
+            (false, Some(port)) => format!("{}:{port}", server.host),
+            (true, Some(port)) => format!("[{}]:{port}", server.host),
+        };
+        (Some(host), server.security)
     }
 
     fn new(server: &Server) -> Self {
@@ -171,18 +132,18 @@ impl ServerBody {
         };
         Self {
             host: server.host.clone(),
-            port: server.port,
-            security: security.to_owned(),
+            port: Some(server.port),
+            security: Some(security.to_owned()),
         }
     }
 }
 
-impl From<HistoryBody> for History {
-    fn from(body: HistoryBody) -> Self {
-        match body {
-            HistoryBody::Nothing => Self::Nothing,
-            HistoryBody::Days(days) => Self::Days(days),
-            HistoryBody::All => Self::All,
+impl HistoryBody {
+    fn typed(self) -> String {
+        match self {
+            Self::Nothing => "nothing".to_owned(),
+            Self::Days(days) => days.to_string(),
+            Self::All => "all".to_owned(),
         }
     }
 }

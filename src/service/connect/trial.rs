@@ -1,0 +1,187 @@
+//! The trial connection: step by step, each with what was found or what stopped it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::proposal::Proposal;
+use crate::domain::address::Address;
+use crate::domain::folder::Cursor;
+use crate::domain::mailbox::{ImapWay, Login, MailboxSettings};
+use crate::net::dial::Dialer;
+use crate::net::imap::{ImapOptions, OpenError, Session};
+use crate::net::submission::{self, SubmissionOptions};
+use crate::protocol::imap::SelectMode;
+use crate::service::sync::history::first_cursor;
+use crate::service::way_out::{SystemSmtp, way_out};
+
+/// A server greets within this, or is not one.
+const GREETING_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// A step of the trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Reaching the incoming server, TLS, and logging in.
+    Incoming,
+    /// Opening the folder.
+    Folder,
+    /// Reaching the outgoing server, TLS, and logging in.
+    Outgoing,
+}
+
+/// How a step went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepResult {
+    /// Which.
+    pub step: Step,
+    /// What was found, or what stopped it: in words.
+    pub outcome: Result<String, String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What a trial is made with.
+pub(super) struct Means<'a> {
+    pub(super) dialer: &'a Dialer,
+    pub(super) system: Option<&'a SystemSmtp>,
+    pub(super) now: Timestamp,
+}
+
+impl Means<'_> {
+    async fn try_submission(&self, proposal: &Proposal) -> Result<String, String> {
+        let address = &proposal.settings.address;
+        let way = way_out(&proposal.settings, &proposal.logins, self.system);
+        let (server, login) = way.map_err(|error| format!("{address}: {error}"))?;
+        let options = SubmissionOptions::new(server.clone(), login);
+        match submission::probe(self.dialer, &options).await {
+            Ok(_) => Ok(format!("signed in at {}", server.host)),
+            Err(error) => Err(format!("{address}: {error}")),
+        }
+    }
+}
+
+async fn open(dialer: &Dialer, way: &ImapWay, login: &Login) -> Result<Session, OpenError> {
+    let mut options = ImapOptions::new(way.server.clone(), login.clone());
+    // A person is waiting; a server that says nothing first is on the wrong port.
+    options.limits.greeting_deadline = GREETING_TIME_MAX;
+    Session::open(dialer, &options).await
+}
+
+/// A trial connection: what has been found so far.
+#[derive(Debug, Default)]
+pub(super) struct Trial {
+    pub(super) steps: Vec<StepResult>,
+    /// Where reading would begin, once the folder has been opened.
+    pub(super) cursor: Option<Cursor>,
+    pub(super) outgoing_works: bool,
+}
+
+impl Trial {
+    pub(super) async fn run(
+        &mut self,
+        means: &Means<'_>,
+        proposal: &Proposal,
+        mut on_step: impl FnMut(&StepResult),
+    ) {
+        let begun = Instant::now();
+        let settings = &proposal.settings;
+        let (Some(way), Some(login)) = (settings.imap(), &proposal.logins.incoming) else {
+            let words = format!("{}: only IMAP can be tried", settings.address);
+            on_step(self.note(Step::Incoming, Err(words), begun));
+            return;
+        };
+        let opened = open(means.dialer, way, login).await;
+        let host = &way.server.host;
+        let words = opened.as_ref().map(|_| format!("signed in at {host}"));
+        let words = words.map_err(|error| {
+            let hint = match error {
+                OpenError::Refused { .. } => {
+                    "; check user name and password: many providers want an app password or \
+                     authorization code instead of the password of their page"
+                }
+                _ => "",
+            };
+            format!("{}: {error}{hint}", proposal.settings.address)
+        });
+        on_step(self.note(Step::Incoming, words, begun));
+        let Ok(mut session) = opened else { return };
+
+        let begun = Instant::now();
+        let looked = look_into_folder(&mut session, settings, way, means.now).await;
+        session.logout().await;
+        let words = looked.map(|(cursor, words)| {
+            self.cursor = Some(cursor);
+            words
+        });
+        on_step(self.note(Step::Folder, words, begun));
+        if self.cursor.is_none() {
+            return;
+        }
+
+        let begun = Instant::now();
+        let submission = means.try_submission(proposal).await;
+        self.outgoing_works = submission.is_ok();
+        on_step(self.note(Step::Outgoing, submission, begun));
+    }
+
+    /// The step after the last one did not end.
+    pub(super) fn give_up(&mut self, address: &Address, after: Duration) {
+        let step = match self.steps.len() {
+            0 => Step::Incoming,
+            1 => Step::Folder,
+            _ => Step::Outgoing,
+        };
+        let seconds = after.as_secs();
+        self.steps.push(StepResult {
+            step,
+            outcome: Err(format!(
+                "{address}: the trial took longer than {seconds} s; a server is very slow or silent"
+            )),
+            took: after,
+        });
+    }
+
+    fn note(&mut self, step: Step, outcome: Result<String, String>, begun: Instant) -> &StepResult {
+        let result = StepResult {
+            step,
+            outcome,
+            took: begun.elapsed(),
+        };
+        self.steps.push(result);
+        &self.steps[self.steps.len() - 1]
+    }
+}
+
+/// Opens the folder: where reading would begin, and what is there in words.
+async fn look_into_folder(
+    session: &mut Session,
+    settings: &MailboxSettings,
+    way: &ImapWay,
+    now: Timestamp,
+) -> Result<(Cursor, String), String> {
+    let MailboxSettings {
+        address, history, ..
+    } = settings;
+    let folder = &way.folder;
+    let selected = session
+        .select(folder, &SelectMode::ReadOnly)
+        .await
+        .map_err(|error| format!("{address}: the folder {folder} cannot be opened: {error}"))?;
+    let validity = selected.uid_validity.ok_or_else(|| {
+        format!("{address}: the server gives {folder} no UIDVALIDITY, so mail in it cannot be told apart for good")
+    })?;
+    let cursor = first_cursor(session, &selected, validity, *history, now)
+        .await
+        .map_err(|error| format!("{address}: {folder} cannot be searched: {error}"))?;
+    let push = if session.capabilities().has("IDLE") {
+        "tells of new mail at once (IDLE)"
+    } else {
+        "is asked for new mail now and then"
+    };
+    let words = format!(
+        "{folder} holds {} mails; the server {push}",
+        selected.exists
+    );
+    Ok((cursor, words))
+}
