@@ -231,6 +231,12 @@ pub(super) fn refusal(error: &CertificateError) -> Option<&CertificateRefused> {
     }
 }
 
+/// The end of a certificate's time.
+pub(super) fn ends(leaf: &[u8]) -> Option<Timestamp> {
+    let (_, certificate) = X509Certificate::from_der(leaf).ok()?;
+    instant(certificate.validity().not_after.timestamp())
+}
+
 fn explain(
     error: &CertificateError,
     leaf: &CertificateDer<'_>,

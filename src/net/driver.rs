@@ -17,6 +17,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, timeout};
 
+use super::tap::Tap;
 use crate::protocol::Machine;
 
 /// Bounds of one driver.
@@ -81,6 +82,9 @@ pub struct Driver<M, S = super::stream::Stream> {
     inbound: Inbound,
     outbound: Outbound,
     timer: Option<Pin<Box<Sleep>>>,
+    tap: Tap,
+    /// Whether the machine has been told to keep its lines for the tap.
+    tapped: bool,
 }
 
 /// The read side: an empty buffer with room, and whether more can come.
@@ -121,7 +125,17 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Driver<M, S> {
                 broken: None,
             },
             timer: None,
+            tap: Tap::default(),
+            tapped: false,
         }
+    }
+
+    /// What is said from here on is also noted there, while that is switched on.
+    #[must_use]
+    pub fn with_tap(mut self, tap: Tap) -> Self {
+        self.tap = tap;
+        self.note_lines();
+        self
     }
 
     /// The machine, to look at.
@@ -152,7 +166,12 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Driver<M, S> {
     /// # Errors
     /// When the connection has ended and the machine has no event left to tell.
     pub async fn next_event(&mut self) -> Result<M::Event, DriverError> {
-        poll_fn(|cx| self.poll_next_event(cx)).await
+        let event = poll_fn(|cx| self.poll_next_event(cx)).await;
+        self.note_lines();
+        if let Err(error) = &event {
+            self.tap.remark(error);
+        }
+        event
     }
 
     /// Takes the driver apart, for STARTTLS: the stream goes into the handshake and
@@ -166,6 +185,7 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Driver<M, S> {
     /// When bytes still wait to be written: an exchange now would lose them.
     pub fn into_parts(mut self) -> Result<(M, S), DriverError> {
         self.pull();
+        self.note_lines();
         match self.outbound.buffer.len() {
             0 => Ok((self.machine, self.stream)),
             unsent => Err(DriverError::Unsent(unsent)),
@@ -175,6 +195,8 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Driver<M, S> {
     /// Writes what waits and closes our side, within the deadline of the options.
     /// Failing to say goodbye is no failure.
     pub async fn close(mut self) {
+        self.note_lines();
+        self.tap.remark("closed by us");
         let deadline = self.options.close_deadline;
         let farewell = async {
             self.pull();
@@ -187,8 +209,21 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Driver<M, S> {
         let _: Result<io::Result<()>, _> = timeout(deadline, farewell).await;
     }
 
+    /// Hands the lines the machine has kept on to the tap.
+    fn note_lines(&mut self) {
+        let wanted = self.tap.is_on();
+        if wanted != self.tapped {
+            self.machine.keep_lines(wanted);
+            self.tapped = wanted;
+        }
+        while wanted && let Some(line) = self.machine.poll_line() {
+            self.tap.note(&line);
+        }
+    }
+
     fn poll_next_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Event, DriverError>> {
         loop {
+            self.note_lines();
             self.push(cx);
             if let Some(event) = self.machine.poll_event() {
                 return Poll::Ready(Ok(event));

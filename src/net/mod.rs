@@ -13,6 +13,7 @@ pub mod guard;
 pub mod imap;
 pub mod stream;
 pub mod submission;
+pub mod tap;
 pub mod tls;
 
 #[cfg(test)]

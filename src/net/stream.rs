@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::certificate::CertificateFingerprint;
+use super::certificate::{self, CertificateFingerprint};
 
 /// One connection we opened.
 #[derive(Debug)]
@@ -47,6 +48,35 @@ impl Stream {
                 let leaf = session.peer_certificates()?.first()?;
                 Some(CertificateFingerprint::of(leaf))
             }
+        }
+    }
+
+    /// When the server's certificate ends; `None` without TLS.
+    #[must_use]
+    pub fn certificate_ends(&self) -> Option<Timestamp> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => {
+                let (_, session) = stream.get_ref();
+                certificate::ends(session.peer_certificates()?.first()?)
+            }
+        }
+    }
+
+    /// What kind of connection it is and to where, for a log.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let peer = match self.peer_address() {
+            Ok(peer) => peer.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let tls = match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => stream.get_ref().1.protocol_version(),
+        };
+        match tls {
+            None => format!("connected to {peer}, readable on the way"),
+            Some(version) => format!("connected to {peer} by {version:?}"),
         }
     }
 

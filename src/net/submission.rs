@@ -6,10 +6,12 @@
 //! Invariant: a failure says whether the mail can have been taken over. Until the
 //! end-of-data mark it cannot ([`SubmissionError::NotSent`]); from then on silence
 //! leaves it open ([`SubmissionError::Uncertain`], RFC 1047).
-//! Invariant: credentials are never logged, nor is any line of the dialogue.
+//! Invariant: credentials are never logged; the dialogue goes to the mailbox's own log only,
+//! masked (`dialogue`).
 //! Deliberately absent: retries, pools, composing, and what a failure means for a mailbox.
 
 mod content;
+mod dialogue;
 mod options;
 mod outcome;
 mod reply;

@@ -5,6 +5,7 @@
 //! transcripts whole and one byte at a time.
 
 pub mod imap;
+pub mod prose;
 pub mod sasl;
 pub mod smtp;
 
@@ -42,4 +43,13 @@ pub trait Machine {
 
     /// The next event, in order.
     fn poll_event(&mut self) -> Option<Self::Event>;
+
+    /// Whether lines of the dialogue are to be kept for [`Machine::poll_line`].
+    fn keep_lines(&mut self, _keep: bool) {}
+
+    /// The next line of the dialogue, as it may be shown: `C: ` or `S: ` and what was
+    /// said, with secrets masked and bodies as sizes. Only the machine knows which is which.
+    fn poll_line(&mut self) -> Option<String> {
+        None
+    }
 }

@@ -4,7 +4,7 @@
 use super::error::{Lost, OpenError, Phase, Refusal};
 use super::options::ImapOptions;
 use super::{News, Session};
-use crate::domain::mailbox::{Credentials, OAuthGrant, Security};
+use crate::domain::mailbox::{Credentials, OAuthGrant, Security, Server};
 use crate::net::dial::Dialer;
 use crate::net::driver::Driver;
 use crate::protocol::imap::{CloseReason, CommandId, Connection, Event, Outcome, Verdict};
@@ -16,16 +16,27 @@ impl Session {
     /// # Errors
     /// By phase. Nothing is tried twice: providers count logins.
     pub async fn open(dialer: &Dialer, options: &ImapOptions) -> Result<Self, OpenError> {
+        let opened = Self::open_noted(dialer, options).await;
+        if let Err(error) = &opened {
+            options.tap.remark(error);
+        }
+        opened
+    }
+
+    async fn open_noted(dialer: &Dialer, options: &ImapOptions) -> Result<Self, OpenError> {
         let target = options.target();
+        let Server { host, port, .. } = &options.server;
+        options.tap.remark(format_args!("connecting to {host} port {port}"));
         let stream = match options.server.security {
             Security::Tls => dialer.dial_tls(&target).await?,
             Security::StartTls | Security::None => dialer.dial_plain(&target).await?,
         };
+        options.tap.remark(stream.shown());
         let now = tokio::time::Instant::now().into_std();
         let machine = Connection::new(options.connection_options(), now);
         let mut opening = Opening {
             session: Self {
-                driver: Driver::new(machine, stream, options.driver),
+                driver: Driver::new(machine, stream, options.driver).with_tap(options.tap.clone()),
                 host: options.server.host.clone(),
                 news: News::default(),
             },
@@ -100,7 +111,9 @@ impl Opening {
         let (mut machine, stream) = self.session.driver.into_parts().map_err(lost)?;
         let stream = dialer.upgrade(stream, &options.target()).await?;
         machine.tls_established(tokio::time::Instant::now().into_std());
-        self.session.driver = Driver::new(machine, stream, options.driver);
+        options.tap.remark(stream.shown());
+        let driver = Driver::new(machine, stream, options.driver);
+        self.session.driver = driver.with_tap(options.tap.clone());
         Ok(self)
     }
 

@@ -6,6 +6,7 @@ use crate::net::certificate::CertificateFingerprint;
 use crate::net::dial::Target;
 use crate::net::driver;
 use crate::net::guard::Guard;
+use crate::net::tap::Tap;
 use crate::protocol::imap::{Options, TlsPolicy};
 
 /// Where and as whom to open a session.
@@ -26,6 +27,8 @@ pub struct ImapOptions {
     pub limits: Options,
     /// Bounds of the loop underneath.
     pub driver: driver::Options,
+    /// Where the dialogue is noted, secrets masked.
+    pub tap: Tap,
 }
 
 impl ImapOptions {
@@ -46,6 +49,7 @@ impl ImapOptions {
                 .into(),
             limits: Options::default(),
             driver: driver::Options::default(),
+            tap: Tap::default(),
         }
     }
 

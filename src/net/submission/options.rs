@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::mailbox::{Login, Server};
 use crate::net::certificate::CertificateFingerprint;
 use crate::net::guard::Guard;
+use crate::net::tap::Tap;
 
 /// Where and as whom to submit.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct SubmissionOptions {
     pub helo_name: String,
     /// Bounds of each wait.
     pub deadlines: SubmissionDeadlines,
+    /// Where the dialogue is noted, secrets masked.
+    pub tap: Tap,
 }
 
 impl SubmissionOptions {
@@ -34,6 +37,7 @@ impl SubmissionOptions {
             login,
             helo_name: "[127.0.0.1]".to_owned(),
             deadlines: SubmissionDeadlines::default(),
+            tap: Tap::default(),
         }
     }
 }

@@ -17,12 +17,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use super::dialogue::Dialogue;
 use super::options::SubmissionOptions;
 use super::outcome::{Cause, Phase, SubmissionError};
 use super::reply::Reply;
 use super::wire::{ReplyLog, Wire};
 
-use crate::domain::mailbox::{Credentials, Login, Security};
+use crate::domain::mailbox::{Credentials, Login, Security, Server};
 use crate::net::dial::{Dialer, Target};
 use crate::net::stream::Stream;
 
@@ -92,6 +93,21 @@ impl Session {
         dialer: &Dialer,
         options: &SubmissionOptions,
     ) -> Result<Self, SubmissionError> {
+        let opened = Self::open_noted(dialer, options).await;
+        if let Err(error) = &opened {
+            options.tap.remark(error);
+        }
+        opened
+    }
+
+    async fn open_noted(
+        dialer: &Dialer,
+        options: &SubmissionOptions,
+    ) -> Result<Self, SubmissionError> {
+        let Server { host, port, .. } = &options.server;
+        options
+            .tap
+            .remark(format_args!("connecting to {host} port {port}"));
         let target = Target {
             guard: options.guard.clone(),
             pinned: options.pinned,
@@ -105,6 +121,7 @@ impl Session {
                 let stream = start_tls(stream, ahead, options).await?;
                 let stream = dialer.upgrade(stream, &target).await;
                 let stream = stream.map_err(|error| Phase::StartTls.failed(error))?;
+                options.tap.remark(stream.shown());
                 (stream, Vec::new())
             }
         };
@@ -118,7 +135,8 @@ impl Session {
     ) -> Result<Self, SubmissionError> {
         // The library expects to read the greeting, which we have read ourselves.
         let ahead = [b"220 ready\r\n", ahead].concat();
-        let (wire, log) = Wire::new(stream, &ahead);
+        let dialogue = Dialogue::new(options);
+        let (wire, log) = Wire::new(stream, &ahead, dialogue);
         let name = ClientId::Domain(helo_name(options));
         let connecting = AsyncSmtpConnection::connect_with_transport(Box::new(wire), &name);
         let connected = within(Phase::Hello, options.deadlines.command, connecting).await?;
@@ -312,9 +330,11 @@ async fn greeted(
     options: &SubmissionOptions,
 ) -> Result<(Stream, Vec<u8>), SubmissionError> {
     let mut stream = dialled.map_err(|error| Phase::Connect.failed(error))?;
+    options.tap.remark(stream.shown());
     let mut buffer = Vec::new();
     let deadline = options.deadlines.greeting;
     let reply = reply(Phase::Greeting, deadline, &mut stream, &mut buffer).await?;
+    options.tap.note(&format!("S: {reply}"));
     if reply.code / 100 != 2 {
         return Err(Phase::Greeting.failed(Cause::Reply(reply)));
     }
@@ -333,7 +353,9 @@ async fn start_tls(
     let mut buffer = ahead;
     let hello = format!("EHLO {}\r\n", helo_name(options));
     say(phase, deadline, &mut stream, hello.as_bytes()).await?;
+    options.tap.note(&format!("C: {}", hello.trim_end()));
     let ehlo = reply(phase, deadline, &mut stream, &mut buffer).await?;
+    options.tap.note(&format!("S: {ehlo}"));
     if ehlo.code / 100 != 2 {
         return Err(phase.failed(Cause::Reply(ehlo)));
     }
@@ -341,7 +363,9 @@ async fn start_tls(
         return Err(phase.failed(Cause::NoStartTls));
     }
     say(phase, deadline, &mut stream, b"STARTTLS\r\n").await?;
+    options.tap.note("C: STARTTLS");
     let go_ahead = reply(phase, deadline, &mut stream, &mut buffer).await?;
+    options.tap.note(&format!("S: {go_ahead}"));
     if go_ahead.code != 220 {
         return Err(phase.failed(Cause::Reply(go_ahead)));
     }

@@ -3,7 +3,7 @@
 //! The library fails on replies that are not UTF-8, on codes without text and on
 //! bare line feeds, and it forgets what exactly was said. So it is fed a plain copy,
 //! while the original words are kept for [`ReplyLog::take`].
-//! Deliberately absent: logging. What passes here holds passwords and mail.
+//! Deliberately absent: what of it may be noted (`dialogue`): it holds passwords and mail.
 
 use std::fmt;
 use std::io;
@@ -15,32 +15,42 @@ use std::task::{Context, Poll, ready};
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::dialogue::Dialogue;
 use super::reply::{REPLY_BYTES_MAX, Reply};
 use crate::net::stream::Stream;
+use crate::protocol::prose::Masks;
 
 /// Bytes asked of the stream at once; replies are short.
 const READ_BYTES: usize = 1024;
 
 /// The raw answer to the command under way.
-#[derive(Clone, Default)]
-pub(super) struct ReplyLog(Arc<Mutex<Vec<u8>>>);
+#[derive(Clone)]
+pub(super) struct ReplyLog {
+    raw: Arc<Mutex<Vec<u8>>>,
+    /// What a server may repeat and nobody shall read.
+    masks: Masks,
+}
 
 impl ReplyLog {
     /// The reply that came since the last command, in its own words.
     pub(super) fn take(&self) -> Option<Reply> {
-        let mut raw = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut raw = self.raw.lock().unwrap_or_else(PoisonError::into_inner);
         let raw = std::mem::take(&mut *raw);
-        Reply::parse(&raw).ok().flatten().map(|(reply, _)| reply)
+        let (mut reply, _) = Reply::parse(&raw).ok().flatten()?;
+        for line in &mut reply.lines {
+            *line = self.masks.cover(std::mem::take(line));
+        }
+        Some(reply)
     }
 
     fn append(&self, bytes: &[u8]) {
-        let mut raw = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut raw = self.raw.lock().unwrap_or_else(PoisonError::into_inner);
         let room = (REPLY_BYTES_MAX + READ_BYTES).saturating_sub(raw.len());
         raw.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     fn clear(&self) {
-        let mut raw = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut raw = self.raw.lock().unwrap_or_else(PoisonError::into_inner);
         raw.clear();
     }
 }
@@ -56,6 +66,7 @@ impl fmt::Debug for ReplyLog {
 pub(super) struct Wire {
     stream: Stream,
     log: ReplyLog,
+    dialogue: Dialogue,
     /// Filtered bytes the library has not taken yet, from `taken` on.
     ready: Vec<u8>,
     taken: usize,
@@ -65,11 +76,15 @@ pub(super) struct Wire {
 impl Wire {
     /// `ahead` are bytes in front of what the stream brings: a greeting that was
     /// read already, or one for the library after STARTTLS, where servers send none.
-    pub(super) fn new(stream: Stream, ahead: &[u8]) -> (Self, ReplyLog) {
-        let log = ReplyLog::default();
+    pub(super) fn new(stream: Stream, ahead: &[u8], dialogue: Dialogue) -> (Self, ReplyLog) {
+        let log = ReplyLog {
+            raw: Arc::default(),
+            masks: dialogue.masks(),
+        };
         let wire = Self {
             stream,
             log: log.clone(),
+            dialogue,
             ready: ahead.to_vec(),
             taken: 0,
             filter: Filter::default(),
@@ -125,6 +140,7 @@ impl AsyncRead for Wire {
                 return Poll::Ready(Ok(()));
             }
             this.log.append(read.filled());
+            this.dialogue.heard(read.filled());
             this.filter.pass(read.filled(), &mut this.ready);
         }
         let waiting = &this.ready[this.taken..];
@@ -147,7 +163,9 @@ impl AsyncWrite for Wire {
         if bytes != b"QUIT\r\n" {
             this.log.clear();
         }
-        Pin::new(&mut this.stream).poll_write(cx, bytes)
+        let written = ready!(Pin::new(&mut this.stream).poll_write(cx, bytes))?;
+        this.dialogue.said(&bytes[..written]);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -14,7 +14,8 @@ use imap_types::status::StatusDataItem;
 
 use super::event::{Event, FolderStatus, ListedFolder, Namespace, SpecialUse};
 use super::uid_set::UidSet;
-use super::{prose, utf7};
+use super::utf7;
+use crate::protocol::prose;
 use crate::domain::folder::{FolderName, ModSeq, Uid, UidValidity};
 
 /// Most odd folder names remembered.

@@ -23,7 +23,6 @@ mod greeting;
 mod literal;
 mod normalize;
 mod outgoing;
-mod prose;
 mod splitter;
 mod status_line;
 

@@ -10,7 +10,7 @@
 
 use super::capability::Capabilities;
 use super::event::Code;
-use super::prose;
+use crate::protocol::prose;
 use super::uid_set::UidSet;
 use crate::domain::folder::{ModSeq, Uid, UidValidity};
 

@@ -9,7 +9,8 @@ use super::progress::Progress;
 use super::{BodyRead, Connection, State, transcript};
 use crate::protocol::imap::event::{CloseReason, Event, Malformed, Peer};
 use crate::protocol::imap::splitter::{Broken, Piece};
-use crate::protocol::imap::{fetch_scan, greeting, prose, status_line};
+use crate::protocol::imap::{fetch_scan, greeting, status_line};
+use crate::protocol::prose;
 
 /// How much of the end of a body is looked at for a BYE, in bytes.
 const BODY_TAIL_MAX: usize = 256;
@@ -91,7 +92,7 @@ impl Connection {
 
     fn handle_response(&mut self, line: &[u8], too_long: bool, now: Instant) {
         if self.transcript.is_kept() {
-            let shown = self.masks.cover(transcript::excerpt(line));
+            let shown = transcript::shown(line, &self.masks);
             self.transcript.add('S', &shown);
         }
         if self.state == State::Greeting {

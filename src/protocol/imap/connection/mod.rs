@@ -29,9 +29,12 @@ use super::data::FolderNames;
 use super::event::{CloseReason, Event, Waiting};
 use super::options::Options;
 use super::outgoing::Outgoing;
-use super::prose::Masks;
 use super::splitter::Splitter;
 use crate::protocol::Machine;
+use crate::protocol::prose::Masks;
+
+/// Lines kept from one poll to the next; the loop polls after every read.
+const LINES_BETWEEN_POLLS_MAX: usize = 2_000;
 
 /// A connection to an IMAP server.
 ///
@@ -184,7 +187,7 @@ impl Connection {
         for part in &command.parts {
             match part {
                 Part::Line(line) => text.push_str(&transcript::excerpt(line)),
-                Part::Literal(bytes) => text.push_str(&format!(" {{{}}}", bytes.len())),
+                Part::Literal(bytes) => text.push_str(&format!(" ({} bytes)", bytes.len())),
             }
         }
         self.transcript.add('C', &text);
@@ -299,6 +302,16 @@ impl Machine for Connection {
 
     fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    fn keep_lines(&mut self, keep: bool) {
+        let lines_max = if keep { LINES_BETWEEN_POLLS_MAX } else { 0 };
+        let lines_max = lines_max.max(self.options.transcript_max);
+        self.transcript.keep(lines_max);
+    }
+
+    fn poll_line(&mut self) -> Option<String> {
+        self.transcript.next()
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::collections::VecDeque;
 
-use crate::protocol::imap::prose;
+use crate::protocol::prose::{self, Masks};
 
 /// Longest line kept, in bytes.
 const LINE_MAX: usize = 300;
+
+/// Bytes of a line that are searched for secrets: one that begins within `LINE_MAX`
+/// must be seen whole, or its beginning would be shown.
+const SEARCHED_MAX: usize = 2 * LINE_MAX + 1_000;
 
 /// A bounded list of `C:` and `S:` lines.
 pub(super) struct Transcript {
@@ -35,6 +39,18 @@ impl Transcript {
         self.lines.push_back(format!("{who}: {text}"));
     }
 
+    /// Keeps so many lines from now on; with 0 none, and those kept are dropped.
+    pub(super) fn keep(&mut self, lines_max: usize) {
+        self.lines_max = lines_max;
+        if lines_max == 0 {
+            self.lines = VecDeque::new();
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Option<String> {
+        self.lines.pop_front()
+    }
+
     pub(super) fn take(&mut self) -> Vec<String> {
         self.lines.drain(..).collect()
     }
@@ -43,4 +59,66 @@ impl Transcript {
 /// The beginning of a line as text.
 pub(super) fn excerpt(line: &[u8]) -> String {
     prose::decode(&line[..line.len().min(LINE_MAX)])
+}
+
+/// What the server said, without secrets it repeats and without bodies.
+pub(super) fn shown(line: &[u8], masks: &Masks) -> String {
+    let (line, hidden) = without_quoted_body(line);
+    let searched = prose::decode(&line[..line.len().min(SEARCHED_MAX)]);
+    let mut text = masks.cover(searched);
+    if let Some((end, _)) = text.char_indices().nth(LINE_MAX) {
+        text.truncate(end);
+    }
+    if let Some(bytes) = hidden {
+        text.push_str(&format!(" ({bytes} bytes)"));
+    }
+    text
+}
+
+/// Bodies come as literals, which never stand in a line; a server may quote a short one.
+fn without_quoted_body(line: &[u8]) -> (&[u8], Option<usize>) {
+    let body = memchr::memmem::find(line, b"BODY[");
+    let quoted = body.and_then(|at| {
+        let quote = memchr::memmem::find(&line[at..], b"] \"")?;
+        Some(at + quote + 1)
+    });
+    match quoted {
+        Some(at) => (&line[..at], Some(line.len() - at - 1)),
+        None => (line, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::secret::Secret;
+
+    #[test]
+    fn secrets_and_bodies_are_not_shown() {
+        let mut masks = Masks::default();
+        masks.add(&Secret::new("hunter2"));
+        let long = [b"* OK ".as_slice(), &[b'x'; LINE_MAX - 8], b"hunter2"].concat();
+        let cases: [(&[u8], &str); 3] = [
+            (b"A1 NO you said hunter2", "A1 NO you said \u{2026}"),
+            (b"* 1 FETCH (UID 7 BODY[] \"private\")", "* 1 FETCH (UID 7 BODY[] (10 bytes)"),
+            (b"* 1 EXISTS", "* 1 EXISTS"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(shown(line, &masks), expected);
+        }
+        assert!(!shown(&long, &masks).contains("hun"));
+    }
+
+    #[test]
+    fn keeping_can_be_switched() {
+        let mut transcript = Transcript::new(0);
+        transcript.add('C', "a");
+        transcript.keep(2);
+        for text in ["b", "c", "d"] {
+            transcript.add('C', text);
+        }
+        assert_eq!(transcript.next().as_deref(), Some("C: c"));
+        transcript.keep(0);
+        assert_eq!(transcript.next(), None);
+    }
 }

@@ -12,7 +12,8 @@ const TEXT_MAX: usize = 2_000;
 const SECRET_LENGTH_MIN: usize = 4;
 
 /// The text as UTF-8: taken as UTF-8 if it is, else as GB18030; controls become blanks.
-pub(super) fn decode(bytes: &[u8]) -> String {
+#[must_use]
+pub fn decode(bytes: &[u8]) -> String {
     let bytes = &bytes[..bytes.len().min(TEXT_MAX)];
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
@@ -25,17 +26,20 @@ pub(super) fn decode(bytes: &[u8]) -> String {
 }
 
 /// Secrets that were sent, to be masked where a server repeats them.
-#[derive(Default)]
-pub(super) struct Masks(Vec<Secret>);
+#[derive(Clone, Debug, Default)]
+pub struct Masks(Vec<Secret>);
 
 impl Masks {
-    pub(super) fn add(&mut self, secret: &Secret) {
+    /// Looks for this one from now on.
+    pub fn add(&mut self, secret: &Secret) {
         if secret.expose().len() >= SECRET_LENGTH_MIN {
             self.0.push(secret.clone());
         }
     }
 
-    pub(super) fn cover(&self, text: String) -> String {
+    /// The text with every secret as an ellipsis.
+    #[must_use]
+    pub fn cover(&self, text: String) -> String {
         self.0
             .iter()
             .filter(|secret| !secret.expose().is_empty())
