@@ -14,6 +14,7 @@
 mod badinput;
 mod demo;
 mod disk;
+mod doctor;
 mod doubles;
 mod imap;
 mod imap_session;

@@ -24,6 +24,7 @@ use crate::service::clock::Clock;
 use crate::service::composing::Composing;
 use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
+use crate::service::diary::{self, Diary, DiaryReading, Unwritten};
 use crate::service::feed::Feed;
 use crate::service::filing::FilingCopies;
 use crate::service::jobs;
@@ -47,6 +48,8 @@ pub struct Gateway {
     dialer: Dialer,
     scripts: Scripts,
     board: Board,
+    diary: Diary,
+    unwritten: Option<Unwritten>,
     clock: Clock,
     sync: Sync,
     system_smtp: Option<SystemSmtp>,
@@ -79,10 +82,12 @@ impl Gateway {
             ..DialOptions::default()
         })?;
         let scripts = Scripts::open(&config.scripts.folder, Limits::default());
-        let board = Board::new(Patience {
+        let (diary, unwritten) = Diary::new(clock.clone());
+        let patience = Patience {
             attempts_max: config.mail.max_reconnect_attempts,
             ..Patience::default()
-        });
+        };
+        let board = Board::new(patience, diary.clone());
         let sync_options = SyncOptions {
             mail_size_max: config.mail.mail_size_max_mib * 1024 * 1024,
             check_interval: config.check_interval(),
@@ -108,6 +113,8 @@ impl Gateway {
             dialer,
             scripts,
             board,
+            diary,
+            unwritten: Some(unwritten),
             clock,
             sync,
             system_smtp,
@@ -122,6 +129,7 @@ impl Gateway {
             connect: self.connect(),
             mailboxes: self.mailboxes(),
             people: self.people(),
+            diary: self.diary_reading(),
             public_url: self.config.public_url(),
         }
     }
@@ -137,7 +145,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When an address or the control socket cannot be bound.
-    pub async fn run(self, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+    pub async fn run(mut self, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
         let listen = self.config.http.listen;
         let listener = TcpListener::bind(listen)
             .await
@@ -148,6 +156,10 @@ impl Gateway {
             .with_context(|| format!("cannot make the control socket {}", socket.display()))?;
         let tasks = TaskTracker::new();
         self.begin_work(&tasks)?;
+        if let Some(unwritten) = self.unwritten.take() {
+            let (store, clock) = (self.store.clone(), self.clock.clone());
+            tasks.spawn(diary::run(unwritten, store, clock, self.shutdown.clone()));
+        }
         tasks.spawn(control::server::run(
             control,
             socket,
@@ -266,6 +278,10 @@ impl Gateway {
         )
     }
 
+    fn diary_reading(&self) -> DiaryReading {
+        DiaryReading::new(self.store.clone(), self.diary.clone(), self.mailboxes())
+    }
+
     fn people(&self) -> People {
         People::new(self.store.clone(), self.clock.clone(), Random)
     }
@@ -284,6 +300,7 @@ impl Gateway {
             replies: Replies::new(self.store.clone(), self.clock.clone(), Random),
             mailboxes: self.mailboxes(),
             connect: self.connect(),
+            diary: self.diary_reading(),
             feed: Feed::new(self.store.clone()),
             scripts: self.scripts.clone(),
             random: Random,

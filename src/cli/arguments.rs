@@ -84,6 +84,23 @@ pub(super) enum MailboxCommand {
         /// Address or id
         mailbox: String,
     },
+    /// Show what was said to its servers, passwords masked; it is kept after `--on`
+    Log {
+        /// Address or id
+        mailbox: String,
+        /// Keep dialogues from now on, in memory (256 KiB per mailbox)
+        #[arg(long, conflicts_with = "off")]
+        on: bool,
+        /// Keep them no longer
+        #[arg(long)]
+        off: bool,
+        /// Show every attempt of the last 30 days instead, which is always kept
+        #[arg(long, conflicts_with_all = ["on", "off"])]
+        attempts: bool,
+        /// How many attempts to show, the latest first
+        #[arg(long, default_value_t = 100, requires = "attempts")]
+        limit: usize,
+    },
     /// Fetch and send again
     Online {
         /// Address or id

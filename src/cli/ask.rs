@@ -68,7 +68,7 @@ fn print(answer: &Answer, json: bool) {
                 say(format_args!("FAIL {step:<16} ({took_ms} ms)"));
             }
         }
-        Answer::Done { words } => say(words),
+        Answer::Item { words, .. } | Answer::Done { words } => say(words),
         Answer::Made { words, secret } => {
             eprintln!("{words}");
             say(&secret.0);

@@ -99,6 +99,18 @@ fn mailbox_request(command: MailboxCommand) -> anyhow::Result<Request> {
             mailbox,
             offline: true,
         },
+        MailboxCommand::Log {
+            mailbox,
+            attempts: true,
+            limit,
+            ..
+        } => Request::MailboxAttempts { mailbox, limit },
+        MailboxCommand::Log {
+            mailbox, on, off, ..
+        } => Request::MailboxLog {
+            mailbox,
+            on: (on || off).then_some(on),
+        },
         MailboxCommand::Online { mailbox } => Request::MailboxOffline {
             mailbox,
             offline: false,

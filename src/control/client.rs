@@ -49,8 +49,8 @@ impl Gateway {
         let mut lines = BufReader::new(read.take(ANSWER_LENGTH_MAX)).lines();
         while let Some(line) = lines.next_line().await? {
             match serde_json::from_str(&line)? {
-                step @ Answer::Step { .. } => tell(step),
-                answer => return Ok(answer),
+                answer if Answer::is_last(&answer) => return Ok(answer),
+                more => tell(more),
             }
         }
         Err(io::Error::new(

@@ -9,6 +9,7 @@ use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth};
 use crate::domain::user::{Actor, Role, User};
 use crate::service::connect::wish::Known;
 use crate::service::connect::{Connect, Proposal, Step, StepResult};
+use crate::service::diary::DiaryReading;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
 
@@ -21,6 +22,8 @@ pub struct Desk {
     pub mailboxes: Mailboxes,
     /// Users and tokens.
     pub people: People,
+    /// What was said and tried at servers.
+    pub diary: DiaryReading,
     /// For links, without a slash at its end.
     pub public_url: String,
 }
@@ -38,6 +41,10 @@ impl Desk {
             Request::MailboxRemove { mailbox } => self.remove(&mailbox).await,
             Request::MailboxRefresh { mailbox } => self.refresh(&mailbox),
             Request::MailboxOffline { mailbox, offline } => self.offline(&mailbox, offline).await,
+            Request::MailboxLog { mailbox, on } => self.log(&mailbox, on, &mut tell),
+            Request::MailboxAttempts { mailbox, limit } => {
+                self.attempts(&mailbox, limit, &mut tell)
+            }
             Request::UserAdd {
                 address,
                 name,
@@ -245,7 +252,7 @@ impl Desk {
             .map_err(words)
     }
 
-    fn find(&self, which: &str) -> Result<Mailbox, String> {
+    pub(super) fn find(&self, which: &str) -> Result<Mailbox, String> {
         let rows = self.mailboxes.list(&Actor::Console).map_err(words)?;
         let id = PublicId::parse(which);
         let is_it = |mailbox: &Mailbox| {
@@ -258,7 +265,7 @@ impl Desk {
     }
 }
 
-fn words(error: impl std::fmt::Display) -> String {
+pub(super) fn words(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 

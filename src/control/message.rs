@@ -45,6 +45,20 @@ pub enum Request {
         /// Off or on.
         offline: bool,
     },
+    /// What was said to a mailbox's servers; with `on`, first switch that being kept.
+    MailboxLog {
+        /// Address or id.
+        mailbox: String,
+        /// Keep dialogues from now on, or no longer.
+        on: Option<bool>,
+    },
+    /// What was tried at a mailbox's servers.
+    MailboxAttempts {
+        /// Address or id.
+        mailbox: String,
+        /// How many rows.
+        limit: usize,
+    },
     /// Add a person.
     UserAdd {
         /// Where notices go.
@@ -149,6 +163,13 @@ pub enum Answer {
         /// Milliseconds.
         took_ms: u64,
     },
+    /// One of several things asked for.
+    Item {
+        /// For people.
+        words: String,
+        /// For programs.
+        item: serde_json::Value,
+    },
     /// Done; a sentence for people.
     Done {
         /// The sentence.
@@ -171,6 +192,14 @@ pub enum Answer {
         /// Why, and what to do.
         words: String,
     },
+}
+
+impl Answer {
+    /// Whether it is the last word; otherwise more follows.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        !matches!(self, Self::Step { .. } | Self::Item { .. })
+    }
 }
 
 /// A row of the list of mailboxes.

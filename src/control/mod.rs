@@ -10,6 +10,7 @@ pub mod desk;
 mod form;
 pub mod message;
 pub mod server;
+mod watch;
 
 /// The socket's name in the data folder.
 pub const SOCKET_NAME: &str = "postern.sock";

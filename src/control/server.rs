@@ -87,7 +87,8 @@ async fn serve(stream: UnixStream, desk: &Desk) -> io::Result<()> {
         }
     };
     let (steps, mut told) = mpsc::unbounded_channel();
-    // Steps are few (one per stage of a trial), so the channel needs no bound of its own.
+    // Steps are few (one per stage of a trial) and lists are bounded where they are read,
+    // so the channel needs no bound of its own.
     let work = desk.carry_out(request, |step| {
         let _gone_asker = steps.send(step);
     });

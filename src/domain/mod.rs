@@ -5,6 +5,7 @@
 //! place; neither a file format nor an API leaks in here.
 
 pub mod address;
+pub mod attempt;
 pub mod back_off;
 pub mod change;
 pub mod condition;

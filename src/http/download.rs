@@ -53,6 +53,16 @@ pub(super) fn file(file: File) -> Response {
     response
 }
 
+/// A text of ours, in which servers are quoted.
+pub(super) fn text(text: String, name: &str) -> Response {
+    let mut response = as_file(Body::from(text), name);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response
+}
+
 fn as_file(body: Body, name: &str) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();

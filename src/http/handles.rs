@@ -12,6 +12,7 @@ use super::options::{Options, STREAMS_MAX};
 use crate::script::Scripts;
 use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
+use crate::service::diary::DiaryReading;
 use crate::service::feed::Feed;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
@@ -33,6 +34,8 @@ pub struct Handles {
     pub mailboxes: Mailboxes,
     /// Trial connections, and adding a mailbox.
     pub connect: Connect,
+    /// What was said and tried at servers.
+    pub diary: DiaryReading,
     /// Keys that keep a form from being sent twice.
     pub random: Random,
     /// The scripts in use and what is wrong with newer ones.
@@ -88,6 +91,7 @@ wire! {
     Replies: handles.replies;
     Mailboxes: handles.mailboxes;
     Connect: handles.connect;
+    DiaryReading: handles.diary;
     Random: handles.random;
     Scripts: handles.scripts;
     Options: options;

@@ -33,6 +33,18 @@ pub struct LogLine {
     pub text: String,
 }
 
+impl fmt::Display for LogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            at,
+            connection,
+            protocol,
+            text,
+        } = self;
+        write!(f, "{at} {protocol} {connection} {text}")
+    }
+}
+
 /// The log. Shared by whoever speaks for the mailbox and whoever reads it.
 pub struct DialogueLog {
     on: AtomicBool,
@@ -205,6 +217,9 @@ mod tests {
         let bytes: usize = lines.iter().map(|line| line.text.len()).sum();
         assert!(bytes <= LOG_BYTES_MAX && lines.len() > 100);
         let last = &lines[lines.len() - 1].text;
-        assert!(last.starts_with("S: 2999  x") && last.ends_with('…'), "{last}");
+        assert!(
+            last.starts_with("S: 2999  x") && last.ends_with('…'),
+            "{last}"
+        );
     }
 }

@@ -166,7 +166,8 @@ impl FilingCopies {
         let (Some(way), Some(login)) = (mailbox.settings.imap(), logins.incoming) else {
             return Err(FileError::NoFolders);
         };
-        let options = ImapOptions::new(way.server.clone(), login);
+        let mut options = ImapOptions::new(way.server.clone(), login);
+        options.tap = self.board.diary().tap(mailbox.key, "imap");
         let mut session = Session::open(&self.dialer, &options).await?;
         let found = self
             .in_session(&mut session, mailbox, outgoing, uncertain)

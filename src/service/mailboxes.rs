@@ -136,7 +136,8 @@ impl Mailboxes {
         Ok(())
     }
 
-    fn managed(&self, actor: &Actor, id: PublicId) -> Result<Mailbox, MailboxError> {
+    /// One mailbox, for somebody who manages it.
+    pub(super) fn managed(&self, actor: &Actor, id: PublicId) -> Result<Mailbox, MailboxError> {
         let (mailbox, _) = self.get(actor, id)?;
         if actor.may(Role::Manager, mailbox.workspace) {
             Ok(mailbox)

@@ -9,6 +9,7 @@ mod composed;
 pub mod composing;
 pub mod connect;
 pub mod conversations;
+pub mod diary;
 pub mod feed;
 pub mod filing;
 pub mod ingest;

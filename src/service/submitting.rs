@@ -114,7 +114,8 @@ impl Submitting {
                 return self.store.hold(job.key, until).await;
             }
         };
-        let options = SubmissionOptions::new(server, login);
+        let mut options = SubmissionOptions::new(server, login);
+        options.tap = self.board.diary().tap(mailbox.key, "smtp");
         let attempt = self.store.begin_attempt(outgoing.key, now).await?;
         let result = submission::submit(
             &self.dialer,

@@ -14,7 +14,7 @@ use super::public_id::{IdKind, by_public_id, put_public_id};
 use super::record;
 use super::seal::Keys;
 use super::table::{Counter, Order, Rows, Table, Transaction};
-use super::{Store, feed};
+use super::{Store, attempts, feed};
 use crate::domain::address::Address;
 use crate::domain::change::Event;
 use crate::domain::folder::{Cursor, FolderName};
@@ -167,6 +167,7 @@ fn remove(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result<(), StoreE
     remove_names(transaction, &mailbox.settings)?;
     let prefix = mailbox.key.0.to_be_bytes();
     transaction.remove(Table::Logins, &prefix)?;
+    attempts::remove_of(transaction, mailbox.key)?;
     for key in transaction.keys(Table::Cursors, &prefix, None, Order::Up, usize::MAX)? {
         transaction.remove(Table::Cursors, &key)?;
     }

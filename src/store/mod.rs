@@ -10,13 +10,14 @@
 //! 2. `space`, `lock`, `database`: the disk; `table`: rows and transactions.
 //! 3. `migrate`, `key_mark`, `public_id`, `listing`, `threading`: rows without a question.
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
-//! 5. `feed`, `jobs`, `ledger`, `raw`, `contacts`, `people`, `mailboxes`,
+//! 5. `feed`, `jobs`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `mailboxes`,
 //!    `conversation_list`: one subject each.
 //! 6. `conversations`, `outbox`, `outbox_attempts`: subjects that move others.
 //! 7. `delivery`, `triage`: the stages; `open`: everything there is, started.
 //!
 //! Invariant: feed listeners are told after the commit, never before.
 
+mod attempts;
 mod contacts;
 mod conversation_list;
 mod conversations;

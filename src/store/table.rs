@@ -56,6 +56,8 @@ tables! {
     MailboxSlugs = "mailbox-slugs",
     /// mailbox -> sealed logins.
     Logins = "logins",
+    /// mailbox, number -> record.
+    MailboxAttempts = "mailbox-attempts",
     /// mailbox, folder -> cursor.
     Cursors = "cursors",
     /// kind, public id -> key.

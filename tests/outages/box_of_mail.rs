@@ -15,6 +15,7 @@ use postern::domain::mailbox::{
 use postern::domain::secret::Secret;
 use postern::net::dial::{DialOptions, Dialer};
 use postern::service::clock::Clock;
+use postern::service::diary::Diary;
 use postern::service::random::Random;
 use postern::service::sync::Sync;
 use postern::service::sync::board::Board;
@@ -67,7 +68,7 @@ impl Boxes {
             free_space_floor_bytes: 0,
         };
         let store = Store::open(folder.path(), store_options).unwrap();
-        let board = Board::new(patience);
+        let board = Board::new(patience, Diary::new(Clock::new(Timestamp::now)).0);
         let shutdown = CancellationToken::new();
         let sync = Sync::new(
             store.clone(),

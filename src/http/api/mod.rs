@@ -3,6 +3,7 @@
 //! Invariant: every route, the unknown ones too, is behind `auth::by_token`.
 
 mod conversations;
+mod diary;
 mod events;
 mod failure;
 mod json;
@@ -44,6 +45,9 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
         .route("/mailboxes/{id}/offline", post(mailboxes::offline))
         .route("/mailboxes/{id}/online", post(mailboxes::online))
+        .route("/mailboxes/{id}/log", get(diary::log).put(diary::switch))
+        .route("/mailboxes/{id}/log.txt", get(diary::text))
+        .route("/mailboxes/{id}/attempts", get(diary::attempts))
         .route("/conversations", get(conversations::list))
         .route("/conversations/counts", get(conversations::counts))
         .route(

@@ -31,6 +31,7 @@ use crate::script::{Limits, Scripts};
 use crate::service::clock::Clock;
 use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
+use crate::service::diary::{Diary, DiaryReading};
 use crate::service::feed::Feed;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
@@ -214,7 +215,8 @@ pub(super) fn routing() -> Routing {
 
 fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Handles {
     let dialer = Dialer::new(DialOptions::default()).expect("a dialer");
-    let board = Board::new(Patience::default());
+    let (diary, _unwritten) = Diary::new(clock.clone());
+    let board = Board::new(Patience::default(), diary.clone());
     let sync = Sync::new(
         store.clone(),
         dialer.clone(),
@@ -224,12 +226,14 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         SyncOptions::default(),
         CancellationToken::new(),
     );
+    let mailboxes = Mailboxes::new(store.clone(), sync.clone(), board, clock.clone());
     Handles {
         conversations: Conversations::new(store.clone(), clock.clone(), Random),
         feed: Feed::new(store.clone()),
         people: people.clone(),
         replies: Replies::new(store.clone(), clock.clone(), Random),
-        mailboxes: Mailboxes::new(store.clone(), sync.clone(), board, clock.clone()),
+        diary: DiaryReading::new(store.clone(), diary, mailboxes.clone()),
+        mailboxes,
         connect: Connect::new(store.clone(), dialer, sync, clock.clone(), Random, None),
         random: Random,
         scripts: Scripts::open(scripts, Limits::default()),

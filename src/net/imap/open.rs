@@ -26,7 +26,9 @@ impl Session {
     async fn open_noted(dialer: &Dialer, options: &ImapOptions) -> Result<Self, OpenError> {
         let target = options.target();
         let Server { host, port, .. } = &options.server;
-        options.tap.remark(format_args!("connecting to {host} port {port}"));
+        options
+            .tap
+            .remark(format_args!("connecting to {host} port {port}"));
         let stream = match options.server.security {
             Security::Tls => dialer.dial_tls(&target).await?,
             Security::StartTls | Security::None => dialer.dial_plain(&target).await?,

@@ -15,8 +15,8 @@ use imap_types::status::StatusDataItem;
 use super::event::{Event, FolderStatus, ListedFolder, Namespace, SpecialUse};
 use super::uid_set::UidSet;
 use super::utf7;
-use crate::protocol::prose;
 use crate::domain::folder::{FolderName, ModSeq, Uid, UidValidity};
+use crate::protocol::prose;
 
 /// Most odd folder names remembered.
 const ODD_NAMES_MAX: usize = 2_000;

@@ -10,9 +10,9 @@
 
 use super::capability::Capabilities;
 use super::event::Code;
-use crate::protocol::prose;
 use super::uid_set::UidSet;
 use crate::domain::folder::{ModSeq, Uid, UidValidity};
+use crate::protocol::prose;
 
 /// Longest tag looked at, in bytes; ours are shorter.
 const TAG_MAX: usize = 32;

@@ -7,14 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use crate::domain::attempt::{Attempt, Way};
 use crate::domain::condition::{Attempts, Failure, Patience};
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Condition, MailboxHealth, Switch};
+use crate::service::diary::Diary;
 
 /// The board. A cheap clone; its lock is never held across a wait.
 #[derive(Clone, Debug)]
 pub struct Board {
     patience: Patience,
+    diary: Diary,
     rows: Arc<Mutex<HashMap<MailboxKey, Row>>>,
 }
 
@@ -37,11 +40,13 @@ impl Row {
 }
 
 impl Board {
-    /// An empty board; `patience` says how many failures make an error.
+    /// An empty board; `patience` says how many failures make an error, and every
+    /// attempt is noted in the diary.
     #[must_use]
-    pub fn new(patience: Patience) -> Self {
+    pub fn new(patience: Patience, diary: Diary) -> Self {
         Self {
             patience,
+            diary,
             rows: Arc::default(),
         }
     }
@@ -53,6 +58,18 @@ impl Board {
             .get(&mailbox)
             .map(|row| row.health.clone())
             .unwrap_or_default()
+    }
+
+    /// What was said and tried, for those who open connections.
+    #[must_use]
+    pub fn diary(&self) -> &Diary {
+        &self.diary
+    }
+
+    /// A connection to the incoming server has been opened and let us in.
+    pub fn opened(&self, mailbox: MailboxKey, now: Timestamp) {
+        self.diary
+            .note(Attempt::new(mailbox, Way::Receiving, now, None));
     }
 
     /// The incoming server has answered us. Tells whether the condition changed.
@@ -77,7 +94,10 @@ impl Board {
             .or_insert_with(|| Row::new(self.patience));
         row.health.catching_up = None;
         row.health.receiving = row.receiving.fail(failure, now, random);
-        row.health.receiving.clone()
+        let condition = row.health.receiving.clone();
+        drop(rows);
+        self.note(mailbox, Way::Receiving, &condition, now);
+        condition
     }
 
     /// Submission has worked or failed. Tells whether the condition changed.
@@ -88,12 +108,16 @@ impl Board {
         now: Timestamp,
         random: u64,
     ) -> bool {
-        self.change(mailbox, |row| {
+        let mut condition = Condition::Active;
+        let changed = self.change(mailbox, |row| {
             row.health.sending = match outcome {
                 Ok(()) => row.sending.succeed(),
                 Err(failure) => row.sending.fail(failure, now, random),
             };
-        })
+            condition = row.health.sending.clone();
+        });
+        self.note(mailbox, Way::Sending, &condition, now);
+        changed
     }
 
     /// Mail has come.
@@ -144,6 +168,25 @@ impl Board {
     /// The mailbox is gone.
     pub fn remove(&self, mailbox: MailboxKey) {
         self.lock().remove(&mailbox);
+        self.diary.forget(mailbox);
+    }
+
+    /// An attempt that has come to this condition.
+    fn note(&self, mailbox: MailboxKey, way: Way, condition: &Condition, now: Timestamp) {
+        let (failure, next_at) = match condition {
+            Condition::Interrupted {
+                reason, next_at, ..
+            }
+            | Condition::Error { reason, next_at } => (Some(reason.clone()), Some(*next_at)),
+            Condition::ReauthenticationNeeded { reason } => (Some(reason.clone()), None),
+            Condition::Connecting | Condition::Active | Condition::Offline | Condition::Unbound => {
+                (None, None)
+            }
+        };
+        self.diary.note(Attempt {
+            next_at,
+            ..Attempt::new(mailbox, way, now, failure)
+        });
     }
 
     fn change(&self, mailbox: MailboxKey, change: impl FnOnce(&mut Row)) -> bool {

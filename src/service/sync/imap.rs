@@ -94,6 +94,9 @@ async fn connect_and_watch(
     shutdown: &CancellationToken,
 ) -> Result<(), SyncError> {
     let mut session = task.open().await?;
+    task.handles
+        .board
+        .opened(task.key(), task.handles.clock.now());
     let begun = begin::begin(&mut session, task).await?;
     let watched = watch::watch(&mut session, task, begun, refresh, shutdown).await;
     if watched.is_ok() {

@@ -9,6 +9,7 @@ mod conversation;
 mod message;
 mod people;
 mod primitive;
+mod watch;
 mod work;
 
 #[cfg(test)]

@@ -100,7 +100,10 @@ mod tests {
         let long = [b"* OK ".as_slice(), &[b'x'; LINE_MAX - 8], b"hunter2"].concat();
         let cases: [(&[u8], &str); 3] = [
             (b"A1 NO you said hunter2", "A1 NO you said \u{2026}"),
-            (b"* 1 FETCH (UID 7 BODY[] \"private\")", "* 1 FETCH (UID 7 BODY[] (10 bytes)"),
+            (
+                b"* 1 FETCH (UID 7 BODY[] \"private\")",
+                "* 1 FETCH (UID 7 BODY[] (10 bytes)",
+            ),
             (b"* 1 EXISTS", "* 1 EXISTS"),
         ];
         for (line, expected) in cases {

@@ -84,6 +84,7 @@ impl Task {
         let mut options = ImapOptions::new(self.way.server.clone(), login);
         options.limits.idle_renewal = self.handles.options.rescan;
         options.limits.command_deadline = self.handles.options.answer_deadline;
+        options.tap = self.handles.board.diary().tap(self.key(), "imap");
         // After an outage all mailboxes come back; they queue here instead of at the servers.
         let place = self.handles.opening.acquire().await;
         let mut opening = pin!(Session::open(&self.handles.dialer, &options));

@@ -1,0 +1,3 @@
+//! doctor: what was said and tried, where a mail went, and what is wrong with a mailbox.
+
+mod log;
