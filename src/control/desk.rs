@@ -9,7 +9,7 @@ use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth};
 use crate::domain::user::{Actor, Role, User};
 use crate::service::connect::wish::Known;
 use crate::service::connect::{Connect, Proposal, Step, StepResult};
-use crate::service::diary::DiaryReading;
+use crate::service::diary_reading::DiaryReading;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
 

@@ -6,7 +6,7 @@ use super::desk::{Desk, words};
 use super::message::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::user::Actor;
-use crate::service::diary::way_name;
+use crate::service::diary_reading::way_name;
 
 impl Desk {
     pub(super) fn log(

@@ -12,7 +12,7 @@ use super::options::{Options, STREAMS_MAX};
 use crate::script::Scripts;
 use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
-use crate::service::diary::DiaryReading;
+use crate::service::diary_reading::DiaryReading;
 use crate::service::feed::Feed;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;

@@ -10,6 +10,7 @@ pub mod composing;
 pub mod connect;
 pub mod conversations;
 pub mod diary;
+pub mod diary_reading;
 pub mod feed;
 pub mod filing;
 pub mod ingest;

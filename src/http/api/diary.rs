@@ -11,7 +11,7 @@ use super::super::error::Problem;
 use super::failure::of_mailboxes;
 use super::json::diary::{AttemptBody, AttemptsBody, LogBody};
 use crate::domain::user::Actor;
-use crate::service::diary::DiaryReading;
+use crate::service::diary_reading::DiaryReading;
 
 pub(super) async fn log(
     State(diary): State<DiaryReading>,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::attempt::Attempt;
-use crate::service::diary::{Dialogues, way_name};
+use crate::service::diary_reading::{Dialogues, way_name};
 
 /// A mailbox's dialogues.
 #[derive(Debug, Serialize)]
