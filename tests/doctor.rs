@@ -1,3 +1,4 @@
 //! doctor: what was said and tried, where a mail went, and what is wrong with a mailbox.
 
+mod ledger;
 mod log;

@@ -21,6 +21,7 @@ use crate::http::options::PublicUrl;
 use crate::net::dial::{DialOptions, Dialer};
 use crate::script::{Limits, Reloaded, Scripts};
 use crate::service::clock::Clock;
+use crate::service::collecting::Collecting;
 use crate::service::composing::Composing;
 use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
@@ -29,6 +30,7 @@ use crate::service::diary_reading::DiaryReading;
 use crate::service::feed::Feed;
 use crate::service::filing::FilingCopies;
 use crate::service::jobs;
+use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
 use crate::service::random::Random;
@@ -131,6 +133,8 @@ impl Gateway {
             mailboxes: self.mailboxes(),
             people: self.people(),
             diary: self.diary_reading(),
+            ledger: self.ledger(),
+            collecting: self.collecting(),
             public_url: self.config.public_url(),
         }
     }
@@ -283,6 +287,21 @@ impl Gateway {
         DiaryReading::new(self.store.clone(), self.diary.clone(), self.mailboxes())
     }
 
+    fn ledger(&self) -> Ledger {
+        Ledger::new(self.store.clone(), self.mailboxes())
+    }
+
+    fn collecting(&self) -> Collecting {
+        Collecting::new(
+            self.store.clone(),
+            self.dialer.clone(),
+            self.sync.clone(),
+            self.diary.clone(),
+            self.clock.clone(),
+            self.mailboxes(),
+        )
+    }
+
     fn people(&self) -> People {
         People::new(self.store.clone(), self.clock.clone(), Random)
     }
@@ -302,6 +321,8 @@ impl Gateway {
             mailboxes: self.mailboxes(),
             connect: self.connect(),
             diary: self.diary_reading(),
+            ledger: self.ledger(),
+            collecting: self.collecting(),
             feed: Feed::new(self.store.clone()),
             scripts: self.scripts.clone(),
             random: Random,

@@ -101,6 +101,42 @@ pub(super) enum MailboxCommand {
         #[arg(long, default_value_t = 100, requires = "attempts")]
         limit: usize,
     },
+    /// Show what became of every mail it has seen, the latest first
+    Ledger {
+        /// Address or id
+        mailbox: String,
+        /// Only mails whose subject, sender or Message-ID contain this
+        #[arg(long)]
+        search: Option<String>,
+        /// Only the mail with this Message-ID
+        #[arg(long, conflicts_with = "search")]
+        message_id: Option<String>,
+        /// Only mails that came on this day or later: 2026-01-31
+        #[arg(long, value_name = "DATE")]
+        since: Option<String>,
+        /// Rows before this one, where the last page ended
+        #[arg(long, value_name = "ROW")]
+        before: Option<u64>,
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Compare the watched folder on the server with the ledger
+    Count {
+        /// Address or id
+        mailbox: String,
+    },
+    /// Collect mail that came on a day or later and is not here
+    Collect {
+        /// Address or id
+        mailbox: String,
+        /// 2026-01-31
+        #[arg(long, value_name = "DATE")]
+        since: String,
+        /// Only say how much that is
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Fetch and send again
     Online {
         /// Address or id

@@ -27,7 +27,7 @@ use self::arguments::{
     UserCommand,
 };
 use crate::config::{Config, DEFAULT_PATH};
-use crate::control::message::Request;
+use crate::control::message::{LedgerAsked, Request};
 
 /// Runs the command of this process's arguments.
 #[must_use]
@@ -110,6 +110,31 @@ fn mailbox_request(command: MailboxCommand) -> anyhow::Result<Request> {
         } => Request::MailboxLog {
             mailbox,
             on: (on || off).then_some(on),
+        },
+        MailboxCommand::Ledger {
+            mailbox,
+            search,
+            message_id,
+            since,
+            before,
+            limit,
+        } => Request::MailboxLedger(Box::new(LedgerAsked {
+            mailbox,
+            search,
+            message_id,
+            since,
+            before,
+            limit,
+        })),
+        MailboxCommand::Count { mailbox } => Request::MailboxCount { mailbox },
+        MailboxCommand::Collect {
+            mailbox,
+            since,
+            dry_run,
+        } => Request::MailboxCollect {
+            mailbox,
+            since,
+            dry_run,
         },
         MailboxCommand::Online { mailbox } => Request::MailboxOffline {
             mailbox,

@@ -7,9 +7,11 @@ use crate::domain::address::Address;
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth};
 use crate::domain::user::{Actor, Role, User};
+use crate::service::collecting::Collecting;
 use crate::service::connect::wish::Known;
 use crate::service::connect::{Connect, Proposal, Step, StepResult};
 use crate::service::diary_reading::DiaryReading;
+use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
 
@@ -24,6 +26,10 @@ pub struct Desk {
     pub people: People,
     /// What was said and tried at servers.
     pub diary: DiaryReading,
+    /// Where mails went.
+    pub ledger: Ledger,
+    /// The ledger against the server.
+    pub collecting: Collecting,
     /// For links, without a slash at its end.
     pub public_url: String,
 }
@@ -45,6 +51,13 @@ impl Desk {
             Request::MailboxAttempts { mailbox, limit } => {
                 self.attempts(&mailbox, limit, &mut tell)
             }
+            Request::MailboxLedger(asked) => self.ledger(&asked, &mut tell),
+            Request::MailboxCount { mailbox } => self.count(&mailbox).await,
+            Request::MailboxCollect {
+                mailbox,
+                since,
+                dry_run,
+            } => self.collect(&mailbox, &since, dry_run).await,
             Request::UserAdd {
                 address,
                 name,

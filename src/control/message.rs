@@ -59,6 +59,22 @@ pub enum Request {
         /// How many rows.
         limit: usize,
     },
+    /// Where a mailbox's mails went.
+    MailboxLedger(Box<LedgerAsked>),
+    /// The ledger against the server.
+    MailboxCount {
+        /// Address or id.
+        mailbox: String,
+    },
+    /// Collect what is missing from a day on.
+    MailboxCollect {
+        /// Address or id.
+        mailbox: String,
+        /// `2026-01-31`.
+        since: String,
+        /// Only say what would be collected.
+        dry_run: bool,
+    },
     /// Add a person.
     UserAdd {
         /// Where notices go.
@@ -146,6 +162,23 @@ pub struct MailboxForm {
     pub overlay: Option<String>,
     /// The address that is registered there.
     pub registered_address: Option<String>,
+}
+
+/// Which rows of the ledger are asked for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LedgerAsked {
+    /// Address or id of the mailbox.
+    pub mailbox: String,
+    /// What subject, sender or Message-ID contain.
+    pub search: Option<String>,
+    /// One mail.
+    pub message_id: Option<String>,
+    /// `2026-01-31`.
+    pub since: Option<String>,
+    /// Where the last page ended.
+    pub before: Option<u64>,
+    /// How many.
+    pub limit: usize,
 }
 
 /// What the gateway answers: any number of steps, then one of the others.

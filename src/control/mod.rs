@@ -8,6 +8,7 @@
 pub mod client;
 pub mod desk;
 mod form;
+mod ledger;
 pub mod message;
 pub mod server;
 mod watch;

@@ -99,6 +99,8 @@ pub enum PendingReason {
     Incomplete,
     /// Larger than the limit; waits for "fetch anyway".
     TooLarge,
+    /// A person has asked for it, although it was passed before.
+    Wanted,
 }
 
 /// A mail that is remembered although the cursor has passed it.

@@ -10,10 +10,12 @@ use tokio_util::sync::CancellationToken;
 use super::auth::Door;
 use super::options::{Options, STREAMS_MAX};
 use crate::script::Scripts;
+use crate::service::collecting::Collecting;
 use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
 use crate::service::diary_reading::DiaryReading;
 use crate::service::feed::Feed;
+use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
 use crate::service::random::Random;
@@ -36,6 +38,10 @@ pub struct Handles {
     pub connect: Connect,
     /// What was said and tried at servers.
     pub diary: DiaryReading,
+    /// Where mails went.
+    pub ledger: Ledger,
+    /// The ledger against the server.
+    pub collecting: Collecting,
     /// Keys that keep a form from being sent twice.
     pub random: Random,
     /// The scripts in use and what is wrong with newer ones.
@@ -92,6 +98,8 @@ wire! {
     Mailboxes: handles.mailboxes;
     Connect: handles.connect;
     DiaryReading: handles.diary;
+    Ledger: handles.ledger;
+    Collecting: handles.collecting;
     Random: handles.random;
     Scripts: handles.scripts;
     Options: options;

@@ -5,6 +5,7 @@
 //! rows that are written with the result (`store`).
 
 pub mod clock;
+pub mod collecting;
 mod composed;
 pub mod composing;
 pub mod connect;
@@ -15,6 +16,7 @@ pub mod feed;
 pub mod filing;
 pub mod ingest;
 pub mod jobs;
+pub mod ledger;
 pub mod mailboxes;
 pub mod people;
 pub mod random;

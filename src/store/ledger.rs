@@ -1,11 +1,13 @@
 //! The ledger: one row per arrival ever seen; by mailbox, by source, by message.
 
-use super::Store;
 use super::error::StoreError;
 use super::key::{Key, hash16, number_at};
 use super::table::{Counter, Order, Rows, Table, Transaction};
-use crate::domain::key::{LedgerKey, MailboxKey, MessageKey};
+use super::{Store, threading};
+use crate::domain::folder::{FolderName, Uid, UidValidity};
+use crate::domain::key::{LedgerKey, MailboxKey, MessageKey, WorkspaceKey};
 use crate::domain::ledger::{Fate, LedgerRow, Source};
+use crate::domain::message_id::MessageId;
 
 /// Rows of one message that are read: one per folder or way it was seen by.
 const ROWS_OF_MESSAGE_MAX: usize = 1_000;
@@ -17,12 +19,10 @@ fn source_key(mailbox: MailboxKey, source: &Source) -> Option<Key> {
             folder,
             validity,
             uid,
-        } => Some(
-            Key::new(mailbox.0)
-                .bytes(&hash16(folder.as_str().as_bytes()))
-                .bytes(&validity.get().to_be_bytes())
-                .bytes(&uid.get().to_be_bytes()),
-        ),
+        } => {
+            let folder = folder_key(mailbox, folder, *validity);
+            Some(folder.bytes(&uid.get().to_be_bytes()))
+        }
         Source::Smtp { .. } => None,
     }
 }
@@ -91,7 +91,63 @@ fn rows_of(rows: &impl Rows, message: MessageKey) -> Result<Vec<LedgerRow>, Stor
     Ok(found)
 }
 
+/// The beginning of the keys of one incarnation of a folder.
+fn folder_key(mailbox: MailboxKey, folder: &FolderName, validity: UidValidity) -> Key {
+    Key::new(mailbox.0)
+        .bytes(&hash16(folder.as_str().as_bytes()))
+        .bytes(&validity.get().to_be_bytes())
+}
+
 impl Store {
+    /// UIDs of a folder that have a row, ascending, above `after`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn ledger_uids(
+        &self,
+        mailbox: MailboxKey,
+        folder: &FolderName,
+        validity: UidValidity,
+        after: u32,
+        limit: usize,
+    ) -> Result<Vec<Uid>, StoreError> {
+        let prefix = folder_key(mailbox, folder, validity);
+        let after = prefix.clone().bytes(&after.to_be_bytes());
+        let keys = self.read(|rows| {
+            rows.keys(
+                Table::LedgerBySource,
+                prefix.as_ref(),
+                Some(after.as_ref()),
+                Order::Up,
+                limit,
+            )
+        })?;
+        let uid_at = prefix.as_ref().len();
+        let uid = |key: &Vec<u8>| {
+            let bytes = key.get(uid_at..)?.first_chunk()?;
+            Uid::new(u32::from_be_bytes(*bytes))
+        };
+        Ok(keys.iter().filter_map(uid).collect())
+    }
+
+    /// Every way the mails with that Message-ID came.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn ledger_of_message_id(
+        &self,
+        workspace: WorkspaceKey,
+        id: &MessageId,
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        self.read(|rows| {
+            let mut found = Vec::new();
+            for message in threading::messages_with_id(rows, workspace, id)? {
+                found.extend(rows_of(rows, message)?);
+            }
+            Ok(found)
+        })
+    }
+
     /// Every way a message came.
     ///
     /// # Errors

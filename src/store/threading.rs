@@ -211,7 +211,17 @@ pub(super) fn message_with_id(
     workspace: WorkspaceKey,
     id: &MessageId,
 ) -> Result<Option<MessageKey>, StoreError> {
+    Ok(messages_with_id(rows, workspace, id)?.into_iter().next())
+}
+
+/// The messages with that id; more than one conversation has one only when it was forged.
+pub(super) fn messages_with_id(
+    rows: &impl Rows,
+    workspace: WorkspaceKey,
+    id: &MessageId,
+) -> Result<Vec<MessageKey>, StoreError> {
     let prefix = id_prefix(workspace, id);
+    let mut found = Vec::new();
     for key in rows.keys(
         Table::MessageIds,
         prefix.as_ref(),
@@ -219,11 +229,9 @@ pub(super) fn message_with_id(
         Order::Up,
         CONVERSATIONS_OF_ID_MAX,
     )? {
-        match rows.pointer(Table::MessageIds, &key)? {
-            // An id only referred to has an empty row, which reads as 0.
-            Some(0) | None => {}
-            Some(message) => return Ok(Some(MessageKey(message))),
-        }
+        // An id only referred to has an empty row, which reads as 0.
+        let message = rows.pointer(Table::MessageIds, &key)?;
+        found.extend(message.filter(|message| *message > 0).map(MessageKey));
     }
-    Ok(None)
+    Ok(found)
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::super::error::{Kind, Problem};
+use crate::service::collecting::CollectingError;
 use crate::service::connect::{ProposeError, SaveError};
 use crate::service::conversations::{ConversationError, StoreError};
 use crate::service::mailboxes::MailboxError;
@@ -74,6 +75,20 @@ pub(in crate::http) fn of_wish(error: ProposeError) -> Problem {
             Problem::new(Kind::Unprocessable, words)
         }
         ProposeError::Randomness(cause) => Problem::internal(&cause),
+    }
+}
+
+/// For counting and collecting. What the mail server said is told: it is why.
+pub(in crate::http) fn of_collecting(error: CollectingError) -> Problem {
+    match error {
+        CollectingError::Mailbox(error) => of_mailboxes(error),
+        CollectingError::NoFolders(_)
+        | CollectingError::NoLogin(_)
+        | CollectingError::Renumbered(_) => Problem::new(Kind::Conflict, sentence(&error)),
+        CollectingError::Open(_) | CollectingError::Imap(_) => {
+            Problem::new(Kind::Unavailable, sentence(&error)).retry_after(RETRY)
+        }
+        CollectingError::Store(cause) => of_store(&cause),
     }
 }
 

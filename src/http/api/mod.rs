@@ -7,6 +7,7 @@ mod diary;
 mod events;
 mod failure;
 mod json;
+mod ledger;
 mod mailboxes;
 mod messages;
 mod problems;
@@ -36,6 +37,8 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
     let slow = Router::new()
         .route("/mailboxes", get(mailboxes::list).post(mailboxes::add))
         .route("/mailboxes/probe", post(mailboxes::probe))
+        .route("/mailboxes/{id}/count", post(ledger::count))
+        .route("/mailboxes/{id}/collect", post(ledger::collect))
         .layer(answer_within(PROBE_TIME_MAX));
     let usual = Router::new()
         .route(
@@ -48,6 +51,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/mailboxes/{id}/log", get(diary::log).put(diary::switch))
         .route("/mailboxes/{id}/log.txt", get(diary::text))
         .route("/mailboxes/{id}/attempts", get(diary::attempts))
+        .route("/mailboxes/{id}/ledger", get(ledger::page))
         .route("/conversations", get(conversations::list))
         .route("/conversations/counts", get(conversations::counts))
         .route(

@@ -29,11 +29,13 @@ use crate::mime;
 use crate::net::dial::{DialOptions, Dialer};
 use crate::script::{Limits, Scripts};
 use crate::service::clock::Clock;
+use crate::service::collecting::Collecting;
 use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
 use crate::service::diary::Diary;
 use crate::service::diary_reading::DiaryReading;
 use crate::service::feed::Feed;
+use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
 use crate::service::random::Random;
@@ -233,7 +235,16 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         feed: Feed::new(store.clone()),
         people: people.clone(),
         replies: Replies::new(store.clone(), clock.clone(), Random),
-        diary: DiaryReading::new(store.clone(), diary, mailboxes.clone()),
+        diary: DiaryReading::new(store.clone(), diary.clone(), mailboxes.clone()),
+        ledger: Ledger::new(store.clone(), mailboxes.clone()),
+        collecting: Collecting::new(
+            store.clone(),
+            dialer.clone(),
+            sync.clone(),
+            diary,
+            clock.clone(),
+            mailboxes.clone(),
+        ),
         mailboxes,
         connect: Connect::new(store.clone(), dialer, sync, clock.clone(), Random, None),
         random: Random,

@@ -75,7 +75,7 @@ async fn next_uid(session: &mut Session, selected: &SelectedFolder) -> Result<u3
 }
 
 /// The first day of history that is wanted.
-pub(super) fn first_day(connected_at: Timestamp, days: u16) -> Date {
+pub(in crate::service) fn first_day(connected_at: Timestamp, days: u16) -> Date {
     let back = SignedDuration::from_hours(24 * i64::from(days)) + DAY_OF_SLACK;
     let since = connected_at.checked_sub(back).unwrap_or(Timestamp::MIN);
     since.to_zoned(TimeZone::UTC).date()

@@ -279,7 +279,7 @@ impl Stored for NamedAddress {
     }
 }
 
-super::stored_enum!(crate::domain::folder::PendingReason { 0 = Incomplete, 1 = TooLarge });
+super::stored_enum!(crate::domain::folder::PendingReason { 0 = Incomplete, 1 = TooLarge, 2 = Wanted });
 stored_struct!(Pending {
     reason,
     attempts,

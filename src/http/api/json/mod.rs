@@ -4,6 +4,7 @@
 pub(super) mod conversation;
 pub(super) mod decision;
 pub(super) mod diary;
+pub(super) mod ledger;
 pub(super) mod mailbox;
 pub(super) mod message;
 pub(super) mod outgoing;

@@ -74,10 +74,11 @@ pub(super) async fn above(
     let mut uids = retry_pending(session, task, cursor).await?;
     if let Some(next) = cursor.next_uid() {
         let above = SearchKey::Among(UidSet::starting_at(next));
-        let found = session.uid_search(&[above]).await?;
+        let mut found = session.uid_search(&[above]).await?;
         // `n:*` names the last mail even when it is below `n` (RFC 9051 section 9, seq-range).
-        uids.extend(found.into_iter().filter(|uid| *uid >= next));
-        forget_unwanted(session, task, cursor, &mut uids).await?;
+        found.retain(|uid| *uid >= next);
+        forget_unwanted(session, task, cursor, &mut found).await?;
+        uids.extend(found);
     }
     uids.sort_unstable();
     uids.dedup();

@@ -1,0 +1,84 @@
+//! `/mailboxes/{id}/ledger`, `/count` and `/collect`: where mails went.
+
+use axum::Json;
+use axum::extract::{Extension, State};
+use serde::Deserialize;
+
+use super::super::body::{Asked, Body, Id, PAGE_DEFAULT};
+use super::super::error::{Kind, Problem};
+use super::failure::{of_collecting, of_mailboxes};
+use super::json::ledger::{CollectedBody, CountedBody, LedgerBody};
+use crate::domain::key::LedgerKey;
+use crate::domain::message_id::MessageId;
+use crate::domain::user::Actor;
+use crate::service::collecting::{Collecting, begin_of, day};
+use crate::service::ledger::{Ledger, Question};
+
+/// The query.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LedgerQuery {
+    message_id: Option<String>,
+    search: Option<String>,
+    /// `2026-01-31`.
+    since: Option<String>,
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+fn unusable(words: String) -> Problem {
+    Problem::new(Kind::Unprocessable, words)
+}
+
+pub(super) async fn page(
+    State(ledger): State<Ledger>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    Asked(query): Asked<LedgerQuery>,
+) -> Result<Json<LedgerBody>, Problem> {
+    let message_id = query.message_id.as_deref().map(|text| {
+        MessageId::parse(text).ok_or_else(|| unusable("`message_id` is no Message-ID.".to_owned()))
+    });
+    let since = query.since.as_deref().map(day).transpose();
+    let question = Question {
+        message_id: message_id.transpose()?,
+        text: query.search,
+        since: since.map_err(unusable)?.and_then(begin_of),
+        before: query.before.map(LedgerKey),
+        limit: query.limit.unwrap_or(PAGE_DEFAULT),
+    };
+    let page = ledger.page(&actor, id, &question).map_err(of_mailboxes)?;
+    Ok(Json(LedgerBody::new(&page)))
+}
+
+pub(super) async fn count(
+    State(collecting): State<Collecting>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+) -> Result<Json<CountedBody>, Problem> {
+    let counted = collecting.count(&actor, id).await;
+    let (_, folder, counted) = counted.map_err(of_collecting)?;
+    Ok(Json(CountedBody::new(&folder, &counted)))
+}
+
+/// From when on, and whether it is only a look.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CollectBody {
+    /// `2026-01-31`.
+    since: String,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+pub(super) async fn collect(
+    State(collecting): State<Collecting>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    Body(body): Body<CollectBody>,
+) -> Result<Json<CollectedBody>, Problem> {
+    let since = day(&body.since).map_err(unusable)?;
+    let collected = collecting.collect(&actor, id, since, body.dry_run).await;
+    let (_, collected) = collected.map_err(of_collecting)?;
+    Ok(Json(CollectedBody::new(&collected, since)))
+}

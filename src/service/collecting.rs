@@ -1,0 +1,365 @@
+//! The ledger against the server: which mails of a folder have no row, and collecting
+//! what a person wants of those.
+//!
+//! Counting opens a connection of its own, reads only UIDs, in windows, and changes
+//! nothing. Collecting marks mails as wanted in the cursor, so that it survives a
+//! restart and the mailbox's own task does the fetching.
+
+mod compare;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use self::compare::Comparison;
+use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid};
+use crate::domain::key::PublicId;
+use crate::domain::mailbox::{ImapWay, Mailbox};
+use crate::domain::user::Actor;
+use crate::net::dial::Dialer;
+use crate::net::imap::{FetchStep, ImapError, ImapOptions, OpenError, Session};
+use crate::protocol::imap::event::SelectedFolder;
+use crate::protocol::imap::{FetchItems, SearchKey, SelectMode, UidSet};
+use crate::service::clock::Clock;
+use crate::service::diary::Diary;
+use crate::service::ledger::words::{grouped, megabytes};
+use crate::service::mailboxes::{MailboxError, Mailboxes};
+use crate::service::sync::Sync;
+use crate::store::{Store, StoreError};
+
+/// Missing mails that are named one by one.
+const NAMED_MAX: usize = 20;
+/// Mails whose sizes are asked for in one command.
+const SIZES_AT_ONCE: usize = 1_000;
+
+/// Why nothing was counted or collected.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectingError {
+    /// The actor may not, or there is no such mailbox.
+    #[error(transparent)]
+    Mailbox(#[from] MailboxError),
+    /// Only folders can be counted.
+    #[error("{0} is not read by IMAP; only folders can be counted and collected from by date")]
+    NoFolders(String),
+    /// There is nothing to log in with.
+    #[error("{0} has no login; bind it first")]
+    NoLogin(String),
+    /// The server does not let us in.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The server does not answer.
+    #[error(transparent)]
+    Imap(#[from] ImapError),
+    /// UIDs of yesterday mean nothing today.
+    #[error(
+        "{0} has not been read since the server numbered it anew; look for mail first (mailbox refresh)"
+    )]
+    Renumbered(FolderName),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A folder and the ledger side by side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Mails of the folder that the history choice wants, up to where it has been read.
+    pub on_server: usize,
+    /// Those of them that have a row.
+    pub in_ledger: usize,
+    /// Those that wait on the server: too large, incomplete, or asked for.
+    pub waiting: usize,
+    /// Mails behind where it has been read: they are about to come.
+    pub coming: usize,
+    /// Older mail that was never wanted.
+    pub older: usize,
+    /// Mails without a row, lowest first.
+    pub missing: Vec<Uid>,
+}
+
+/// What collecting from a date on means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collected {
+    /// Mails from that day on that have no row here.
+    pub found: usize,
+    /// Their bytes on the server.
+    pub bytes: u64,
+    /// How many are being collected now; none when it was only a look.
+    pub taken: usize,
+}
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct Collecting {
+    store: Store,
+    dialer: Dialer,
+    sync: Sync,
+    diary: Diary,
+    clock: Clock,
+    mailboxes: Mailboxes,
+}
+
+impl Collecting {
+    /// A service over its handles.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        dialer: Dialer,
+        sync: Sync,
+        diary: Diary,
+        clock: Clock,
+        mailboxes: Mailboxes,
+    ) -> Self {
+        Self {
+            store,
+            dialer,
+            sync,
+            diary,
+            clock,
+            mailboxes,
+        }
+    }
+
+    /// Compares the watched folder with the ledger.
+    ///
+    /// # Errors
+    /// See [`CollectingError`]; nothing is changed either way.
+    pub async fn count(
+        &self,
+        actor: &Actor,
+        id: PublicId,
+    ) -> Result<(Mailbox, FolderName, Counted), CollectingError> {
+        let mailbox = self.mailboxes.managed(actor, id)?;
+        let way = way_of(&mailbox)?.clone();
+        let mut session = self.open(&mailbox, &way).await?;
+        let counted = self.count_in(&mut session, &mailbox, &way.folder).await;
+        session.logout().await;
+        Ok((mailbox, way.folder, counted?))
+    }
+
+    /// The same in an open session.
+    pub(super) async fn count_in(
+        &self,
+        session: &mut Session,
+        mailbox: &Mailbox,
+        folder: &FolderName,
+    ) -> Result<Counted, CollectingError> {
+        let (selected, cursor) = self.begin(session, mailbox, folder).await?;
+        let comparison = Comparison::new(&self.store, mailbox, folder, &cursor);
+        comparison.run(session, &selected).await
+    }
+
+    /// Mails from that day on which have no row here: how many, and, unless it is only a
+    /// look, collects them. What was there before the mailbox was connected is imported.
+    ///
+    /// # Errors
+    /// See [`CollectingError`]; nothing is changed then.
+    pub async fn collect(
+        &self,
+        actor: &Actor,
+        id: PublicId,
+        since: Date,
+        only_look: bool,
+    ) -> Result<(Mailbox, Collected), CollectingError> {
+        let mailbox = self.mailboxes.managed(actor, id)?;
+        let way = way_of(&mailbox)?.clone();
+        let mut session = self.open(&mailbox, &way).await?;
+        let looked = self.look(&mut session, &mailbox, &way.folder, since).await;
+        session.logout().await;
+        let (uids, bytes) = looked?;
+        let mut collected = Collected {
+            found: uids.len(),
+            bytes,
+            taken: 0,
+        };
+        if !only_look && !uids.is_empty() {
+            collected.taken = self.want(&mailbox, &way.folder, &uids).await?;
+        }
+        Ok((mailbox, collected))
+    }
+
+    async fn look(
+        &self,
+        session: &mut Session,
+        mailbox: &Mailbox,
+        folder: &FolderName,
+        since: Date,
+    ) -> Result<(Vec<Uid>, u64), CollectingError> {
+        let (_, cursor) = self.begin(session, mailbox, folder).await?;
+        let mut uids = session.uid_search(&[SearchKey::Since(since)]).await?;
+        // What is above comes by itself.
+        uids.retain(|uid| uid.get() <= cursor.last_uid);
+        let known = compare::known_among(&self.store, mailbox.key, folder, &cursor, &uids)?;
+        uids.retain(|uid| !known.contains(uid) && !cursor.pending.contains_key(uid));
+        let bytes = sizes(session, &uids).await?;
+        Ok((uids, bytes))
+    }
+
+    /// Marks mails as wanted. The task that reads the folder holds the cursor, so it is
+    /// stopped meanwhile.
+    async fn want(
+        &self,
+        mailbox: &Mailbox,
+        folder: &FolderName,
+        uids: &[Uid],
+    ) -> Result<usize, CollectingError> {
+        self.sync.stop(mailbox.key).await;
+        let marked = self.mark(mailbox, folder, uids).await;
+        self.sync.start(mailbox.clone());
+        marked
+    }
+
+    async fn mark(
+        &self,
+        mailbox: &Mailbox,
+        folder: &FolderName,
+        uids: &[Uid],
+    ) -> Result<usize, CollectingError> {
+        let cursor = self.store.cursor(mailbox.key, folder)?;
+        let mut cursor = cursor.ok_or_else(|| CollectingError::Renumbered(folder.clone()))?;
+        let room = Cursor::PENDING_MAX.saturating_sub(cursor.pending.len());
+        let wanted = Pending {
+            reason: PendingReason::Wanted,
+            attempts: 0,
+            retry_at: self.clock.now(),
+        };
+        let taken = uids.len().min(room);
+        for uid in &uids[..taken] {
+            cursor.pending.insert(*uid, wanted.clone());
+        }
+        self.store
+            .set_cursor(mailbox.key, folder.clone(), cursor)
+            .await?;
+        Ok(taken)
+    }
+
+    async fn begin(
+        &self,
+        session: &mut Session,
+        mailbox: &Mailbox,
+        folder: &FolderName,
+    ) -> Result<(SelectedFolder, Cursor), CollectingError> {
+        let selected = session.select(folder, &SelectMode::ReadOnly).await?;
+        let cursor = self.store.cursor(mailbox.key, folder)?;
+        let cursor = cursor.filter(|cursor| Some(cursor.validity) == selected.uid_validity);
+        let cursor = cursor.ok_or_else(|| CollectingError::Renumbered(folder.clone()))?;
+        Ok((selected, cursor))
+    }
+
+    async fn open(&self, mailbox: &Mailbox, way: &ImapWay) -> Result<Session, CollectingError> {
+        let address = || mailbox.settings.address.to_string();
+        let login = match self.store.logins(mailbox.key) {
+            Ok(logins) => logins.incoming,
+            Err(StoreError::Missing { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let login = login.ok_or_else(|| CollectingError::NoLogin(address()))?;
+        let mut options = ImapOptions::new(way.server.clone(), login);
+        options.tap = self.diary.tap(mailbox.key, "imap");
+        Ok(Session::open(&self.dialer, &options).await?)
+    }
+}
+
+fn way_of(mailbox: &Mailbox) -> Result<&ImapWay, CollectingError> {
+    let address = || mailbox.settings.address.to_string();
+    let way = mailbox.settings.imap();
+    way.ok_or_else(|| CollectingError::NoFolders(address()))
+}
+
+/// The bytes of these mails together.
+async fn sizes(session: &mut Session, uids: &[Uid]) -> Result<u64, ImapError> {
+    let mut bytes = 0_u64;
+    for some in uids.chunks(SIZES_AT_ONCE) {
+        let Some(set) = UidSet::of(some.iter().copied()) else {
+            continue;
+        };
+        let items = FetchItems {
+            size: true,
+            ..FetchItems::default()
+        };
+        let asked = session.begin_fetch(&set, &items);
+        loop {
+            match session.next_fetch_step().await? {
+                FetchStep::Fetched(mail) => bytes = bytes.saturating_add(mail.size.unwrap_or(0)),
+                FetchStep::Done(command) if command == asked => break,
+                FetchStep::Refused { refusal, .. } => {
+                    let command = "UID FETCH";
+                    return Err(ImapError::Refused { command, refusal });
+                }
+                FetchStep::BodyBegan { .. } | FetchStep::BodyChunk(_) | FetchStep::Done(_) => {}
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+impl Counted {
+    /// `INBOX 4,312 = ledger 4,312`, or what is missing.
+    #[must_use]
+    pub fn words(&self, folder: &FolderName) -> String {
+        let (server, ledger) = (grouped(self.on_server), grouped(self.in_ledger));
+        let mut words = if self.on_server == self.in_ledger {
+            format!("{folder} {server} = ledger {ledger}")
+        } else {
+            format!("{folder} {server}, ledger {ledger}")
+        };
+        for (count, what) in [
+            (
+                self.waiting,
+                "wait on the server (too large, incomplete or asked for)",
+            ),
+            (self.coming, "are about to come"),
+            (self.older, "older ones were never wanted"),
+        ] {
+            if count > 0 {
+                words.push_str(&format!("; {} {what}", grouped(count)));
+            }
+        }
+        if !self.missing.is_empty() {
+            let named: Vec<_> = self.missing.iter().take(NAMED_MAX).collect();
+            let named: Vec<_> = named.iter().map(ToString::to_string).collect();
+            let more = if self.missing.len() > NAMED_MAX {
+                ", …"
+            } else {
+                ""
+            };
+            words.push_str(&format!(
+                "; {} missing (UID {}{more}); `mailbox collect --since DATE` collects them",
+                grouped(self.missing.len()),
+                named.join(", ")
+            ));
+        }
+        words
+    }
+}
+
+impl Collected {
+    /// What was found and is being done.
+    #[must_use]
+    pub fn words(&self, since: Date) -> String {
+        let (found, size) = (grouped(self.found), megabytes(self.bytes));
+        match (self.found, self.taken) {
+            (0, _) => format!("Nothing that came since {since} is missing here."),
+            (_, 0) => format!("{found} mails since {since} are not here, {size} in all."),
+            (all, taken) if taken < all => format!(
+                "{} of {found} mails since {since} are being collected; ask again for the others.",
+                grouped(taken)
+            ),
+            _ => format!("{found} mails since {since}, {size} in all, are being collected."),
+        }
+    }
+}
+
+/// A day of the calendar as people write it.
+///
+/// # Errors
+/// A sentence.
+pub fn day(text: &str) -> Result<Date, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is no day; write it as 2026-01-31"))
+}
+
+/// When a day begins, by the clock of the world.
+#[must_use]
+pub fn begin_of(day: Date) -> Option<jiff::Timestamp> {
+    day.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp())
+}

@@ -1,0 +1,101 @@
+//! What became of a mail, in words for API and command line.
+
+use super::{Entry, FirstWay};
+use crate::domain::ledger::{Fate, Source};
+
+/// By which way a mail came.
+#[must_use]
+pub fn source(source: &Source) -> String {
+    match source {
+        Source::Imap { folder, uid, .. } => format!("{folder} UID {uid}"),
+        Source::Smtp { peer } => format!("SMTP from {peer}"),
+    }
+}
+
+/// The word for programs.
+#[must_use]
+pub fn fate_name(fate: &Fate) -> &'static str {
+    match fate {
+        Fate::Stored(_) => "stored",
+        Fate::Duplicate(_) => "duplicate",
+        Fate::Own(_) => "own",
+        Fate::TooLarge { .. } => "too_large",
+        Fate::Unreadable(_) => "unreadable",
+        Fate::Ignored { .. } => "ignored",
+    }
+}
+
+/// The sentence for people.
+#[must_use]
+pub fn fate(entry: &Entry) -> String {
+    let place = match entry.conversation {
+        Some((_, number)) => format!("conversation #{number}"),
+        None => "a conversation that is no longer there".to_owned(),
+    };
+    match &entry.row.fate {
+        Fate::Stored(_) => place,
+        Fate::Duplicate(_) => match &entry.first {
+            Some(first) => format!("{place} has it already, by {}", way(first)),
+            None => format!("{place} has it already"),
+        },
+        Fate::Own(_) => format!("our own reply in {place}"),
+        Fate::TooLarge { size } => format!(
+            "left on the server: {} is more than the limit in the settings",
+            megabytes(*size)
+        ),
+        Fate::Unreadable(_) => format!("{place}; it could not be read and is kept as it came"),
+        Fate::Ignored { by, .. } => format!("put aside by {by} ({place}, closed)"),
+    }
+}
+
+fn way(first: &FirstWay) -> String {
+    let source = source(&first.row.source);
+    match &first.mailbox {
+        Some(mailbox) => format!("{source} of {mailbox}"),
+        None => source,
+    }
+}
+
+/// A size for people.
+#[must_use]
+pub fn megabytes(bytes: u64) -> String {
+    const MEGA: u64 = 1_000_000;
+    if bytes < MEGA {
+        return format!("{} KB", bytes.div_ceil(1_000));
+    }
+    let tenths = bytes / (MEGA / 10);
+    format!("{}.{} MB", tenths / 10, tenths % 10)
+}
+
+/// A count for people: `4,312`.
+#[must_use]
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut shown = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        for (number, shown) in [
+            (0, "0"),
+            (999, "999"),
+            (4_312, "4,312"),
+            (1_000_000, "1,000,000"),
+        ] {
+            assert_eq!(grouped(number), shown);
+        }
+        assert_eq!(megabytes(1), "1 KB");
+        assert_eq!(megabytes(71_260_000), "71.2 MB");
+    }
+}
