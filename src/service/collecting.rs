@@ -10,7 +10,10 @@ mod compare;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use self::compare::Comparison;
+use self::compare::{CompareError, Comparison};
+
+pub use self::compare::Counted;
+
 use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid};
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::{ImapWay, Mailbox};
@@ -26,8 +29,6 @@ use crate::service::mailboxes::{MailboxError, Mailboxes};
 use crate::service::sync::Sync;
 use crate::store::{Store, StoreError};
 
-/// Missing mails that are named one by one.
-const NAMED_MAX: usize = 20;
 /// Mails whose sizes are asked for in one command.
 const SIZES_AT_ONCE: usize = 1_000;
 
@@ -59,21 +60,13 @@ pub enum CollectingError {
     Store(#[from] StoreError),
 }
 
-/// A folder and the ledger side by side.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// Mails of the folder that the history choice wants, up to where it has been read.
-    pub on_server: usize,
-    /// Those of them that have a row.
-    pub in_ledger: usize,
-    /// Those that wait on the server: too large, incomplete, or asked for.
-    pub waiting: usize,
-    /// Mails behind where it has been read: they are about to come.
-    pub coming: usize,
-    /// Older mail that was never wanted.
-    pub older: usize,
-    /// Mails without a row, lowest first.
-    pub missing: Vec<Uid>,
+impl From<CompareError> for CollectingError {
+    fn from(error: CompareError) -> Self {
+        match error {
+            CompareError::Imap(error) => Self::Imap(error),
+            CompareError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// What collecting from a date on means.
@@ -145,7 +138,7 @@ impl Collecting {
     ) -> Result<Counted, CollectingError> {
         let (selected, cursor) = self.begin(session, mailbox, folder).await?;
         let comparison = Comparison::new(&self.store, mailbox, folder, &cursor);
-        comparison.run(session, &selected).await
+        Ok(comparison.run(session, &selected).await?)
     }
 
     /// Mails from that day on which have no row here: how many, and, unless it is only a
@@ -290,46 +283,6 @@ async fn sizes(session: &mut Session, uids: &[Uid]) -> Result<u64, ImapError> {
         }
     }
     Ok(bytes)
-}
-
-impl Counted {
-    /// `INBOX 4,312 = ledger 4,312`, or what is missing.
-    #[must_use]
-    pub fn words(&self, folder: &FolderName) -> String {
-        let (server, ledger) = (grouped(self.on_server), grouped(self.in_ledger));
-        let mut words = if self.on_server == self.in_ledger {
-            format!("{folder} {server} = ledger {ledger}")
-        } else {
-            format!("{folder} {server}, ledger {ledger}")
-        };
-        for (count, what) in [
-            (
-                self.waiting,
-                "wait on the server (too large, incomplete or asked for)",
-            ),
-            (self.coming, "are about to come"),
-            (self.older, "older ones were never wanted"),
-        ] {
-            if count > 0 {
-                words.push_str(&format!("; {} {what}", grouped(count)));
-            }
-        }
-        if !self.missing.is_empty() {
-            let named: Vec<_> = self.missing.iter().take(NAMED_MAX).collect();
-            let named: Vec<_> = named.iter().map(ToString::to_string).collect();
-            let more = if self.missing.len() > NAMED_MAX {
-                ", …"
-            } else {
-                ""
-            };
-            words.push_str(&format!(
-                "; {} missing (UID {}{more}); `mailbox collect --since DATE` collects them",
-                grouped(self.missing.len()),
-                named.join(", ")
-            ));
-        }
-        words
-    }
 }
 
 impl Collected {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{CollectingError, Counted};
 use crate::domain::folder::{Cursor, FolderName, Uid};
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{History, Mailbox};
 use crate::net::imap::{ImapError, Session};
 use crate::protocol::imap::event::SelectedFolder;
 use crate::protocol::imap::{SearchKey, UidSet};
+use crate::service::ledger::words::grouped;
 use crate::service::sync::history::first_day;
 use crate::store::{Store, StoreError};
 
@@ -20,6 +20,77 @@ const WINDOWS_MAX: u32 = 2_000;
 const MISSING_MAX: usize = 100_000;
 /// Rows read from the store at a time.
 const ROWS_AT_ONCE: usize = 10_000;
+
+/// Missing mails that are named one by one.
+const NAMED_MAX: usize = 20;
+
+/// Why nothing was compared.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CompareError {
+    /// The server does not answer.
+    #[error(transparent)]
+    Imap(#[from] ImapError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A folder and the ledger side by side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Mails of the folder that the history choice wants, up to where it has been read.
+    pub on_server: usize,
+    /// Those of them that have a row.
+    pub in_ledger: usize,
+    /// Those that wait on the server: too large, incomplete, or asked for.
+    pub waiting: usize,
+    /// Mails behind where it has been read: they are about to come.
+    pub coming: usize,
+    /// Older mail that was never wanted.
+    pub older: usize,
+    /// Mails without a row, lowest first.
+    pub missing: Vec<Uid>,
+}
+
+impl Counted {
+    /// `INBOX 4,312 = ledger 4,312`, or what is missing.
+    #[must_use]
+    pub fn words(&self, folder: &FolderName) -> String {
+        let (server, ledger) = (grouped(self.on_server), grouped(self.in_ledger));
+        let mut words = if self.on_server == self.in_ledger {
+            format!("{folder} {server} = ledger {ledger}")
+        } else {
+            format!("{folder} {server}, ledger {ledger}")
+        };
+        for (count, what) in [
+            (
+                self.waiting,
+                "wait on the server (too large, incomplete or asked for)",
+            ),
+            (self.coming, "are about to come"),
+            (self.older, "older ones were never wanted"),
+        ] {
+            if count > 0 {
+                words.push_str(&format!("; {} {what}", grouped(count)));
+            }
+        }
+        if !self.missing.is_empty() {
+            let named: Vec<_> = self.missing.iter().take(NAMED_MAX).collect();
+            let named: Vec<_> = named.iter().map(ToString::to_string).collect();
+            let more = if self.missing.len() > NAMED_MAX {
+                ", …"
+            } else {
+                ""
+            };
+            words.push_str(&format!(
+                "; {} missing (UID {}{more}); `mailbox collect --since DATE` collects them",
+                grouped(self.missing.len()),
+                named.join(", ")
+            ));
+        }
+        words
+    }
+}
 
 /// One comparison.
 pub(super) struct Comparison<'c> {
@@ -48,7 +119,7 @@ impl<'c> Comparison<'c> {
         &self,
         session: &mut Session,
         selected: &SelectedFolder,
-    ) -> Result<Counted, CollectingError> {
+    ) -> Result<Counted, CompareError> {
         let mut counted = Counted::default();
         let wanted = self.wanted_history(session).await?;
         let end = selected.uid_next.map_or(u32::MAX, |next| next.get() - 1);
