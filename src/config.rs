@@ -4,6 +4,8 @@
 //! has a default that is right for a small team; an unknown key or a wrong value
 //! is refused with file, line and column.
 
+mod network;
+mod oauth;
 mod place;
 mod sections;
 mod system_smtp;
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::options::PublicUrl;
 
+pub use self::network::NetworkSection;
+pub use self::oauth::{OAuthClientSection, OAuthSection};
 pub use self::place::ConfigError;
 pub use self::sections::{
     HttpSection, LogFormat, LogSection, MailSection, ScriptsSection, ServerSecurity, StoreSection,
@@ -44,6 +48,10 @@ pub struct Config {
     pub mail: MailSection,
     /// The gateway's own way out.
     pub system_smtp: SystemSmtpSection,
+    /// How far connections may reach.
+    pub network: NetworkSection,
+    /// Sign-ins at providers.
+    pub oauth: OAuthSection,
     /// The log.
     pub log: LogSection,
 }
@@ -131,6 +139,8 @@ impl Config {
             }
         }
         self.system_smtp.check(source, folder)?;
+        self.network.check(source)?;
+        self.oauth.check(source, folder)?;
         let url = &self.http.public_url;
         if let Some(Err(error)) = (!url.is_empty()).then(|| PublicUrl::parse(url)) {
             let words = format!("public_url is {url:?}: {error}");
@@ -144,6 +154,7 @@ impl Config {
         resolve(&mut self.store.folder);
         resolve(&mut self.scripts.folder);
         self.mail.ca_files.iter_mut().for_each(resolve);
+        self.oauth.resolve(resolve);
         if !self.system_smtp.password_file.as_os_str().is_empty() {
             resolve(&mut self.system_smtp.password_file);
         }
@@ -258,6 +269,39 @@ mod tests {
         assert!(error("[log]\nlevel = \"loud\"\n").starts_with("postern.toml:2:1: level is"));
         assert!(error("[mail]\nca_files = [\"no.pem\"]\n").contains("no.pem"));
         assert!(error("[scripts]\ntime_zone = \"Mars\"\n").contains("time_zone is \"Mars\""));
+    }
+
+    #[test]
+    fn clients_of_providers_are_named_and_their_secrets_are_not_shown() {
+        let text = "[oauth.google]\nclient_id = \"us\"\nclient_secret = \"hunter2\"\n";
+        let config = Config::parse(text, Path::new("postern.toml")).expect("right");
+        assert!(config.oauth.enabled);
+        let clients = config.oauth.clients().expect("nothing to read");
+        assert_eq!(
+            (clients[0].0.as_str(), clients[0].1.id.as_str()),
+            ("google", "us")
+        );
+        let secret = clients[0].1.secret.as_ref().expect("one");
+        assert_eq!(secret.expose(), "hunter2");
+        assert!(!config.to_toml().expect("writable").contains("hunter2"));
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert!(error("[oauth.google]\nclient_id = \"\"\n").contains("client_id"));
+        assert!(error("[oauth.google]\nclient = \"\"\n").contains("client"));
+        assert!(error("[oauth]\nenable = false\n").contains("expected `enabled`"));
+    }
+
+    #[test]
+    fn networks_are_read_or_refused_with_their_place() {
+        let text =
+            "[network]\nlookups_may_reach = [\"10.0.0.0/8\"]\nprivate_mail_servers = false\n";
+        let network = Config::parse(text, Path::new("postern.toml"))
+            .expect("right")
+            .network;
+        assert!(network.lookups().check([10, 1, 2, 3].into()).is_ok());
+        assert!(network.reach().check([192, 168, 1, 1].into()).is_err());
+        let words = error("[network]\nlookups_may_reach = [\"10.0.0.0/40\"]\n");
+        assert!(words.starts_with("postern.toml:2:1: "), "{words}");
+        assert!(error("[network]\nname_server = \"dns\"\n").contains("name_server"));
     }
 
     #[test]

@@ -82,6 +82,7 @@ impl Gateway {
         let store = Store::open(&config.store.folder, options)?;
         let dialer = Dialer::new(DialOptions {
             ca_files: config.mail.ca_files.clone(),
+            reach: config.network.reach(),
             ..DialOptions::default()
         })?;
         let scripts = Scripts::open(&config.scripts.folder, Limits::default());

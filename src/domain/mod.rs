@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod mailbox;
 pub mod message;
 pub mod message_id;
+pub mod oauth;
 pub mod outbox;
 pub mod recipients;
 pub mod secret;

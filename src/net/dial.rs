@@ -42,6 +42,8 @@ pub struct DialOptions {
     pub unacknowledged_max: Duration,
     /// CA files trusted beside the system's roots (PEM).
     pub ca_files: Vec<PathBuf>,
+    /// No connection reaches further than this, whatever its target says.
+    pub reach: Guard,
 }
 
 impl Default for DialOptions {
@@ -53,6 +55,7 @@ impl Default for DialOptions {
             keepalive: Duration::from_secs(60),
             unacknowledged_max: Duration::from_secs(60),
             ca_files: Vec::new(),
+            reach: Guard::Any,
         }
     }
 }
@@ -228,7 +231,7 @@ impl Dialer {
     async fn connect(&self, target: &Target) -> Result<TcpStream, DialError> {
         let options = &self.shared.options;
         let addresses = dns::resolve(&target.host, target.port, options.resolve_deadline).await?;
-        let addresses = interleave(judge(addresses, target)?);
+        let addresses = interleave(judge(addresses, target, &options.reach)?);
         let race = race(addresses, TcpStream::connect);
         let stream = match timeout(options.connect_deadline, race).await {
             Ok(Ok(stream)) => stream,
@@ -246,12 +249,24 @@ impl Dialer {
     }
 }
 
-/// Keeps the addresses the guard lets pass.
-fn judge(addresses: Vec<SocketAddr>, target: &Target) -> Result<Vec<SocketAddr>, DialError> {
+/// Keeps the addresses that both guards let pass.
+fn judge(
+    addresses: Vec<SocketAddr>,
+    target: &Target,
+    reach: &Guard,
+) -> Result<Vec<SocketAddr>, DialError> {
+    let judged = |address: &SocketAddr| {
+        target.guard.check(address.ip())?;
+        match reach {
+            // What a target may reach by name, such as a link-local service, stays its own.
+            Guard::Any => Ok(()),
+            narrower => narrower.check(address.ip()),
+        }
+    };
     let mut refused = None;
     let passed: Vec<SocketAddr> = addresses
         .into_iter()
-        .filter(|address| match target.guard.check(address.ip()) {
+        .filter(|address| match judged(address) {
             Ok(()) => true,
             Err(reach) => {
                 refused.get_or_insert((*address, reach));

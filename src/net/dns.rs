@@ -2,12 +2,16 @@
 //!
 //! Deliberately absent: judging the addresses (`guard`) and trying them (`dial`).
 
+mod records;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::lookup_host;
 use tokio::time::timeout;
+
+pub use self::records::{RecordError, RecordOptions, Records, ServiceRecord};
 
 /// Most addresses of one name that are considered.
 const ADDRESSES_MAX: usize = 16;

@@ -7,10 +7,13 @@
 
 pub mod certificate;
 pub mod dial;
+pub mod discovery;
 pub mod dns;
 pub mod driver;
 pub mod guard;
+pub mod http_client;
 pub mod imap;
+pub mod oauth;
 pub mod stream;
 pub mod submission;
 pub mod tap;

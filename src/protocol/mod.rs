@@ -4,6 +4,7 @@
 //! machine is run by the one loop in `net/driver.rs`, and by tests that feed it
 //! transcripts whole and one byte at a time.
 
+pub mod autoconfig;
 pub mod imap;
 pub mod prose;
 pub mod sasl;

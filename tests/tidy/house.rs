@@ -46,7 +46,12 @@ pub const FOREIGN: &[(&[&str], &[&str])] = &[
     (&["lettre"], &["net::submission", "mime::compose"]),
     (&["mail_auth"], &["net::authentication"]),
     (&["tokio_rustls", "rustls", "rustls_native_certs"], &["net"]),
-    (&["webpki_roots", "x509_parser", "socket2"], &["net"]),
+    (
+        &["webpki_roots", "x509_parser", "socket2", "ring"],
+        &["net"],
+    ),
+    (&["hickory_resolver"], &["net::dns"]),
+    (&["roxmltree"], &["protocol::autoconfig"]),
     (&["flate2"], &["net", "protocol::imap"]),
     (&["rhai"], &["script"]),
     (&["tantivy"], &["search"]),
