@@ -25,4 +25,5 @@ mod pages;
 mod peers;
 mod reply;
 mod scripts;
+mod states;
 mod sync;

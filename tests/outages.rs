@@ -5,6 +5,7 @@
 
 mod box_of_mail;
 mod hostile;
+mod missed;
 
 use std::time::Duration;
 

@@ -273,16 +273,93 @@ async fn the_desk_speaks_chinese_and_fits_a_phone() {
     assert!(menu.contains("会话") && menu.contains("邮箱"), "{menu}");
     browser.read("Offer for 38 hotel rooms").await;
     let conversation = browser.value("location.pathname").await;
+    let mailboxes = browser.demo.api("/mailboxes");
+    let mailbox = mailboxes["items"][0]["id"].as_str().unwrap();
     for path in [
         conversation.as_str().unwrap(),
         "/conversations",
         "/mailboxes",
+        &format!("/mailboxes/{mailbox}/edit"),
+        &format!("/mailboxes/{mailbox}/remove"),
     ] {
         browser.open(path).await;
         let width = browser.value("document.documentElement.scrollWidth").await;
         assert_eq!(width, PHONE_WIDTH, "{path}");
     }
     browser.leave().await;
+}
+
+#[tokio::test]
+async fn a_mailbox_is_edited_unbound_bound_and_removed() {
+    let mut browser = Browser::sign_in(0).await;
+    browser.read("Desk lamp").await;
+    let mailboxes = browser.demo.api("/mailboxes");
+    let mailbox = mailboxes["items"].as_array().unwrap().iter();
+    let mailbox = mailbox
+        .clone()
+        .find(|one| one["address"] == "support@lumenhaus.example")
+        .unwrap();
+    let id = mailbox["id"].as_str().unwrap();
+    let card = format!("#mailbox-{id}");
+
+    browser.open("/mailboxes").await;
+    browser.click(&format!("{card} a[href$='/edit']")).await;
+    let name = browser.see("#name").await;
+    name.clear().await.unwrap();
+    name.send_keys("The shop").await.unwrap();
+    browser
+        .see("#check_interval")
+        .await
+        .send_keys("1")
+        .await
+        .unwrap();
+    browser.click(".settings button.main").await;
+    let notice = browser.see(".notice").await.text().await.unwrap();
+    assert!(notice.contains("5"), "{notice}");
+    let interval = browser.see("#check_interval").await;
+    interval.clear().await.unwrap();
+    browser.click(".settings button.main").await;
+    let title = browser.see(&format!("{card} h2")).await.text().await;
+    assert_eq!(title.unwrap(), "The shop");
+
+    browser
+        .click(&format!("{card} form[action$='/unbind'] button"))
+        .await;
+    for (password, seen) in [
+        ("wrong", format!("{card} .notice")),
+        ("practice", format!("{card} .state-active")),
+    ] {
+        let field = browser
+            .see(&format!("{card} form.login input[type=password]"))
+            .await;
+        field.send_keys(password).await.unwrap();
+        browser
+            .click(&format!("{card} form.login button.main"))
+            .await;
+        browser.see(&seen).await;
+    }
+    browser
+        .see(&format!("{card} form[action$='/offline']"))
+        .await;
+
+    browser.click(&format!("{card} a[href$='/remove']")).await;
+    browser
+        .see("#confirm")
+        .await
+        .send_keys("support@")
+        .await
+        .unwrap();
+    browser.click("button.danger").await;
+    browser.see(".notice").await;
+    let confirm = browser.see("#confirm").await;
+    confirm
+        .send_keys("support@lumenhaus.example")
+        .await
+        .unwrap();
+    browser.click("button.danger").await;
+    browser.see("#mailboxes").await;
+    assert!(browser.client.find(Locator::Css(&card)).await.is_err());
+    browser.client.close().await.unwrap();
 }
 
 #[tokio::test]

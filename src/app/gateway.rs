@@ -39,6 +39,7 @@ use crate::service::submitting::Submitting;
 use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
+use crate::service::sync::standing;
 use crate::service::triage::Triage;
 use crate::service::way_out::SystemSmtp;
 use crate::store::{self, Store};
@@ -179,6 +180,7 @@ impl Gateway {
             self.shutdown.clone(),
         ));
         let mailboxes = self.sync.start_all()?;
+        self.mailboxes().finish_removals()?;
         tracing::info!(%address, mailboxes, folder = %self.config.store.folder.display(), "Postern is up");
         ready(address);
         self.shutdown.cancelled().await;
@@ -234,6 +236,11 @@ impl Gateway {
             clock.clone(),
             stop.clone(),
         ));
+        tasks.spawn(standing::run(
+            self.board.clone(),
+            store.clone(),
+            stop.clone(),
+        ));
         tasks.spawn(reload::run(
             self.scripts_folder(),
             self.scripts.clone(),
@@ -281,6 +288,7 @@ impl Gateway {
             self.sync.clone(),
             self.board.clone(),
             self.clock.clone(),
+            self.connect(),
         )
     }
 

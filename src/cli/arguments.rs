@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::lifecycle::{EditOptions, LoginOptions, ReauthenticateOptions};
 use super::password;
 use crate::control::message::{Hidden, MailboxForm};
 
@@ -69,19 +70,30 @@ pub(super) enum MailboxCommand {
     Probe(Box<MailboxOptions>),
     /// Show the mailboxes and how they are doing
     List,
-    /// Disconnect a mailbox; its conversations stay
-    Remove {
-        /// Address or id
+    /// Show one mailbox with its settings
+    Show {
+        /// Address, slug or id
         mailbox: String,
     },
+    /// Change settings; servers, address and logins are tried before they are saved
+    Edit(Box<EditOptions>),
+    /// Give a new password or authorization code, and collect everything missed
+    Reauthenticate(ReauthenticateOptions),
+    /// Forget the login; what comes meanwhile is collected when it is bound again
+    Unbind {
+        /// Address, slug or id
+        mailbox: String,
+    },
+    /// Give an unbound mailbox its login, and collect everything missed
+    Bind(LoginOptions),
     /// Look for mail now
     Refresh {
-        /// Address or id
+        /// Address, slug or id
         mailbox: String,
     },
     /// Stop fetching and sending; nothing is lost meanwhile
     Offline {
-        /// Address or id
+        /// Address, slug or id
         mailbox: String,
     },
     /// Show what was said to its servers, passwords masked; it is kept after `--on`
@@ -139,8 +151,26 @@ pub(super) enum MailboxCommand {
     },
     /// Fetch and send again
     Online {
-        /// Address or id
+        /// Address, slug or id
         mailbox: String,
+    },
+    /// Write all its mails to a new mbox file, or into a folder as exact .eml files
+    Export {
+        /// Address, slug or id
+        mailbox: String,
+        /// A file that is not there yet, or a folder that is; the gateway writes it
+        to: PathBuf,
+    },
+    /// Disconnect a mailbox; says what is lost unless --yes. Nothing is touched on its server
+    Remove {
+        /// Address, slug or id
+        mailbox: String,
+        /// It is meant
+        #[arg(long)]
+        yes: bool,
+        /// Its conversations go with it
+        #[arg(long)]
+        with_conversations: bool,
     },
 }
 

@@ -74,6 +74,12 @@ fn print(answer: &Answer, json: bool) {
             say(&secret.0);
         }
         Answer::Mailboxes { rows } => print_mailboxes(rows),
+        Answer::Mailbox { row, settings } => {
+            print_mailbox(row);
+            for (name, value) in settings {
+                say(format_args!("  {name}  {value}"));
+            }
+        }
         Answer::Failed { words } => eprintln!("postern: {words}"),
     }
 }
@@ -82,26 +88,37 @@ fn print_mailboxes(rows: &[MailboxRow]) {
     if rows.is_empty() {
         say("No mailbox is connected yet; `postern mailbox add ADDRESS` connects one.");
     }
-    for row in rows {
-        say(format_args!("{}  {}", row.address, row.name));
-        say(format_args!("  id         {}", row.id));
-        say(format_args!("  receiving  {}", row.receiving));
-        say(format_args!("  sending    {}", row.sending));
-        if let Some(at) = &row.last_sign_of_life {
-            say(format_args!("  last sign of life  {at}"));
+    rows.iter().for_each(print_mailbox);
+}
+
+fn print_mailbox(row: &MailboxRow) {
+    say(format_args!("{}  {}", row.address, row.name));
+    say(format_args!("  slug       {}", row.slug));
+    say(format_args!("  id         {}", row.id));
+    say(format_args!("  receiving  {}", row.receiving));
+    say(format_args!("  sending    {}", row.sending));
+    let times = [
+        ("last sign of life", &row.last_sign_of_life),
+        ("last mail", &row.last_mail_at),
+        ("last submission", &row.last_submission),
+        ("code made on", &row.code_created_on),
+    ];
+    for (name, at) in times {
+        if let Some(at) = at {
+            say(format_args!("  {name}  {at}"));
         }
-        if let Some(left) = row.catching_up {
-            say(format_args!("  collecting  {left} mails left"));
-        }
-        if row.too_large > 0 {
-            let count = row.too_large;
-            say(format_args!("  left on the server  {count} too large"));
-        }
-        if row.incomplete > 0 {
-            let count = row.incomplete;
-            say(format_args!(
-                "  tried again  {count} the server did not give whole"
-            ));
-        }
+    }
+    if let Some(left) = row.catching_up {
+        say(format_args!("  collecting  {left} mails left"));
+    }
+    if row.too_large > 0 {
+        let count = row.too_large;
+        say(format_args!("  left on the server  {count} too large"));
+    }
+    if row.incomplete > 0 {
+        let count = row.incomplete;
+        say(format_args!(
+            "  tried again  {count} the server did not give whole"
+        ));
     }
 }

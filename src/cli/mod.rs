@@ -13,6 +13,7 @@
 mod arguments;
 mod ask;
 mod check;
+mod lifecycle;
 mod password;
 mod say;
 mod serve;
@@ -93,7 +94,21 @@ fn mailbox_request(command: MailboxCommand) -> anyhow::Result<Request> {
         MailboxCommand::List => Request::MailboxList,
         MailboxCommand::Add(options) => Request::MailboxAdd(Box::new(options.form()?)),
         MailboxCommand::Probe(options) => Request::MailboxProbe(Box::new(options.form()?)),
-        MailboxCommand::Remove { mailbox } => Request::MailboxRemove { mailbox },
+        MailboxCommand::Show { mailbox } => Request::MailboxShow { mailbox },
+        MailboxCommand::Edit(options) => options.request()?,
+        MailboxCommand::Reauthenticate(options) => options.request()?,
+        MailboxCommand::Unbind { mailbox } => Request::MailboxUnbind { mailbox },
+        MailboxCommand::Bind(options) => options.bind()?,
+        MailboxCommand::Export { mailbox, to } => lifecycle::export(mailbox, &to)?,
+        MailboxCommand::Remove {
+            mailbox,
+            yes,
+            with_conversations,
+        } => Request::MailboxRemove {
+            mailbox,
+            confirmed: yes,
+            with_conversations,
+        },
         MailboxCommand::Refresh { mailbox } => Request::MailboxRefresh { mailbox },
         MailboxCommand::Offline { mailbox } => Request::MailboxOffline {
             mailbox,

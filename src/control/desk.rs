@@ -2,14 +2,13 @@
 //! or the command line holds the store itself.
 
 use super::form;
-use super::message::{Answer, Hidden, MailboxForm, MailboxRow, Request};
+use super::message::{Answer, Hidden, MailboxForm, Request};
+use super::row::{row, told};
 use crate::domain::address::Address;
-use crate::domain::key::PublicId;
-use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth};
 use crate::domain::user::{Actor, Role, User};
 use crate::service::collecting::Collecting;
 use crate::service::connect::wish::Known;
-use crate::service::connect::{Connect, Proposal, Step, StepResult};
+use crate::service::connect::{Connect, Proposal};
 use crate::service::diary_reading::DiaryReading;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
@@ -44,7 +43,21 @@ impl Desk {
             Request::MailboxList => self.list(),
             Request::MailboxProbe(form) => self.probe(*form, &mut tell).await,
             Request::MailboxAdd(form) => self.add(*form, &mut tell).await,
-            Request::MailboxRemove { mailbox } => self.remove(&mailbox).await,
+            Request::MailboxShow { mailbox } => self.show(&mailbox),
+            Request::MailboxEdit { mailbox, edit } => self.edit(&mailbox, *edit, &mut tell).await,
+            Request::MailboxUnbind { mailbox } => self.unbind(&mailbox).await,
+            Request::MailboxBind { mailbox, logins } => {
+                self.bind(&mailbox, logins, &mut tell).await
+            }
+            Request::MailboxReauthenticate { mailbox, logins } => {
+                self.reauthenticate(&mailbox, logins, &mut tell).await
+            }
+            Request::MailboxRemove {
+                mailbox,
+                confirmed,
+                with_conversations,
+            } => self.remove(&mailbox, confirmed, with_conversations).await,
+            Request::MailboxExport { mailbox, to } => self.export(&mailbox, to).await,
             Request::MailboxRefresh { mailbox } => self.refresh(&mailbox),
             Request::MailboxOffline { mailbox, offline } => self.offline(&mailbox, offline).await,
             Request::MailboxLog { mailbox, on } => self.log(&mailbox, on, &mut tell),
@@ -123,46 +136,6 @@ impl Desk {
                 "{} is connected (id {}).",
                 mailbox.settings.address, mailbox.id
             ),
-        })
-    }
-
-    async fn remove(&self, which: &str) -> Result<Answer, String> {
-        let mailbox = self.find(which)?;
-        self.mailboxes
-            .remove(&Actor::Console, mailbox.id)
-            .await
-            .map_err(words)?;
-        Ok(Answer::Done {
-            words: format!(
-                "{} is no longer connected; its conversations stay.",
-                mailbox.settings.address
-            ),
-        })
-    }
-
-    fn refresh(&self, which: &str) -> Result<Answer, String> {
-        let mailbox = self.find(which)?;
-        self.mailboxes
-            .refresh(&Actor::Console, mailbox.id)
-            .map_err(words)?;
-        Ok(Answer::Done {
-            words: format!("{} is being looked at now.", mailbox.settings.address),
-        })
-    }
-
-    async fn offline(&self, which: &str, offline: bool) -> Result<Answer, String> {
-        let mailbox = self.find(which)?;
-        self.mailboxes
-            .set_offline(&Actor::Console, mailbox.id, offline)
-            .await
-            .map_err(words)?;
-        let state = if offline {
-            "offline; mail waits on the server and replies wait here"
-        } else {
-            "online"
-        };
-        Ok(Answer::Done {
-            words: format!("{} is {state}.", mailbox.settings.address),
         })
     }
 
@@ -264,86 +237,13 @@ impl Desk {
             .await
             .map_err(words)
     }
-
-    pub(super) fn find(&self, which: &str) -> Result<Mailbox, String> {
-        let rows = self.mailboxes.list(&Actor::Console).map_err(words)?;
-        let id = PublicId::parse(which);
-        let is_it = |mailbox: &Mailbox| {
-            Some(mailbox.id) == id || mailbox.settings.address.folded() == which.to_lowercase()
-        };
-        let found = rows.into_iter().map(|(mailbox, _)| mailbox).find(is_it);
-        found.ok_or_else(|| {
-            format!("no mailbox has the address or id {which}; `postern mailbox list` shows them")
-        })
-    }
 }
 
+/// What went wrong, in words.
 pub(super) fn words(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
 fn parse(address: &str) -> Result<Address, String> {
     Address::parse(address).map_err(|error| format!("{address:?} is no address: {error}"))
-}
-
-fn told(step: &StepResult) -> Answer {
-    let name = match step.step {
-        Step::Incoming => "incoming server",
-        Step::Folder => "folder",
-        Step::Outgoing => "outgoing server",
-    };
-    let (passed, words) = match &step.outcome {
-        Ok(words) => (true, words.clone()),
-        Err(words) => (false, words.clone()),
-    };
-    let took_ms = u64::try_from(step.took.as_millis()).unwrap_or(u64::MAX);
-    Answer::Step {
-        step: name.to_owned(),
-        passed,
-        words,
-        took_ms,
-    }
-}
-
-fn row(mailbox: &Mailbox, health: &MailboxHealth) -> MailboxRow {
-    MailboxRow {
-        id: mailbox.id.to_string(),
-        address: mailbox.settings.address.to_string(),
-        name: mailbox.settings.name.clone(),
-        receiving: condition(&health.receiving),
-        sending: sending(&health.sending),
-        last_sign_of_life: health.last_sign_of_life.map(|at| at.to_string()),
-        catching_up: health.catching_up,
-        too_large: health.held.too_large,
-        incomplete: health.held.incomplete,
-    }
-}
-
-/// Sending keeps no connection: what was never tried is not connecting.
-fn sending(health: &Condition) -> String {
-    match health {
-        Condition::Connecting => "not used yet".to_owned(),
-        tried => condition(tried),
-    }
-}
-
-fn condition(condition: &Condition) -> String {
-    match condition {
-        Condition::Connecting => "connecting".to_owned(),
-        Condition::Active => "active".to_owned(),
-        Condition::Interrupted {
-            reason,
-            retry,
-            retries_max,
-            next_at,
-        } => {
-            format!("interrupted, try {retry} of {retries_max}, next at {next_at}: {reason}")
-        }
-        Condition::Error { reason, next_at } => format!("error, next try at {next_at}: {reason}"),
-        Condition::ReauthenticationNeeded { reason } => {
-            format!("re-authentication needed: {reason}")
-        }
-        Condition::Offline => "offline".to_owned(),
-        Condition::Unbound => "unbound".to_owned(),
-    }
 }

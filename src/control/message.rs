@@ -1,22 +1,14 @@
 //! What command line and gateway say to each other: one JSON object per line.
 
-use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::change::{EditForm, LoginsForm};
+pub use super::hidden::Hidden;
+
 /// Longest line, in bytes.
 pub const LINE_LENGTH_MAX: usize = 256 * 1024;
-
-/// Text that does not print itself, in a request.
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(transparent)]
-pub struct Hidden(pub String);
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
 
 /// What the command line asks.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -28,10 +20,52 @@ pub enum Request {
     MailboxProbe(Box<MailboxForm>),
     /// Try and save a mailbox.
     MailboxAdd(Box<MailboxForm>),
-    /// Remove a mailbox; its conversations stay.
-    MailboxRemove {
-        /// Address or id.
+    /// One mailbox with its settings.
+    MailboxShow {
+        /// Address, slug or id.
         mailbox: String,
+    },
+    /// Change settings of a mailbox.
+    MailboxEdit {
+        /// Address, slug or id.
+        mailbox: String,
+        /// The new ones.
+        edit: Box<EditForm>,
+    },
+    /// Forget the logins of a mailbox.
+    MailboxUnbind {
+        /// Address, slug or id.
+        mailbox: String,
+    },
+    /// Give an unbound mailbox its logins.
+    MailboxBind {
+        /// Address, slug or id.
+        mailbox: String,
+        /// The logins.
+        logins: LoginsForm,
+    },
+    /// Give a mailbox a new password, or try the stored one again.
+    MailboxReauthenticate {
+        /// Address, slug or id.
+        mailbox: String,
+        /// Nothing given: the stored ones.
+        logins: LoginsForm,
+    },
+    /// Remove a mailbox.
+    MailboxRemove {
+        /// Address, slug or id.
+        mailbox: String,
+        /// The person has said that it is meant.
+        confirmed: bool,
+        /// Its conversations go with it.
+        with_conversations: bool,
+    },
+    /// Write all mails of a mailbox to a file or into a folder.
+    MailboxExport {
+        /// Address, slug or id.
+        mailbox: String,
+        /// Where to, from the root.
+        to: PathBuf,
     },
     /// Look for mail now.
     MailboxRefresh {
@@ -220,6 +254,13 @@ pub enum Answer {
         /// One row each.
         rows: Vec<MailboxRow>,
     },
+    /// One mailbox.
+    Mailbox {
+        /// How it is doing.
+        row: Box<MailboxRow>,
+        /// Its settings: what they are called, and what they are.
+        settings: Vec<(String, String)>,
+    },
     /// It was not done.
     Failed {
         /// Why, and what to do.
@@ -240,6 +281,8 @@ impl Answer {
 pub struct MailboxRow {
     /// Its id.
     pub id: String,
+    /// Its id for people and scripts.
+    pub slug: String,
     /// Its address.
     pub address: String,
     /// Its name.
@@ -250,6 +293,12 @@ pub struct MailboxRow {
     pub sending: String,
     /// The last time the incoming server answered (RFC 3339).
     pub last_sign_of_life: Option<String>,
+    /// The last time a mail came (RFC 3339).
+    pub last_mail_at: Option<String>,
+    /// The last time the outgoing server took a mail or a trial login (RFC 3339).
+    pub last_submission: Option<String>,
+    /// The day the authorization code was made, where it is known.
+    pub code_created_on: Option<String>,
     /// Mail still to be collected in the catch-up under way.
     pub catching_up: Option<u32>,
     /// Mail too large to be taken in, left on the server.

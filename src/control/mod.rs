@@ -5,11 +5,15 @@
 //! open the data folder may do everything, so there is no login.
 //! Deliberately absent: logic. Every request is one call of a service.
 
+pub mod change;
 pub mod client;
 pub mod desk;
 mod form;
+mod hidden;
 mod ledger;
+mod lifecycle;
 pub mod message;
+mod row;
 pub mod server;
 mod watch;
 

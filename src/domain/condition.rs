@@ -55,13 +55,45 @@ pub const REFUSALS_PERHAPS_SPREAD: SignedDuration = SignedDuration::from_mins(15
 /// Credentials are not offered again before this, whatever refused them: providers lock out.
 pub const REFUSAL_PAUSE: Duration = Duration::from_secs(20 * 60);
 
+/// What of one direction outlives a restart: a refused password is not offered again
+/// because the gateway was started again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Failures in a row.
+    pub failures: u32,
+    /// Ambiguous refusals in a row.
+    pub refusals: u32,
+    /// When the first of them came.
+    pub first_refusal: Option<Timestamp>,
+    /// The last proven success.
+    pub last_success: Option<Timestamp>,
+    /// Why the credentials are not offered.
+    pub held: Option<Held>,
+}
+
+/// The credentials are not offered, because they were refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The provider's words and what to do.
+    pub reason: String,
+    /// Not before this; without an end only a person ends it.
+    pub until: Option<Timestamp>,
+}
+
+/// How both directions of a mailbox stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailboxStanding {
+    /// Receiving.
+    pub receiving: Standing,
+    /// Sending.
+    pub sending: Standing,
+}
+
 /// The machine. One per direction and mailbox.
 #[derive(Clone, Debug)]
 pub struct Attempts {
     patience: Patience,
-    failures: u32,
-    refusals: u32,
-    first_refusal: Option<Timestamp>,
+    standing: Standing,
     connected_since: Option<Timestamp>,
 }
 
@@ -69,26 +101,72 @@ impl Attempts {
     /// A mailbox that has not been tried.
     #[must_use]
     pub fn new(patience: Patience) -> Self {
+        Self::restored(patience, Standing::default())
+    }
+
+    /// A mailbox that was tried before the gateway was started.
+    #[must_use]
+    pub fn restored(patience: Patience, standing: Standing) -> Self {
         Self {
             patience,
-            failures: 0,
-            refusals: 0,
-            first_refusal: None,
+            standing,
             connected_since: None,
         }
     }
 
+    /// What outlives a restart.
+    #[must_use]
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// So many failures make an error from now on.
+    pub fn set_attempts_max(&mut self, attempts_max: u32) {
+        self.patience.attempts_max = attempts_max;
+    }
+
+    /// Where it stands before anything was tried again.
+    #[must_use]
+    pub fn resting(&self) -> Condition {
+        match self.standing.held.clone() {
+            Some(Held {
+                reason,
+                until: Some(next_at),
+            }) => self.waiting(reason, next_at),
+            Some(Held {
+                reason,
+                until: None,
+            }) => Condition::ReauthenticationNeeded { reason },
+            None => Condition::Connecting,
+        }
+    }
+
+    /// A person says so: what went wrong before no longer counts.
+    pub fn forget_failures(&mut self) {
+        self.standing = Standing {
+            last_success: self.standing.last_success,
+            ..Standing::default()
+        };
+    }
+
     /// It works, and nothing more is to be proven.
-    pub fn succeed(&mut self) -> Condition {
-        *self = Self::new(self.patience);
+    pub fn succeed(&mut self, now: Timestamp) -> Condition {
+        self.connected_since = None;
+        self.standing = Standing {
+            last_success: Some(now),
+            ..Standing::default()
+        };
         Condition::Active
     }
 
     /// A connection works. Earlier failures are forgotten only when it lasts; earlier
     /// refusals at once, since the credentials are proven.
     pub fn connected(&mut self, now: Timestamp) -> Condition {
-        self.refusals = 0;
-        self.first_refusal = None;
+        self.standing = Standing {
+            failures: self.standing.failures,
+            last_success: Some(now),
+            ..Standing::default()
+        };
         self.connected_since.get_or_insert(now);
         Condition::Active
     }
@@ -100,43 +178,49 @@ impl Attempts {
             Duration::try_from(now.duration_since(since))
                 .is_ok_and(|lasted| lasted >= self.patience.steady_after)
         }) {
-            self.failures = 0;
+            self.standing.failures = 0;
         }
         match failure {
-            Failure::Refused(reason) => Condition::ReauthenticationNeeded { reason },
+            Failure::Refused(reason) => self.hold(reason, None),
             Failure::RefusedPerhaps(reason) => self.refuse_perhaps(reason, now),
             Failure::Passing(reason) => {
-                self.failures = self.failures.saturating_add(1);
-                let wait = if self.failures >= self.patience.attempts_max {
+                self.standing.held = None;
+                self.standing.failures = self.standing.failures.saturating_add(1);
+                let failures = self.standing.failures;
+                let wait = if failures >= self.patience.attempts_max {
                     self.patience.slow_retry
                 } else {
-                    self.patience.back_off.wait(self.failures, random)
+                    self.patience.back_off.wait(failures, random)
                 };
-                self.wait(reason, now, wait)
+                self.waiting(reason, later(now, wait))
             }
         }
     }
 
     fn refuse_perhaps(&mut self, reason: String, now: Timestamp) -> Condition {
-        self.failures = self.failures.saturating_add(1);
-        self.refusals = self.refusals.saturating_add(1);
-        let since = *self.first_refusal.get_or_insert(now);
-        if self.refusals >= REFUSALS_PERHAPS_MAX
-            && now.duration_since(since) >= REFUSALS_PERHAPS_SPREAD
-        {
-            return Condition::ReauthenticationNeeded { reason };
+        let standing = &mut self.standing;
+        standing.failures = standing.failures.saturating_add(1);
+        standing.refusals = standing.refusals.saturating_add(1);
+        let since = *standing.first_refusal.get_or_insert(now);
+        let spread = now.duration_since(since) >= REFUSALS_PERHAPS_SPREAD;
+        if standing.refusals >= REFUSALS_PERHAPS_MAX && spread {
+            return self.hold(reason, None);
         }
-        self.wait(reason, now, REFUSAL_PAUSE)
+        self.hold(reason, Some(later(now, REFUSAL_PAUSE)))
     }
 
-    fn wait(&self, reason: String, now: Timestamp, wait: Duration) -> Condition {
-        let next_at = later(now, wait);
-        if self.failures >= self.patience.attempts_max {
+    fn hold(&mut self, reason: String, until: Option<Timestamp>) -> Condition {
+        self.standing.held = Some(Held { reason, until });
+        self.resting()
+    }
+
+    fn waiting(&self, reason: String, next_at: Timestamp) -> Condition {
+        if self.standing.failures >= self.patience.attempts_max {
             return Condition::Error { reason, next_at };
         }
         Condition::Interrupted {
             reason,
-            retry: self.failures,
+            retry: self.standing.failures,
             retries_max: self.patience.attempts_max,
             next_at,
         }
@@ -169,7 +253,7 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(attempts.succeed(), Condition::Active);
+        assert_eq!(attempts.succeed(minute(500)), Condition::Active);
         assert!(matches!(
             attempts.fail(Failure::Passing(String::new()), minute(0), 0),
             Condition::Interrupted { retry: 1, .. }
@@ -228,5 +312,26 @@ mod tests {
             attempts.fail(refused, minute(0), 0),
             Condition::ReauthenticationNeeded { .. }
         ));
+    }
+
+    #[test]
+    fn what_was_refused_is_still_refused_after_a_restart() {
+        let patience = Patience::default();
+        let mut attempts = Attempts::new(patience);
+        attempts.connected(minute(0));
+        let refused = attempts.fail(Failure::Refused("expired".into()), minute(1), 0);
+        let restored = Attempts::restored(patience, attempts.standing().clone());
+        assert_eq!(restored.resting(), refused);
+        assert_eq!(restored.standing().last_success, Some(minute(0)));
+
+        let mut attempts = Attempts::new(patience);
+        let unclear = attempts.fail(Failure::RefusedPerhaps("no".into()), minute(1), 0);
+        let mut restored = Attempts::restored(patience, attempts.standing().clone());
+        assert_eq!(restored.resting(), unclear);
+        // The network says nothing about the password, and success ends everything.
+        restored.fail(Failure::Passing("cut".into()), minute(30), 0);
+        assert_eq!(restored.resting(), Condition::Connecting);
+        restored.succeed(minute(31));
+        assert_eq!(restored.standing().failures, 0);
     }
 }

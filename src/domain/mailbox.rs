@@ -360,7 +360,8 @@ pub enum Condition {
     Unbound,
 }
 
-/// What is known of a mailbox at this moment. Lives in memory; the last success is stored.
+/// What is known of a mailbox at this moment. Lives in memory; what outlives a restart
+/// is its [`MailboxStanding`](super::condition::MailboxStanding).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MailboxHealth {
     /// Receiving.
@@ -369,6 +370,8 @@ pub struct MailboxHealth {
     pub sending: Condition,
     /// The last time the incoming server answered us.
     pub last_sign_of_life: Option<Timestamp>,
+    /// The last time the outgoing server took a mail or a trial login.
+    pub last_submission: Option<Timestamp>,
     /// The last time a mail came.
     pub last_mail_at: Option<Timestamp>,
     /// Mail waiting on the server, when a catch-up is under way.

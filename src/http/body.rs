@@ -11,6 +11,9 @@ use crate::domain::key::PublicId;
 /// Items of a page when nobody says otherwise.
 pub(super) const PAGE_DEFAULT: usize = 50;
 
+/// Longest name of something in a path; an address is no longer.
+const WHICH_BYTES_MAX: usize = 320;
+
 /// A JSON body. Its type refuses unknown fields.
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);
@@ -67,6 +70,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         id.and_then(|(_, text)| PublicId::parse(text))
             .map(Self)
             .ok_or_else(Problem::not_found)
+    }
+}
+
+/// What a path calls something by: an id, or another name of it.
+#[derive(Clone, Debug)]
+pub(super) struct Which(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Which {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(fields) = Path::<Vec<(String, String)>>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found())?;
+        let which = fields.into_iter().find(|(name, _)| name == "id");
+        let which = which
+            .map(|(_, text)| text)
+            .filter(|text| text.len() <= WHICH_BYTES_MAX);
+        which.map(Self).ok_or_else(Problem::not_found)
     }
 }
 

@@ -7,6 +7,7 @@ use futures_util::stream;
 
 use crate::service::conversations::Conversations;
 use crate::service::conversations::content::{File, Raw};
+use crate::service::mailboxes::Export;
 
 /// Bytes read from the store at a time.
 const PIECE_BYTES: u64 = 256 * 1024;
@@ -26,6 +27,25 @@ pub(super) fn raw(conversations: Conversations, raw: Raw, name: &str) -> Respons
         HeaderValue::from_static("message/rfc822"),
     );
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(raw.size));
+    response
+}
+
+/// All mails of a mailbox as one file, piece by piece.
+pub(super) fn mbox(export: Export, name: &str) -> Response {
+    let pieces = stream::unfold(Some(export), |export| async {
+        let mut export = export?;
+        match export.next_piece() {
+            Ok(None) => None,
+            Ok(Some(piece)) => Some((Ok(Bytes::from(piece)), Some(export))),
+            // It cuts the connection, so that nobody takes half for the whole.
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    let mut response = as_file(Body::from_stream(pieces), &format!("{name}.mbox"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/mbox"),
+    );
     response
 }
 

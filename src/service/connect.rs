@@ -3,11 +3,13 @@
 //! Nothing is saved that was not verified a moment before.
 
 mod proposal;
-mod server;
+pub(in crate::service) mod server;
 mod trial;
 pub mod wish;
 
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 pub use self::proposal::Proposal;
 pub use self::trial::{Step, StepResult};
@@ -73,7 +75,7 @@ pub enum SaveError {
     Store(#[from] StoreError),
 }
 
-fn failed_step(steps: &[StepResult]) -> String {
+pub(in crate::service) fn failed_step(steps: &[StepResult]) -> String {
     let failed = steps.iter().find_map(|step| step.outcome.as_ref().err());
     failed
         .cloned()
@@ -164,6 +166,27 @@ impl Connect {
         Ok(mailbox)
     }
 
+    /// Tries other settings or logins of a mailbox that is connected. With
+    /// `connected_at` the folder is looked at as one whose mail may be here already.
+    /// The answer is where reading would begin, where a folder is read.
+    ///
+    /// # Errors
+    /// The steps, when one of them failed.
+    pub(in crate::service) async fn verify(
+        &self,
+        proposal: &Proposal,
+        connected_at: Option<Timestamp>,
+        on_step: impl FnMut(&StepResult),
+    ) -> Result<Option<Cursor>, Vec<StepResult>> {
+        let trial = self.run(connected_at, proposal, on_step).await;
+        let passed = trial.outgoing_works && trial.steps.iter().all(|step| step.outcome.is_ok());
+        if passed {
+            Ok(trial.cursor)
+        } else {
+            Err(trial.steps)
+        }
+    }
+
     async fn add(
         &self,
         actor: &Actor,
@@ -185,10 +208,20 @@ impl Connect {
     }
 
     async fn try_out(&self, proposal: &Proposal, on_step: impl FnMut(&StepResult)) -> Trial {
+        self.run(None, proposal, on_step).await
+    }
+
+    async fn run(
+        &self,
+        connected_at: Option<Timestamp>,
+        proposal: &Proposal,
+        on_step: impl FnMut(&StepResult),
+    ) -> Trial {
         let means = Means {
             dialer: &self.dialer,
             system: self.system.as_ref(),
             now: self.clock.now(),
+            connected_at,
         };
         let mut trial = Trial::default();
         let steps = trial.run(&means, proposal, on_step);

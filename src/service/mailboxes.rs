@@ -1,12 +1,35 @@
-//! What people do with connected mailboxes: look, switch off and on, look now, remove.
+//! What people do with connected mailboxes: look, look now, switch off and on; the
+//! rest of their life is in the files below.
 
-use crate::domain::key::{MailboxKey, PublicId};
+mod change;
+mod edit;
+mod export;
+mod given;
+mod leave;
+mod mbox;
+
+use crate::domain::address::Address;
+use crate::domain::key::PublicId;
+use crate::domain::ledger::Fate;
 use crate::domain::mailbox::{HeldMail, Mailbox, MailboxHealth, Switch};
+use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
+use crate::service::connect::wish::WrongField;
+use crate::service::connect::{Connect, StepResult, failed_step};
 use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
-use crate::store::{AddError, Store, StoreError};
+use crate::store::{GoesOn, NewLogins, Store};
+
+pub use self::change::Changed;
+pub use self::edit::Edit;
+pub use self::export::{Export, Exported};
+pub use self::given::GivenLogins;
+pub use self::leave::Removal;
+pub use crate::store::{AddError, Loss, StoreError};
+
+/// Rows of the ledger looked at for the last mail; copies and own replies are passed.
+const LAST_MAIL_ROWS: usize = 50;
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -17,15 +40,56 @@ pub enum MailboxError {
     /// It is switched off, or its task has just ended.
     #[error("the mailbox is offline; switch it on to look for mail")]
     Offline,
+    /// It has no logins.
+    #[error("the mailbox is unbound; bind it with its password or authorization code")]
+    Unbound,
+    /// It has logins.
+    #[error("the mailbox is bound already; re-authenticate gives it a new password")]
+    Bound,
     /// Seen, but not the actor's to change.
     #[error("this needs a mailbox manager or an administrator")]
     NotAllowed,
+    /// A password is needed.
+    #[error("the password or authorization code is missing")]
+    NoPassword,
+    /// A value of the changed settings cannot be used.
+    #[error(transparent)]
+    Wrong(#[from] WrongField),
+    /// The trial connection failed, so nothing was changed; the steps say where.
+    #[error("{}", failed_step(.0))]
+    Trial(Vec<StepResult>),
+    /// The person has not said that the loss is meant.
+    #[error("{}", cost(.0, .1))]
+    NotConfirmed(Address, Loss),
+    /// The export could not be written.
+    #[error("the export could not be written to {path}: {cause}")]
+    Export {
+        /// Where to.
+        path: std::path::PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
     /// The changed settings were refused.
     #[error(transparent)]
     Change(#[from] AddError),
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The cost of a removal, and how to go on, in words.
+fn cost(address: &Address, loss: &Loss) -> String {
+    let Loss {
+        conversations,
+        mails,
+        replies,
+    } = loss;
+    format!(
+        "removing {address} was not confirmed: it ends {replies} replies that have not left; its \
+         {conversations} conversations with {mails} mails stay unless they are asked to go too; \
+         nothing on its server is touched. An export keeps the mails; to go on, confirm with the \
+         address {address}"
+    )
 }
 
 /// The service.
@@ -35,17 +99,19 @@ pub struct Mailboxes {
     sync: Sync,
     board: Board,
     clock: Clock,
+    connect: Connect,
 }
 
 impl Mailboxes {
     /// A service over its handles.
     #[must_use]
-    pub fn new(store: Store, sync: Sync, board: Board, clock: Clock) -> Self {
+    pub fn new(store: Store, sync: Sync, board: Board, clock: Clock, connect: Connect) -> Self {
         Self {
             store,
             sync,
             board,
             clock,
+            connect,
         }
     }
 
@@ -83,13 +149,40 @@ impl Mailboxes {
         Ok((mailbox, health))
     }
 
+    /// The mailbox that people call so: by its id, its slug or its address.
+    ///
+    /// # Errors
+    /// When there is none for this actor, or the store cannot be read.
+    pub fn find(&self, actor: &Actor, which: &str) -> Result<Mailbox, MailboxError> {
+        let mut found = match PublicId::parse(which) {
+            Some(id) => self.store.mailbox_by_id(id)?,
+            None => None,
+        };
+        if let (None, Some(slug)) = (&found, Slug::parse(&which.to_lowercase())) {
+            found = self.store.mailbox_by_slug(&slug)?;
+        }
+        if let (None, Ok(address)) = (&found, Address::parse(which)) {
+            found = self.store.mailbox_by_address(&address)?;
+        }
+        found
+            .filter(|mailbox| actor.may(Role::Operator, mailbox.workspace))
+            .ok_or(MailboxError::NoSuchMailbox)
+    }
+
     /// Looks for mail now, also when a pause after trouble is not over.
     ///
     /// # Errors
     /// When the actor may not see it, or it is switched off.
     pub fn refresh(&self, actor: &Actor, id: PublicId) -> Result<(), MailboxError> {
         let (mailbox, _) = self.get(actor, id)?;
-        if self.sync.refresh(mailbox.key) {
+        match mailbox.settings.switch {
+            Switch::On => {}
+            Switch::Offline => return Err(MailboxError::Offline),
+            Switch::Unbound => return Err(MailboxError::Unbound),
+        }
+        // Where mail is forwarded nothing runs that could be woken.
+        let waits = mailbox.settings.way_in.server().is_none();
+        if self.sync.refresh(mailbox.key) || waits {
             Ok(())
         } else {
             Err(MailboxError::Offline)
@@ -97,42 +190,32 @@ impl Mailboxes {
     }
 
     /// Switches receiving and sending off or on. Mail that comes meanwhile stays on
-    /// the server and is collected afterwards.
+    /// the server and is collected afterwards; what was refused stays refused.
     ///
     /// # Errors
-    /// When the actor may not, or the store does not take it.
+    /// When the actor may not, it is unbound, or the store does not take it.
     pub async fn set_offline(
         &self,
         actor: &Actor,
         id: PublicId,
         offline: bool,
     ) -> Result<(), MailboxError> {
-        let mut mailbox = self.managed(actor, id)?;
-        mailbox.settings.switch = if offline { Switch::Offline } else { Switch::On };
-        self.store
-            .change_mailbox(
+        let mailbox = self.managed(actor, id)?;
+        if mailbox.settings.switch == Switch::Unbound {
+            return Err(MailboxError::Unbound);
+        }
+        let switch = if offline { Switch::Offline } else { Switch::On };
+        let mailbox = self
+            .store
+            .alter_mailbox(
                 mailbox.key,
-                mailbox.settings.clone(),
-                None,
+                move |settings| settings.switch = switch,
+                NewLogins::Keep,
+                GoesOn::WhereItStopped,
                 self.clock.now(),
             )
             .await?;
         self.sync.start(mailbox);
-        Ok(())
-    }
-
-    /// Removes the mailbox. Its conversations stay; nothing is touched on the server.
-    ///
-    /// # Errors
-    /// When the actor may not, or the store does not take it.
-    pub async fn remove(&self, actor: &Actor, id: PublicId) -> Result<(), MailboxError> {
-        let mailbox = self.managed(actor, id)?;
-        self.store
-            .remove_mailbox(mailbox.key, self.clock.now())
-            .await?;
-        // The store refuses what a task would still deliver.
-        self.sync.stop(mailbox.key).await;
-        self.forget(mailbox.key);
         Ok(())
     }
 
@@ -151,14 +234,18 @@ impl Mailboxes {
             Some(way) => self.store.cursor(mailbox.key, &way.folder)?,
             None => None,
         };
-        let held = cursor.as_ref().map(HeldMail::of).unwrap_or_default();
-        Ok(MailboxHealth {
-            held,
-            ..self.board.health(mailbox.key)
-        })
-    }
-
-    fn forget(&self, key: MailboxKey) {
-        self.board.remove(key);
+        let mut health = self.board.health(mailbox.key);
+        health.held = cursor.as_ref().map(HeldMail::of).unwrap_or_default();
+        if health.last_mail_at.is_none() {
+            let rows = self.store.ledger(mailbox.key, None, LAST_MAIL_ROWS)?;
+            let mail = rows.iter().find(|row| {
+                matches!(
+                    row.fate,
+                    Fate::Stored(_) | Fate::Unreadable(_) | Fate::Ignored { .. }
+                )
+            });
+            health.last_mail_at = mail.map(|row| row.at);
+        }
+        Ok(health)
     }
 }

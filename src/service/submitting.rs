@@ -9,7 +9,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::judge::{failed, judge, uncertain};
 use crate::domain::back_off::BackOff;
-use crate::domain::change::Event;
 use crate::domain::condition::Failure;
 use crate::domain::envelope::Envelope;
 use crate::domain::job::{Job, Work, WorkKind};
@@ -160,14 +159,12 @@ impl Submitting {
                 None => Err(Failure::Passing(error.to_string())),
             },
         };
-        if self
-            .board
-            .submitted(mailbox.key, outcome, now, self.random.jitter())
-        {
-            let event = Event::MailboxChanged {
-                mailbox: mailbox.key,
-            };
-            if let Err(error) = self.store.note_change(mailbox.workspace, event, now).await {
+        let failed = outcome.is_err();
+        let random = self.random.jitter();
+        let changed = self.board.submitted(mailbox.key, outcome, now, random);
+        if changed || failed {
+            let standing = self.board.standing(mailbox.key);
+            if let Err(error) = self.store.note_condition(mailbox.key, standing, now).await {
                 tracing::warn!(%error, "a mailbox's change of condition could not be written to the feed");
             }
         }

@@ -89,6 +89,15 @@ pub(super) fn finish_of(
     Ok(())
 }
 
+/// Everything of one sort that is still to be done.
+pub(super) fn of_kind(rows: &impl Rows, kind: WorkKind) -> Result<Vec<Job>, StoreError> {
+    let prefix = [kind_byte(kind)];
+    let keys = rows.keys(Table::JobsDue, &prefix, None, Order::Up, usize::MAX)?;
+    keys.iter()
+        .map(|key| rows.named(Table::Jobs, number_at(key, 9), "job"))
+        .collect()
+}
+
 /// Moves a job to a later time and counts the attempt.
 pub(super) fn postpone(
     transaction: &Transaction<'_>,

@@ -98,6 +98,49 @@ fn folder_key(mailbox: MailboxKey, folder: &FolderName, validity: UidValidity) -
         .bytes(&validity.get().to_be_bytes())
 }
 
+/// Takes the ways away by which a message came, and with them what makes another
+/// arrival the same mail.
+pub(super) fn forget(transaction: &Transaction<'_>, message: MessageKey) -> Result<(), StoreError> {
+    for row in rows_of(transaction, message)? {
+        if let Some(fingerprint) = row.fingerprint {
+            let key = Key::new(row.workspace.0).bytes(&fingerprint.0);
+            if transaction.pointer(Table::Fingerprints, key.as_ref())? == Some(message.0) {
+                transaction.remove(Table::Fingerprints, key.as_ref())?;
+            }
+        }
+        remove(transaction, &row)?;
+    }
+    transaction.remove_all(Table::LedgerByMessage, &message.0.to_be_bytes())
+}
+
+/// Takes rows of a mailbox away, at most `limit`; whether there were any.
+pub(super) fn forget_some(
+    transaction: &Transaction<'_>,
+    mailbox: MailboxKey,
+    limit: usize,
+) -> Result<bool, StoreError> {
+    let prefix = mailbox.0.to_be_bytes();
+    let rows: Vec<LedgerRow> =
+        transaction.records(Table::Ledger, &prefix, None, Order::Up, limit)?;
+    for row in &rows {
+        remove(transaction, row)?;
+    }
+    Ok(!rows.is_empty())
+}
+
+fn remove(transaction: &Transaction<'_>, row: &LedgerRow) -> Result<(), StoreError> {
+    let key = Key::new(row.mailbox.0).number(row.key.0);
+    transaction.remove(Table::Ledger, key.as_ref())?;
+    if let Some(source) = source_key(row.mailbox, &row.source) {
+        transaction.remove(Table::LedgerBySource, source.as_ref())?;
+    }
+    if let Some(message) = message_of(&row.fate) {
+        let by_message = Key::new(message.0).number(row.key.0);
+        transaction.remove(Table::LedgerByMessage, by_message.as_ref())?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// UIDs of a folder that have a row, ascending, above `after`.
     ///

@@ -57,6 +57,14 @@ pub(super) enum Shelf {
 }
 
 impl Shelf {
+    pub(super) const ALL: [Self; 5] = [
+        Self::Open,
+        Self::Pending,
+        Self::Snoozed,
+        Self::Closed,
+        Self::Spam,
+    ];
+
     pub(super) fn of(status: Status) -> Self {
         match status {
             Status::Open => Self::Open,
@@ -143,18 +151,37 @@ pub(super) fn save(
         count_rows(after),
     );
     for row in old.difference(&new) {
-        let count = count(transaction, row)?.saturating_sub(1);
-        if count == 0 {
-            transaction.remove(Table::Counts, row.as_ref())?;
-        } else {
-            transaction.point(Table::Counts, row.as_ref(), count)?;
-        }
+        count_out(transaction, row)?;
     }
     for row in new.difference(&old) {
         let count = count(transaction, row)?.saturating_add(1);
         transaction.point(Table::Counts, row.as_ref(), count)?;
     }
     transaction.put_record(Table::Conversations, &after.key.0.to_be_bytes(), after)
+}
+
+/// Takes a conversation away with every row that follows from it.
+pub(super) fn remove(
+    transaction: &Transaction<'_>,
+    conversation: &Conversation,
+) -> Result<(), StoreError> {
+    for row in list_rows(conversation) {
+        transaction.remove(Table::Lists, row.as_ref())?;
+    }
+    for row in count_rows(conversation) {
+        count_out(transaction, &row)?;
+    }
+    transaction.remove(Table::Conversations, &conversation.key.0.to_be_bytes())?;
+    Ok(())
+}
+
+fn count_out(transaction: &Transaction<'_>, row: &Key) -> Result<(), StoreError> {
+    let count = count(transaction, row)?.saturating_sub(1);
+    if count == 0 {
+        transaction.remove(Table::Counts, row.as_ref())?;
+        return Ok(());
+    }
+    transaction.point(Table::Counts, row.as_ref(), count)
 }
 
 fn count(rows: &impl Rows, key: &Key) -> Result<u64, StoreError> {

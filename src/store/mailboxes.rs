@@ -60,7 +60,7 @@ pub(super) fn connected(rows: &impl Rows, key: MailboxKey) -> Result<Mailbox, St
     })
 }
 
-fn find(rows: &impl Rows, key: MailboxKey) -> Result<Option<Mailbox>, StoreError> {
+pub(super) fn find(rows: &impl Rows, key: MailboxKey) -> Result<Option<Mailbox>, StoreError> {
     let found: Option<Mailbox> = rows.record(Table::Mailboxes, &key.0.to_be_bytes())?;
     let Some(found) = found else {
         return Ok(None);
@@ -79,7 +79,7 @@ fn with_slug(rows: &impl Rows, slug: &Slug) -> Result<Option<MailboxKey>, StoreE
     Ok(key.map(MailboxKey))
 }
 
-fn refuse_taken(
+pub(super) fn refuse_taken(
     rows: &impl Rows,
     settings: &MailboxSettings,
     own: Option<MailboxKey>,
@@ -108,7 +108,7 @@ fn login_row(key: MailboxKey) -> Key {
     Key::text("logins").number(key.0)
 }
 
-fn put_logins(
+pub(super) fn put_logins(
     transaction: &Transaction<'_>,
     keys: &Keys,
     key: MailboxKey,
@@ -119,7 +119,10 @@ fn put_logins(
     transaction.put(Table::Logins, &key.0.to_be_bytes(), &sealed)
 }
 
-fn put_mailbox(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result<(), StoreError> {
+pub(super) fn put_mailbox(
+    transaction: &Transaction<'_>,
+    mailbox: &Mailbox,
+) -> Result<(), StoreError> {
     let (key, settings) = (mailbox.key.0, &mailbox.settings);
     let folded = settings.address.folded();
     transaction.point(Table::MailboxAddresses, folded.as_bytes(), key)?;
@@ -128,7 +131,7 @@ fn put_mailbox(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result<(), S
 }
 
 /// What a mailbox is found by.
-fn remove_names(
+pub(super) fn remove_names(
     transaction: &Transaction<'_>,
     settings: &MailboxSettings,
 ) -> Result<(), StoreError> {
@@ -138,7 +141,7 @@ fn remove_names(
     Ok(())
 }
 
-fn announce(
+pub(super) fn announce(
     transaction: &Transaction<'_>,
     mailbox: &Mailbox,
     now: Timestamp,
@@ -163,15 +166,14 @@ pub(super) fn put_cursor(
     transaction.put_record(Table::Cursors, key.as_ref(), cursor)
 }
 
-fn remove(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result<(), StoreError> {
+/// Takes away what makes it a connected mailbox; its row stays.
+pub(super) fn remove(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result<(), StoreError> {
     remove_names(transaction, &mailbox.settings)?;
     let prefix = mailbox.key.0.to_be_bytes();
     transaction.remove(Table::Logins, &prefix)?;
+    transaction.remove(Table::Standings, &prefix)?;
     attempts::remove_of(transaction, mailbox.key)?;
-    for key in transaction.keys(Table::Cursors, &prefix, None, Order::Up, usize::MAX)? {
-        transaction.remove(Table::Cursors, &key)?;
-    }
-    Ok(())
+    transaction.remove_all(Table::Cursors, &prefix)
 }
 
 impl Store {
@@ -206,53 +208,6 @@ impl Store {
             }
             announce(transaction, &mailbox, now)?;
             Ok(mailbox)
-        })
-        .await
-    }
-
-    /// Changes settings, and logins where new ones are given.
-    ///
-    /// # Errors
-    /// [`AddError::AddressTaken`] when another one has the new address.
-    pub async fn change_mailbox(
-        &self,
-        key: MailboxKey,
-        settings: MailboxSettings,
-        logins: Option<&MailboxLogins>,
-        now: Timestamp,
-    ) -> Result<Mailbox, AddError> {
-        let (shared, logins) = (Arc::clone(self.shared()), logins.cloned());
-        self.write(move |transaction| {
-            refuse_taken(transaction, &settings, Some(key))?;
-            let mut mailbox = connected(transaction, key)?;
-            remove_names(transaction, &mailbox.settings)?;
-            mailbox.settings = settings.clone();
-            put_mailbox(transaction, &mailbox)?;
-            if let Some(logins) = &logins {
-                put_logins(transaction, &shared.keys, key, logins)?;
-            }
-            announce(transaction, &mailbox, now)?;
-            Ok(mailbox)
-        })
-        .await
-    }
-
-    /// Disconnects a mailbox; its conversations stay. `false` when there is none.
-    ///
-    /// # Errors
-    /// When it cannot be made durable.
-    pub async fn remove_mailbox(
-        &self,
-        key: MailboxKey,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.write(move |transaction| {
-            let Some(mailbox) = find(transaction, key)? else {
-                return Ok(false);
-            };
-            remove(transaction, &mailbox)?;
-            announce(transaction, &mailbox, now)?;
-            Ok(true)
         })
         .await
     }

@@ -10,9 +10,10 @@
 //! 2. `space`, `lock`, `database`: the disk; `table`: rows and transactions.
 //! 3. `migrate`, `key_mark`, `public_id`, `listing`, `threading`: rows without a question.
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
-//! 5. `feed`, `jobs`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `mailboxes`,
+//! 5. `feed`, `jobs`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `mailboxes`, `mails`,
 //!    `conversation_list`: one subject each.
-//! 6. `conversations`, `outbox`, `outbox_attempts`: subjects that move others.
+//! 6. `standings`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
+//!    `lifecycle`, `purge`: the end of a mailbox moves them all.
 //! 7. `delivery`, `triage`: the stages; `open`: everything there is, started.
 //!
 //! Invariant: feed listeners are told after the commit, never before.
@@ -30,20 +31,24 @@ mod jobs;
 mod key;
 mod key_mark;
 mod ledger;
+mod lifecycle;
 mod listing;
 mod lock;
 mod mailboxes;
+mod mails;
 mod migrate;
 mod open;
 mod outbox;
 mod outbox_attempts;
 mod people;
 mod public_id;
+mod purge;
 mod raw;
 mod record;
 mod seal;
 mod shared;
 mod space;
+mod standings;
 mod table;
 mod threading;
 mod triage;
@@ -58,6 +63,7 @@ pub use database::DATABASE_FILE;
 pub use delivery::{Arrival, ArrivalRaw, Delivered, Delivery, TooLarge};
 pub use error::{OpenError, StoreError};
 pub use handle::{Condition, Store};
+pub use lifecycle::{GoesOn, Loss, NewLogins};
 pub use lock::LOCK_FILE;
 pub use mailboxes::AddError;
 pub use outbox::{AcceptError, Accepted, NewReply};

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::error::StoreError;
 use super::key::{Key, hash16, number_at};
-use super::public_id::{IdKind, by_public_id, put_public_id};
+use super::public_id::{IdKind, by_public_id, put_public_id, remove_public_id};
 use super::table::{Counter, Order, Rows, Table, Transaction};
 use super::{Store, conversations, feed, jobs, listing, mailboxes, threading};
 use crate::domain::address::NamedAddress;
@@ -15,6 +15,7 @@ use crate::domain::job::Work;
 use crate::domain::key::{
     ConversationKey, MessageKey, OutgoingKey, PublicId, UserKey, WorkspaceKey,
 };
+use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Head, Message};
 use crate::domain::message_id::MessageId;
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
@@ -352,6 +353,27 @@ fn of_class(
         .iter()
         .map(|key| rows.named(Table::Outgoing, !number_at(key, 9), "reply"))
         .collect()
+}
+
+/// Replies of a mailbox whose fate is open.
+pub(super) fn of_mailbox(rows: &impl Rows, mailbox: &Mailbox) -> Result<Vec<Outgoing>, StoreError> {
+    let mut found = Vec::new();
+    for class in [Class::Sending, Class::Waiting] {
+        found.extend(of_class(rows, mailbox.workspace, class, usize::MAX)?);
+    }
+    found.retain(|outgoing: &Outgoing| outgoing.mailbox == mailbox.key);
+    Ok(found)
+}
+
+/// Takes a reply away with every row by which it is found.
+pub(super) fn remove(transaction: &Transaction<'_>, outgoing: &Outgoing) -> Result<(), StoreError> {
+    jobs::finish_of(transaction, outgoing.key)?;
+    transaction.remove(Table::Outbox, outbox_key(outgoing).as_ref())?;
+    let id = id_key(outgoing.workspace, &outgoing.message_id);
+    transaction.remove(Table::OutgoingIds, id.as_ref())?;
+    remove_public_id(transaction, IdKind::Outgoing, outgoing.id)?;
+    transaction.remove(Table::Outgoing, &outgoing.key.0.to_be_bytes())?;
+    Ok(())
 }
 
 impl Store {

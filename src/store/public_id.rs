@@ -27,6 +27,15 @@ pub(super) fn put_public_id(
     transaction.point(Table::PublicIds, id_key(kind, id).as_ref(), key)
 }
 
+pub(super) fn remove_public_id(
+    transaction: &Transaction<'_>,
+    kind: IdKind,
+    id: PublicId,
+) -> Result<(), StoreError> {
+    transaction.remove(Table::PublicIds, id_key(kind, id).as_ref())?;
+    Ok(())
+}
+
 pub(super) fn by_public_id(
     rows: &impl Rows,
     kind: IdKind,

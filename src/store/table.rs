@@ -60,6 +60,10 @@ tables! {
     MailboxAttempts = "mailbox-attempts",
     /// mailbox, folder -> cursor.
     Cursors = "cursors",
+    /// mailbox -> how its last attempts went.
+    Standings = "standings",
+    /// removed mailbox whose conversations are still to be removed.
+    Purges = "purges",
     /// kind, public id -> key.
     PublicIds = "public-ids",
     /// raw -> size, pieces, whether a message names it.
@@ -407,6 +411,14 @@ impl<'t> Transaction<'t> {
     /// Whether there was such a row.
     pub(super) fn remove(&self, table: Table, key: &[u8]) -> Result<bool, StoreError> {
         self.with(table, |table| Ok(table.remove(key)?.is_some()))
+    }
+
+    /// Removes every row below `prefix`.
+    pub(super) fn remove_all(&self, table: Table, prefix: &[u8]) -> Result<(), StoreError> {
+        for key in self.keys(table, prefix, None, Order::Up, usize::MAX)? {
+            self.remove(table, &key)?;
+        }
+        Ok(())
     }
 
     /// Creates the table, so that snapshots find it.

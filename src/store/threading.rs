@@ -161,6 +161,38 @@ pub(super) fn index_ids(
     Ok(())
 }
 
+/// Forgets the ids of a mail that goes with its conversation.
+pub(super) fn forget_ids(
+    transaction: &Transaction<'_>,
+    workspace: WorkspaceKey,
+    conversation: ConversationKey,
+    head: &Head,
+) -> Result<(), StoreError> {
+    for id in head.message_id.iter().chain(references(head)) {
+        let key = id_prefix(workspace, id).number(conversation.0);
+        transaction.remove(Table::MessageIds, key.as_ref())?;
+    }
+    Ok(())
+}
+
+/// Forgets who took part in a conversation.
+pub(super) fn forget_participants(
+    transaction: &Transaction<'_>,
+    conversation: ConversationKey,
+) -> Result<(), StoreError> {
+    transaction.remove_all(Table::Participants, &conversation.0.to_be_bytes())
+}
+
+/// Forgets the last conversations of everybody who wrote to a mailbox.
+pub(super) fn forget_last(
+    transaction: &Transaction<'_>,
+    workspace: WorkspaceKey,
+    mailbox: MailboxKey,
+) -> Result<(), StoreError> {
+    let prefix = Key::new(workspace.0).number(mailbox.0);
+    transaction.remove_all(Table::LastOf, prefix.as_ref())
+}
+
 /// Remembers the contact's last conversation, by subject and at all.
 pub(super) fn index_last(
     transaction: &Transaction<'_>,

@@ -245,6 +245,14 @@ impl Gateway {
         self.run(&arguments)
     }
 
+    /// `mailbox reauthenticate` and `mailbox bind`: a person types a password.
+    pub fn give_password(&self, command: &str, address: &str, password: &str) -> Ended {
+        let file = self.dir.path().join("password");
+        fs::write(&file, format!("{password}\n")).unwrap();
+        let file = file.display().to_string();
+        self.run(&["mailbox", command, address, "--password-file", &file])
+    }
+
     /// The most memory it has held at once, in bytes.
     pub fn peak_memory(&self) -> u64 {
         let pid = self.child.as_ref().expect("it is not running").id();

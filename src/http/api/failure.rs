@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::super::error::{Kind, Problem};
 use crate::service::collecting::CollectingError;
+use crate::service::connect::wish::WrongField;
 use crate::service::connect::{ProposeError, SaveError};
 use crate::service::conversations::{ConversationError, StoreError};
-use crate::service::mailboxes::MailboxError;
+use crate::service::mailboxes::{AddError, MailboxError};
 use crate::service::replies::ReplyError;
 
 /// When trying again makes sense after the disk was full.
@@ -60,20 +61,26 @@ pub(in crate::http) fn of_mailboxes(error: MailboxError) -> Problem {
     match error {
         MailboxError::NoSuchMailbox => Problem::not_found(),
         MailboxError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
-        MailboxError::Offline | MailboxError::Change(_) => {
-            Problem::new(Kind::Conflict, sentence(&error))
+        MailboxError::Offline
+        | MailboxError::Unbound
+        | MailboxError::Bound
+        | MailboxError::NotConfirmed(..) => Problem::new(Kind::Conflict, sentence(&error)),
+        MailboxError::Wrong(wrong) => of_field(&wrong),
+        MailboxError::NoPassword | MailboxError::Trial(_) => {
+            Problem::new(Kind::Unprocessable, sentence(&error))
         }
-        MailboxError::Store(cause) => of_store(&cause),
+        MailboxError::Export { .. } => Problem::internal(&error),
+        MailboxError::Change(AddError::Store(cause)) | MailboxError::Store(cause) => {
+            of_store(&cause)
+        }
+        MailboxError::Change(_) => Problem::new(Kind::Conflict, sentence(&error)),
     }
 }
 
 /// For what was typed to connect a mailbox.
 pub(in crate::http) fn of_wish(error: ProposeError) -> Problem {
     match error {
-        ProposeError::Wrong(wrong) => {
-            let words = format!("`{}`: {}.", wrong.field, wrong.words.trim_end_matches('.'));
-            Problem::new(Kind::Unprocessable, words)
-        }
+        ProposeError::Wrong(wrong) => of_field(&wrong),
         ProposeError::Randomness(cause) => Problem::internal(&cause),
     }
 }
@@ -90,6 +97,11 @@ pub(in crate::http) fn of_collecting(error: CollectingError) -> Problem {
         }
         CollectingError::Store(cause) => of_store(&cause),
     }
+}
+
+fn of_field(wrong: &WrongField) -> Problem {
+    let words = format!("`{}`: {}.", wrong.field, wrong.words.trim_end_matches('.'));
+    Problem::new(Kind::Unprocessable, words)
 }
 
 /// For adding a mailbox.

@@ -1,10 +1,11 @@
-//! `/mailboxes`: connected addresses, trial connections, adding and removing.
+//! `/mailboxes`: connected addresses, trial connections, adding. What becomes of one
+//! later is in `lifecycle`.
 
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 
-use super::super::body::{Body, Id};
+use super::super::body::{Body, Which};
 use super::super::error::Problem;
 use super::failure::{of_mailboxes, of_saving, of_wish};
 use super::json::mailbox::{MailboxBody, ProbeBody, ProposalBody};
@@ -31,8 +32,9 @@ pub(super) async fn list(
 pub(super) async fn get(
     State(mailboxes): State<Mailboxes>,
     Extension(actor): Extension<Actor>,
-    Id(id): Id,
+    Which(which): Which,
 ) -> Result<Json<MailboxBody>, Problem> {
+    let id = mailboxes.find(&actor, &which).map_err(of_mailboxes)?.id;
     let (mailbox, health) = mailboxes.get(&actor, id).map_err(of_mailboxes)?;
     Ok(Json(MailboxBody::new(&mailbox, &health)))
 }
@@ -66,52 +68,4 @@ pub(super) async fn probe(
     let steps = connect.probe(&actor, &proposal, |_| ()).await;
     let steps = steps.map_err(of_saving)?;
     Ok(Json(ProbeBody::new(&steps)))
-}
-
-pub(super) async fn remove(
-    State(mailboxes): State<Mailboxes>,
-    Extension(actor): Extension<Actor>,
-    Id(id): Id,
-) -> Result<StatusCode, Problem> {
-    mailboxes.remove(&actor, id).await.map_err(of_mailboxes)?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-pub(super) async fn refresh(
-    State(mailboxes): State<Mailboxes>,
-    Extension(actor): Extension<Actor>,
-    Id(id): Id,
-) -> Result<StatusCode, Problem> {
-    mailboxes.refresh(&actor, id).map_err(of_mailboxes)?;
-    Ok(StatusCode::ACCEPTED)
-}
-
-pub(super) async fn offline(
-    mailboxes: State<Mailboxes>,
-    actor: Extension<Actor>,
-    id: Id,
-) -> Result<Json<MailboxBody>, Problem> {
-    switch(mailboxes, actor, id, true).await
-}
-
-pub(super) async fn online(
-    mailboxes: State<Mailboxes>,
-    actor: Extension<Actor>,
-    id: Id,
-) -> Result<Json<MailboxBody>, Problem> {
-    switch(mailboxes, actor, id, false).await
-}
-
-async fn switch(
-    State(mailboxes): State<Mailboxes>,
-    Extension(actor): Extension<Actor>,
-    Id(id): Id,
-    offline: bool,
-) -> Result<Json<MailboxBody>, Problem> {
-    mailboxes
-        .set_offline(&actor, id, offline)
-        .await
-        .map_err(of_mailboxes)?;
-    let (mailbox, health) = mailboxes.get(&actor, id).map_err(of_mailboxes)?;
-    Ok(Json(MailboxBody::new(&mailbox, &health)))
 }

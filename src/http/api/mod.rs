@@ -8,6 +8,7 @@ mod events;
 mod failure;
 mod json;
 mod ledger;
+mod lifecycle;
 mod mailboxes;
 mod messages;
 mod problems;
@@ -24,12 +25,12 @@ use super::error::{Kind, Problem};
 use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 
-pub(super) use failure::{of_conversations, of_mailboxes, of_replies, of_store};
+pub(super) use failure::{of_conversations, of_mailboxes, of_replies, of_store, sentence};
 pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,
 };
 pub(super) use json::decision::{assign_name, hexadecimal};
-pub(super) use json::mailbox::condition_name;
+pub(super) use json::mailbox::{condition_name, way_name};
 pub(super) use json::message::kind_name;
 pub(super) use json::outgoing::{reason_of, state_name};
 
@@ -39,15 +40,24 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/mailboxes/probe", post(mailboxes::probe))
         .route("/mailboxes/{id}/count", post(ledger::count))
         .route("/mailboxes/{id}/collect", post(ledger::collect))
-        .layer(answer_within(PROBE_TIME_MAX));
-    let usual = Router::new()
         .route(
             "/mailboxes/{id}",
-            get(mailboxes::get).delete(mailboxes::remove),
+            get(mailboxes::get)
+                .patch(lifecycle::edit)
+                .delete(lifecycle::remove),
         )
-        .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
-        .route("/mailboxes/{id}/offline", post(mailboxes::offline))
-        .route("/mailboxes/{id}/online", post(mailboxes::online))
+        .route("/mailboxes/{id}/bind", post(lifecycle::bind))
+        .route(
+            "/mailboxes/{id}/reauthenticate",
+            post(lifecycle::reauthenticate),
+        )
+        .layer(answer_within(PROBE_TIME_MAX));
+    let usual = Router::new()
+        .route("/mailboxes/{id}/unbind", post(lifecycle::unbind))
+        .route("/mailboxes/{id}/refresh", post(lifecycle::refresh))
+        .route("/mailboxes/{id}/offline", post(lifecycle::offline))
+        .route("/mailboxes/{id}/online", post(lifecycle::online))
+        .route("/mailboxes/{id}/export", get(lifecycle::export))
         .route("/mailboxes/{id}/log", get(diary::log).put(diary::switch))
         .route("/mailboxes/{id}/log.txt", get(diary::text))
         .route("/mailboxes/{id}/attempts", get(diary::attempts))

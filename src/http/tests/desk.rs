@@ -229,7 +229,21 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         SyncOptions::default(),
         CancellationToken::new(),
     );
-    let mailboxes = Mailboxes::new(store.clone(), sync.clone(), board, clock.clone());
+    let connect = Connect::new(
+        store.clone(),
+        dialer.clone(),
+        sync.clone(),
+        clock.clone(),
+        Random,
+        None,
+    );
+    let mailboxes = Mailboxes::new(
+        store.clone(),
+        sync.clone(),
+        board,
+        clock.clone(),
+        connect.clone(),
+    );
     Handles {
         conversations: Conversations::new(store.clone(), clock.clone(), Random),
         feed: Feed::new(store.clone()),
@@ -239,14 +253,14 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         ledger: Ledger::new(store.clone(), mailboxes.clone()),
         collecting: Collecting::new(
             store.clone(),
-            dialer.clone(),
-            sync.clone(),
+            dialer,
+            sync,
             diary,
             clock.clone(),
             mailboxes.clone(),
         ),
         mailboxes,
-        connect: Connect::new(store.clone(), dialer, sync, clock.clone(), Random, None),
+        connect,
         random: Random,
         scripts: Scripts::open(scripts, Limits::default()),
     }

@@ -9,9 +9,14 @@ use super::desk::{Desk, ask, text_of};
 const MAIL: &str = "From: Anna Lee <anna@customer.example>\nTo: support@desk.example\nSubject: Invoice 7\nMessage-ID: <1@customer.example>\nDate: Sat, 21 Nov 2026 08:00:00 +0000\n\nWhere is it?\n";
 
 /// Method, path (`{m}` a message, `{c}` a conversation, `{b}` a mailbox), body.
-const ROUTES: [(Method, &str, &str); 22] = [
+const ROUTES: [(Method, &str, &str); 27] = [
     (Method::GET, "/mailboxes/{b}", ""),
     (Method::DELETE, "/mailboxes/{b}", ""),
+    (Method::PATCH, "/mailboxes/{b}", "{\"name\":\"x\"}"),
+    (Method::POST, "/mailboxes/{b}/unbind", ""),
+    (Method::POST, "/mailboxes/{b}/bind", "{\"password\":\"x\"}"),
+    (Method::POST, "/mailboxes/{b}/reauthenticate", "{}"),
+    (Method::GET, "/mailboxes/{b}/export", ""),
     (Method::POST, "/mailboxes/{b}/refresh", ""),
     (Method::POST, "/mailboxes/{b}/offline", ""),
     (Method::POST, "/mailboxes/{b}/online", ""),

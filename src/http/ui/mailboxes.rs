@@ -1,25 +1,30 @@
-//! The mailboxes: how each is doing, with look-now and the switch.
+//! The mailboxes: how each is doing, with look-now, the switch, and a field for a
+//! new password. Settings and removal are in `mailbox`.
 
 use askama::Template;
 use axum::Form;
 use axum::extract::{Extension, State};
-use axum::response::{Redirect, Response};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
 
-use super::super::api::of_mailboxes;
+use super::super::api::{of_mailboxes, sentence};
 use super::super::body::Id;
 use super::super::error::Problem;
 use super::conversation::BareForm;
 use super::page::{Frame, render};
 use super::view::mailbox::MailboxView;
+use crate::domain::key::PublicId;
+use crate::domain::secret::Secret;
 use crate::domain::user::{Actor, Role};
-use crate::service::mailboxes::Mailboxes;
+use crate::service::mailboxes::{Changed, GivenLogins, MailboxError, Mailboxes};
 
 #[derive(Template)]
 #[template(path = "mailboxes.html")]
 struct MailboxesPage {
     frame: Frame,
     mailboxes: Vec<MailboxView>,
-    /// The reader may switch mailboxes off and on.
+    /// The reader may change mailboxes.
     manages: bool,
 }
 
@@ -28,15 +33,36 @@ pub(super) async fn list(
     Extension(actor): Extension<Actor>,
     frame: Frame,
 ) -> Result<Response, Problem> {
-    let all = mailboxes.list(&actor).map_err(of_mailboxes)?;
+    page(&mailboxes, &actor, frame, None)
+}
+
+/// The page; with words for one of the mailboxes when something was not done.
+fn page(
+    mailboxes: &Mailboxes,
+    actor: &Actor,
+    frame: Frame,
+    notice: Option<(PublicId, String)>,
+) -> Result<Response, Problem> {
+    let all = mailboxes.list(actor).map_err(of_mailboxes)?;
+    let mut views: Vec<MailboxView> = all
+        .iter()
+        .map(|(mailbox, health)| MailboxView::new(mailbox, health))
+        .collect();
+    if let Some((id, words)) = notice {
+        let id = id.to_string();
+        if let Some(view) = views.iter_mut().find(|view| view.id == id) {
+            view.notice = Some(words);
+        }
+    }
     Ok(render(&MailboxesPage {
         frame,
-        mailboxes: all
-            .iter()
-            .map(|(mailbox, health)| MailboxView::new(mailbox, health))
-            .collect(),
+        mailboxes: views,
         manages: actor.may(Role::Manager, actor.workspace()),
     }))
+}
+
+fn back_to(id: PublicId) -> Response {
+    Redirect::to(&format!("/mailboxes#mailbox-{id}")).into_response()
 }
 
 pub(super) async fn refresh(
@@ -45,10 +71,10 @@ pub(super) async fn refresh(
     Id(id): Id,
     frame: Frame,
     Form(form): Form<BareForm>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     frame.session.check(&form.form_token)?;
     mailboxes.refresh(&actor, id).map_err(of_mailboxes)?;
-    Ok(Redirect::to("/mailboxes"))
+    Ok(back_to(id))
 }
 
 pub(super) async fn offline(
@@ -57,7 +83,7 @@ pub(super) async fn offline(
     id: Id,
     frame: Frame,
     form: Form<BareForm>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     switch(mailboxes, actor, id, frame, form, true).await
 }
 
@@ -67,7 +93,7 @@ pub(super) async fn online(
     id: Id,
     frame: Frame,
     form: Form<BareForm>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     switch(mailboxes, actor, id, frame, form, false).await
 }
 
@@ -78,11 +104,101 @@ async fn switch(
     frame: Frame,
     Form(form): Form<BareForm>,
     offline: bool,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     frame.session.check(&form.form_token)?;
     mailboxes
         .set_offline(&actor, id, offline)
         .await
         .map_err(of_mailboxes)?;
-    Ok(Redirect::to("/mailboxes"))
+    Ok(back_to(id))
+}
+
+pub(super) async fn unbind(
+    State(mailboxes): State<Mailboxes>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<BareForm>,
+) -> Result<Response, Problem> {
+    frame.session.check(&form.form_token)?;
+    mailboxes.unbind(&actor, id).await.map_err(of_mailboxes)?;
+    Ok(back_to(id))
+}
+
+/// A login as a card asks for it.
+#[derive(Deserialize)]
+pub(super) struct LoginForm {
+    form_token: String,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    password: String,
+    /// The button beside it: the stored password is tried again.
+    #[serde(default)]
+    stored: bool,
+}
+
+impl LoginForm {
+    fn into_logins(self) -> GivenLogins {
+        let user = Some(self.user.trim().to_owned()).filter(|user| !user.is_empty());
+        let password = Some(self.password).filter(|password| !password.is_empty());
+        GivenLogins {
+            user,
+            password: password.map(Secret::new),
+            ..GivenLogins::default()
+        }
+    }
+}
+
+pub(super) async fn reauthenticate(
+    State(mailboxes): State<Mailboxes>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<LoginForm>,
+) -> Result<Response, Problem> {
+    frame.session.check(&form.form_token)?;
+    let done = if form.stored {
+        let stored = GivenLogins::default();
+        mailboxes.reauthenticate(&actor, id, stored, |_| ()).await
+    } else if form.password.is_empty() {
+        Err(MailboxError::NoPassword)
+    } else {
+        let given = form.into_logins();
+        mailboxes.reauthenticate(&actor, id, given, |_| ()).await
+    };
+    told(&mailboxes, &actor, frame, id, done)
+}
+
+pub(super) async fn bind(
+    State(mailboxes): State<Mailboxes>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<LoginForm>,
+) -> Result<Response, Problem> {
+    frame.session.check(&form.form_token)?;
+    let given = form.into_logins();
+    let done = mailboxes.bind(&actor, id, given, |_| ()).await;
+    told(&mailboxes, &actor, frame, id, done)
+}
+
+/// What a trial found stands at the mailbox it was about.
+fn told(
+    mailboxes: &Mailboxes,
+    actor: &Actor,
+    frame: Frame,
+    id: PublicId,
+    done: Result<Changed, MailboxError>,
+) -> Result<Response, Problem> {
+    match done {
+        Ok(_) => Ok(back_to(id)),
+        Err(error @ (MailboxError::Trial(_) | MailboxError::NoPassword)) => {
+            let notice = Some((id, sentence(&error)));
+            let mut response = page(mailboxes, actor, frame, notice)?;
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(response)
+        }
+        Err(error) => Err(of_mailboxes(error)),
+    }
 }

@@ -11,6 +11,7 @@ mod error_page;
 mod language;
 mod live;
 mod login;
+mod mailbox;
 mod mailboxes;
 mod page;
 mod view;
@@ -25,7 +26,7 @@ use super::deadline::answer_within;
 use super::error::Problem;
 use super::guard;
 use super::handles::Wired;
-use super::options::ANSWER_TIME_MAX;
+use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 
 pub(super) fn routes(door: &Door) -> Router<Wired> {
     let signed_in = Router::new()
@@ -46,20 +47,41 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
         .route("/mailboxes/{id}/offline", post(mailboxes::offline))
         .route("/mailboxes/{id}/online", post(mailboxes::online))
+        .route("/mailboxes/{id}/unbind", post(mailboxes::unbind))
+        .route("/mailboxes/{id}/export", get(mailbox::export))
+        .route(
+            "/mailboxes/{id}/remove",
+            get(mailbox::ask_removal).post(mailbox::remove),
+        )
         .route("/live", get(live::follow))
         .route("/logout", post(login::leave))
         .fallback(unknown)
+        .layer(answer_within(ANSWER_TIME_MAX))
+        .layer(from_fn_with_state(door.clone(), auth::by_session));
+    // Servers are tried before these answer.
+    let slow = Router::new()
+        .route(
+            "/mailboxes/{id}/edit",
+            get(mailbox::settings).post(mailbox::edit),
+        )
+        .route("/mailboxes/{id}/bind", post(mailboxes::bind))
+        .route(
+            "/mailboxes/{id}/reauthenticate",
+            post(mailboxes::reauthenticate),
+        )
+        .layer(answer_within(PROBE_TIME_MAX))
         .layer(from_fn_with_state(door.clone(), auth::by_session));
     let open = Router::new()
         .route("/login", get(login::ask))
         .route("/login/{token}", get(login::offer).post(login::enter))
         .route("/language", post(language::choose))
-        .route("/assets/{name}", get(assets::get));
+        .route("/assets/{name}", get(assets::get))
+        .layer(answer_within(ANSWER_TIME_MAX));
     signed_in
+        .merge(slow)
         .merge(open)
         .layer(from_fn(guard::refuse_forgery))
         .layer(from_fn(error_page::show))
-        .layer(answer_within(ANSWER_TIME_MAX))
 }
 
 async fn unknown() -> Problem {

@@ -5,7 +5,7 @@ use crate::domain::mailbox::{Security, Server};
 
 /// What is usual for a kind of server.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Usual {
+pub(in crate::service) struct Usual {
     prefix: &'static str,
     tls: u16,
     starttls: u16,
@@ -13,9 +13,9 @@ pub(super) struct Usual {
 }
 
 impl Usual {
-    pub(super) const IMAP: Self = Self::new("imap", 993, 143, 143);
-    pub(super) const POP3: Self = Self::new("pop", 995, 110, 110);
-    pub(super) const SMTP: Self = Self::new("smtp", 465, 587, 25);
+    pub(in crate::service) const IMAP: Self = Self::new("imap", 993, 143, 143);
+    pub(in crate::service) const POP3: Self = Self::new("pop", 995, 110, 110);
+    pub(in crate::service) const SMTP: Self = Self::new("smtp", 465, 587, 25);
 
     const fn new(prefix: &'static str, tls: u16, starttls: u16, plain: u16) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Usual {
 
 /// Reads a server. What is not given is as `known`; without that the host is named
 /// after the domain.
-pub(super) fn read_server(
+pub(in crate::service) fn read_server(
     given: Option<&str>,
     security: Option<&str>,
     usual: Usual,

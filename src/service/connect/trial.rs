@@ -13,7 +13,7 @@ use crate::net::dial::Dialer;
 use crate::net::imap::{ImapOptions, OpenError, Session};
 use crate::net::submission::{self, SubmissionOptions};
 use crate::protocol::imap::SelectMode;
-use crate::service::sync::history::first_cursor;
+use crate::service::sync::history::{first_cursor, renumbered_cursor};
 use crate::service::way_out::{SystemSmtp, way_out};
 
 /// A server greets within this, or is not one.
@@ -46,6 +46,8 @@ pub(super) struct Means<'a> {
     pub(super) dialer: &'a Dialer,
     pub(super) system: Option<&'a SystemSmtp>,
     pub(super) now: Timestamp,
+    /// The mailbox is connected since then, so its mail may be here already.
+    pub(super) connected_at: Option<Timestamp>,
 }
 
 impl Means<'_> {
@@ -108,7 +110,7 @@ impl Trial {
         let Ok(mut session) = opened else { return };
 
         let begun = Instant::now();
-        let looked = look_into_folder(&mut session, settings, way, means.now).await;
+        let looked = look_into_folder(&mut session, settings, way, means).await;
         session.logout().await;
         let words = looked.map(|(cursor, words)| {
             self.cursor = Some(cursor);
@@ -158,7 +160,7 @@ async fn look_into_folder(
     session: &mut Session,
     settings: &MailboxSettings,
     way: &ImapWay,
-    now: Timestamp,
+    means: &Means<'_>,
 ) -> Result<(Cursor, String), String> {
     let MailboxSettings {
         address, history, ..
@@ -171,9 +173,12 @@ async fn look_into_folder(
     let validity = selected.uid_validity.ok_or_else(|| {
         format!("{address}: the server gives {folder} no UIDVALIDITY, so mail in it cannot be told apart for good")
     })?;
-    let cursor = first_cursor(session, &selected, validity, *history, now)
-        .await
-        .map_err(|error| format!("{address}: {folder} cannot be searched: {error}"))?;
+    let cursor = match means.connected_at {
+        None => first_cursor(session, &selected, validity, *history, means.now).await,
+        Some(since) => renumbered_cursor(session, &selected, validity, *history, since).await,
+    };
+    let cursor =
+        cursor.map_err(|error| format!("{address}: {folder} cannot be searched: {error}"))?;
     let push = if session.capabilities().has("IDLE") {
         "tells of new mail at once (IDLE)"
     } else {

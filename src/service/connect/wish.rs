@@ -129,7 +129,7 @@ pub struct WrongField {
     pub words: String,
 }
 
-fn wrong(field: &'static str, words: impl Into<String>) -> WrongField {
+pub(in crate::service) fn wrong(field: &'static str, words: impl Into<String>) -> WrongField {
     WrongField {
         field,
         words: words.into(),
@@ -137,7 +137,7 @@ fn wrong(field: &'static str, words: impl Into<String>) -> WrongField {
 }
 
 /// A typed value; empty means absent.
-fn typed(text: Option<&String>) -> Option<&str> {
+pub(in crate::service) fn typed(text: Option<&String>) -> Option<&str> {
     text.map(|text| text.trim()).filter(|text| !text.is_empty())
 }
 
@@ -372,12 +372,12 @@ impl Wish {
     }
 }
 
-fn address(field: &'static str, text: &str) -> Result<Address, WrongField> {
+pub(in crate::service) fn address(field: &'static str, text: &str) -> Result<Address, WrongField> {
     let text = text.trim();
     Address::parse(text).map_err(|error| wrong(field, format!("{text:?} is no address: {error}")))
 }
 
-fn optional_address(
+pub(in crate::service) fn optional_address(
     field: &'static str,
     text: &Option<String>,
 ) -> Result<Option<Address>, WrongField> {
@@ -386,7 +386,7 @@ fn optional_address(
 }
 
 /// `a@b` or `Name <a@b>`.
-fn alias(line: &str) -> Result<NamedAddress, WrongField> {
+pub(in crate::service) fn alias(line: &str) -> Result<NamedAddress, WrongField> {
     let (name, bare) = match line.split_once('<') {
         Some((name, rest)) => (name.trim(), rest.trim_end_matches('>')),
         None => ("", line),
@@ -396,7 +396,10 @@ fn alias(line: &str) -> Result<NamedAddress, WrongField> {
     Ok(NamedAddress::new((!name.is_empty()).then_some(name), bare))
 }
 
-fn folder(field: &'static str, text: Option<&String>) -> Result<Option<FolderName>, WrongField> {
+pub(in crate::service) fn folder(
+    field: &'static str,
+    text: Option<&String>,
+) -> Result<Option<FolderName>, WrongField> {
     let read = |name| {
         let words = format!("{name:?} is no folder name");
         FolderName::new(name).ok_or_else(|| wrong(field, words))
@@ -422,7 +425,7 @@ fn history(text: Option<&String>) -> Result<History, WrongField> {
     }
 }
 
-fn pop3_keep(text: Option<&String>) -> Result<Pop3Keep, WrongField> {
+pub(in crate::service) fn pop3_keep(text: Option<&String>) -> Result<Pop3Keep, WrongField> {
     match typed(text) {
         None | Some("leave") => Ok(Pop3Keep::Leave),
         Some("once-stored") => Ok(Pop3Keep::DeleteOnceStored),

@@ -1,6 +1,7 @@
 //! The board: how each mailbox is doing at this moment, for pages, API and alerts.
 //!
-//! It lives in memory; what matters after a restart (cursors, outbox) is in the store.
+//! It lives in memory. What a restart must know (refused credentials, failures in a row,
+//! the last success) is handed out as [`MailboxStanding`]; `standing` keeps it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use crate::domain::attempt::{Attempt, Way};
-use crate::domain::condition::{Attempts, Failure, Patience};
+use crate::domain::condition::{Attempts, Failure, MailboxStanding, Patience};
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Condition, MailboxHealth, Switch};
 use crate::service::diary::Diary;
@@ -26,16 +27,29 @@ struct Row {
     health: MailboxHealth,
     receiving: Attempts,
     sending: Attempts,
+    /// Something outlives a restart that has not been handed out for keeping.
+    unkept: bool,
 }
 
 impl Row {
-    fn new(patience: Patience) -> Self {
-        let attempts = Attempts::new(patience);
+    fn new(patience: Patience, standing: MailboxStanding) -> Self {
         Self {
             health: MailboxHealth::default(),
-            receiving: attempts.clone(),
-            sending: attempts,
+            receiving: Attempts::restored(patience, standing.receiving),
+            sending: Attempts::restored(patience, standing.sending),
+            unkept: false,
         }
+    }
+
+    fn standing(&self) -> MailboxStanding {
+        MailboxStanding {
+            receiving: self.receiving.standing().clone(),
+            sending: self.sending.standing().clone(),
+        }
+    }
+
+    fn kinds(&self) -> [std::mem::Discriminant<Condition>; 2] {
+        [&self.health.receiving, &self.health.sending].map(std::mem::discriminant)
     }
 }
 
@@ -72,11 +86,56 @@ impl Board {
             .note(Attempt::new(mailbox, Way::Receiving, now, None));
     }
 
+    /// What a restart must know of a mailbox; the caller keeps it.
+    #[must_use]
+    pub fn standing(&self, mailbox: MailboxKey) -> MailboxStanding {
+        let mut rows = self.lock();
+        let row = rows.get_mut(&mailbox);
+        row.map(|row| {
+            row.unkept = false;
+            row.standing()
+        })
+        .unwrap_or_default()
+    }
+
+    /// The same of every mailbox whose last keeping is out of date.
+    #[must_use]
+    pub fn unkept(&self) -> Vec<(MailboxKey, MailboxStanding)> {
+        let mut rows = self.lock();
+        let unkept = rows.iter_mut().filter(|(_, row)| row.unkept);
+        unkept
+            .map(|(key, row)| {
+                row.unkept = false;
+                (*key, row.standing())
+            })
+            .collect()
+    }
+
+    /// The gateway was started: what was kept of a mailbox holds again.
+    pub fn restore(&self, mailbox: MailboxKey, kept: MailboxStanding) {
+        let mut row = Row::new(self.patience, kept);
+        row.health.receiving = row.receiving.resting();
+        row.health.last_sign_of_life = row.receiving.standing().last_success;
+        row.health.sending = resting_sending(&row.sending);
+        row.health.last_submission = row.sending.standing().last_success;
+        self.lock().insert(mailbox, row);
+    }
+
+    /// So many failures make an error of this mailbox; `None`: as many as of any other.
+    pub fn set_attempts_max(&self, mailbox: MailboxKey, attempts_max: Option<u32>) {
+        let attempts_max = attempts_max.unwrap_or(self.patience.attempts_max);
+        self.change(mailbox, |row| {
+            row.receiving.set_attempts_max(attempts_max);
+            row.sending.set_attempts_max(attempts_max);
+        });
+    }
+
     /// The incoming server has answered us. Tells whether the condition changed.
     pub fn alive(&self, mailbox: MailboxKey, now: Timestamp) -> bool {
         self.change(mailbox, |row| {
             row.health.last_sign_of_life = Some(now);
             row.health.receiving = row.receiving.connected(now);
+            row.unkept = true;
         })
     }
 
@@ -89,11 +148,10 @@ impl Board {
         random: u64,
     ) -> Condition {
         let mut rows = self.lock();
-        let row = rows
-            .entry(mailbox)
-            .or_insert_with(|| Row::new(self.patience));
+        let row = self.row(&mut rows, mailbox);
         row.health.catching_up = None;
         row.health.receiving = row.receiving.fail(failure, now, random);
+        row.unkept = true;
         let condition = row.health.receiving.clone();
         drop(rows);
         self.note(mailbox, Way::Receiving, &condition, now);
@@ -111,9 +169,11 @@ impl Board {
         let mut condition = Condition::Active;
         let changed = self.change(mailbox, |row| {
             row.health.sending = match outcome {
-                Ok(()) => row.sending.succeed(),
+                Ok(()) => row.sending.succeed(now),
                 Err(failure) => row.sending.fail(failure, now, random),
             };
+            row.health.last_submission = row.sending.standing().last_success;
+            row.unkept = true;
             condition = row.health.sending.clone();
         });
         self.note(mailbox, Way::Sending, &condition, now);
@@ -130,16 +190,18 @@ impl Board {
         self.change(mailbox, |row| row.health.catching_up = left);
     }
 
-    /// A person has switched the mailbox off, or on again.
+    /// A person has switched the mailbox off, or on again. Nothing of what was refused
+    /// is forgotten by that.
     pub fn set_switch(&self, mailbox: MailboxKey, switch: Switch) {
-        let condition = match switch {
-            Switch::On => Condition::Connecting,
-            Switch::Offline => Condition::Offline,
-            Switch::Unbound => Condition::Unbound,
-        };
         self.change(mailbox, |row| {
-            row.health.receiving = condition.clone();
-            row.health.sending = condition.clone();
+            let (receiving, sending) = match switch {
+                Switch::On => (row.receiving.resting(), resting_sending(&row.sending)),
+                Switch::Offline => (Condition::Offline, Condition::Offline),
+                Switch::Unbound => (Condition::Unbound, Condition::Unbound),
+            };
+            row.health.catching_up = None;
+            row.health.receiving = receiving;
+            row.health.sending = sending;
         });
     }
 
@@ -149,18 +211,28 @@ impl Board {
         needs_a_person(&self.health(mailbox).receiving)
     }
 
+    /// The condition that keeps a mailbox from being connected to at once, if one does:
+    /// its credentials were refused, also before a restart.
+    #[must_use]
+    pub fn receiving_held(&self, mailbox: MailboxKey) -> Option<Condition> {
+        let rows = self.lock();
+        let row = rows.get(&mailbox)?;
+        row.receiving.standing().held.as_ref()?;
+        Some(row.receiving.resting())
+    }
+
     /// A person has given new credentials or asked to try again: earlier refusals are forgotten.
     pub fn forget_failures(&self, mailbox: MailboxKey) {
         self.change(mailbox, |row| {
-            let fresh = Row::new(self.patience);
-            row.receiving = fresh.receiving;
-            row.sending = fresh.sending;
+            row.receiving.forget_failures();
+            row.sending.forget_failures();
+            row.unkept = true;
             if needs_a_person(&row.health.receiving) {
                 row.health.receiving = Condition::Connecting;
             }
             if !matches!(row.health.sending, Condition::Offline | Condition::Unbound) {
                 // Replies that were held back are tried again.
-                row.health.sending = Condition::Connecting;
+                row.health.sending = resting_sending(&row.sending);
             }
         });
     }
@@ -191,12 +263,15 @@ impl Board {
 
     fn change(&self, mailbox: MailboxKey, change: impl FnOnce(&mut Row)) -> bool {
         let mut rows = self.lock();
-        let row = rows
-            .entry(mailbox)
-            .or_insert_with(|| Row::new(self.patience));
-        let before = (kind(&row.health.receiving), kind(&row.health.sending));
+        let row = self.row(&mut rows, mailbox);
+        let before = row.kinds();
         change(row);
-        before != (kind(&row.health.receiving), kind(&row.health.sending))
+        before != row.kinds()
+    }
+
+    fn row<'r>(&self, rows: &'r mut HashMap<MailboxKey, Row>, mailbox: MailboxKey) -> &'r mut Row {
+        rows.entry(mailbox)
+            .or_insert_with(|| Row::new(self.patience, MailboxStanding::default()))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<MailboxKey, Row>> {
@@ -209,6 +284,90 @@ fn needs_a_person(condition: &Condition) -> bool {
     matches!(condition, Condition::ReauthenticationNeeded { .. })
 }
 
-fn kind(condition: &Condition) -> std::mem::Discriminant<Condition> {
-    std::mem::discriminant(condition)
+/// Sending keeps no connection: what worked last works as far as anybody knows.
+fn resting_sending(sending: &Attempts) -> Condition {
+    let standing = sending.standing();
+    if standing.last_success.is_some() && standing.failures == 0 && standing.held.is_none() {
+        return Condition::Active;
+    }
+    sending.resting()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::clock::Clock;
+
+    const MAILBOX: MailboxKey = MailboxKey(1);
+
+    fn board() -> Board {
+        let (diary, _) = Diary::new(Clock::new(|| Timestamp::UNIX_EPOCH));
+        Board::new(Patience::default(), diary)
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn restarted(before: &Board) -> Board {
+        let after = board();
+        after.restore(MAILBOX, before.standing(MAILBOX));
+        after.set_switch(MAILBOX, Switch::On);
+        after
+    }
+
+    #[test]
+    fn a_refused_password_is_not_offered_again_after_a_restart() {
+        let board = board();
+        board.alive(MAILBOX, now());
+        board.submitted(MAILBOX, Ok(()), now(), 0);
+        assert_eq!(board.receiving_held(MAILBOX), None);
+        let refused = Failure::Refused("expired".into());
+        let condition = board.receiving_failed(MAILBOX, refused, now(), 0);
+        let after = restarted(&board);
+        assert_eq!(after.receiving_held(MAILBOX), Some(condition.clone()));
+        assert_eq!(after.health(MAILBOX).receiving, condition);
+        assert_eq!(after.health(MAILBOX).sending, Condition::Active);
+        assert_eq!(after.health(MAILBOX).last_sign_of_life, Some(now()));
+        after.set_switch(MAILBOX, Switch::Offline);
+        assert_eq!(after.health(MAILBOX).receiving, Condition::Offline);
+        after.set_switch(MAILBOX, Switch::On);
+        assert_eq!(after.health(MAILBOX).receiving, condition);
+        after.forget_failures(MAILBOX);
+        assert_eq!(restarted(&after).receiving_held(MAILBOX), None);
+    }
+
+    #[test]
+    fn an_outage_holds_nobody_back_after_a_restart() {
+        let board = board();
+        let passing = || Failure::Passing("cut".into());
+        board.receiving_failed(MAILBOX, passing(), now(), 0);
+        let after = restarted(&board);
+        assert_eq!(after.receiving_held(MAILBOX), None);
+        // The row of failures goes on.
+        let condition = after.receiving_failed(MAILBOX, passing(), now(), 0);
+        assert!(matches!(condition, Condition::Interrupted { retry: 2, .. }));
+    }
+
+    #[test]
+    fn what_changed_is_handed_out_for_keeping_once() {
+        let board = board();
+        board.mail_came(MAILBOX, now());
+        assert!(board.unkept().is_empty());
+        board.alive(MAILBOX, now());
+        assert_eq!(board.unkept().len(), 1);
+        assert!(board.unkept().is_empty());
+    }
+
+    #[test]
+    fn a_mailbox_may_be_more_patient_than_the_others() {
+        let board = board();
+        board.set_attempts_max(MAILBOX, Some(1));
+        let passing = || Failure::Passing("cut".into());
+        let condition = board.receiving_failed(MAILBOX, passing(), now(), 0);
+        assert!(matches!(condition, Condition::Error { .. }));
+        board.set_attempts_max(MAILBOX, None);
+        let condition = board.receiving_failed(MAILBOX, passing(), now(), 0);
+        assert!(matches!(condition, Condition::Interrupted { retry: 2, .. }));
+    }
 }

@@ -40,7 +40,7 @@ pub async fn first_cursor(
 
 /// The cursor of a folder whose UIDs are all new although its mails may not be.
 /// What was read before is recognised by content; what was never wanted is not read.
-pub(super) async fn renumbered_cursor(
+pub async fn renumbered_cursor(
     session: &mut Session,
     selected: &SelectedFolder,
     validity: UidValidity,

@@ -38,6 +38,13 @@ pub(super) async fn run(
         handles,
         suspicion: Mutex::default(),
     };
+    if let Some(held) = task.handles.board.receiving_held(key) {
+        let clock = &task.handles.clock;
+        let waited = wait_to_retry(clock, &held, &mut refresh, &shutdown).await;
+        if waited.is_none() {
+            return;
+        }
+    }
     loop {
         let ended = tokio::select! {
             () = shutdown.cancelled() => return,

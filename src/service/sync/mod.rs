@@ -4,6 +4,7 @@ pub mod board;
 pub mod history;
 mod imap;
 pub mod options;
+pub mod standing;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,6 +80,9 @@ impl Sync {
         for mailbox in mailboxes {
             // One that was connected a moment ago runs already.
             if !self.lock().contains_key(&mailbox.key) {
+                let kept = self.handles.store.standing(mailbox.key)?;
+                let board = &self.handles.board;
+                board.restore(mailbox.key, kept.unwrap_or_default());
                 self.start(mailbox);
             }
         }
@@ -89,7 +93,9 @@ impl Sync {
     pub fn start(&self, mailbox: Mailbox) {
         let key = mailbox.key;
         let before = self.take(key);
-        self.handles.board.set_switch(key, mailbox.settings.switch);
+        let board = &self.handles.board;
+        board.set_attempts_max(key, mailbox.settings.attempts_max);
+        board.set_switch(key, mailbox.settings.switch);
         let way = mailbox.settings.imap().cloned();
         let Some(way) = way.filter(|_| !mailbox.settings.offline()) else {
             if let Some(before) = before {
@@ -115,6 +121,11 @@ impl Sync {
                 task,
             },
         );
+    }
+
+    /// A person has given new credentials or asked to try again.
+    pub fn forget_failures(&self, key: MailboxKey) {
+        self.handles.board.forget_failures(key);
     }
 
     /// A trial has shown that sending by a mailbox works.

@@ -9,6 +9,7 @@ mod conversation;
 mod message;
 mod people;
 mod primitive;
+mod standing;
 mod watch;
 mod work;
 

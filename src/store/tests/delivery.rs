@@ -301,7 +301,7 @@ async fn a_removed_mailbox_takes_nothing_and_a_passed_mail_is_on_record() {
     assert_eq!(row.fate, Fate::TooLarge { size: 1 << 40 });
     let removed = fixture
         .store
-        .remove_mailbox(fixture.mailbox.key, at(10))
+        .remove_mailbox(fixture.mailbox.key, false, at(10))
         .await;
     assert!(removed.unwrap());
     let delivery = fixture.delivery(vec![passed]);

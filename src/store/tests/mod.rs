@@ -7,6 +7,8 @@ mod fixture;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod outbox;

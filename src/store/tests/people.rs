@@ -66,7 +66,13 @@ async fn an_address_is_connected_once_and_freed_by_removal() {
         Err(AddError::AddressTaken { name, .. }) if name == "Help"
     ));
     let first = fixture.mailbox.key;
-    assert!(fixture.store.remove_mailbox(first, at(3)).await.unwrap());
+    assert!(
+        fixture
+            .store
+            .remove_mailbox(first, false, at(3))
+            .await
+            .unwrap()
+    );
     assert!(fixture.store.mailboxes().unwrap().is_empty());
     assert_eq!(fixture.store.mailbox(first).unwrap(), None);
     assert!(fixture.store.mailbox_even_removed(first).unwrap().is_some());

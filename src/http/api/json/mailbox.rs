@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::PersonBody;
-use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, WayIn};
+use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch, WayIn};
 use crate::domain::secret::Secret;
 use crate::service::connect::wish::Wish;
 use crate::service::connect::{Step, StepResult};
@@ -65,7 +65,7 @@ enum HistoryBody {
 /// A server. `security` is `tls`, `starttls` or `none`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ServerBody {
+pub(super) struct ServerBody {
     host: String,
     port: Option<u16>,
     security: Option<String>,
@@ -112,7 +112,7 @@ impl ProposalBody {
 
 impl ServerBody {
     /// As somebody would type it.
-    fn typed(server: Option<Self>) -> (Option<String>, Option<String>) {
+    pub(super) fn typed(server: Option<Self>) -> (Option<String>, Option<String>) {
         let Some(server) = server else {
             return (None, None);
         };
@@ -164,11 +164,23 @@ pub(in crate::http::api) struct MailboxBody {
     folder: Option<String>,
     identity: PersonBody,
     signature: String,
+    aliases: Vec<PersonBody>,
+    sent_folder: Option<String>,
+    provider_files_sent: bool,
+    rescue_address: Option<String>,
+    code_created_on: Option<String>,
+    /// The gateway's when absent.
+    check_interval_seconds: Option<u64>,
+    /// The gateway's when absent.
+    max_reconnect_attempts: Option<u32>,
+    /// `on`, `offline` or `unbound`.
+    switch: &'static str,
     offline: bool,
     connected_at: String,
     receiving: ConditionBody,
     sending: ConditionBody,
     last_sign_of_life: Option<String>,
+    last_submission: Option<String>,
     last_mail_at: Option<String>,
     catching_up: Option<u32>,
     /// Seen on the server and not taken in.
@@ -211,11 +223,20 @@ impl MailboxBody {
             folder: settings.imap().map(|way| way.folder.to_string()),
             identity: PersonBody::new(&settings.identity),
             signature: settings.signature.clone(),
+            aliases: settings.aliases.iter().map(PersonBody::new).collect(),
+            sent_folder: settings.sent_folder.as_ref().map(ToString::to_string),
+            provider_files_sent: settings.provider_files_sent,
+            rescue_address: settings.rescue_address.as_ref().map(ToString::to_string),
+            code_created_on: settings.code_created_on.map(|day| day.to_string()),
+            check_interval_seconds: settings.check_interval.map(|wait| wait.as_secs()),
+            max_reconnect_attempts: settings.attempts_max,
+            switch: switch_name(settings.switch),
             offline: settings.offline(),
             connected_at: mailbox.connected_at.to_string(),
             receiving: ConditionBody::new(&health.receiving),
             sending: ConditionBody::new(&health.sending),
             last_sign_of_life: health.last_sign_of_life.map(|at| at.to_string()),
+            last_submission: health.last_submission.map(|at| at.to_string()),
             last_mail_at: health.last_mail_at.map(|at| at.to_string()),
             catching_up: health.catching_up,
             held: HeldBody {
@@ -259,7 +280,15 @@ impl ConditionBody {
     }
 }
 
-fn way_name(way: &WayIn) -> &'static str {
+fn switch_name(switch: Switch) -> &'static str {
+    match switch {
+        Switch::On => "on",
+        Switch::Offline => "offline",
+        Switch::Unbound => "unbound",
+    }
+}
+
+pub(in crate::http) fn way_name(way: &WayIn) -> &'static str {
     match way {
         WayIn::Imap(_) => "imap",
         WayIn::Pop3(_) => "pop3",

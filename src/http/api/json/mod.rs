@@ -1,6 +1,7 @@
 //! JSON bodies of the API, converted by hand from and to the words of `domain/`.
 //! Field names and enum words here are part of the API.
 
+pub(super) mod change;
 pub(super) mod conversation;
 pub(super) mod decision;
 pub(super) mod diary;

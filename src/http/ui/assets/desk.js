@@ -112,6 +112,15 @@ document.addEventListener("keydown", (event) => {
   if (act) { event.preventDefault(); act(); }
 });
 
+// Servers take their time; one press is enough, and it shows. The value of the button
+// that was pressed is sent all the same, so it is disabled only after that.
+document.addEventListener("submit", (event) => {
+  const words = event.target.dataset.trial;
+  if (!words || !event.submitter) return;
+  const button = event.submitter;
+  setTimeout(() => { button.disabled = true; button.textContent = words; });
+});
+
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-submit-on-change]");
   if (form) { event.target.blur(); form.requestSubmit(); }

@@ -1,8 +1,9 @@
-//! A mailbox as a card.
+//! A mailbox as a card, and its settings as a form.
 
 use super::Moment;
-use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Server};
-use crate::http::api::condition_name;
+use crate::domain::address::NamedAddress;
+use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch};
+use crate::http::api::{condition_name, way_name};
 
 /// A mailbox.
 #[derive(Clone, Debug)]
@@ -20,7 +21,44 @@ pub(in crate::http::ui) struct MailboxView {
     pub(in crate::http::ui) catching_up: Option<u32>,
     pub(in crate::http::ui) too_large: usize,
     pub(in crate::http::ui) incomplete: usize,
+    /// By a person: what cannot be refreshed.
     pub(in crate::http::ui) offline: bool,
+    pub(in crate::http::ui) unbound: bool,
+    /// It has a login of its own that a person can give anew.
+    pub(in crate::http::ui) has_login: bool,
+    /// A login is refused: the field for a new one stands open.
+    pub(in crate::http::ui) refused: bool,
+    pub(in crate::http::ui) slug: String,
+    /// `imap`, `pop3` or `forwarding`.
+    pub(in crate::http::ui) way_in: &'static str,
+    pub(in crate::http::ui) code_created_on: Option<String>,
+    /// What came of the last thing a person asked of it.
+    pub(in crate::http::ui) notice: Option<String>,
+}
+
+/// The settings of a mailbox as a form shows them.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct SettingsView {
+    pub(in crate::http::ui) id: String,
+    pub(in crate::http::ui) name: String,
+    pub(in crate::http::ui) slug: String,
+    pub(in crate::http::ui) address: String,
+    pub(in crate::http::ui) from_name: String,
+    /// One per line.
+    pub(in crate::http::ui) aliases: String,
+    pub(in crate::http::ui) signature: String,
+    pub(in crate::http::ui) rescue_address: String,
+    pub(in crate::http::ui) code_created_on: String,
+    pub(in crate::http::ui) check_interval: String,
+    pub(in crate::http::ui) attempts_max: String,
+    /// `host:port`, where mail is fetched.
+    pub(in crate::http::ui) incoming: Option<String>,
+    pub(in crate::http::ui) incoming_security: &'static str,
+    pub(in crate::http::ui) folder: Option<String>,
+    /// `host:port`; empty when replies leave by the gateway's own server.
+    pub(in crate::http::ui) outgoing: String,
+    pub(in crate::http::ui) outgoing_security: &'static str,
+    pub(in crate::http::ui) sent_folder: String,
 }
 
 /// How one direction is doing.
@@ -50,12 +88,72 @@ impl MailboxView {
             catching_up: health.catching_up,
             too_large: health.held.too_large,
             incomplete: health.held.incomplete,
-            offline: settings.offline(),
+            offline: settings.switch == Switch::Offline,
+            unbound: settings.switch == Switch::Unbound,
+            has_login: settings.way_in.server().is_some() || settings.way_out.server().is_some(),
+            refused: [&health.receiving, &health.sending]
+                .iter()
+                .any(|one| matches!(one, Condition::ReauthenticationNeeded { .. })),
+            slug: settings.slug.to_string(),
+            way_in: way_name(&settings.way_in),
+            code_created_on: settings.code_created_on.map(|day| day.to_string()),
+            notice: None,
         }
     }
 }
 
+impl SettingsView {
+    pub(in crate::http::ui) fn new(mailbox: &Mailbox) -> Self {
+        let settings = &mailbox.settings;
+        let aliases: Vec<String> = settings.aliases.iter().map(typed).collect();
+        let (incoming, outgoing) = (settings.way_in.server(), settings.way_out.server());
+        Self {
+            id: mailbox.id.to_string(),
+            name: settings.name.clone(),
+            slug: settings.slug.to_string(),
+            address: settings.address.to_string(),
+            from_name: settings.identity.name().unwrap_or_default().to_owned(),
+            aliases: aliases.join("\n"),
+            signature: settings.signature.clone(),
+            rescue_address: shown_or_empty(settings.rescue_address.as_ref()),
+            code_created_on: shown_or_empty(settings.code_created_on.as_ref()),
+            check_interval: shown_or_empty(
+                settings.check_interval.map(|wait| wait.as_secs()).as_ref(),
+            ),
+            attempts_max: shown_or_empty(settings.attempts_max.as_ref()),
+            incoming: incoming.map(shown),
+            incoming_security: security_name(incoming),
+            folder: settings.imap().map(|way| way.folder.to_string()),
+            outgoing: outgoing.map(shown).unwrap_or_default(),
+            outgoing_security: security_name(outgoing),
+            sent_folder: shown_or_empty(settings.sent_folder.as_ref()),
+        }
+    }
+}
+
+fn shown_or_empty(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
+}
+
+fn typed(alias: &NamedAddress) -> String {
+    match alias.name() {
+        Some(name) => format!("{name} <{}>", alias.address),
+        None => alias.address.to_string(),
+    }
+}
+
+fn security_name(server: Option<&Server>) -> &'static str {
+    match server.map(|server| server.security) {
+        None | Some(Security::Tls) => "tls",
+        Some(Security::StartTls) => "starttls",
+        Some(Security::None) => "none",
+    }
+}
+
 fn shown(server: &Server) -> String {
+    if server.host.contains(':') {
+        return format!("[{}]:{}", server.host, server.port);
+    }
     format!("{}:{}", server.host, server.port)
 }
 

@@ -12,7 +12,6 @@ use tokio::time::timeout;
 use super::collect::CollectError;
 use super::intake::Folder;
 use super::suspicion::Suspicion;
-use crate::domain::change::Event;
 use crate::domain::condition::Failure;
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Condition, ImapWay, Mailbox};
@@ -105,6 +104,12 @@ impl Task {
         }
     }
 
+    /// How often a server without IDLE is asked.
+    pub(super) fn check_interval(&self) -> Duration {
+        let own = self.mailbox.settings.check_interval;
+        own.unwrap_or(self.handles.options.check_interval)
+    }
+
     pub(super) fn key(&self) -> MailboxKey {
         self.mailbox.key
     }
@@ -138,18 +143,13 @@ impl Task {
         condition
     }
 
-    /// Writes the change into the feed. The board has it already, so a store in
-    /// trouble only delays pages that listen.
+    /// Keeps the change and writes it into the feed. The board has it already, so a
+    /// store in trouble only delays pages that listen.
     async fn tell(&self) {
-        let event = Event::MailboxChanged {
-            mailbox: self.key(),
-        };
-        if let Err(error) = self
-            .handles
-            .store
-            .note_change(self.mailbox.workspace, event, self.handles.clock.now())
-            .await
-        {
+        let Handles { store, board, .. } = &self.handles;
+        let standing = board.standing(self.key());
+        let now = self.handles.clock.now();
+        if let Err(error) = store.note_condition(self.key(), standing, now).await {
             tracing::warn!(%error, "a mailbox's change of condition could not be written to the feed");
         }
     }
@@ -161,8 +161,8 @@ fn classify(error: &SyncError) -> Failure {
     match error {
         SyncError::Open(OpenError::Refused { refusal, .. }) => match refusal.meaning() {
             RefusalMeaning::Credentials => Failure::Refused(format!(
-                "{words}. Nothing is tried again by itself; remove the mailbox and add it with \
-                 the new password or authorization code. Its conversations stay"
+                "{words}. Nothing is tried again by itself; give the mailbox its new password or \
+                 authorization code (Re-authenticate)"
             )),
             RefusalMeaning::Passing => Failure::Passing(words),
             RefusalMeaning::Unclear => Failure::RefusedPerhaps(words),

@@ -78,7 +78,7 @@ async fn wait_for_news(
     // One connection that stays, never a login per look (PAINS P8).
     tokio::select! {
         () = wake => {}
-        () = tokio::time::sleep(task.handles.options.check_interval) => {}
+        () = tokio::time::sleep(task.check_interval()) => {}
     }
     if woken == Wake::Look {
         // Servers may show new mail only with the answer to a command that comes after it.

@@ -1,0 +1,180 @@
+//! What becomes of connected mailboxes, by command: one call of the service each.
+
+use std::path::PathBuf;
+
+use super::change::{EditForm, LoginsForm};
+use super::desk::{Desk, words};
+use super::message::Answer;
+use super::row::{row, settings, told};
+use crate::domain::mailbox::Mailbox;
+use crate::domain::user::Actor;
+use crate::service::mailboxes::{Changed, MailboxError, Removal};
+
+const ACTOR: Actor = Actor::Console;
+
+impl Desk {
+    pub(super) fn find(&self, which: &str) -> Result<Mailbox, String> {
+        self.mailboxes
+            .find(&ACTOR, which)
+            .map_err(|error| match error {
+                MailboxError::NoSuchMailbox => format!(
+                    "no mailbox has the address, slug or id {which}; `postern mailbox list` shows them"
+                ),
+                error => words(error),
+            })
+    }
+
+    pub(super) fn show(&self, which: &str) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        let (mailbox, health) = self.mailboxes.get(&ACTOR, mailbox.id).map_err(words)?;
+        Ok(Answer::Mailbox {
+            row: Box::new(row(&mailbox, &health)),
+            settings: settings(&mailbox),
+        })
+    }
+
+    pub(super) async fn edit(
+        &self,
+        which: &str,
+        form: EditForm,
+        tell: &mut impl FnMut(Answer),
+    ) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        let step = |step: &_| tell(told(step));
+        let changed = self
+            .mailboxes
+            .edit(&ACTOR, mailbox.id, form.into(), step)
+            .await
+            .map_err(words)?;
+        Ok(done("is changed", &changed))
+    }
+
+    pub(super) async fn unbind(&self, which: &str) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        self.mailboxes
+            .unbind(&ACTOR, mailbox.id)
+            .await
+            .map_err(words)?;
+        let address = &mailbox.settings.address;
+        Ok(Answer::Done {
+            words: format!(
+                "{address} is unbound: its login is forgotten. Mail waits on its server until \
+                 `postern mailbox bind {address}`."
+            ),
+        })
+    }
+
+    pub(super) async fn bind(
+        &self,
+        which: &str,
+        logins: LoginsForm,
+        tell: &mut impl FnMut(Answer),
+    ) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        let step = |step: &_| tell(told(step));
+        let changed = self
+            .mailboxes
+            .bind(&ACTOR, mailbox.id, logins.into(), step)
+            .await
+            .map_err(words)?;
+        Ok(done("is bound", &changed))
+    }
+
+    pub(super) async fn reauthenticate(
+        &self,
+        which: &str,
+        logins: LoginsForm,
+        tell: &mut impl FnMut(Answer),
+    ) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        let step = |step: &_| tell(told(step));
+        let changed = self
+            .mailboxes
+            .reauthenticate(&ACTOR, mailbox.id, logins.into(), step)
+            .await
+            .map_err(words)?;
+        Ok(done("is signed in again", &changed))
+    }
+
+    pub(super) async fn remove(
+        &self,
+        which: &str,
+        confirmed: bool,
+        with_conversations: bool,
+    ) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        let address = mailbox.settings.address.to_string();
+        let removal = Removal {
+            confirmed: confirmed.then(|| address.clone()),
+            with_conversations,
+        };
+        let removed = self.mailboxes.remove(&ACTOR, mailbox.id, &removal).await;
+        let loss = removed.map_err(|error| match error {
+            MailboxError::NotConfirmed(..) => format!(
+                "{error} (`--yes`). `postern mailbox export {address} FILE` keeps its mails"
+            ),
+            error => words(error),
+        })?;
+        let conversations = if with_conversations {
+            "are removed as well"
+        } else {
+            "stay"
+        };
+        Ok(Answer::Done {
+            words: format!(
+                "{address} is no longer connected; {} replies were ended, and its {} conversations \
+                 {conversations}. Nothing was touched on its server.",
+                loss.replies, loss.conversations
+            ),
+        })
+    }
+
+    pub(super) async fn export(&self, which: &str, to: PathBuf) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        let shown = to.display().to_string();
+        let exported = self
+            .mailboxes
+            .export_to(&ACTOR, mailbox.id, to)
+            .await
+            .map_err(words)?;
+        Ok(Answer::Done {
+            words: format!(
+                "{} mails of {} ({} bytes) are in {shown}.",
+                exported.mails, mailbox.settings.address, exported.bytes
+            ),
+        })
+    }
+
+    pub(super) fn refresh(&self, which: &str) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        self.mailboxes.refresh(&ACTOR, mailbox.id).map_err(words)?;
+        Ok(Answer::Done {
+            words: format!("{} is being looked at now.", mailbox.settings.address),
+        })
+    }
+
+    pub(super) async fn offline(&self, which: &str, offline: bool) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        self.mailboxes
+            .set_offline(&ACTOR, mailbox.id, offline)
+            .await
+            .map_err(words)?;
+        let state = if offline {
+            "offline; mail waits on the server and replies wait here"
+        } else {
+            "online"
+        };
+        Ok(Answer::Done {
+            words: format!("{} is {state}.", mailbox.settings.address),
+        })
+    }
+}
+
+fn done(what: &str, changed: &Changed) -> Answer {
+    let address = &changed.mailbox.settings.address;
+    let words = match &changed.reading {
+        Some(reading) => format!("{address} {what}; {reading}."),
+        None => format!("{address} {what}."),
+    };
+    Answer::Done { words }
+}

@@ -1,0 +1,151 @@
+//! Mailboxes and steps of a trial as a terminal shows them.
+
+use super::message::{Answer, MailboxRow};
+use crate::domain::address::NamedAddress;
+use crate::domain::mailbox::{
+    Condition, Mailbox, MailboxHealth, Pop3Keep, Security, Server, WayIn, WayOut,
+};
+use crate::service::connect::{Step, StepResult};
+
+pub(super) fn told(step: &StepResult) -> Answer {
+    let name = match step.step {
+        Step::Incoming => "incoming server",
+        Step::Folder => "folder",
+        Step::Outgoing => "outgoing server",
+    };
+    let (passed, words) = match &step.outcome {
+        Ok(words) => (true, words.clone()),
+        Err(words) => (false, words.clone()),
+    };
+    let took_ms = u64::try_from(step.took.as_millis()).unwrap_or(u64::MAX);
+    Answer::Step {
+        step: name.to_owned(),
+        passed,
+        words,
+        took_ms,
+    }
+}
+
+pub(super) fn row(mailbox: &Mailbox, health: &MailboxHealth) -> MailboxRow {
+    MailboxRow {
+        id: mailbox.id.to_string(),
+        slug: mailbox.settings.slug.to_string(),
+        address: mailbox.settings.address.to_string(),
+        name: mailbox.settings.name.clone(),
+        receiving: condition(&health.receiving),
+        sending: sending(&health.sending),
+        last_sign_of_life: health.last_sign_of_life.map(|at| at.to_string()),
+        last_mail_at: health.last_mail_at.map(|at| at.to_string()),
+        last_submission: health.last_submission.map(|at| at.to_string()),
+        code_created_on: mailbox.settings.code_created_on.map(|day| day.to_string()),
+        catching_up: health.catching_up,
+        too_large: health.held.too_large,
+        incomplete: health.held.incomplete,
+    }
+}
+
+/// Sending keeps no connection: what was never tried is not connecting.
+fn sending(health: &Condition) -> String {
+    match health {
+        Condition::Connecting => "not used yet".to_owned(),
+        tried => condition(tried),
+    }
+}
+
+fn condition(condition: &Condition) -> String {
+    match condition {
+        Condition::Connecting => "connecting".to_owned(),
+        Condition::Active => "active".to_owned(),
+        Condition::Interrupted {
+            reason,
+            retry,
+            retries_max,
+            next_at,
+        } => {
+            format!("interrupted, try {retry} of {retries_max}, next at {next_at}: {reason}")
+        }
+        Condition::Error { reason, next_at } => format!("error, next try at {next_at}: {reason}"),
+        Condition::ReauthenticationNeeded { reason } => {
+            format!("re-authentication needed: {reason}")
+        }
+        Condition::Offline => "offline".to_owned(),
+        Condition::Unbound => "interrupted: unbound by a person".to_owned(),
+    }
+}
+
+/// What is set, in words: for `mailbox show`.
+pub(super) fn settings(mailbox: &Mailbox) -> Vec<(String, String)> {
+    let set = &mailbox.settings;
+    let mut rows = vec![
+        ("preset", set.preset.clone()),
+        ("mail comes", way_in(&set.way_in)),
+        ("replies leave", way_out(&set.way_out)),
+        ("from", named(&set.identity)),
+        ("connected", mailbox.connected_at.to_string()),
+    ];
+    if let Some(way) = set.imap() {
+        let mut folders = vec![way.folder.to_string()];
+        folders.extend(way.more_folders.iter().map(ToString::to_string));
+        folders.extend(way.junk.iter().map(|name| format!("{name} (spam)")));
+        rows.push(("folders", folders.join(", ")));
+    }
+    if set.imap().is_none() {
+        let words = "not filed: only a mailbox that is read by IMAP has folders";
+        rows.push(("copies", words.to_owned()));
+    } else if set.provider_files_sent {
+        rows.push(("copies", "filed by the provider".to_owned()));
+    } else if let Some(folder) = &set.sent_folder {
+        rows.push(("copies", folder.to_string()));
+    }
+    rows.extend(set.aliases.iter().map(|alias| ("alias", named(alias))));
+    let seconds = set.check_interval.map(|wait| wait.as_secs());
+    rows.extend(seconds.map(|seconds| ("looks every", format!("{seconds} s"))));
+    let attempts = set.attempts_max;
+    rows.extend(attempts.map(|count| ("attempts before an error", count.to_string())));
+    let rescue = set.rescue_address.as_ref();
+    rows.extend(rescue.map(|address| ("rescue address", address.to_string())));
+    if !set.signature.is_empty() {
+        rows.push(("signature", set.signature.clone()));
+    }
+    rows.into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn named(one: &NamedAddress) -> String {
+    match one.name() {
+        Some(name) => format!("{name} <{}>", one.address),
+        None => one.address.to_string(),
+    }
+}
+
+fn way_in(way: &WayIn) -> String {
+    match way {
+        WayIn::Imap(way) => format!("by IMAP from {}", server(&way.server)),
+        WayIn::Pop3(way) => {
+            let keep = match way.keep {
+                Pop3Keep::Leave => "mail stays there".to_owned(),
+                Pop3Keep::Days(days) => format!("mail is deleted there after {days} days"),
+                Pop3Keep::DeleteOnceStored => "mail is deleted there once stored".to_owned(),
+            };
+            format!("by POP3 from {}; {keep}", server(&way.server))
+        }
+        WayIn::Forwarding(way) => format!("forwarded to {}@ our domain", way.local_part),
+    }
+}
+
+fn way_out(way: &WayOut) -> String {
+    match way {
+        WayOut::Own(own) => format!("by {}", server(own)),
+        WayOut::System => "by the gateway's own mail server".to_owned(),
+    }
+}
+
+fn server(server: &Server) -> String {
+    let security = match server.security {
+        Security::Tls => "tls",
+        Security::StartTls => "starttls",
+        Security::None => "readable on the way",
+    };
+    format!("{}:{} ({security})", server.host, server.port)
+}

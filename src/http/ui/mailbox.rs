@@ -1,0 +1,229 @@
+//! One mailbox: its settings as a form, and its removal, which is asked about.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::super::api::{of_mailboxes, sentence};
+use super::super::body::Id;
+use super::super::download;
+use super::super::error::Problem;
+use super::page::{Frame, render};
+use super::view::mailbox::SettingsView;
+use crate::domain::key::PublicId;
+use crate::domain::user::{Actor, Role};
+use crate::service::mailboxes::{Edit, Loss, MailboxError, Mailboxes, Removal};
+
+#[derive(Template)]
+#[template(path = "mailbox_edit.html")]
+struct EditPage {
+    frame: Frame,
+    mailbox: SettingsView,
+    notice: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "mailbox_remove.html")]
+struct RemovePage {
+    frame: Frame,
+    mailbox: SettingsView,
+    loss: Loss,
+    notice: Option<String>,
+}
+
+pub(super) async fn settings(
+    State(mailboxes): State<Mailboxes>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+) -> Result<Response, Problem> {
+    let (mailbox, _) = mailboxes.get(&actor, id).map_err(of_mailboxes)?;
+    if !actor.may(Role::Manager, mailbox.workspace) {
+        return Err(of_mailboxes(MailboxError::NotAllowed));
+    }
+    Ok(render(&EditPage {
+        frame,
+        mailbox: SettingsView::new(&mailbox),
+        notice: None,
+    }))
+}
+
+/// The fields of the form; those that a mailbox of its kind has not are absent.
+#[derive(Deserialize)]
+pub(super) struct SettingsForm {
+    form_token: String,
+    name: Option<String>,
+    slug: Option<String>,
+    address: Option<String>,
+    from_name: Option<String>,
+    aliases: Option<String>,
+    signature: Option<String>,
+    rescue_address: Option<String>,
+    code_created_on: Option<String>,
+    check_interval: Option<String>,
+    attempts_max: Option<String>,
+    incoming: Option<String>,
+    incoming_security: Option<String>,
+    folder: Option<String>,
+    outgoing: Option<String>,
+    outgoing_security: Option<String>,
+    sent_folder: Option<String>,
+}
+
+impl SettingsForm {
+    fn edit(&self) -> Edit {
+        let outgoing = self.outgoing.clone().filter(|text| !text.trim().is_empty());
+        let lines = |text: &String| text.lines().map(str::to_owned).collect();
+        Edit {
+            name: self.name.clone(),
+            slug: self.slug.clone(),
+            address: self.address.clone(),
+            from_name: self.from_name.clone(),
+            aliases: self.aliases.as_ref().map(lines),
+            signature: self.signature.clone(),
+            rescue_address: self.rescue_address.clone(),
+            code_created_on: self.code_created_on.clone(),
+            check_interval: self.check_interval.clone(),
+            attempts_max: self.attempts_max.clone(),
+            incoming: self.incoming.clone(),
+            incoming_security: self.incoming_security.clone(),
+            folder: self.folder.clone(),
+            outgoing_security: self
+                .outgoing_security
+                .clone()
+                .filter(|_| outgoing.is_some()),
+            outgoing,
+            sent_folder: self.sent_folder.clone(),
+            ..Edit::default()
+        }
+    }
+
+    /// What was typed stays in the form when it was refused.
+    fn typed_into(self, view: &mut SettingsView) {
+        let fields = [
+            (&mut view.name, self.name),
+            (&mut view.slug, self.slug),
+            (&mut view.address, self.address),
+            (&mut view.from_name, self.from_name),
+            (&mut view.aliases, self.aliases),
+            (&mut view.signature, self.signature),
+            (&mut view.rescue_address, self.rescue_address),
+            (&mut view.code_created_on, self.code_created_on),
+            (&mut view.check_interval, self.check_interval),
+            (&mut view.attempts_max, self.attempts_max),
+            (&mut view.outgoing, self.outgoing),
+            (&mut view.sent_folder, self.sent_folder),
+        ];
+        for (field, typed) in fields {
+            if let Some(typed) = typed {
+                *field = typed;
+            }
+        }
+        view.incoming = self.incoming.or_else(|| view.incoming.take());
+        view.folder = self.folder.or_else(|| view.folder.take());
+    }
+}
+
+pub(super) async fn edit(
+    State(mailboxes): State<Mailboxes>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<SettingsForm>,
+) -> Result<Response, Problem> {
+    frame.session.check(&form.form_token)?;
+    let error = match mailboxes.edit(&actor, id, form.edit(), |_| ()).await {
+        Ok(_) => return Ok(back_to(id)),
+        Err(
+            error @ (MailboxError::Wrong(_) | MailboxError::Trial(_) | MailboxError::Change(_)),
+        ) => error,
+        Err(error) => return Err(of_mailboxes(error)),
+    };
+    let (mailbox, _) = mailboxes.get(&actor, id).map_err(of_mailboxes)?;
+    let mut view = SettingsView::new(&mailbox);
+    form.typed_into(&mut view);
+    refused(render(&EditPage {
+        frame,
+        mailbox: view,
+        notice: Some(sentence(&error)),
+    }))
+}
+
+pub(super) async fn ask_removal(
+    State(mailboxes): State<Mailboxes>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+) -> Result<Response, Problem> {
+    removal_page(&mailboxes, &actor, id, frame, None)
+}
+
+fn removal_page(
+    mailboxes: &Mailboxes,
+    actor: &Actor,
+    id: PublicId,
+    frame: Frame,
+    notice: Option<String>,
+) -> Result<Response, Problem> {
+    let (mailbox, loss) = mailboxes.loss(actor, id).map_err(of_mailboxes)?;
+    Ok(render(&RemovePage {
+        frame,
+        mailbox: SettingsView::new(&mailbox),
+        loss,
+        notice,
+    }))
+}
+
+/// The form under the question.
+#[derive(Deserialize)]
+pub(super) struct RemovalForm {
+    form_token: String,
+    /// The address, typed.
+    confirm: String,
+    #[serde(default)]
+    with_conversations: bool,
+}
+
+pub(super) async fn remove(
+    State(mailboxes): State<Mailboxes>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<RemovalForm>,
+) -> Result<Response, Problem> {
+    frame.session.check(&form.form_token)?;
+    let removal = Removal {
+        confirmed: Some(form.confirm),
+        with_conversations: form.with_conversations,
+    };
+    match mailboxes.remove(&actor, id, &removal).await {
+        Ok(_) => Ok(Redirect::to("/mailboxes").into_response()),
+        Err(MailboxError::NotConfirmed(..)) => {
+            let words = frame.t("remove.not_the_address").to_owned();
+            refused(removal_page(&mailboxes, &actor, id, frame, Some(words))?)
+        }
+        Err(error) => Err(of_mailboxes(error)),
+    }
+}
+
+pub(super) async fn export(
+    State(mailboxes): State<Mailboxes>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let (mailbox, _) = mailboxes.get(&actor, id).map_err(of_mailboxes)?;
+    let export = mailboxes.export(&actor, id).map_err(of_mailboxes)?;
+    Ok(download::mbox(export, mailbox.settings.slug.as_str()))
+}
+
+fn refused(mut page: Response) -> Result<Response, Problem> {
+    *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(page)
+}
+
+fn back_to(id: PublicId) -> Response {
+    Redirect::to(&format!("/mailboxes#mailbox-{id}")).into_response()
+}
