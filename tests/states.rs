@@ -102,7 +102,7 @@ fn a_mailbox_that_moved_to_another_server_brings_nothing_twice_and_loses_nothing
     feed.until_routed(2);
     let before = gateway.api().get("/mailboxes/support-example-com");
     // The provider copies everything, and new mail comes to the new place.
-    for id in ["a", "b", "c"] {
+    for id in ["c", "a", "b"] {
         new.deliver(USER, &mail(id));
     }
     let server = json!({ "host": "localhost", "port": new.ports.imaps, "security": "tls" });
@@ -229,6 +229,7 @@ fn every_command_knows_a_mailbox_by_its_slug_and_says_what_it_is() {
         "Sales <sales@example.com>",
     ];
     gateway.run(&edit).good();
+    until_state(&gateway, slug, "active");
     let shown = gateway.run(&["mailbox", "show", slug]).good().out;
     for words in [
         "slug       support-example-com",

@@ -111,7 +111,8 @@ impl Dovecot {
     pub fn write_users<'a>(&self, users: impl IntoIterator<Item = (&'a str, &'a str)>) {
         let Owner { uid, gid, .. } = self.owner;
         let mut lines = String::new();
-        for (user, password) in users {
+        let users: Vec<_> = users.into_iter().collect();
+        for (user, password) in &users {
             let home = self.home(user);
             fs::create_dir_all(&home).unwrap();
             chown(&home, Some(uid), Some(gid)).unwrap();
@@ -122,6 +123,15 @@ impl Dovecot {
         fs::write(&new, lines).unwrap();
         fs::set_permissions(&new, fs::Permissions::from_mode(0o644)).unwrap();
         fs::rename(new, self.dir.path().join("users")).unwrap();
+        if self.child.is_some() {
+            // It looks at the file once a second at most.
+            for (user, password) in users {
+                until("Dovecot knows the new password", || {
+                    let mut test = self.doveadm_command(&["auth", "test", user, password]);
+                    test.output().unwrap().status.success().then_some(())
+                });
+            }
+        }
     }
 
     /// A mail arrives, as providers deliver it: by LMTP (RFC 2033).

@@ -342,14 +342,18 @@ fn restarts(before: &MailboxSettings, after: &MailboxSettings) -> bool {
         || before.way_in != after.way_in
 }
 
-/// The same folders with the same mails: the same host knows us by the same name.
+/// The same folders with the same mails: the same server knows us by the same name.
+/// Another port may lead to another server; comparing anew costs time and nothing else.
 fn same_account(
     before: &MailboxSettings,
     stored: &MailboxLogins,
     wanted: &MailboxSettings,
     logins: &MailboxLogins,
 ) -> bool {
-    let host = |way: &WayIn| way.server().map(|server| server.host.to_lowercase());
+    let place = |way: &WayIn| {
+        let server = way.server();
+        server.map(|server| (server.host.to_lowercase(), server.port))
+    };
     let user = |logins: &MailboxLogins| logins.incoming.as_ref().map(|login| login.user.clone());
-    host(&before.way_in) == host(&wanted.way_in) && user(stored) == user(logins)
+    place(&before.way_in) == place(&wanted.way_in) && user(stored) == user(logins)
 }

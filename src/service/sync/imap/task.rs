@@ -161,8 +161,9 @@ fn classify(error: &SyncError) -> Failure {
     match error {
         SyncError::Open(OpenError::Refused { refusal, .. }) => match refusal.meaning() {
             RefusalMeaning::Credentials => Failure::Refused(format!(
-                "{words}. Nothing is tried again by itself; give the mailbox its new password or \
-                 authorization code (Re-authenticate)"
+                "{}. Nothing is tried again by itself; give the mailbox its new password or \
+                 authorization code (re-authenticate)",
+                words.trim_end_matches('.')
             )),
             RefusalMeaning::Passing => Failure::Passing(words),
             RefusalMeaning::Unclear => Failure::RefusedPerhaps(words),
