@@ -190,7 +190,7 @@ fn a_mailbox_removed_and_added_again_brings_nothing_twice() {
     let gateway = Gateway::with(&dovecot, &mailbox);
     let mut feed = gateway.api().feed();
     feed.until_routed(2);
-    gateway.run(&["mailbox", "remove", USER]).good();
+    gateway.run(&["mailbox", "remove", USER, "--yes"]).good();
     assert_eq!(gateway.api().message_ids(), ids(&["a", "b"]));
     dovecot.deliver(USER, &mail("c", "c"));
     gateway.add(&mailbox).good();
