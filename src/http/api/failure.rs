@@ -117,13 +117,19 @@ pub(in crate::http) fn of_saving(error: SaveError) -> Problem {
     }
 }
 
-/// An error's words with a capital and a full stop.
+/// An error's words with a capital and a full stop. An address at their beginning
+/// stays as it is written.
 pub(in crate::http) fn sentence(error: &dyn std::error::Error) -> String {
     let words = error.to_string();
+    let words = words.trim_end_matches('.');
+    let named = words.split_whitespace().next();
+    if named.is_some_and(|first| first.contains('@')) {
+        return format!("{words}.");
+    }
     let mut letters = words.chars();
     let first: String = letters
         .next()
         .map(|c| c.to_uppercase().collect())
         .unwrap_or_default();
-    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+    format!("{first}{}.", letters.as_str())
 }
