@@ -33,6 +33,7 @@ use crate::service::jobs;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
+use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::replies::Replies;
 use crate::service::submitting::Submitting;
@@ -137,6 +138,7 @@ impl Gateway {
             diary: self.diary_reading(),
             ledger: self.ledger(),
             collecting: self.collecting(),
+            proving: self.proving(),
             public_url: self.config.public_url(),
         }
     }
@@ -181,6 +183,9 @@ impl Gateway {
         ));
         let mailboxes = self.sync.start_all()?;
         self.mailboxes().finish_removals()?;
+        let proving = self.proving();
+        proving.resume()?;
+        tasks.spawn(proving.run_canaries(self.shutdown.clone()));
         tracing::info!(%address, mailboxes, folder = %self.config.store.folder.display(), "Postern is up");
         ready(address);
         self.shutdown.cancelled().await;
@@ -300,6 +305,19 @@ impl Gateway {
         Ledger::new(self.store.clone(), self.mailboxes())
     }
 
+    fn proving(&self) -> Proving {
+        let proving = Proving::new(
+            self.store.clone(),
+            self.dialer.clone(),
+            self.board.clone(),
+            self.clock.clone(),
+            Random,
+            self.system_smtp.clone(),
+            self.mailboxes(),
+        );
+        proving.until(self.shutdown.clone())
+    }
+
     fn collecting(&self) -> Collecting {
         Collecting::new(
             self.store.clone(),
@@ -332,6 +350,7 @@ impl Gateway {
             diary: self.diary_reading(),
             ledger: self.ledger(),
             collecting: self.collecting(),
+            proving: self.proving(),
             feed: Feed::new(self.store.clone()),
             scripts: self.scripts.clone(),
             random: Random,

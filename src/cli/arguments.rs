@@ -149,6 +149,22 @@ pub(super) enum MailboxCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Send a mail from it to itself, wait until it is here, and answer it
+    Test {
+        /// Address or id
+        mailbox: String,
+    },
+    /// Let it write to itself every so often, and notice when that does not come back
+    Canary {
+        /// Address or id
+        mailbox: String,
+        /// Minutes between two such mails
+        #[arg(long, value_name = "MINUTES", required_unless_present = "off")]
+        every: Option<u64>,
+        /// No longer
+        #[arg(long, conflicts_with = "every")]
+        off: bool,
+    },
     /// Fetch and send again
     Online {
         /// Address, slug or id

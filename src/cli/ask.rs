@@ -108,6 +108,15 @@ fn print_mailbox(row: &MailboxRow) {
             say(format_args!("  {name}  {at}"));
         }
     }
+    match &row.proven_at {
+        Some(at) => say(format_args!("  tested     {at}")),
+        None => say("  tested     never; `postern mailbox test` sends a mail and answers it"),
+    }
+    if let Some(words) = &row.canary_failure {
+        say(format_args!("  canary     failing: {words}"));
+    } else if let Some(median) = row.canary_median_ms {
+        say(format_args!("  canary     comes back in {median} ms"));
+    }
     if let Some(left) = row.catching_up {
         say(format_args!("  collecting  {left} mails left"));
     }

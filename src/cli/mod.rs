@@ -151,6 +151,11 @@ fn mailbox_request(command: MailboxCommand) -> anyhow::Result<Request> {
             since,
             dry_run,
         },
+        MailboxCommand::Test { mailbox } => Request::MailboxTest { mailbox },
+        MailboxCommand::Canary { mailbox, every, .. } => Request::MailboxCanary {
+            mailbox,
+            every_seconds: every.map(|minutes| minutes.saturating_mul(60)),
+        },
         MailboxCommand::Online { mailbox } => Request::MailboxOffline {
             mailbox,
             offline: false,

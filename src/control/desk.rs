@@ -13,6 +13,7 @@ use crate::service::diary_reading::DiaryReading;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
+use crate::service::proving::Proving;
 
 /// The services that commands use.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Desk {
     pub ledger: Ledger,
     /// The ledger against the server.
     pub collecting: Collecting,
+    /// Test mails and canaries.
+    pub proving: Proving,
     /// For links, without a slash at its end.
     pub public_url: String,
 }
@@ -71,6 +74,11 @@ impl Desk {
                 since,
                 dry_run,
             } => self.collect(&mailbox, &since, dry_run).await,
+            Request::MailboxTest { mailbox } => self.test(&mailbox, &mut tell).await,
+            Request::MailboxCanary {
+                mailbox,
+                every_seconds,
+            } => self.canary(&mailbox, every_seconds).await,
             Request::UserAdd {
                 address,
                 name,

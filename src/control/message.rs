@@ -109,6 +109,18 @@ pub enum Request {
         /// Only say what would be collected.
         dry_run: bool,
     },
+    /// Send a test mail and tell how it goes.
+    MailboxTest {
+        /// Address or id.
+        mailbox: String,
+    },
+    /// Let the mailbox write to itself every so often.
+    MailboxCanary {
+        /// Address or id.
+        mailbox: String,
+        /// No longer when absent.
+        every_seconds: Option<u64>,
+    },
     /// Add a person.
     UserAdd {
         /// Where notices go.
@@ -305,4 +317,10 @@ pub struct MailboxRow {
     pub too_large: usize,
     /// Mail the server did not give whole; tried again.
     pub incomplete: usize,
+    /// When a test mail last came in and its answer left (RFC 3339).
+    pub proven_at: Option<String>,
+    /// Why mail it sends to itself does not come back.
+    pub canary_failure: Option<String>,
+    /// What half of the last such mails took at most, in milliseconds.
+    pub canary_median_ms: Option<u32>,
 }

@@ -13,6 +13,7 @@ mod hidden;
 mod ledger;
 mod lifecycle;
 pub mod message;
+mod prove;
 mod row;
 pub mod server;
 mod watch;

@@ -41,6 +41,9 @@ pub(super) fn row(mailbox: &Mailbox, health: &MailboxHealth) -> MailboxRow {
         catching_up: health.catching_up,
         too_large: health.held.too_large,
         incomplete: health.held.incomplete,
+        proven_at: health.proofs.proven_at.map(|at| at.to_string()),
+        canary_failure: health.proofs.canary.failure.clone(),
+        canary_median_ms: health.proofs.canary.median_ms(),
     }
 }
 

@@ -59,6 +59,16 @@ pub enum Event {
         /// Which.
         mailbox: MailboxKey,
     },
+    /// Mail that a mailbox sends to itself does not come back; told once.
+    CanaryFailed {
+        /// Which.
+        mailbox: MailboxKey,
+    },
+    /// It does again.
+    CanaryRecovered {
+        /// Which.
+        mailbox: MailboxKey,
+    },
     /// The scripts were reloaded, or a reload was refused.
     ScriptsChanged,
 }
@@ -74,6 +84,8 @@ impl Event {
             Self::ConversationChanged { .. } => "conversation.changed",
             Self::OutgoingChanged { .. } => "outgoing.changed",
             Self::MailboxChanged { .. } => "mailbox.changed",
+            Self::CanaryFailed { .. } => "mailbox.canary_failed",
+            Self::CanaryRecovered { .. } => "mailbox.canary_recovered",
             Self::ScriptsChanged => "scripts.changed",
         }
     }

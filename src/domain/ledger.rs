@@ -41,6 +41,8 @@ pub enum Fate {
     },
     /// Stored raw; it could not be read.
     Unreadable(MessageKey),
+    /// A mail that the mailbox sent to itself to prove its way; counted and let go.
+    Canary,
     /// A script put it aside.
     Ignored {
         /// The message.

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use super::address::{Address, NamedAddress};
 use super::folder::{Cursor, FolderName, PendingReason};
 use super::key::{MailboxKey, PublicId, WorkspaceKey};
+use super::proof::MailboxProofs;
 use super::secret::Secret;
 use super::slug::Slug;
 use super::threading::ThreadingRules;
@@ -378,6 +379,8 @@ pub struct MailboxHealth {
     pub catching_up: Option<u32>,
     /// Mail that was seen on the server and is not here.
     pub held: HeldMail,
+    /// What it has proven by mails to itself.
+    pub proofs: MailboxProofs,
 }
 
 /// Mail the cursor has passed without taking it in, so that it holds nothing up.

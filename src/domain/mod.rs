@@ -24,6 +24,7 @@ pub mod message;
 pub mod message_id;
 pub mod oauth;
 pub mod outbox;
+pub mod proof;
 pub mod recipients;
 pub mod secret;
 pub mod slug;

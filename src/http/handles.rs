@@ -18,6 +18,7 @@ use crate::service::feed::Feed;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
+use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::replies::Replies;
 
@@ -42,6 +43,8 @@ pub struct Handles {
     pub ledger: Ledger,
     /// The ledger against the server.
     pub collecting: Collecting,
+    /// Test mails and canaries.
+    pub proving: Proving,
     /// Keys that keep a form from being sent twice.
     pub random: Random,
     /// The scripts in use and what is wrong with newer ones.
@@ -100,6 +103,7 @@ wire! {
     DiaryReading: handles.diary;
     Ledger: handles.ledger;
     Collecting: handles.collecting;
+    Proving: handles.proving;
     Random: handles.random;
     Scripts: handles.scripts;
     Options: options;

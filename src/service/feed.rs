@@ -128,7 +128,9 @@ impl Feed {
                 subjects.outgoing = self.store.outgoing(*outgoing)?.map(|found| found.id);
                 subjects.conversation = self.conversation_id(*conversation)?;
             }
-            Event::MailboxChanged { mailbox } => {
+            Event::MailboxChanged { mailbox }
+            | Event::CanaryFailed { mailbox }
+            | Event::CanaryRecovered { mailbox } => {
                 subjects.mailbox = self.store.mailbox(*mailbox)?.map(|found| found.id);
             }
             Event::ScriptsChanged => {}

@@ -155,7 +155,7 @@ impl Ledger {
             | Fate::Own(message)
             | Fate::Unreadable(message)
             | Fate::Ignored { message, .. } => self.store.message(*message)?,
-            Fate::TooLarge { .. } => None,
+            Fate::TooLarge { .. } | Fate::Canary => None,
         };
         let conversation = match &message {
             Some(message) => self.store.conversation(message.conversation)?,

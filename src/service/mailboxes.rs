@@ -236,6 +236,7 @@ impl Mailboxes {
         };
         let mut health = self.board.health(mailbox.key);
         health.held = cursor.as_ref().map(HeldMail::of).unwrap_or_default();
+        health.proofs = self.store.proofs(mailbox.key)?;
         if health.last_mail_at.is_none() {
             let rows = self.store.ledger(mailbox.key, None, LAST_MAIL_ROWS)?;
             let mail = rows.iter().find(|row| {

@@ -12,7 +12,9 @@ use super::raw::{self, CompressedRaw};
 use super::seal::Keys;
 use super::table::{Counter, Rows, Table, Transaction};
 use super::threading::{self, Question};
-use super::{Store, contacts, conversations, feed, jobs, ledger, listing, mailboxes, outbox};
+use super::{
+    Store, contacts, conversations, feed, jobs, ledger, listing, mailboxes, outbox, proofs,
+};
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status};
 use crate::domain::fingerprint::Fingerprint;
@@ -97,6 +99,8 @@ pub enum Delivered {
     Duplicate(MessageKey),
     /// It is this reply of ours.
     Own(MessageKey),
+    /// The mailbox sent it to itself, to be counted.
+    Canary,
 }
 
 impl Store {
@@ -152,6 +156,13 @@ impl Stage<'_, '_> {
     }
 
     fn arrive(&self, arrival: &Arrival) -> Result<Delivered, StoreError> {
+        let to_itself = proofs::recognise(self.transaction, self.workspace(), &arrival.head)?;
+        if let Some(canary) = to_itself.as_ref().filter(|mail| mail.is_canary()) {
+            let at = arrival.arrived_at;
+            proofs::came(self.transaction, self.mailbox, canary, None, at)?;
+            self.refuse_copy(arrival, Fate::Canary)?;
+            return Ok(Delivered::Canary);
+        }
         if let Some(own) = self.own(&arrival.head)? {
             outbox::seen(self.transaction, &own, arrival.arrived_at)?;
             self.refuse_copy(arrival, Fate::Own(own.message))?;
@@ -165,9 +176,14 @@ impl Stage<'_, '_> {
             self.refuse_copy(arrival, Fate::Duplicate(MessageKey(known)))?;
             return Ok(Delivered::Duplicate(MessageKey(known)));
         }
-        let stored = self.store(arrival)?;
+        let stored = self.store(arrival, to_itself.is_some())?;
         self.transaction
             .point(Table::Fingerprints, fingerprint.as_ref(), stored.key.0)?;
+        if let Some(test) = to_itself {
+            let place = Some(stored.conversation);
+            let at = arrival.arrived_at;
+            proofs::came(self.transaction, self.mailbox, &test, place, at)?;
+        }
         Ok(Delivered::Stored {
             message: stored.key,
             conversation: stored.conversation,
@@ -227,7 +243,8 @@ impl Stage<'_, '_> {
         ledger::add(self.transaction, row)
     }
 
-    fn store(&self, arrival: &Arrival) -> Result<Message, StoreError> {
+    /// A test mail is no work for anybody: no script is asked, and nobody is told.
+    fn store(&self, arrival: &Arrival, is_test: bool) -> Result<Message, StoreError> {
         let raw = match &arrival.raw {
             ArrivalRaw::Whole(compressed) => raw::put(self.transaction, compressed)?,
             ArrivalRaw::Stored(raw) => {
@@ -235,7 +252,7 @@ impl Stage<'_, '_> {
                 *raw
             }
         };
-        let message = self.place(arrival, raw)?;
+        let message = self.place(arrival, raw, is_test)?;
         self.transaction
             .put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
         self.index(&message)?;
@@ -250,12 +267,24 @@ impl Stage<'_, '_> {
             Some(arrival.fingerprint),
             fate,
         )?;
-        self.announce(&message)?;
+        if is_test {
+            let event = Event::ConversationChanged {
+                conversation: message.conversation,
+            };
+            feed::append(
+                self.transaction,
+                message.workspace,
+                message.arrived_at,
+                event,
+            )?;
+        } else {
+            self.announce(&message)?;
+        }
         Ok(message)
     }
 
     /// Finds or makes the conversation, and writes it with the mail counted in.
-    fn place(&self, arrival: &Arrival, raw: RawKey) -> Result<Message, StoreError> {
+    fn place(&self, arrival: &Arrival, raw: RawKey, is_test: bool) -> Result<Message, StoreError> {
         let (id, conversation_id) = public_ids(arrival);
         let mut contact = contacts::contact_of(
             self.transaction,
@@ -290,6 +319,10 @@ impl Stage<'_, '_> {
         let bounced = self.bounced(&arrival.head)?;
         let joined = match &bounced {
             Some(outgoing) => Some((outgoing.conversation, false)),
+            None if is_test => {
+                let tests = proofs::conversation_of_tests(self.transaction, self.mailbox.key)?;
+                tests.map(|tests| (tests, false))
+            }
             None => self.joined(&question, arrival.arrived_at)?,
         };
         let (before, mut conversation) = match joined {
@@ -314,8 +347,11 @@ impl Stage<'_, '_> {
             conversation.status = Status::Open;
         }
         conversations::count_in(&mut conversation, &message);
+        if is_test {
+            proofs::set_aside(&mut conversation);
+        }
         listing::save(self.transaction, before.as_ref(), &conversation)?;
-        if !message.new_participant {
+        if !message.new_participant && !is_test {
             // Else all that a stranger writes later would follow into the thread of others.
             threading::index_last(self.transaction, &question, conversation.key)?;
         }

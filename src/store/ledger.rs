@@ -34,7 +34,7 @@ fn message_of(fate: &Fate) -> Option<MessageKey> {
         | Fate::Own(message)
         | Fate::Unreadable(message)
         | Fate::Ignored { message, .. } => Some(*message),
-        Fate::TooLarge { .. } => None,
+        Fate::TooLarge { .. } | Fate::Canary => None,
     }
 }
 

@@ -14,7 +14,7 @@ use super::public_id::{IdKind, by_public_id, put_public_id};
 use super::record;
 use super::seal::Keys;
 use super::table::{Counter, Order, Rows, Table, Transaction};
-use super::{Store, attempts, feed};
+use super::{Store, attempts, feed, proofs};
 use crate::domain::address::Address;
 use crate::domain::change::Event;
 use crate::domain::folder::{Cursor, FolderName};
@@ -173,6 +173,7 @@ pub(super) fn remove(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result
     transaction.remove(Table::Logins, &prefix)?;
     transaction.remove(Table::Standings, &prefix)?;
     attempts::remove_of(transaction, mailbox.key)?;
+    proofs::remove_of(transaction, mailbox.key)?;
     transaction.remove_all(Table::Cursors, &prefix)
 }
 

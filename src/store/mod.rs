@@ -10,8 +10,8 @@
 //! 2. `space`, `lock`, `database`: the disk; `table`: rows and transactions.
 //! 3. `migrate`, `key_mark`, `public_id`, `listing`, `threading`: rows without a question.
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
-//! 5. `feed`, `jobs`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `mailboxes`, `mails`,
-//!    `conversation_list`: one subject each.
+//! 5. `feed`, `jobs`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `proofs`,
+//!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
 //! 7. `delivery`, `triage`: the stages; `open`: everything there is, started.
@@ -41,6 +41,7 @@ mod open;
 mod outbox;
 mod outbox_attempts;
 mod people;
+mod proofs;
 mod public_id;
 mod purge;
 mod raw;

@@ -58,6 +58,12 @@ tables! {
     Logins = "logins",
     /// mailbox, number -> record.
     MailboxAttempts = "mailbox-attempts",
+    /// mailbox -> record.
+    MailboxProofs = "mailbox-proofs",
+    /// workspace, token -> record.
+    SelfMails = "self-mails",
+    /// mailbox -> conversation.
+    TestConversations = "test-conversations",
     /// mailbox, folder -> cursor.
     Cursors = "cursors",
     /// mailbox -> how its last attempts went.

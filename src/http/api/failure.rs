@@ -9,6 +9,8 @@ use crate::service::connect::wish::WrongField;
 use crate::service::connect::{ProposeError, SaveError};
 use crate::service::conversations::{ConversationError, StoreError};
 use crate::service::mailboxes::{AddError, MailboxError};
+use crate::service::proving::ProvingError;
+use crate::service::proving::canary::CanaryError;
 use crate::service::replies::ReplyError;
 
 /// When trying again makes sense after the disk was full.
@@ -96,6 +98,27 @@ pub(in crate::http) fn of_collecting(error: CollectingError) -> Problem {
             Problem::new(Kind::Unavailable, sentence(&error)).retry_after(RETRY)
         }
         CollectingError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For test mails.
+pub(in crate::http) fn of_proving(error: ProvingError) -> Problem {
+    match error {
+        ProvingError::Mailbox(error) => of_mailboxes(error),
+        ProvingError::UnderWay | ProvingError::Offline => {
+            Problem::new(Kind::Conflict, sentence(&error))
+        }
+        ProvingError::NotRunning => Problem::new(Kind::Unavailable, sentence(&error)),
+        ProvingError::Randomness(cause) => Problem::internal(&cause),
+        ProvingError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For canaries.
+pub(in crate::http) fn of_canary(error: CanaryError) -> Problem {
+    match error {
+        CanaryError::Mailbox(error) => of_mailboxes(error),
+        CanaryError::Every => Problem::new(Kind::Unprocessable, sentence(&error)),
     }
 }
 

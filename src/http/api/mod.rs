@@ -12,12 +12,13 @@ mod lifecycle;
 mod mailboxes;
 mod messages;
 mod problems;
+mod proving;
 mod replies;
 mod scripts;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use super::auth::{self, Door};
 use super::deadline::answer_within;
@@ -62,6 +63,11 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/mailboxes/{id}/log.txt", get(diary::text))
         .route("/mailboxes/{id}/attempts", get(diary::attempts))
         .route("/mailboxes/{id}/ledger", get(ledger::page))
+        .route(
+            "/mailboxes/{id}/test",
+            get(proving::get).post(proving::start),
+        )
+        .route("/mailboxes/{id}/canary", put(proving::set_canary))
         .route("/conversations", get(conversations::list))
         .route("/conversations/counts", get(conversations::counts))
         .route(

@@ -38,6 +38,7 @@ use crate::service::feed::Feed;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
+use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::replies::Replies;
 use crate::service::sync::Sync;
@@ -240,9 +241,18 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
     let mailboxes = Mailboxes::new(
         store.clone(),
         sync.clone(),
-        board,
+        board.clone(),
         clock.clone(),
         connect.clone(),
+    );
+    let proving = Proving::new(
+        store.clone(),
+        dialer.clone(),
+        board,
+        clock.clone(),
+        Random,
+        None,
+        mailboxes.clone(),
     );
     Handles {
         conversations: Conversations::new(store.clone(), clock.clone(), Random),
@@ -260,6 +270,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
             mailboxes.clone(),
         ),
         mailboxes,
+        proving,
         connect,
         random: Random,
         scripts: Scripts::open(scripts, Limits::default()),

@@ -22,6 +22,7 @@ pub fn fate_name(fate: &Fate) -> &'static str {
         Fate::TooLarge { .. } => "too_large",
         Fate::Unreadable(_) => "unreadable",
         Fate::Ignored { .. } => "ignored",
+        Fate::Canary => "canary",
     }
 }
 
@@ -44,6 +45,9 @@ pub fn fate(entry: &Entry) -> String {
             megabytes(*size)
         ),
         Fate::Unreadable(_) => format!("{place}; it could not be read and is kept as it came"),
+        Fate::Canary => {
+            "a canary: the mailbox wrote to itself to see whether mail comes".to_owned()
+        }
         Fate::Ignored { by, .. } => format!("put aside by {by} ({place}, closed)"),
     }
 }

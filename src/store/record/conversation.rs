@@ -70,6 +70,8 @@ stored_enum!(Event {
     4 = OutgoingChanged { outgoing, conversation },
     5 = MailboxChanged { mailbox },
     6 = ScriptsChanged,
+    7 = CanaryFailed { mailbox },
+    8 = CanaryRecovered { mailbox },
 });
 stored_struct!(Change {
     sequence,

@@ -104,6 +104,7 @@ stored_enum!(Fate {
     3 = TooLarge { size },
     4 = Unreadable(message),
     5 = Ignored { message, by },
+    6 = Canary,
 });
 stored_struct!(LedgerRow {
     key,

@@ -18,6 +18,7 @@ use crate::domain::key::{
     OutgoingKey, PublicId, RawKey, Sequence, TeamKey, TokenKey, UserKey, WorkspaceKey,
 };
 use crate::domain::message_id::MessageId;
+use crate::domain::proof::Token;
 use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
 
@@ -263,6 +264,7 @@ through! {
     Address: String, |address| address.as_str().to_owned(), |text| Self::parse(&text).ok();
     MessageId: String, |id| id.as_str().to_owned(), |text| Self::parse(&text);
     Slug: String, |slug| slug.as_str().to_owned(), |text| Self::parse(&text);
+    Token: String, |token| token.as_str().to_owned(), |text| Self::parse(&text);
     Tag: String, |tag| tag.as_str().to_owned(), |text| Self::new(&text);
     Secret: String, |secret| secret.expose().to_owned(), |text| Some(Self::new(text));
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::PersonBody;
+use super::proof::CanaryBody;
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch, WayIn};
 use crate::domain::secret::Secret;
 use crate::service::connect::wish::Wish;
@@ -185,6 +186,9 @@ pub(in crate::http::api) struct MailboxBody {
     catching_up: Option<u32>,
     /// Seen on the server and not taken in.
     held: HeldBody,
+    /// A test mail has come in and its answer has left.
+    tested: bool,
+    canary: CanaryBody,
 }
 
 /// Mail that was seen on the server and is not here.
@@ -243,6 +247,8 @@ impl MailboxBody {
                 too_large: health.held.too_large,
                 incomplete: health.held.incomplete,
             },
+            tested: health.proofs.proven_at.is_some(),
+            canary: CanaryBody::new(&health.proofs.canary),
         }
     }
 }

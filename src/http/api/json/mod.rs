@@ -9,6 +9,7 @@ pub(super) mod ledger;
 pub(super) mod mailbox;
 pub(super) mod message;
 pub(super) mod outgoing;
+pub(super) mod proof;
 pub(super) mod scripts;
 
 use serde::Serialize;

@@ -1,0 +1,80 @@
+//! Where a mail may be that did not come: the provider's folder for spam.
+
+use super::mail::{Hands, SendError};
+use crate::domain::folder::FolderName;
+use crate::domain::mailbox::Mailbox;
+use crate::domain::proof::Token;
+use crate::net::imap::{ImapOptions, Session};
+use crate::protocol::imap::event::SpecialUse;
+use crate::protocol::imap::{SearchKey, SelectMode};
+
+/// Names tried where the server marks no folder as junk (RFC 6154).
+const USUAL_NAMES: &[&str] = &[
+    "Junk",
+    "Spam",
+    "Junk E-mail",
+    "Junk Email",
+    "Bulk Mail",
+    "垃圾邮件",
+];
+
+/// The junk folder, when the mail with that token lies there. Failing is told in words.
+pub(super) async fn find_in_junk(
+    hands: &Hands,
+    mailbox: &Mailbox,
+    token: &Token,
+) -> Result<Option<FolderName>, String> {
+    let Some(way) = mailbox.settings.imap() else {
+        return Ok(None);
+    };
+    let login = match hands.logins(mailbox.key) {
+        Ok(logins) => logins.incoming.ok_or("the mailbox has no login")?,
+        Err(SendError::Words(words)) => return Err(words),
+        Err(SendError::Store(error)) => return Err(error.to_string()),
+    };
+    let mut options = ImapOptions::new(way.server.clone(), login);
+    options.tap = hands.board.diary().tap(mailbox.key, "imap");
+    let opened = Session::open(&hands.dialer, &options).await;
+    let mut session = opened.map_err(|error| error.to_string())?;
+    let found = look(&mut session, way.junk.clone(), token).await;
+    session.logout().await;
+    found.map_err(|error| error.to_string())
+}
+
+async fn look(
+    session: &mut Session,
+    named: Option<FolderName>,
+    token: &Token,
+) -> Result<Option<FolderName>, crate::net::imap::ImapError> {
+    let folder = match named {
+        Some(folder) => Some(folder),
+        None => junk_folder(session).await?,
+    };
+    let Some(folder) = folder else {
+        return Ok(None);
+    };
+    session.select(&folder, &SelectMode::ReadOnly).await?;
+    let key = SearchKey::Header {
+        name: "Subject".to_owned(),
+        value: token.as_str().to_owned(),
+    };
+    let found = session.uid_search(&[key]).await?;
+    Ok((!found.is_empty()).then_some(folder))
+}
+
+async fn junk_folder(
+    session: &mut Session,
+) -> Result<Option<FolderName>, crate::net::imap::ImapError> {
+    let folders = session.list().await?;
+    let marked = folders
+        .iter()
+        .find(|folder| folder.special_use == Some(SpecialUse::Junk) && folder.selectable);
+    let named = || {
+        USUAL_NAMES.iter().find_map(|name| {
+            folders
+                .iter()
+                .find(|folder| folder.name.as_str().eq_ignore_ascii_case(name))
+        })
+    };
+    Ok(marked.or_else(named).map(|folder| folder.name.clone()))
+}

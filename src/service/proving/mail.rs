@@ -1,0 +1,154 @@
+//! Sends the mails of tests and canaries by the route that customers' mail takes.
+
+use crate::domain::address::{Address, NamedAddress};
+use crate::domain::key::MailboxKey;
+use crate::domain::mailbox::{Login, Mailbox, MailboxLogins, Server, WayIn};
+use crate::domain::proof::{SelfMail, SelfMailKind, Token};
+use crate::mime::compose::{self, Automatic, Composition};
+use crate::net::dial::Dialer;
+use crate::net::submission::{self, SubmissionOptions};
+use crate::service::clock::Clock;
+use crate::service::random::{NoRandomness, Random};
+use crate::service::sync::board::Board;
+use crate::service::way_out::{SystemSmtp, way_out};
+use crate::store::{Store, StoreError};
+
+const TEXT: &str = "This mail was written by Postern to its own mailbox, to see whether mail \
+                    arrives. Nobody has to answer it.";
+
+/// The handles that tests and canaries share.
+#[derive(Clone, Debug)]
+pub(super) struct Hands {
+    pub(super) store: Store,
+    pub(super) dialer: Dialer,
+    pub(super) board: Board,
+    pub(super) clock: Clock,
+    pub(super) random: Random,
+    pub(super) system: Option<SystemSmtp>,
+}
+
+/// Why a mail did not leave.
+#[derive(Debug)]
+pub(super) enum SendError {
+    /// For a person.
+    Words(String),
+    /// The store.
+    Store(StoreError),
+}
+
+impl From<StoreError> for SendError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// By which server, and as whom.
+struct Route {
+    server: Server,
+    login: Option<Login>,
+    from: Address,
+}
+
+impl Hands {
+    pub(super) fn token(&self) -> Result<Token, NoRandomness> {
+        Ok(Token::new(self.clock.now(), self.random.bytes()?))
+    }
+
+    /// Waits for the mail from now on.
+    pub(super) async fn await_mail(
+        &self,
+        mailbox: &Mailbox,
+        kind: SelfMailKind,
+        token: &Token,
+    ) -> Result<(), SendError> {
+        let mail = SelfMail {
+            mailbox: mailbox.key,
+            kind,
+            sender: self.route(mailbox)?.from,
+            sent_at: self.clock.now(),
+        };
+        let store = &self.store;
+        store
+            .await_self_mail(mailbox.workspace, token.clone(), mail)
+            .await?;
+        Ok(())
+    }
+
+    /// Hands the mail over. It must be waited for already.
+    pub(super) async fn send(
+        &self,
+        mailbox: &Mailbox,
+        kind: SelfMailKind,
+        token: &Token,
+    ) -> Result<(), SendError> {
+        let route = self.route(mailbox)?;
+        let from = NamedAddress::from(route.from);
+        let to = [NamedAddress::from(mailbox.settings.address.clone())];
+        let message_id = kind.message_id(token, from.address.domain());
+        let message_id = message_id.ok_or_else(|| {
+            SendError::Words("the sender's domain cannot stand in a Message-ID".to_owned())
+        })?;
+        let composed = compose::compose(&Composition {
+            from: &from,
+            reply_to: None,
+            to: &to,
+            cc: &[],
+            bcc: &[],
+            subject: &kind.subject(token),
+            date: self.clock.now(),
+            message_id: &message_id,
+            answered: None,
+            text: TEXT,
+            quotation: None,
+            with_html: false,
+            automatic: Some(Automatic::Generated),
+            files: &[],
+        });
+        let composed = composed.map_err(|error| SendError::Words(error.to_string()))?;
+        let mut options = SubmissionOptions::new(route.server, route.login);
+        options.tap = self.board.diary().tap(mailbox.key, "smtp");
+        let sent = submission::submit(&self.dialer, &options, &composed.envelope, &composed.bytes);
+        sent.await
+            .map(drop)
+            .map_err(|error| SendError::Words(error.to_string()))
+    }
+
+    /// A mailbox that is forwarded to us is written to from outside.
+    fn route(&self, mailbox: &Mailbox) -> Result<Route, SendError> {
+        let settings = &mailbox.settings;
+        let words = |error: &dyn std::fmt::Display| SendError::Words(error.to_string());
+        if let WayIn::Forwarding(_) = settings.way_in {
+            let system = self.system.as_ref().ok_or_else(|| {
+                SendError::Words(
+                    "the test of a forwarded address is sent by the gateway's own mail server, and \
+                     none is set; fill in [system_smtp] in the configuration and restart"
+                        .to_owned(),
+                )
+            })?;
+            return Ok(Route {
+                server: system.server.clone(),
+                login: system.login.clone(),
+                from: system.from.clone(),
+            });
+        }
+        let logins = self.logins(mailbox.key)?;
+        let way = way_out(settings, &logins, self.system.as_ref());
+        let (server, login) = way.map_err(|error| words(&error))?;
+        Ok(Route {
+            server,
+            login,
+            from: settings.address.clone(),
+        })
+    }
+
+    pub(super) fn logins(&self, mailbox: MailboxKey) -> Result<MailboxLogins, SendError> {
+        match self.store.logins(mailbox) {
+            Ok(logins) => Ok(logins),
+            Err(StoreError::Missing { .. }) => {
+                let words = "the mailbox has no login; bind it first";
+                Err(SendError::Words(words.to_owned()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
