@@ -249,7 +249,8 @@ fn plan(canary: &Canary, every: SignedDuration, now: Timestamp) -> Plan {
 /// Sends one, unless it is known that it would not get through.
 async fn fly(hands: &Hands, mailbox: &Mailbox) {
     let health = hands.board.health(mailbox.key);
-    let trouble = trouble("receiving", &health.receiving).or(trouble("sending", &health.sending));
+    let trouble =
+        trouble("receiving", &health.receiving).or_else(|| trouble("sending", &health.sending));
     let token = match (trouble, hands.token()) {
         (Some(words), _) => return report(hands, mailbox, words).await,
         (None, Err(error)) => return report(hands, mailbox, error.to_string()).await,
