@@ -2,6 +2,7 @@
 //!
 //! Nothing is saved that was not verified a moment before.
 
+pub mod attempts;
 mod proposal;
 pub(in crate::service) mod server;
 mod trial;
@@ -14,10 +15,12 @@ use jiff::Timestamp;
 pub use self::proposal::Proposal;
 pub use self::trial::{Step, StepResult};
 
+use self::attempts::{Attempt, Attempts, End, TooMany};
 use self::trial::{Means, Trial};
 use self::wish::{Known, Wish, WrongField};
 use crate::domain::address::Address;
 use crate::domain::folder::Cursor;
+use crate::domain::key::PublicId;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
@@ -38,6 +41,23 @@ pub enum ProposeError {
     #[error(transparent)]
     Wrong(#[from] WrongField),
     /// No receiving address can be made.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+}
+
+/// Why an attempt did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// Only managers connect mailboxes; or the gateway could not.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    /// What was typed is no proposal.
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
+    /// Wait for others.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+    /// No id can be made.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
 }
@@ -91,6 +111,7 @@ pub struct Connect {
     clock: Clock,
     random: Random,
     system: Option<SystemSmtp>,
+    attempts: Attempts,
 }
 
 impl Connect {
@@ -111,6 +132,7 @@ impl Connect {
             clock,
             random,
             system,
+            attempts: Attempts::default(),
         }
     }
 
@@ -185,6 +207,49 @@ impl Connect {
         } else {
             Err(trial.steps)
         }
+    }
+
+    /// Begins to try and to save, by itself; [`Connect::attempt`] tells how it goes.
+    /// With `take_over`, an older attempt of the same person lends the password that was
+    /// typed there.
+    ///
+    /// # Errors
+    /// When a field cannot be used, the actor may not, or too many attempts run.
+    pub fn begin(
+        &self,
+        actor: &Actor,
+        mut wish: Wish,
+        known: Known,
+        take_over: Option<PublicId>,
+    ) -> Result<PublicId, BeginError> {
+        allow(actor)?;
+        if let Some(older) = take_over.and_then(|id| self.attempts.get(actor, id)) {
+            wish.take_secrets(older.wish);
+        }
+        let proposal = self.propose(&wish, &known)?;
+        let id = PublicId::new(self.clock.now(), self.random.bytes()?);
+        let told = self.attempts.begin(id, actor, wish, known)?;
+        let (connect, actor) = (self.clone(), actor.clone());
+        tokio::spawn(async move {
+            let on_step = |step: &StepResult| {
+                told.send_modify(|progress| progress.steps.push(step.clone()));
+            };
+            let saved = connect.save(&actor, proposal, on_step).await;
+            let end = match saved {
+                Ok(mailbox) => End::Connected {
+                    mailbox: mailbox.id,
+                },
+                Err(error) => End::Failed(error.to_string()),
+            };
+            told.send_modify(|progress| progress.end = Some(end));
+        });
+        Ok(id)
+    }
+
+    /// An attempt that the actor began a while ago.
+    #[must_use]
+    pub fn attempt(&self, actor: &Actor, id: PublicId) -> Option<Attempt> {
+        self.attempts.get(actor, id)
     }
 
     async fn add(

@@ -196,6 +196,13 @@ impl Wish {
         }
     }
 
+    /// What an earlier wish proved itself with, where this one says nothing new.
+    pub fn take_secrets(&mut self, earlier: Self) {
+        self.password = self.password.take().or(earlier.password);
+        self.grant = self.grant.take().or(earlier.grant);
+        self.outgoing_password = self.outgoing_password.take().or(earlier.outgoing_password);
+    }
+
     fn way_in(
         &self,
         address: &Address,
