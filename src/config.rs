@@ -22,8 +22,8 @@ pub use self::network::NetworkSection;
 pub use self::oauth::{OAuthClientSection, OAuthSection};
 pub use self::place::ConfigError;
 pub use self::sections::{
-    HttpSection, LogFormat, LogSection, MailSection, ScriptsSection, ServerSecurity, StoreSection,
-    SystemSmtpSection,
+    HttpSection, LogFormat, LogSection, MailSection, PluginsSection, ScriptsSection,
+    ServerSecurity, StoreSection, SystemSmtpSection,
 };
 
 use self::place::Source;
@@ -44,6 +44,8 @@ pub struct Config {
     pub http: HttpSection,
     /// Admins' scripts.
     pub scripts: ScriptsSection,
+    /// What is known about providers.
+    pub plugins: PluginsSection,
     /// Connections to mail servers.
     pub mail: MailSection,
     /// The gateway's own way out.
@@ -153,6 +155,7 @@ impl Config {
         let resolve = |path: &mut PathBuf| *path = plain(&folder.join(&*path));
         resolve(&mut self.store.folder);
         resolve(&mut self.scripts.folder);
+        resolve(&mut self.plugins.folder);
         self.mail.ca_files.iter_mut().for_each(resolve);
         self.oauth.resolve(resolve);
         if !self.system_smtp.password_file.as_os_str().is_empty() {

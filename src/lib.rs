@@ -8,6 +8,7 @@ pub mod domain;
 pub mod http;
 pub mod mime;
 pub mod net;
+pub mod plugin;
 pub mod practice;
 pub mod protocol;
 pub mod script;

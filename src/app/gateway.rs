@@ -19,6 +19,7 @@ use crate::domain::key::WorkspaceKey;
 use crate::http;
 use crate::http::options::PublicUrl;
 use crate::net::dial::{DialOptions, Dialer};
+use crate::plugin::Plugins;
 use crate::script::{Limits, Reloaded, Scripts};
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
@@ -33,6 +34,7 @@ use crate::service::jobs;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
+use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::replies::Replies;
@@ -58,6 +60,7 @@ pub struct Gateway {
     clock: Clock,
     sync: Sync,
     system_smtp: Option<SystemSmtp>,
+    presets: Presets,
     shutdown: CancellationToken,
 }
 
@@ -104,12 +107,13 @@ impl Gateway {
             .system_smtp
             .way()
             .context("the password_file of [system_smtp]")?;
+        let presets = Presets::new(Plugins::open(&config.plugins.folder));
         let sync = Sync::new(
             store.clone(),
             dialer.clone(),
             board.clone(),
             clock.clone(),
-            Random,
+            presets.clone(),
             sync_options,
             shutdown.clone(),
         );
@@ -124,6 +128,7 @@ impl Gateway {
             clock,
             sync,
             system_smtp,
+            presets,
             shutdown,
         })
     }
@@ -207,6 +212,7 @@ impl Gateway {
             clock.clone(),
             Random,
             self.system_smtp.clone(),
+            self.presets.clone(),
         );
         let triage = Triage::new(
             store.clone(),
@@ -284,6 +290,7 @@ impl Gateway {
             self.clock.clone(),
             Random,
             self.system_smtp.clone(),
+            self.presets.clone(),
         )
     }
 
@@ -351,6 +358,7 @@ impl Gateway {
             ledger: self.ledger(),
             collecting: self.collecting(),
             proving: self.proving(),
+            presets: self.presets.clone(),
             feed: Feed::new(self.store.clone()),
             scripts: self.scripts.clone(),
             random: Random,

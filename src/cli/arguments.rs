@@ -35,6 +35,9 @@ pub(super) enum Command {
     /// Check scripts
     #[command(subcommand)]
     Script(ScriptCommand),
+    /// What is known about mail providers
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -204,6 +207,9 @@ pub(super) struct MailboxOptions {
     /// from POSTERN_PASSWORD or asked for
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// The plugin of the provider [default: found by the address]
+    #[arg(long, value_name = "PLUGIN")]
+    preset: Option<String>,
     /// Its id in lists, scripts and logs [default: made of the address]
     #[arg(long)]
     slug: Option<String>,
@@ -292,6 +298,7 @@ impl MailboxOptions {
         Ok(MailboxForm {
             address: self.address,
             name: self.name,
+            preset: self.preset,
             slug: self.slug,
             protocol: Some(protocol.to_owned()),
             user: self.user,
@@ -319,6 +326,45 @@ impl MailboxOptions {
             registered_address: self.registered_address,
         })
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PluginCommand {
+    /// Show every plugin, shipped and own
+    List,
+    /// Make the folder of a new plugin
+    New {
+        /// Its name: lower-case letters, digits and hyphens
+        id: String,
+        /// Start from this plugin and take its place
+        #[arg(long, value_name = "PLUGIN")]
+        extends: Option<String>,
+    },
+    /// Say what is wrong with a plugin, with line and column, and try its tests
+    Check {
+        /// Its name, or its folder
+        plugin: Option<String>,
+        /// Check every plugin
+        #[arg(long, conflicts_with = "plugin")]
+        all: bool,
+        /// What is only worth mending counts as wrong
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Say what the words of a server mean, and by which rule
+    Classify {
+        /// The plugin of the provider
+        provider: String,
+        /// imap, pop3, smtp-login or smtp
+        protocol: String,
+        /// What the server said
+        text: String,
+        /// The text is given as pairs of hexadecimal digits
+        #[arg(long)]
+        hex: bool,
+    },
+    /// Print the JSON Schema of plugin.toml
+    Schema,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,6 +15,7 @@ mod ask;
 mod check;
 mod lifecycle;
 mod password;
+mod plugin;
 mod say;
 mod serve;
 
@@ -24,8 +25,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use self::arguments::{
-    Arguments, Command, ConfigCommand, MailboxCommand, ScriptCommand, TeamCommand, TokenCommand,
-    UserCommand,
+    Arguments, Command, ConfigCommand, MailboxCommand, PluginCommand, ScriptCommand, TeamCommand,
+    TokenCommand, UserCommand,
 };
 use crate::config::{Config, DEFAULT_PATH};
 use crate::control::message::{LedgerAsked, Request};
@@ -55,6 +56,22 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Script(ScriptCommand::Check { folder }) => {
             check::scripts(&folder.unwrap_or(config.scripts.folder))
         }
+        Command::Plugin(command) => match command {
+            PluginCommand::List => plugin::list(&config, arguments.json),
+            PluginCommand::New { id, extends } => plugin::new(&config, &id, extends.as_deref()),
+            PluginCommand::Check {
+                plugin,
+                all,
+                strict,
+            } => plugin::check(&config, plugin.as_deref(), all, strict),
+            PluginCommand::Classify {
+                provider,
+                protocol,
+                text,
+                hex,
+            } => plugin::classify(&config, &provider, &protocol, &text, hex, arguments.json),
+            PluginCommand::Schema => plugin::schema(),
+        },
         Command::Mailbox(command) => {
             let request = mailbox_request(command)?;
             ask::ask(config, request, arguments.json)

@@ -37,6 +37,14 @@ pub struct ScriptsSection {
     pub time_zone: String,
 }
 
+/// `[plugins]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PluginsSection {
+    /// The folder.
+    pub folder: PathBuf,
+}
+
 /// `[mail]`
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -129,6 +137,14 @@ impl Default for ScriptsSection {
         Self {
             folder: "../scripts".into(),
             time_zone: "UTC".to_owned(),
+        }
+    }
+}
+
+impl Default for PluginsSection {
+    fn default() -> Self {
+        Self {
+            folder: "../data/plugins".into(),
         }
     }
 }

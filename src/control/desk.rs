@@ -7,7 +7,6 @@ use super::row::{row, told};
 use crate::domain::address::Address;
 use crate::domain::user::{Actor, Role, User};
 use crate::service::collecting::Collecting;
-use crate::service::connect::wish::Known;
 use crate::service::connect::{Connect, Proposal};
 use crate::service::diary_reading::DiaryReading;
 use crate::service::ledger::Ledger;
@@ -103,8 +102,10 @@ impl Desk {
         })
     }
 
-    fn proposal(&self, form: MailboxForm) -> Result<Proposal, String> {
-        let proposal = self.connect.propose(&form::wish(form), &Known::default());
+    async fn proposal(&self, form: MailboxForm) -> Result<Proposal, String> {
+        let wish = form::wish(form);
+        let known = self.connect.known(&wish).await;
+        let proposal = self.connect.propose(&wish, &known);
         proposal.map_err(|error| error.to_string())
     }
 
@@ -113,7 +114,7 @@ impl Desk {
         form: MailboxForm,
         tell: &mut impl FnMut(Answer),
     ) -> Result<Answer, String> {
-        let proposal = self.proposal(form)?;
+        let proposal = self.proposal(form).await?;
         let actor = Actor::Console;
         let steps = self
             .connect
@@ -133,7 +134,7 @@ impl Desk {
         form: MailboxForm,
         tell: &mut impl FnMut(Answer),
     ) -> Result<Answer, String> {
-        let proposal = self.proposal(form)?;
+        let proposal = self.proposal(form).await?;
         let mailbox = self
             .connect
             .save(&Actor::Console, proposal, |step| tell(told(step)))

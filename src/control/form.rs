@@ -9,6 +9,7 @@ pub(super) fn wish(form: MailboxForm) -> Wish {
     Wish {
         address: form.address,
         name: form.name,
+        preset: form.preset,
         slug: form.slug,
         protocol: form.protocol,
         incoming: form.incoming,

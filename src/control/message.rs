@@ -158,6 +158,8 @@ pub struct MailboxForm {
     pub address: String,
     /// What the team calls it.
     pub name: Option<String>,
+    /// The plugin of the provider; found by the address when absent.
+    pub preset: Option<String>,
     /// Its id for people and scripts.
     pub slug: Option<String>,
     /// `imap`, `pop3` or `forwarding`.

@@ -18,6 +18,7 @@ use crate::service::feed::Feed;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
+use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::replies::Replies;
@@ -45,6 +46,8 @@ pub struct Handles {
     pub collecting: Collecting,
     /// Test mails and canaries.
     pub proving: Proving,
+    /// What is known about providers.
+    pub presets: Presets,
     /// Keys that keep a form from being sent twice.
     pub random: Random,
     /// The scripts in use and what is wrong with newer ones.
@@ -104,6 +107,7 @@ wire! {
     Ledger: handles.ledger;
     Collecting: handles.collecting;
     Proving: handles.proving;
+    Presets: handles.presets;
     Random: handles.random;
     Scripts: handles.scripts;
     Options: options;

@@ -5,17 +5,21 @@
 pub mod attempts;
 mod proposal;
 pub(in crate::service) mod server;
+pub mod suggestion;
 mod trial;
 pub mod wish;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 pub use self::proposal::Proposal;
 pub use self::trial::{Step, StepResult};
 
 use self::attempts::{Attempt, Attempts, End, TooMany};
+use self::suggestion::{How, Suggestion};
 use self::trial::{Means, Trial};
 use self::wish::{Known, Wish, WrongField};
 use crate::domain::address::Address;
@@ -25,7 +29,9 @@ use crate::domain::mailbox::Mailbox;
 use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
 use crate::net::dial::Dialer;
+use crate::plugin::Plugin;
 use crate::service::clock::Clock;
+use crate::service::presets::Presets;
 use crate::service::random::{NoRandomness, Random};
 use crate::service::sync::Sync;
 use crate::service::way_out::SystemSmtp;
@@ -111,6 +117,7 @@ pub struct Connect {
     clock: Clock,
     random: Random,
     system: Option<SystemSmtp>,
+    presets: Presets,
     attempts: Attempts,
 }
 
@@ -124,6 +131,7 @@ impl Connect {
         clock: Clock,
         random: Random,
         system: Option<SystemSmtp>,
+        presets: Presets,
     ) -> Self {
         Self {
             store,
@@ -132,7 +140,45 @@ impl Connect {
             clock,
             random,
             system,
+            presets,
             attempts: Attempts::default(),
+        }
+    }
+
+    /// The day it is (UTC): codes are mostly made when a mailbox is connected.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.clock.now().to_zoned(TimeZone::UTC).date()
+    }
+
+    /// What an address probably needs; `chosen` is the preset a person picked.
+    pub async fn suggest(&self, address: &Address, chosen: Option<&str>) -> Suggestion {
+        if let Some(plugin) = chosen.and_then(|id| self.presets.get(id)) {
+            return self.suggestion(plugin, address, How::Chosen);
+        }
+        match self.presets.by_domain(address) {
+            Some(plugin) => self.suggestion(plugin, address, How::Domain),
+            None => Suggestion {
+                known: Known::default(),
+                plugin: None,
+                how: How::Guess,
+            },
+        }
+    }
+
+    fn suggestion(&self, plugin: Plugin, address: &Address, how: How) -> Suggestion {
+        Suggestion {
+            known: self.presets.known(&plugin.preset.id, address.domain()),
+            plugin: Some(plugin),
+            how,
+        }
+    }
+
+    /// What is known beside what was typed.
+    pub async fn known(&self, wish: &Wish) -> Known {
+        match Address::parse(wish.address.trim()) {
+            Ok(address) => self.suggest(&address, wish.preset.as_deref()).await.known,
+            Err(_) => Known::default(),
         }
     }
 
@@ -285,6 +331,7 @@ impl Connect {
         let means = Means {
             dialer: &self.dialer,
             system: self.system.as_ref(),
+            presets: &self.presets,
             now: self.clock.now(),
             connected_at,
         };

@@ -19,6 +19,7 @@ pub mod jobs;
 pub mod ledger;
 pub mod mailboxes;
 pub mod people;
+pub mod presets;
 pub mod proving;
 pub mod random;
 pub mod reading;

@@ -15,11 +15,13 @@ use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::OutgoingKey;
 use crate::domain::mailbox::{Condition, Mailbox};
 use crate::domain::outbox::{Outgoing, OutgoingState, RecipientState};
+use crate::domain::refusal::Dialogue;
 use crate::net::dial::Dialer;
 use crate::net::submission::{self, Cause, Phase, SubmissionError, SubmissionOptions, Submitted};
 use crate::service::clock::Clock;
 use crate::service::composed::{bytes_of, mailbox_lane};
 use crate::service::jobs::Worker;
+use crate::service::presets::Presets;
 use crate::service::random::Random;
 use crate::service::sync::board::Board;
 use crate::service::way_out::{SystemSmtp, way_out};
@@ -41,6 +43,7 @@ pub struct Submitting {
     clock: Clock,
     random: Random,
     system: Option<SystemSmtp>,
+    presets: Presets,
 }
 
 impl Submitting {
@@ -53,6 +56,7 @@ impl Submitting {
         clock: Clock,
         random: Random,
         system: Option<SystemSmtp>,
+        presets: Presets,
     ) -> Self {
         Self {
             store,
@@ -61,6 +65,7 @@ impl Submitting {
             clock,
             random,
             system,
+            presets,
         }
     }
 
@@ -152,10 +157,15 @@ impl Submitting {
             }) => Ok(()),
             Err(error) => match error.authentication_refusal() {
                 // 534 and 535 leave no doubt (RFC 4954 section 6); 530 and others may.
-                Some(reply) if matches!(reply.code, 534 | 535) => {
-                    Err(Failure::Refused(error.to_string()))
+                Some(reply) => {
+                    let clear = matches!(reply.code, 534 | 535);
+                    let (settings, text) = (&mailbox.settings, reply.to_string());
+                    let (login, words) = (Dialogue::SmtpLogin, error.to_string());
+                    let presets = &self.presets;
+                    Err(presets
+                        .understand(settings, login, &text, &words, clear)
+                        .failure)
                 }
-                Some(_) => Err(Failure::RefusedPerhaps(error.to_string())),
                 None => Err(Failure::Passing(error.to_string())),
             },
         };

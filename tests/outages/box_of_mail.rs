@@ -14,8 +14,10 @@ use postern::domain::mailbox::{
 };
 use postern::domain::secret::Secret;
 use postern::net::dial::{DialOptions, Dialer};
+use postern::plugin::Plugins;
 use postern::service::clock::Clock;
 use postern::service::diary::Diary;
+use postern::service::presets::Presets;
 use postern::service::random::Random;
 use postern::service::sync::Sync;
 use postern::service::sync::board::Board;
@@ -75,7 +77,7 @@ impl Boxes {
             Dialer::new(DialOptions::default()).unwrap(),
             board.clone(),
             Clock::new(Timestamp::now),
-            Random,
+            Presets::new(Plugins::open(folder.path().join("plugins").as_path())),
             options,
             shutdown.clone(),
         );

@@ -36,7 +36,10 @@ pub const FOREIGN: &[(&[&str], &[&str])] = &[
     (&["chrono"], &["protocol::imap"]),
     (&["mail_parser", "chardetng", "html2text"], &["mime"]),
     // Server texts, and the letters of the demo, also come in other charsets than UTF-8.
-    (&["encoding_rs"], &["mime", "protocol", "net", "practice"]),
+    (
+        &["encoding_rs"],
+        &["mime", "protocol", "net", "practice", "plugin"],
+    ),
     (&["mail_builder"], &["mime"]),
     (&["ammonia"], &["mime", "http"]),
     (
@@ -55,9 +58,13 @@ pub const FOREIGN: &[(&[&str], &[&str])] = &[
     (&["flate2"], &["net", "protocol::imap"]),
     (&["rhai"], &["script"]),
     (&["tantivy"], &["search"]),
-    (&["axum", "tower", "tower_http", "askama"], &["http"]),
+    (
+        &["axum", "tower", "tower_http", "askama", "pulldown_cmark"],
+        &["http"],
+    ),
     (&["hyper", "hyper_util", "http_body_util"], &["http", "net"]),
     (&["notify"], &["app::reload"]),
+    (&["include_dir", "schemars"], &["plugin"]),
     (&["tracing_subscriber"], &["app", "cli"]),
     (&["clap"], &["cli"]),
     (&["anyhow"], &["app", "cli", ""]),

@@ -13,7 +13,6 @@ use super::json::message::ItemsBody;
 use crate::domain::mailbox::MailboxHealth;
 use crate::domain::user::Actor;
 use crate::service::connect::Connect;
-use crate::service::connect::wish::Known;
 use crate::service::mailboxes::Mailboxes;
 
 pub(super) async fn list(
@@ -46,7 +45,9 @@ pub(super) async fn add(
     Body(body): Body<ProposalBody>,
 ) -> Result<(StatusCode, Json<MailboxBody>), Problem> {
     let wish = body.into_wish();
-    let proposal = connect.propose(&wish, &Known::default()).map_err(of_wish)?;
+    let proposal = connect
+        .propose(&wish, &connect.known(&wish).await)
+        .map_err(of_wish)?;
     let mailbox = connect
         .save(&actor, proposal, |_| ())
         .await
@@ -64,7 +65,9 @@ pub(super) async fn probe(
     Body(body): Body<ProposalBody>,
 ) -> Result<Json<ProbeBody>, Problem> {
     let wish = body.into_wish();
-    let proposal = connect.propose(&wish, &Known::default()).map_err(of_wish)?;
+    let proposal = connect
+        .propose(&wish, &connect.known(&wish).await)
+        .map_err(of_wish)?;
     let steps = connect.probe(&actor, &proposal, |_| ()).await;
     let steps = steps.map_err(of_saving)?;
     Ok(Json(ProbeBody::new(&steps)))

@@ -26,7 +26,9 @@ use super::error::{Kind, Problem};
 use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 
-pub(super) use failure::{of_conversations, of_mailboxes, of_replies, of_store, sentence};
+pub(super) use failure::{
+    of_conversations, of_mailboxes, of_replies, of_saving, of_store, sentence,
+};
 pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,
 };

@@ -27,6 +27,7 @@ use crate::domain::user::{Actor, Membership, Role, User};
 use crate::http::{Handles, Options, router};
 use crate::mime;
 use crate::net::dial::{DialOptions, Dialer};
+use crate::plugin::Plugins;
 use crate::script::{Limits, Scripts};
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
@@ -38,6 +39,7 @@ use crate::service::feed::Feed;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
+use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::replies::Replies;
@@ -221,12 +223,13 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
     let dialer = Dialer::new(DialOptions::default()).expect("a dialer");
     let (diary, _unwritten) = Diary::new(clock.clone());
     let board = Board::new(Patience::default(), diary.clone());
+    let presets = Presets::new(Plugins::open(Path::new("none")));
     let sync = Sync::new(
         store.clone(),
         dialer.clone(),
         board.clone(),
         clock.clone(),
-        Random,
+        presets.clone(),
         SyncOptions::default(),
         CancellationToken::new(),
     );
@@ -237,6 +240,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         clock.clone(),
         Random,
         None,
+        presets.clone(),
     );
     let mailboxes = Mailboxes::new(
         store.clone(),
@@ -272,6 +276,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         mailboxes,
         proving,
         connect,
+        presets,
         random: Random,
         scripts: Scripts::open(scripts, Limits::default()),
     }

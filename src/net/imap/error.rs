@@ -149,6 +149,29 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// As the server said it, with the code in brackets, for rules to look at.
+    #[must_use]
+    pub fn as_said(&self) -> String {
+        let code = match &self.code {
+            Some(Code::AuthenticationFailed) => "[AUTHENTICATIONFAILED] ",
+            Some(Code::Alert) => "[ALERT] ",
+            Some(Code::AuthorizationFailed) => "[AUTHORIZATIONFAILED] ",
+            Some(Code::ContactAdmin) => "[CONTACTADMIN] ",
+            Some(Code::OverQuota) => "[OVERQUOTA] ",
+            Some(Code::PrivacyRequired) => "[PRIVACYREQUIRED] ",
+            Some(Code::Expired) => "[EXPIRED] ",
+            Some(Code::Unavailable) => "[UNAVAILABLE] ",
+            Some(Code::InUse) => "[INUSE] ",
+            Some(Code::Limit) => "[LIMIT] ",
+            Some(Code::ServerBug) => "[SERVERBUG] ",
+            Some(Code::Other(text)) => return format!("[{text}] {self}"),
+            _ => "",
+        };
+        format!("{code}{self}")
+    }
+}
+
 impl From<Outcome> for Refusal {
     fn from(outcome: Outcome) -> Self {
         Self {

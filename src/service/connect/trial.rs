@@ -9,10 +9,12 @@ use super::proposal::Proposal;
 use crate::domain::address::Address;
 use crate::domain::folder::Cursor;
 use crate::domain::mailbox::{ImapWay, Login, MailboxSettings};
+use crate::domain::refusal::Dialogue;
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapOptions, OpenError, Session};
 use crate::net::submission::{self, SubmissionOptions};
 use crate::protocol::imap::SelectMode;
+use crate::service::presets::Presets;
 use crate::service::sync::history::{first_cursor, renumbered_cursor};
 use crate::service::way_out::{SystemSmtp, way_out};
 
@@ -45,12 +47,34 @@ pub struct StepResult {
 pub(super) struct Means<'a> {
     pub(super) dialer: &'a Dialer,
     pub(super) system: Option<&'a SystemSmtp>,
+    pub(super) presets: &'a Presets,
     pub(super) now: Timestamp,
     /// The mailbox is connected since then, so its mail may be here already.
     pub(super) connected_at: Option<Timestamp>,
 }
 
 impl Means<'_> {
+    /// What stopped the login, with the provider's own advice.
+    fn explain(&self, settings: &MailboxSettings, error: &OpenError) -> String {
+        let sentence = format!("{}: {error}", settings.address);
+        let OpenError::Refused { refusal, .. } = error else {
+            return sentence;
+        };
+        let (said, login) = (refusal.as_said(), Dialogue::Imap);
+        let found = self
+            .presets
+            .understand(settings, login, &said, &sentence, false);
+        let advised = found
+            .verdict
+            .is_some_and(|verdict| verdict.advice.is_some());
+        if advised || found.reason != sentence {
+            return found.reason;
+        }
+        sentence
+            + "; check user name and password: many providers want an app password or \
+               authorization code instead of the password of their page"
+    }
+
     async fn try_submission(&self, proposal: &Proposal) -> Result<String, String> {
         let address = &proposal.settings.address;
         let way = way_out(&proposal.settings, &proposal.logins, self.system);
@@ -58,7 +82,18 @@ impl Means<'_> {
         let options = SubmissionOptions::new(server.clone(), login);
         match submission::probe(self.dialer, &options).await {
             Ok(_) => Ok(format!("signed in at {}", server.host)),
-            Err(error) => Err(format!("{address}: {error}")),
+            Err(error) => {
+                let sentence = format!("{address}: {error}");
+                let Some(reply) = error.authentication_refusal() else {
+                    return Err(sentence);
+                };
+                let (said, login) = (reply.to_string(), Dialogue::SmtpLogin);
+                let settings = &proposal.settings;
+                let found = self
+                    .presets
+                    .understand(settings, login, &said, &sentence, true);
+                Err(found.reason)
+            }
         }
     }
 }
@@ -96,16 +131,7 @@ impl Trial {
         let opened = open(means.dialer, way, login).await;
         let host = &way.server.host;
         let words = opened.as_ref().map(|_| format!("signed in at {host}"));
-        let words = words.map_err(|error| {
-            let hint = match error {
-                OpenError::Refused { .. } => {
-                    "; check user name and password: many providers want an app password or \
-                     authorization code instead of the password of their page"
-                }
-                _ => "",
-            };
-            format!("{}: {error}{hint}", proposal.settings.address)
-        });
+        let words = words.map_err(|error| means.explain(settings, error));
         on_step(self.note(Step::Incoming, words, begun));
         let Ok(mut session) = opened else { return };
 

@@ -44,6 +44,8 @@ pub struct Wish {
     pub address: String,
     /// What the team calls it.
     pub name: Option<String>,
+    /// The plugin of the provider, where a person chose one.
+    pub preset: Option<String>,
     /// Its id for people and scripts.
     pub slug: Option<String>,
     /// `imap`, `pop3` or `forwarding`.
@@ -569,7 +571,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_its_field() {
-        let cases: [(&str, fn(&mut Wish)); 11] = [
+        type Spoil = fn(&mut Wish);
+        let cases: [(&str, Spoil); 11] = [
             ("address", |wish| wish.address = "help".to_owned()),
             ("password", |wish| wish.password = None),
             ("protocol", |wish| {

@@ -21,6 +21,7 @@ use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::Mailbox;
 use crate::net::dial::Dialer;
 use crate::service::clock::Clock;
+use crate::service::presets::Presets;
 use crate::service::random::Random;
 use crate::store::{Store, StoreError};
 
@@ -50,7 +51,7 @@ impl Sync {
         dialer: Dialer,
         board: Board,
         clock: Clock,
-        random: Random,
+        presets: Presets,
         options: SyncOptions,
         shutdown: CancellationToken,
     ) -> Self {
@@ -59,8 +60,9 @@ impl Sync {
             dialer,
             board,
             clock,
-            random,
+            random: Random,
             options,
+            presets,
             opening: Arc::new(Semaphore::new(OPENING_MAX)),
         };
         Self {

@@ -16,6 +16,8 @@ pub(in crate::http::api) struct ProposalBody {
     address: String,
     /// What the team calls it; the address when left out.
     name: Option<String>,
+    /// The plugin of the provider; found by the address when left out.
+    preset: Option<String>,
     slug: Option<String>,
     /// `imap`, `pop3` or `forwarding`.
     protocol: Option<String>,
@@ -79,6 +81,7 @@ impl ProposalBody {
         Wish {
             address: self.address,
             name: self.name,
+            preset: self.preset,
             slug: self.slug,
             protocol: self.protocol,
             incoming,

@@ -14,11 +14,13 @@ use super::intake::Folder;
 use super::suspicion::Suspicion;
 use crate::domain::condition::Failure;
 use crate::domain::key::MailboxKey;
-use crate::domain::mailbox::{Condition, ImapWay, Mailbox};
+use crate::domain::mailbox::{Condition, ImapWay, Mailbox, MailboxSettings};
+use crate::domain::refusal::Dialogue;
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapError, ImapOptions, OpenError, RefusalMeaning, Session};
 use crate::service::clock::Clock;
 use crate::service::ingest::IngestError;
+use crate::service::presets::Presets;
 use crate::service::random::Random;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
@@ -64,6 +66,7 @@ pub(in crate::service::sync) struct Handles {
     pub(in crate::service::sync) clock: Clock,
     pub(in crate::service::sync) random: Random,
     pub(in crate::service::sync) options: SyncOptions,
+    pub(in crate::service::sync) presets: Presets,
     /// Places for connections being opened at the same time, over all mailboxes.
     pub(in crate::service::sync) opening: Arc<Semaphore>,
 }
@@ -131,7 +134,7 @@ impl Task {
 
     pub(super) async fn record_failure(&self, error: &SyncError) -> Condition {
         let now = self.handles.clock.now();
-        let failure = classify(error);
+        let failure = classify(error, &self.mailbox.settings, &self.handles.presets);
         let condition = self.handles.board.receiving_failed(
             self.key(),
             failure,
@@ -156,18 +159,22 @@ impl Task {
 }
 
 /// Only a refusal of the credentials may lead to re-authentication (DESIGN: mailbox states).
-fn classify(error: &SyncError) -> Failure {
-    let words = error.to_string();
+fn classify(error: &SyncError, settings: &MailboxSettings, presets: &Presets) -> Failure {
+    let sentence = error.to_string();
     match error {
-        SyncError::Open(OpenError::Refused { refusal, .. }) => match refusal.meaning() {
-            RefusalMeaning::Credentials => Failure::Refused(format!(
-                "{}. Nothing is tried again by itself; give the mailbox its new password or \
-                 authorization code (re-authenticate)",
-                words.trim_end_matches('.')
-            )),
-            RefusalMeaning::Passing => Failure::Passing(words),
-            RefusalMeaning::Unclear => Failure::RefusedPerhaps(words),
-        },
-        _ => Failure::Passing(words),
+        SyncError::Open(OpenError::Refused { refusal, .. }) => {
+            let clear = refusal.meaning() == RefusalMeaning::Credentials;
+            let text = refusal.as_said();
+            let found = presets.understand(settings, Dialogue::Imap, &text, &sentence, clear);
+            match found.failure {
+                Failure::Refused(reason) => Failure::Refused(format!(
+                    "{}. Nothing is tried again by itself; give the mailbox its new password or \
+                     authorization code (re-authenticate)",
+                    reason.trim_end_matches('.')
+                )),
+                other => other,
+            }
+        }
+        _ => Failure::Passing(sentence),
     }
 }

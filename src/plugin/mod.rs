@@ -1,0 +1,30 @@
+//! What is known about mail providers, as data: the folder of a plugin says it.
+//!
+//! `problem` is what is wrong and where, `file` the form of `plugin.toml`, `facts` its
+//! values in the words of `domain`, `guide` and `examples` the files beside it. `source`
+//! are the shipped plugins (compiled in) and the installation's own folder; `catalogue`
+//! is all of them, resolved; `classify` says what a server's words mean; `handle` swaps
+//! the catalogue when files change.
+//!
+//! Deliberately absent: running hooks (`script/`), looking anything up in the network
+//! (`net/`), knowing when to reload (`app/reload.rs`).
+
+mod catalogue;
+mod classify;
+mod examples;
+mod facts;
+mod file;
+mod guide;
+mod handle;
+mod problem;
+mod source;
+
+pub use self::catalogue::{Catalogue, Plugin};
+pub use self::classify::{classify, decode};
+pub use self::examples::{Example, Expected, bytes_of_hex, dialogue_of};
+pub use self::facts::is_id;
+pub use self::file::schema;
+pub use self::guide::{Guide, Language, SECTIONS, Section};
+pub use self::handle::{Plugins, Reloaded};
+pub use self::problem::{Problem, Severity};
+pub use self::source::{PluginFolder, read_folder, read_plugin, shipped};

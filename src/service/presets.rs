@@ -1,0 +1,226 @@
+//! What plugins know, for everybody who asks: what an address probably needs, and what
+//! a server meant when it refused.
+
+use crate::domain::address::Address;
+use crate::domain::condition::Failure;
+use crate::domain::folder::FolderName;
+use crate::domain::mailbox::{MailboxSettings, OTHER_PRESET, Server};
+use crate::domain::preset::{FilesSent, Preset, UserName};
+use crate::domain::refusal::{Dialogue, Verdict};
+use crate::plugin::{Plugin, Plugins};
+use crate::service::connect::wish::Known;
+
+/// The service. A cheap clone.
+#[derive(Clone, Debug)]
+pub struct Presets {
+    plugins: Plugins,
+}
+
+/// A refusal, understood.
+#[derive(Clone, Debug)]
+pub struct Understood {
+    /// What happened, and what the provider says to do.
+    pub reason: String,
+    /// What it means for the condition of the mailbox.
+    pub failure: Failure,
+    /// By which rule; `None` when nobody knows these words.
+    pub verdict: Option<Verdict>,
+}
+
+impl Presets {
+    /// A service over the plugins.
+    #[must_use]
+    pub fn new(plugins: Plugins) -> Self {
+        Self { plugins }
+    }
+
+    /// The plugins themselves, for lists.
+    #[must_use]
+    pub fn plugins(&self) -> &Plugins {
+        &self.plugins
+    }
+
+    /// A plugin by id, or who takes its place.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Plugin> {
+        self.plugins.current().get(id).cloned()
+    }
+
+    /// The provider of an address, by its domain alone.
+    #[must_use]
+    pub fn by_domain(&self, address: &Address) -> Option<Plugin> {
+        self.plugins.current().by_domain(address.domain()).cloned()
+    }
+
+    /// The provider that receives the mail of a domain, by the name of its MX host.
+    #[must_use]
+    pub fn by_mx(&self, host: &str) -> Option<Plugin> {
+        self.plugins.current().by_mx(host).cloned()
+    }
+
+    /// What a preset fills in when a mailbox is connected.
+    #[must_use]
+    pub fn known(&self, id: &str, domain: &str) -> Known {
+        let found = self.get(id).filter(|plugin| !plugin.preset.overlay);
+        found
+            .map(|plugin| known(&plugin.preset, domain))
+            .unwrap_or_default()
+    }
+
+    /// What the refusal of a login means for a mailbox: the sentence gets the provider's
+    /// own advice, and the page where it can be followed. `clear` says what to think of
+    /// words that no rule knows.
+    #[must_use]
+    pub fn understand(
+        &self,
+        settings: &MailboxSettings,
+        dialogue: Dialogue,
+        text: &str,
+        sentence: &str,
+        clear: bool,
+    ) -> Understood {
+        let catalogue = self.plugins.current();
+        let verdict = catalogue.classify(&settings.preset, dialogue, text);
+        let Some(verdict) = verdict else {
+            let failure = if clear {
+                Failure::Refused(sentence.to_owned())
+            } else {
+                Failure::RefusedPerhaps(sentence.to_owned())
+            };
+            return Understood {
+                reason: sentence.to_owned(),
+                failure,
+                verdict: None,
+            };
+        };
+        let mut reason = sentence.to_owned();
+        if verdict.class.needs_a_person() {
+            if let Some(advice) = &verdict.advice {
+                reason = format!("{}. {}", reason.trim_end_matches('.'), advice.en);
+            }
+            let page = catalogue.get(&settings.preset);
+            if let Some(url) = page.and_then(|plugin| plugin.preset.settings_url.as_ref()) {
+                reason = format!("{} ({url})", reason.trim_end_matches('.'));
+            }
+        }
+        Understood {
+            failure: verdict.failure(reason.clone()),
+            reason,
+            verdict: Some(verdict),
+        }
+    }
+}
+
+fn known(preset: &Preset, domain: &str) -> Known {
+    let server = |server: &Server| Server {
+        host: server.host.replace("{domain}", domain),
+        ..server.clone()
+    };
+    let local = |form: Option<UserName>| form == Some(UserName::LocalPart);
+    let smtp = preset.smtp.as_ref();
+    let files_sent = smtp.map(|smtp| smtp.files_sent);
+    Known {
+        preset: if preset.id == OTHER_PRESET {
+            String::new()
+        } else {
+            preset.id.clone()
+        },
+        imap: preset.imap.as_ref().map(|imap| server(&imap.server)),
+        pop3: preset.pop3.as_ref().map(|pop3| server(&pop3.server)),
+        smtp: smtp.map(|smtp| server(&smtp.server)),
+        user_is_local_part: (
+            local(preset.imap.as_ref().map(|imap| imap.user_name)),
+            local(smtp.map(|smtp| smtp.user_name)),
+        ),
+        provider_files_sent: files_sent == Some(FilesSent::Yes),
+        sent_folder: preset.folders.sent.as_deref().and_then(FolderName::new),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::testing::settings;
+
+    fn presets() -> (Presets, tempfile::TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plugin = folder.path().join("shop");
+        std::fs::create_dir(&plugin).expect("made");
+        let text = r#"format = 1
+id = "shop"
+domains = ["shop.example"]
+settings_url = "https://shop.example/codes"
+[imap]
+host = "imap.shop.example"
+port = 993
+security = "tls"
+user_name = "local_part"
+[smtp]
+host = "smtp.shop.example"
+port = 587
+security = "starttls"
+files_sent = "yes"
+[[failure]]
+protocol = "imap"
+text = "code ended"
+class = "authorization_expired"
+advice = { en = "Make a new code", zh = "重新生成授权码" }
+[[failure]]
+protocol = "imap"
+text = "busy or wrong"
+class = "bad_credentials"
+may_be = ["temporary"]
+"#;
+        std::fs::write(plugin.join("plugin.toml"), text).expect("written");
+        let plugins = Plugins::open(folder.path());
+        assert!(plugins.problems().is_empty(), "{:?}", plugins.problems());
+        (Presets::new(plugins), folder)
+    }
+
+    #[test]
+    fn a_preset_fills_the_gaps() {
+        let (presets, _folder) = presets();
+        let address = Address::parse("help@shop.example").expect("an address");
+        let found = presets.by_domain(&address).expect("known");
+        let known = presets.known(&found.preset.id, "shop.example");
+        assert_eq!(known.preset, "shop");
+        assert_eq!(known.imap.map(|server| server.port), Some(993));
+        assert_eq!(known.user_is_local_part, (true, false));
+        assert!(known.provider_files_sent);
+    }
+
+    #[test]
+    fn a_refusal_is_understood_and_says_what_to_do() {
+        let (presets, _folder) = presets();
+        let mut settings = settings("help@shop.example");
+        settings.preset = "shop".to_owned();
+        let understand = |text, clear| {
+            presets
+                .understand(&settings, Dialogue::Imap, text, "it said no", clear)
+                .failure
+        };
+        let Failure::Refused(reason) = understand("NO Code ended", false) else {
+            panic!("no person is asked");
+        };
+        assert_eq!(
+            reason,
+            "it said no. Make a new code (https://shop.example/codes)"
+        );
+        assert!(matches!(
+            understand("busy or wrong", true),
+            Failure::RefusedPerhaps(_)
+        ));
+        assert!(matches!(
+            understand("NO [UNAVAILABLE] x", true),
+            Failure::Passing(_)
+        ));
+        assert!(matches!(
+            understand("nobody knows", true),
+            Failure::Refused(_)
+        ));
+        assert!(matches!(
+            understand("nobody knows", false),
+            Failure::RefusedPerhaps(_)
+        ));
+    }
+}
