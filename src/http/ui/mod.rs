@@ -5,6 +5,7 @@
 //! a POST that passes `guard::refuse_forgery` and carries the session's form token.
 
 mod assets;
+mod connect;
 mod conversation;
 mod conversations;
 mod error_page;
@@ -44,6 +45,13 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             get(conversation::attachment),
         )
         .route("/mailboxes", get(mailboxes::list))
+        .route(
+            "/mailboxes/connect",
+            get(connect::start).post(connect::begin),
+        )
+        .route("/mailboxes/connect/form", get(connect::ask))
+        .route("/mailboxes/connect/{id}", get(connect::show))
+        .route("/mailboxes/connect/{id}/edit", get(connect::again))
         .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
         .route("/mailboxes/{id}/offline", post(mailboxes::offline))
         .route("/mailboxes/{id}/online", post(mailboxes::online))
@@ -53,6 +61,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             "/mailboxes/{id}/remove",
             get(mailbox::ask_removal).post(mailbox::remove),
         )
+        .route("/mailboxes/connect/{id}/live", get(connect::follow))
         .route("/live", get(live::follow))
         .route("/logout", post(login::leave))
         .fallback(unknown)

@@ -75,6 +75,16 @@ function follow() {
   addEventListener("pagehide", () => stream.close(), { once: true });
 }
 
+// The steps of a trial, as they end.
+const trial = document.querySelector("[data-follow]");
+if (trial) {
+  const stream = new EventSource(trial.dataset.follow);
+  stream.addEventListener("step", soon);
+  // The server ends the stream with the trial; coming back would only tell the end again.
+  stream.onerror = () => { stream.close(); soon(); };
+  addEventListener("pagehide", () => stream.close(), { once: true });
+}
+
 // A kept page that is shown again has missed what happened meanwhile.
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;

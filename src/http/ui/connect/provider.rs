@@ -1,0 +1,71 @@
+//! A provider as the wizard shows it.
+
+use super::super::language::Words;
+use crate::domain::preset::{Preset, SignInMethod};
+use crate::domain::refusal::Bilingual;
+use crate::plugin::Plugin;
+
+/// Marks that tell providers apart have so many colours.
+const HUES: usize = 6;
+
+/// A provider, in the reader's language.
+#[derive(Clone, Debug)]
+pub(super) struct ProviderView {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) letter: String,
+    pub(super) hue: usize,
+    pub(super) settings_url: Option<String>,
+    pub(super) verified: bool,
+    /// Key of the word for what proves who one is: `connect.secret.*`.
+    pub(super) secret: &'static str,
+    pub(super) code_valid_days: Option<u16>,
+    pub(super) code_shape: Option<String>,
+    pub(super) pop3: bool,
+    pub(super) pop3_discouraged: Option<String>,
+}
+
+pub(super) fn said(words: Words, texts: &Bilingual) -> &str {
+    if words.tag() == "zh" {
+        &texts.zh
+    } else {
+        &texts.en
+    }
+}
+
+impl ProviderView {
+    pub(super) fn new(plugin: &Plugin, words: Words) -> Self {
+        let preset = &plugin.preset;
+        let name = said(words, &preset.name).to_owned();
+        let letter = name
+            .chars()
+            .next()
+            .unwrap_or('?')
+            .to_uppercase()
+            .to_string();
+        let pop3 = preset.pop3.as_ref();
+        let discouraged = pop3.and_then(|pop3| pop3.discouraged.as_ref());
+        Self {
+            hue: preset.id.bytes().map(usize::from).sum::<usize>() % HUES,
+            secret: secret(preset),
+            settings_url: preset.settings_url.clone(),
+            verified: preset.verified,
+            code_valid_days: preset.sign_in.code_valid_days,
+            code_shape: preset.sign_in.code_shape.clone(),
+            pop3: pop3.is_some(),
+            pop3_discouraged: discouraged.map(|texts| said(words, texts).to_owned()),
+            id: preset.id.clone(),
+            name,
+            letter,
+        }
+    }
+}
+
+fn secret(preset: &Preset) -> &'static str {
+    let mut methods = preset.sign_in.methods.iter();
+    match methods.find(|method| **method != SignInMethod::OAuth2) {
+        Some(SignInMethod::AuthorizationCode) => "connect.secret.code",
+        Some(SignInMethod::AppPassword) => "connect.secret.app",
+        Some(SignInMethod::Password | SignInMethod::OAuth2) | None => "connect.secret.password",
+    }
+}

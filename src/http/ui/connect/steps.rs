@@ -1,0 +1,119 @@
+//! The trial, step by step while it runs, and how it ended.
+
+use askama::Template;
+use axum::extract::{Extension, State};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+
+use super::super::super::body::Id;
+use super::super::super::error::{Kind, Problem};
+use super::super::super::handles::Streams;
+use super::super::page::{Frame, render};
+use crate::domain::user::Actor;
+use crate::service::connect::attempts::{End, Progress};
+use crate::service::connect::{Connect, Step, StepResult};
+
+#[derive(Template)]
+#[template(path = "connect_steps.html")]
+struct StepsPage {
+    frame: Frame,
+    id: String,
+    address: String,
+    steps: Vec<StepView>,
+    /// The step that is under way, when one is.
+    running: Option<&'static str>,
+    connected: Option<String>,
+    failed: Option<String>,
+}
+
+struct StepView {
+    /// Key of its name: `connect.step.*`.
+    name: &'static str,
+    passed: bool,
+    words: String,
+    took: String,
+}
+
+pub(in crate::http::ui) async fn show(
+    State(connect): State<Connect>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+) -> Result<Response, Problem> {
+    let attempt = connect.attempt(&actor, id).ok_or_else(Problem::not_found)?;
+    let progress = attempt.progress.borrow().clone();
+    let (connected, failed) = match &progress.end {
+        Some(End::Connected { mailbox }) => (Some(mailbox.to_string()), None),
+        Some(End::Failed(words)) => (None, Some(words.clone())),
+        None => (None, None),
+    };
+    Ok(render(&StepsPage {
+        frame,
+        id: id.to_string(),
+        address: attempt.wish.address,
+        steps: progress.steps.iter().map(StepView::new).collect(),
+        running: progress.end.is_none().then(|| next(&progress)),
+        connected,
+        failed,
+    }))
+}
+
+/// Tells whenever the attempt has come further, and ends with it.
+pub(in crate::http::ui) async fn follow(
+    State(connect): State<Connect>,
+    State(streams): State<Streams>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let attempt = connect.attempt(&actor, id).ok_or_else(Problem::not_found)?;
+    let slot = streams.slots.try_acquire_owned();
+    let slot =
+        slot.map_err(|_| Problem::new(Kind::Unavailable, "Too many live streams are open."))?;
+    let state = (attempt.progress, streams.shutdown, slot, false);
+    let events = stream::unfold(state, |(mut progress, shutdown, slot, told)| async move {
+        if told {
+            let ended = progress.borrow().end.is_some();
+            tokio::select! {
+                changed = progress.changed(), if !ended => changed.ok()?,
+                () = shutdown.cancelled() => return None,
+                else => return None,
+            }
+        }
+        let count = progress.borrow_and_update().steps.len();
+        let event = Event::default().event("step").data(count.to_string());
+        Some((
+            Ok::<_, axum::Error>(event),
+            (progress, shutdown, slot, true),
+        ))
+    });
+    Ok(Sse::new(events).into_response())
+}
+
+fn key(step: Step) -> &'static str {
+    match step {
+        Step::Incoming => "connect.step.incoming",
+        Step::Folder => "connect.step.folder",
+        Step::Outgoing => "connect.step.outgoing",
+    }
+}
+
+fn next(progress: &Progress) -> &'static str {
+    match progress.steps.last().map(|step| step.step) {
+        None => key(Step::Incoming),
+        Some(Step::Incoming) => key(Step::Folder),
+        Some(Step::Folder | Step::Outgoing) => key(Step::Outgoing),
+    }
+}
+
+impl StepView {
+    fn new(result: &StepResult) -> Self {
+        let (Ok(words) | Err(words)) = result.outcome.clone();
+        Self {
+            name: key(result.step),
+            passed: result.outcome.is_ok(),
+            words,
+            took: format!("{:.1} s", result.took.as_secs_f64()),
+        }
+    }
+}
