@@ -252,6 +252,10 @@ impl Gateway {
             store.clone(),
             stop.clone(),
         ));
+        tasks.spawn(reload::run_plugins(
+            self.presets.plugins().clone(),
+            stop.clone(),
+        ));
         tasks.spawn(reload::run(
             self.scripts_folder(),
             self.scripts.clone(),

@@ -1,4 +1,4 @@
-//! Watches the scripts folder and makes live what is saved there.
+//! Watches the folders of scripts and of plugins, and makes live what is saved there.
 //!
 //! Invariant: a file that is being written never goes live. A reload waits until
 //! the folder has been quiet for a moment, and what does not compile is refused by
@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::plugin::{self, Plugins};
 use crate::script::{Reloaded, Scripts};
 
 /// How long the folder must be quiet: longer than the gap between the truncating
@@ -57,6 +58,39 @@ pub async fn run(
         }
         if let Some(changed) = reload_settled(&folder, &scripts, &mut seen).await {
             on_change(&changed);
+        }
+    }
+}
+
+/// Watches the folder of the installation's plugins until `shutdown`, as [`run`] does
+/// with scripts. A folder that is made later is found within [`LOOK_AGAIN`].
+pub async fn run_plugins(plugins: Plugins, shutdown: CancellationToken) {
+    let touched = Arc::new(Notify::new());
+    let mut watcher = None;
+    // What was saved between the first reading and the watching counts too.
+    touched.notify_one();
+    loop {
+        if watcher.is_none() && plugins.folder().is_dir() {
+            watcher = watch(plugins.folder(), &touched);
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = touched.notified() => settle(&touched).await,
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+        let reading = plugins.clone();
+        // A panic in there has changed nothing; the next event tries again.
+        let Ok(reloaded) = tokio::task::spawn_blocking(move || reading.reload()).await else {
+            continue;
+        };
+        match reloaded {
+            plugin::Reloaded::Unchanged => {}
+            plugin::Reloaded::Live => tracing::info!("the plugins were reloaded"),
+            plugin::Reloaded::Refused(problems) => {
+                for problem in problems {
+                    tracing::warn!("the plugins were not reloaded: {problem}");
+                }
+            }
         }
     }
 }
@@ -158,7 +192,7 @@ fn watch(folder: &Path, touched: &Arc<Notify>) -> Option<RecommendedWatcher> {
     watching
         .map_err(|error| {
             let folder = folder.display();
-            tracing::warn!("cannot watch the scripts in {folder}: {error}; looking every 30 s");
+            tracing::warn!("cannot watch {folder}: {error}; looking every 30 s");
         })
         .ok()
 }
