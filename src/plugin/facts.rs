@@ -4,17 +4,17 @@
 use std::time::Duration;
 
 use super::file::{
-    At, ClassWord, DialogueWord, FailureTable, FilesSentWord, IdWord, IdleWord, ImapTable, Kind,
-    MechanismWord, MethodWord, OAuthTable, PluginFile, Pop3Table, SecurityWord, ServerTable,
-    SmtpTable, TwoTexts, UserNameWord,
+    At, FailureTable, FilesSentWord, IdWord, IdleWord, ImapTable, Kind, MechanismWord, OAuthTable,
+    PluginFile, Pop3Table, SecurityWord, ServerTable, SmtpTable,
 };
 use super::problem::{Problem, Text};
+use super::words::{bilingual, class, dialogue, method, user_name};
 use crate::domain::mailbox::{Security, Server};
 use crate::domain::preset::{
     FailureRule, Field, FilesSent, Folders, IdleQuality, ImapFacts, ImapId, Limits, OAuthModule,
-    Pop3Facts, Preset, SignIn, SignInMethod, SmtpFacts, TokenMechanism, UserName, Words,
+    Pop3Facts, SignIn, SmtpFacts, TokenMechanism, Words,
 };
-use crate::domain::refusal::{Bilingual, Dialogue, FailureClass};
+use crate::domain::refusal::Bilingual;
 
 /// The form that this program reads.
 const FORMAT: u32 = 1;
@@ -418,123 +418,4 @@ fn is_host(text: &str) -> bool {
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
     text.len() <= 253 && text.split('.').all(label)
-}
-
-fn bilingual(texts: TwoTexts) -> Bilingual {
-    Bilingual {
-        en: texts.en,
-        zh: texts.zh,
-    }
-}
-
-fn user_name(word: Option<UserNameWord>) -> UserName {
-    match word {
-        Some(UserNameWord::LocalPart) => UserName::LocalPart,
-        Some(UserNameWord::Address) | None => UserName::Address,
-    }
-}
-
-fn method(word: MethodWord) -> SignInMethod {
-    match word {
-        MethodWord::Password => SignInMethod::Password,
-        MethodWord::AppPassword => SignInMethod::AppPassword,
-        MethodWord::AuthorizationCode => SignInMethod::AuthorizationCode,
-        MethodWord::OAuth2 => SignInMethod::OAuth2,
-    }
-}
-
-fn dialogue(word: DialogueWord) -> Option<Dialogue> {
-    match word {
-        DialogueWord::Imap => Some(Dialogue::Imap),
-        DialogueWord::Pop3 => Some(Dialogue::Pop3),
-        DialogueWord::SmtpLogin => Some(Dialogue::SmtpLogin),
-        DialogueWord::Smtp => Some(Dialogue::Smtp),
-        DialogueWord::Any => None,
-    }
-}
-
-fn class(word: ClassWord) -> FailureClass {
-    match word {
-        ClassWord::BadCredentials => FailureClass::BadCredentials,
-        ClassWord::AuthorizationExpired => FailureClass::AuthorizationExpired,
-        ClassWord::InteractiveLogin => FailureClass::InteractiveLogin,
-        ClassWord::ServiceDisabled => FailureClass::ServiceDisabled,
-        ClassWord::Temporary => FailureClass::Temporary,
-        ClassWord::Network => FailureClass::Network,
-        ClassWord::Policy => FailureClass::Policy,
-        ClassWord::SendingQuota => FailureClass::SendingQuota,
-    }
-}
-
-impl Facts {
-    /// Joined with the plugin it extends: what is said here wins.
-    pub(super) fn resolve(self, base: Option<&Preset>) -> Preset {
-        // Only who takes the other's place answers for its addresses.
-        let takes_over = self.replaces.is_some();
-        let inherit = |own: Option<Vec<Named>>, base: Option<&Vec<String>>| match own {
-            Some(names) => names.into_iter().map(|named| named.name).collect(),
-            None => base.filter(|_| takes_over).cloned().unwrap_or_default(),
-        };
-        let mut sign_in = self
-            .sign_in
-            .or_else(|| base.map(|base| base.sign_in.clone()))
-            .unwrap_or_default();
-        sign_in.oauth = self
-            .oauth
-            .or_else(|| base.and_then(|base| base.sign_in.oauth.clone()));
-        let mut failures = self.failures;
-        let mut fields = self.fields;
-        if let Some(base) = base {
-            failures.extend(base.failures.iter().cloned());
-            for field in &base.fields {
-                if !fields.iter().any(|own| own.key == field.key) {
-                    fields.push(field.clone());
-                }
-            }
-        }
-        let same = self.id.clone();
-        Preset {
-            name: self
-                .name
-                .or_else(|| base.map(|base| base.name.clone()))
-                .unwrap_or_else(|| Bilingual {
-                    en: same.clone(),
-                    zh: same,
-                }),
-            id: self.id,
-            overlay: self.overlay,
-            domains: inherit(self.domains, base.map(|base| &base.domains)),
-            mx: inherit(self.mx, base.map(|base| &base.mx)),
-            settings_url: self
-                .settings_url
-                .or_else(|| base.and_then(|base| base.settings_url.clone())),
-            verified: self
-                .verified
-                .unwrap_or_else(|| base.is_some_and(|base| base.verified)),
-            unverified: self.unverified,
-            imap: self
-                .imap
-                .or_else(|| base.and_then(|base| base.imap.clone())),
-            pop3: self
-                .pop3
-                .or_else(|| base.and_then(|base| base.pop3.clone())),
-            smtp: self
-                .smtp
-                .or_else(|| base.and_then(|base| base.smtp.clone())),
-            sign_in,
-            folders: self
-                .folders
-                .or_else(|| base.map(|base| base.folders.clone()))
-                .unwrap_or_default(),
-            limits: self
-                .limits
-                .or_else(|| base.map(|base| base.limits))
-                .unwrap_or_default(),
-            failures,
-            fields,
-            asks_registered_address: self
-                .asks_registered_address
-                .or_else(|| base.and_then(|base| base.asks_registered_address.clone())),
-        }
-    }
 }

@@ -17,7 +17,9 @@ mod file;
 mod guide;
 mod handle;
 mod problem;
+mod resolve;
 mod source;
+mod words;
 
 pub use self::catalogue::{Catalogue, Plugin};
 pub use self::classify::{classify, decode};
