@@ -63,7 +63,7 @@ pub async fn run(
 }
 
 /// Watches the folder of the installation's plugins until `shutdown`, as [`run`] does
-/// with scripts. A folder that is made later is found within [`LOOK_AGAIN`].
+/// with scripts. A folder that is made later is found after `LOOK_AGAIN`.
 pub async fn run_plugins(plugins: Plugins, shutdown: CancellationToken) {
     let touched = Arc::new(Notify::new());
     let mut watcher = None;

@@ -2,7 +2,7 @@
 //! live and come back to what was typed.
 //!
 //! An attempt lives in memory, belongs to who began it, and ends with its result or
-//! after [`LIFE_MAX`]: passwords that were typed are not kept longer.
+//! after `LIFE_MAX`: passwords that were typed are not kept longer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
