@@ -19,6 +19,8 @@ use crate::domain::key::WorkspaceKey;
 use crate::http;
 use crate::http::options::PublicUrl;
 use crate::net::dial::{DialOptions, Dialer};
+use crate::net::http_client::{HttpClient, HttpOptions};
+use crate::net::oauth::OAuth;
 use crate::plugin::Plugins;
 use crate::script::{Limits, Reloaded, Scripts};
 use crate::service::clock::Clock;
@@ -26,6 +28,7 @@ use crate::service::collecting::Collecting;
 use crate::service::composing::Composing;
 use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
+use crate::service::credentials::Keyring;
 use crate::service::diary::{self, Diary, Unwritten};
 use crate::service::diary_reading::DiaryReading;
 use crate::service::feed::Feed;
@@ -33,6 +36,7 @@ use crate::service::filing::FilingCopies;
 use crate::service::jobs;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
+use crate::service::oauth_clients::{OAuthClients, OAuthOptions};
 use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::proving::Proving;
@@ -61,6 +65,7 @@ pub struct Gateway {
     sync: Sync,
     system_smtp: Option<SystemSmtp>,
     presets: Presets,
+    keyring: Keyring,
     shutdown: CancellationToken,
 }
 
@@ -108,15 +113,31 @@ impl Gateway {
             .way()
             .context("the password_file of [system_smtp]")?;
         let presets = Presets::new(Plugins::open(&config.plugins.folder));
+        let oauth_options = OAuthOptions {
+            enabled: config.oauth.enabled,
+            clients: config
+                .oauth
+                .clients()
+                .context("a client_secret_file of [oauth]")?,
+            public_url: config.public_url(),
+        };
+        let clients = OAuthClients::new(oauth_options, presets.clone());
+        let https = HttpOptions {
+            guard: config.network.lookups(),
+            ..HttpOptions::default()
+        };
+        let oauth = OAuth::new(HttpClient::new(dialer.clone(), https));
+        let keyring = Keyring::new(store.clone(), oauth, clients, clock.clone());
         let sync = Sync::new(
             store.clone(),
             dialer.clone(),
             board.clone(),
             clock.clone(),
             presets.clone(),
+            keyring.clone(),
             sync_options,
-            shutdown.clone(),
-        );
+        )
+        .until(shutdown.clone());
         Ok(Self {
             config,
             store,
@@ -129,6 +150,7 @@ impl Gateway {
             sync,
             system_smtp,
             presets,
+            keyring,
             shutdown,
         })
     }
@@ -198,6 +220,7 @@ impl Gateway {
         self.sync.join().await;
         tasks.close();
         tasks.wait().await;
+        self.keyring.finish().await;
         Ok(())
     }
 
@@ -209,8 +232,8 @@ impl Gateway {
             store.clone(),
             self.dialer.clone(),
             self.board.clone(),
+            self.keyring.clone(),
             clock.clone(),
-            Random,
             self.system_smtp.clone(),
             self.presets.clone(),
         );
@@ -225,6 +248,7 @@ impl Gateway {
             store.clone(),
             self.dialer.clone(),
             self.board.clone(),
+            self.keyring.clone(),
             clock.clone(),
             Random,
         );
@@ -305,6 +329,7 @@ impl Gateway {
             self.board.clone(),
             self.clock.clone(),
             self.connect(),
+            self.keyring.clone(),
         )
     }
 
@@ -321,8 +346,8 @@ impl Gateway {
             self.store.clone(),
             self.dialer.clone(),
             self.board.clone(),
+            self.keyring.clone(),
             self.clock.clone(),
-            Random,
             self.system_smtp.clone(),
             self.mailboxes(),
         );
@@ -335,6 +360,7 @@ impl Gateway {
             self.dialer.clone(),
             self.sync.clone(),
             self.diary.clone(),
+            self.keyring.clone(),
             self.clock.clone(),
             self.mailboxes(),
         )

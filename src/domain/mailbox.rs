@@ -57,6 +57,25 @@ impl Credentials {
             Self::OAuth(grant) => Some(&grant.access_token),
         }
     }
+
+    /// How a token is shown where a server takes it both ways.
+    #[must_use]
+    pub fn mechanism(&self) -> TokenMechanism {
+        match self {
+            Self::Password(_) | Self::AccessToken(_) => TokenMechanism::default(),
+            Self::OAuth(grant) => grant.mechanism,
+        }
+    }
+}
+
+/// How a token is shown to a mail server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TokenMechanism {
+    /// Google's and Microsoft's.
+    #[default]
+    XOAuth2,
+    /// RFC 7628.
+    OAuthBearer,
 }
 
 /// The right to read and send for an account, given by its owner at the provider (RFC 6749).
@@ -74,6 +93,8 @@ pub struct OAuthGrant {
     pub account: String,
     /// When the refresh token came.
     pub obtained_at: Timestamp,
+    /// How the access token is shown, where a server takes it both ways.
+    pub mechanism: TokenMechanism,
 }
 
 /// A login at one server.

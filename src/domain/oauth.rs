@@ -3,15 +3,8 @@
 //! Absent: our client there (its id and secret are a setting), tokens
 //! ([`super::mailbox::OAuthGrant`]), and anything that asks an endpoint.
 
-/// How a token is shown to a mail server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TokenMechanism {
-    /// Google's and Microsoft's.
-    #[default]
-    XOAuth2,
-    /// RFC 7628.
-    OAuthBearer,
-}
+use super::mailbox::TokenMechanism;
+use super::refusal::Bilingual;
 
 /// A sign-in at a provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +27,11 @@ pub struct OAuthModule {
     pub mechanism: TokenMechanism,
     /// Says who signed in.
     pub userinfo: Option<String>,
+    /// What the provider calls itself when it sends a browser back (RFC 9207); where it
+    /// is not known, the origin of `authorize` is compared.
+    pub issuer: Option<String>,
     /// A refresh token ends after so many days without use.
     pub refresh_valid_days: Option<u16>,
+    /// How our client is registered there; `{redirect_uri}` is to be replaced.
+    pub registration: Option<Bilingual>,
 }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::mailbox::Server;
+use super::oauth::OAuthModule;
 use super::refusal::{Bilingual, Dialogue, FailureClass};
 
 /// A provider, with everything its plugin and those it extends say.
@@ -171,43 +172,6 @@ pub struct SignIn {
     pub code_shape: Option<String>,
     /// How a sign-in goes.
     pub oauth: Option<OAuthModule>,
-}
-
-/// How a token is shown to a mail server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TokenMechanism {
-    /// Google's and Microsoft's.
-    #[default]
-    XOAuth2,
-    /// RFC 7628.
-    OAuthBearer,
-}
-
-/// A sign-in by OAuth 2 (RFC 6749).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OAuthModule {
-    /// Which `[oauth.*]` of the configuration holds client id and secret.
-    pub client: String,
-    /// Where a person agrees.
-    pub authorize: String,
-    /// Where codes become tokens.
-    pub token: String,
-    /// Where a code for another device is asked for (RFC 8628).
-    pub device: Option<String>,
-    /// What is asked for.
-    pub scopes: Vec<String>,
-    /// Further parameters of the first request.
-    pub parameters: Vec<(String, String)>,
-    /// With a proof of possession (RFC 7636).
-    pub pkce: bool,
-    /// How the token is shown.
-    pub mechanism: TokenMechanism,
-    /// Says who signed in.
-    pub userinfo: Option<String>,
-    /// A refresh token ends after so many days without use.
-    pub refresh_valid_days: Option<u16>,
-    /// How our client is registered there; `{redirect_uri}` is to be replaced.
-    pub registration: Option<Bilingual>,
 }
 
 /// Names of folders, where the server does not tell (RFC 6154).

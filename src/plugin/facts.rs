@@ -9,10 +9,11 @@ use super::file::{
 };
 use super::problem::{Problem, Text};
 use super::words::{bilingual, class, dialogue, method, user_name};
-use crate::domain::mailbox::{Security, Server};
+use crate::domain::mailbox::{Security, Server, TokenMechanism};
+use crate::domain::oauth::OAuthModule;
 use crate::domain::preset::{
-    FailureRule, Field, FilesSent, Folders, IdleQuality, ImapFacts, ImapId, Limits, OAuthModule,
-    Pop3Facts, SignIn, SmtpFacts, TokenMechanism, Words,
+    FailureRule, Field, FilesSent, Folders, IdleQuality, ImapFacts, ImapId, Limits, Pop3Facts,
+    SignIn, SmtpFacts, Words,
 };
 use crate::domain::refusal::Bilingual;
 
@@ -319,6 +320,7 @@ impl Reader<'_> {
                 Some(MechanismWord::XOAuth2) | None => TokenMechanism::XOAuth2,
             },
             userinfo: table.userinfo.map(|url| self.url(&url)),
+            issuer: table.issuer.map(|url| self.url(&url)),
             refresh_valid_days: table.refresh_valid_days,
             registration: table.registration.map(bilingual),
         }

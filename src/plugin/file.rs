@@ -248,6 +248,9 @@ pub(super) struct OAuthTable {
     /// Says who signed in.
     #[schemars(with = "Option<String>")]
     pub(super) userinfo: Option<At<String>>,
+    /// What it calls itself when it sends a browser back (RFC 9207).
+    #[schemars(with = "Option<String>")]
+    pub(super) issuer: Option<At<String>>,
     pub(super) refresh_valid_days: Option<u16>,
     /// How a client is registered; `{redirect_uri}` is replaced.
     pub(super) registration: Option<TwoTexts>,

@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::domain::mailbox::TokenMechanism;
 use crate::domain::secret::Secret;
 
 /// A mechanism that needs one message from the client.
@@ -20,6 +21,15 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
+    /// The mechanisms that show a token, the preferred one first.
+    #[must_use]
+    pub fn of_tokens(preferred: TokenMechanism) -> [Self; 2] {
+        match preferred {
+            TokenMechanism::XOAuth2 => [Self::XOAuth2, Self::OAuthBearer],
+            TokenMechanism::OAuthBearer => [Self::OAuthBearer, Self::XOAuth2],
+        }
+    }
+
     /// The name on the wire.
     #[must_use]
     pub fn name(self) -> &'static str {

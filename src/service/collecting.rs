@@ -19,10 +19,11 @@ use crate::domain::key::PublicId;
 use crate::domain::mailbox::{ImapWay, Mailbox};
 use crate::domain::user::Actor;
 use crate::net::dial::Dialer;
-use crate::net::imap::{FetchStep, ImapError, ImapOptions, OpenError, Session};
+use crate::net::imap::{FetchStep, ImapError, Session};
 use crate::protocol::imap::event::SelectedFolder;
 use crate::protocol::imap::{FetchItems, SearchKey, SelectMode, UidSet};
 use crate::service::clock::Clock;
+use crate::service::credentials::{EnterError, Keyring};
 use crate::service::diary::Diary;
 use crate::service::ledger::words::{grouped, megabytes};
 use crate::service::mailboxes::{MailboxError, Mailboxes};
@@ -41,12 +42,9 @@ pub enum CollectingError {
     /// Only folders can be counted.
     #[error("{0} is not read by IMAP; only folders can be counted and collected from by date")]
     NoFolders(String),
-    /// There is nothing to log in with.
-    #[error("{0} has no login; bind it first")]
-    NoLogin(String),
-    /// The server does not let us in.
+    /// There is nothing to log in with, or the server does not let us in.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Enter(#[from] EnterError),
     /// The server does not answer.
     #[error(transparent)]
     Imap(#[from] ImapError),
@@ -87,6 +85,7 @@ pub struct Collecting {
     dialer: Dialer,
     sync: Sync,
     diary: Diary,
+    keyring: Keyring,
     clock: Clock,
     mailboxes: Mailboxes,
 }
@@ -99,6 +98,7 @@ impl Collecting {
         dialer: Dialer,
         sync: Sync,
         diary: Diary,
+        keyring: Keyring,
         clock: Clock,
         mailboxes: Mailboxes,
     ) -> Self {
@@ -107,6 +107,7 @@ impl Collecting {
             dialer,
             sync,
             diary,
+            keyring,
             clock,
             mailboxes,
         }
@@ -239,16 +240,8 @@ impl Collecting {
     }
 
     async fn open(&self, mailbox: &Mailbox, way: &ImapWay) -> Result<Session, CollectingError> {
-        let address = || mailbox.settings.address.to_string();
-        let login = match self.store.logins(mailbox.key) {
-            Ok(logins) => logins.incoming,
-            Err(StoreError::Missing { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        let login = login.ok_or_else(|| CollectingError::NoLogin(address()))?;
-        let mut options = ImapOptions::new(way.server.clone(), login);
-        options.tap = self.diary.tap(mailbox.key, "imap");
-        Ok(Session::open(&self.dialer, &options).await?)
+        let tap = self.diary.tap(mailbox.key, "imap");
+        Ok(self.keyring.enter(&self.dialer, mailbox, way, tap).await?)
     }
 }
 

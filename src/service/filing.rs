@@ -19,11 +19,12 @@ use crate::domain::key::{MailboxKey, OutgoingKey};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
 use crate::net::dial::Dialer;
-use crate::net::imap::{ImapError, ImapOptions, OpenError, Session};
+use crate::net::imap::{ImapError, OpenError, Session};
 use crate::protocol::imap::event::SpecialUse;
 use crate::protocol::imap::{Append, Flag, SearchKey, SelectMode};
 use crate::service::clock::Clock;
 use crate::service::composed::{bytes_of, mailbox_lane};
+use crate::service::credentials::{CredentialsError, EnterError, Keyring};
 use crate::service::jobs::Worker;
 use crate::service::random::Random;
 use crate::service::sync::board::Board;
@@ -49,7 +50,7 @@ const USUAL_NAMES: &[&str] = &[
 #[derive(Debug, thiserror::Error)]
 enum FileError {
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Enter(#[from] EnterError),
     #[error(transparent)]
     Imap(#[from] ImapError),
     #[error(
@@ -72,6 +73,7 @@ pub struct FilingCopies {
     store: Store,
     dialer: Dialer,
     board: Board,
+    keyring: Keyring,
     clock: Clock,
     random: Random,
     refused: Arc<Mutex<HashMap<MailboxKey, Timestamp>>>,
@@ -80,11 +82,19 @@ pub struct FilingCopies {
 impl FilingCopies {
     /// A worker over its handles.
     #[must_use]
-    pub fn new(store: Store, dialer: Dialer, board: Board, clock: Clock, random: Random) -> Self {
+    pub fn new(
+        store: Store,
+        dialer: Dialer,
+        board: Board,
+        keyring: Keyring,
+        clock: Clock,
+        random: Random,
+    ) -> Self {
         Self {
             store,
             dialer,
             board,
+            keyring,
             clock,
             random,
             refused: Arc::default(),
@@ -131,7 +141,12 @@ impl FilingCopies {
                     .await
             }
             Err(FileError::Store(error)) => Err(error),
-            Err(error @ FileError::Open(OpenError::Refused { .. })) => {
+            Err(
+                error @ FileError::Enter(
+                    EnterError::Open(OpenError::Refused { .. })
+                    | EnterError::Credentials(CredentialsError::Ended { .. }),
+                ),
+            ) => {
                 self.note_refusal(mailbox.key);
                 self.try_later(job, key, &mailbox, &error).await
             }
@@ -162,13 +177,10 @@ impl FilingCopies {
         outgoing: &Outgoing,
         uncertain: bool,
     ) -> Result<Found, FileError> {
-        let logins = self.store.logins(mailbox.key)?;
-        let (Some(way), Some(login)) = (mailbox.settings.imap(), logins.incoming) else {
-            return Err(FileError::NoFolders);
-        };
-        let mut options = ImapOptions::new(way.server.clone(), login);
-        options.tap = self.board.diary().tap(mailbox.key, "imap");
-        let mut session = Session::open(&self.dialer, &options).await?;
+        let way = mailbox.settings.imap().ok_or(FileError::NoFolders)?;
+        let tap = self.board.diary().tap(mailbox.key, "imap");
+        let entered = self.keyring.enter(&self.dialer, mailbox, way, tap).await;
+        let mut session = entered?;
         let found = self
             .in_session(&mut session, mailbox, outgoing, uncertain)
             .await;

@@ -17,6 +17,7 @@ use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
 use crate::service::connect::wish::WrongField;
 use crate::service::connect::{Connect, StepResult, failed_step};
+use crate::service::credentials::{CredentialsError, Keyring};
 use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::store::{GoesOn, NewLogins, Store};
@@ -72,9 +73,21 @@ pub enum MailboxError {
     /// The changed settings were refused.
     #[error(transparent)]
     Change(#[from] AddError),
+    /// The stored sign-in gives no usable token.
+    #[error(transparent)]
+    Credentials(CredentialsError),
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<CredentialsError> for MailboxError {
+    fn from(error: CredentialsError) -> Self {
+        match error {
+            CredentialsError::Store(error) => Self::Store(error),
+            error => Self::Credentials(error),
+        }
+    }
 }
 
 /// The cost of a removal, and how to go on, in words.
@@ -100,18 +113,27 @@ pub struct Mailboxes {
     board: Board,
     clock: Clock,
     connect: Connect,
+    keyring: Keyring,
 }
 
 impl Mailboxes {
     /// A service over its handles.
     #[must_use]
-    pub fn new(store: Store, sync: Sync, board: Board, clock: Clock, connect: Connect) -> Self {
+    pub fn new(
+        store: Store,
+        sync: Sync,
+        board: Board,
+        clock: Clock,
+        connect: Connect,
+        keyring: Keyring,
+    ) -> Self {
         Self {
             store,
             sync,
             board,
             clock,
             connect,
+            keyring,
         }
     }
 

@@ -28,6 +28,7 @@ use crate::domain::proof::{MailboxProofs, SelfMailKind, TestRun, Token};
 use crate::domain::user::Actor;
 use crate::net::dial::Dialer;
 use crate::service::clock::Clock;
+use crate::service::credentials::Keyring;
 use crate::service::mailboxes::{MailboxError, Mailboxes};
 use crate::service::random::{NoRandomness, Random};
 use crate::service::sync::board::Board;
@@ -87,8 +88,8 @@ impl Proving {
         store: Store,
         dialer: Dialer,
         board: Board,
+        keyring: Keyring,
         clock: Clock,
-        random: Random,
         system: Option<SystemSmtp>,
         mailboxes: Mailboxes,
     ) -> Self {
@@ -97,8 +98,9 @@ impl Proving {
                 store,
                 dialer,
                 board,
+                keyring,
                 clock,
-                random,
+                random: Random,
                 system,
             },
             mailboxes,

@@ -17,9 +17,10 @@ use crate::domain::mailbox::{Condition, Mailbox};
 use crate::domain::outbox::{Outgoing, OutgoingState, RecipientState};
 use crate::domain::refusal::Dialogue;
 use crate::net::dial::Dialer;
-use crate::net::submission::{self, Cause, Phase, SubmissionError, SubmissionOptions, Submitted};
+use crate::net::submission::{Cause, Phase, SubmissionError, SubmissionOptions, Submitted};
 use crate::service::clock::Clock;
 use crate::service::composed::{bytes_of, mailbox_lane};
+use crate::service::credentials::{CredentialsError, Keyring};
 use crate::service::jobs::Worker;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
@@ -34,12 +35,16 @@ const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(5 * 24);
 /// While a mailbox waits for a person its replies wait too, looked at this often.
 const PERSON_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
+/// A reply is looked at again after this, when no attempt was begun.
+const SHORT_PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
 /// The worker.
 #[derive(Clone, Debug)]
 pub struct Submitting {
     store: Store,
     dialer: Dialer,
     board: Board,
+    keyring: Keyring,
     clock: Clock,
     random: Random,
     system: Option<SystemSmtp>,
@@ -53,8 +58,8 @@ impl Submitting {
         store: Store,
         dialer: Dialer,
         board: Board,
+        keyring: Keyring,
         clock: Clock,
-        random: Random,
         system: Option<SystemSmtp>,
         presets: Presets,
     ) -> Self {
@@ -62,8 +67,9 @@ impl Submitting {
             store,
             dialer,
             board,
+            keyring,
             clock,
-            random,
+            random: Random,
             system,
             presets,
         }
@@ -108,7 +114,16 @@ impl Submitting {
                 .end(job, &outgoing, failed(reason, &outgoing), now)
                 .await;
         };
-        let logins = self.store.logins(mailbox.key)?;
+        let logins = match self.keyring.logins(&mailbox).await {
+            Ok(logins) => logins,
+            Err(CredentialsError::Store(error)) => return Err(error),
+            Err(error) => {
+                let now = self.clock.now();
+                self.note(&mailbox, Err(error.failure()), now).await;
+                // Until when, its condition says from now on.
+                return self.store.hold(job.key, after(now, SHORT_PAUSE)).await;
+            }
+        };
         let (server, login) = match way_out(&mailbox.settings, &logins, self.system.as_ref()) {
             Ok(way) => way,
             Err(error) => {
@@ -121,15 +136,17 @@ impl Submitting {
         let mut options = SubmissionOptions::new(server, login);
         options.tap = self.board.diary().tap(mailbox.key, "smtp");
         let attempt = self.store.begin_attempt(outgoing.key, now).await?;
-        let result = submission::submit(
-            &self.dialer,
-            &options,
-            &waiting_envelope(&mailbox, &outgoing),
-            &raw,
-        )
-        .await;
+        let envelope = waiting_envelope(&mailbox, &outgoing);
+        let submitted = self
+            .keyring
+            .submit(&self.dialer, &mailbox, options, &envelope, &raw);
+        let (result, trouble) = submitted.await;
         let now = self.clock.now();
-        self.record(&mailbox, &result, now).await;
+        let outcome = match trouble {
+            Some(trouble) => Err(trouble.failure()),
+            None => self.outcome(&mailbox, &result),
+        };
+        self.note(&mailbox, outcome, now).await;
         let retry_at = after_wait(now, BackOff::SUBMISSION, attempt, self.random.jitter());
         let patient = now.duration_since(outgoing.accepted_at) < GIVE_UP_AFTER;
         let end = judge(&outgoing, result, patient.then_some(retry_at));
@@ -137,13 +154,12 @@ impl Submitting {
     }
 
     /// What the attempt says about sending by this mailbox, apart from this reply.
-    async fn record(
+    fn outcome(
         &self,
         mailbox: &Mailbox,
         result: &Result<Submitted, SubmissionError>,
-        now: Timestamp,
-    ) {
-        let outcome = match result {
+    ) -> Result<(), Failure> {
+        match result {
             Ok(_) | Err(SubmissionError::NoRecipient { .. }) => Ok(()),
             // Who got as far as the mail itself has a mailbox that works.
             Err(SubmissionError::NotSent {
@@ -168,7 +184,10 @@ impl Submitting {
                 }
                 None => Err(Failure::Passing(error.to_string())),
             },
-        };
+        }
+    }
+
+    async fn note(&self, mailbox: &Mailbox, outcome: Result<(), Failure>, now: Timestamp) {
         let failed = outcome.is_err();
         let random = self.random.jitter();
         let changed = self.board.submitted(mailbox.key, outcome, now, random);

@@ -19,7 +19,8 @@ use crate::domain::address::Address;
 use crate::domain::change::Event;
 use crate::domain::folder::{Cursor, FolderName};
 use crate::domain::key::{MailboxKey, PublicId, WorkspaceKey};
-use crate::domain::mailbox::{Mailbox, MailboxLogins, MailboxSettings};
+use crate::domain::mailbox::{Credentials, Mailbox, MailboxLogins, MailboxSettings, OAuthGrant};
+use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
 
 /// Mailboxes of one gateway that are listed at most.
@@ -117,6 +118,16 @@ pub(super) fn put_logins(
     let clear = Zeroizing::new(record::encode(logins));
     let sealed = keys.seal(login_row(key).as_ref(), &clear)?;
     transaction.put(Table::Logins, &key.0.to_be_bytes(), &sealed)
+}
+
+fn logins_of(rows: &impl Rows, keys: &Keys, key: MailboxKey) -> Result<MailboxLogins, StoreError> {
+    let sealed = rows.get(Table::Logins, &key.0.to_be_bytes())?;
+    let sealed = sealed.ok_or(StoreError::Missing {
+        what: "login of mailbox",
+        key: key.0,
+    })?;
+    let clear = keys.unseal(login_row(key).as_ref(), &sealed)?;
+    Ok(record::decode(&clear)?)
 }
 
 pub(super) fn put_mailbox(
@@ -284,16 +295,36 @@ impl Store {
     /// # Errors
     /// When there are none, or our keys do not open them.
     pub fn logins(&self, key: MailboxKey) -> Result<MailboxLogins, StoreError> {
-        self.read(|rows| {
-            let sealed = rows.get(Table::Logins, &key.0.to_be_bytes())?;
-            let sealed = sealed.ok_or(StoreError::Missing {
-                what: "login of mailbox",
-                key: key.0,
-            })?;
-            let row = login_row(key);
-            let clear = self.shared().keys.unseal(row.as_ref(), &sealed)?;
-            Ok(record::decode(&clear)?)
+        self.read(|rows| logins_of(rows, &self.shared().keys, key))
+    }
+
+    /// Puts a renewed grant in place of the one with the refresh token `before`, wherever
+    /// a login of the mailbox has it. The answer is how the logins are then: a person may
+    /// have given others meanwhile, and those stay.
+    ///
+    /// # Errors
+    /// When there is no such mailbox any more, or it cannot be made durable.
+    pub async fn renew_grant(
+        &self,
+        key: MailboxKey,
+        before: Secret,
+        grant: OAuthGrant,
+    ) -> Result<MailboxLogins, StoreError> {
+        let shared = Arc::clone(self.shared());
+        self.write(move |transaction| {
+            let mut logins = logins_of(transaction, &shared.keys, key)?;
+            for login in [&mut logins.incoming, &mut logins.outgoing] {
+                if let Some(Credentials::OAuth(stored)) =
+                    login.as_mut().map(|login| &mut login.credentials)
+                    && stored.refresh_token.expose() == before.expose()
+                {
+                    *stored = grant.clone();
+                }
+            }
+            put_logins(transaction, &shared.keys, key, &logins)?;
+            Ok(logins)
         })
+        .await
     }
 
     /// The connected mailbox with that slug.

@@ -14,9 +14,13 @@ use postern::domain::mailbox::{
 };
 use postern::domain::secret::Secret;
 use postern::net::dial::{DialOptions, Dialer};
+use postern::net::http_client::{HttpClient, HttpOptions};
+use postern::net::oauth::OAuth;
 use postern::plugin::Plugins;
 use postern::service::clock::Clock;
+use postern::service::credentials::Keyring;
 use postern::service::diary::Diary;
+use postern::service::oauth_clients::{OAuthClients, OAuthOptions};
 use postern::service::presets::Presets;
 use postern::service::random::Random;
 use postern::service::sync::Sync;
@@ -72,15 +76,22 @@ impl Boxes {
         let store = Store::open(folder.path(), store_options).unwrap();
         let board = Board::new(patience, Diary::new(Clock::new(Timestamp::now)).0);
         let shutdown = CancellationToken::new();
+        let dialer = Dialer::new(DialOptions::default()).unwrap();
+        let clock = Clock::new(Timestamp::now);
+        let presets = Presets::new(Plugins::open(folder.path().join("plugins").as_path()));
+        let clients = OAuthClients::new(OAuthOptions::default(), presets.clone());
+        let oauth = OAuth::new(HttpClient::new(dialer.clone(), HttpOptions::default()));
+        let keyring = Keyring::new(store.clone(), oauth, clients, clock.clone());
         let sync = Sync::new(
             store.clone(),
-            Dialer::new(DialOptions::default()).unwrap(),
+            dialer,
             board.clone(),
-            Clock::new(Timestamp::now),
-            Presets::new(Plugins::open(folder.path().join("plugins").as_path())),
+            clock,
+            presets,
+            keyring,
             options,
-            shutdown.clone(),
-        );
+        )
+        .until(shutdown.clone());
         Self {
             store,
             sync,

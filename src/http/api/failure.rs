@@ -8,6 +8,7 @@ use crate::service::collecting::CollectingError;
 use crate::service::connect::wish::WrongField;
 use crate::service::connect::{ProposeError, SaveError};
 use crate::service::conversations::{ConversationError, StoreError};
+use crate::service::credentials::EnterError;
 use crate::service::mailboxes::{AddError, MailboxError};
 use crate::service::proving::ProvingError;
 use crate::service::proving::canary::CanaryError;
@@ -68,7 +69,7 @@ pub(in crate::http) fn of_mailboxes(error: MailboxError) -> Problem {
         | MailboxError::Bound
         | MailboxError::NotConfirmed(..) => Problem::new(Kind::Conflict, sentence(&error)),
         MailboxError::Wrong(wrong) => of_field(&wrong),
-        MailboxError::NoPassword | MailboxError::Trial(_) => {
+        MailboxError::NoPassword | MailboxError::Trial(_) | MailboxError::Credentials(_) => {
             Problem::new(Kind::Unprocessable, sentence(&error))
         }
         MailboxError::Export { .. } => Problem::internal(&error),
@@ -92,9 +93,9 @@ pub(in crate::http) fn of_collecting(error: CollectingError) -> Problem {
     match error {
         CollectingError::Mailbox(error) => of_mailboxes(error),
         CollectingError::NoFolders(_)
-        | CollectingError::NoLogin(_)
+        | CollectingError::Enter(EnterError::NoLogin)
         | CollectingError::Renumbered(_) => Problem::new(Kind::Conflict, sentence(&error)),
-        CollectingError::Open(_) | CollectingError::Imap(_) => {
+        CollectingError::Enter(_) | CollectingError::Imap(_) => {
             Problem::new(Kind::Unavailable, sentence(&error)).retry_after(RETRY)
         }
         CollectingError::Store(cause) => of_store(&cause),

@@ -27,17 +27,21 @@ use crate::domain::user::{Actor, Membership, Role, User};
 use crate::http::{Handles, Options, router};
 use crate::mime;
 use crate::net::dial::{DialOptions, Dialer};
+use crate::net::http_client::{HttpClient, HttpOptions};
+use crate::net::oauth::OAuth;
 use crate::plugin::Plugins;
 use crate::script::{Limits, Scripts};
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
 use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
+use crate::service::credentials::Keyring;
 use crate::service::diary::Diary;
 use crate::service::diary_reading::DiaryReading;
 use crate::service::feed::Feed;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
+use crate::service::oauth_clients::{OAuthClients, OAuthOptions};
 use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::proving::Proving;
@@ -224,14 +228,18 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
     let (diary, _unwritten) = Diary::new(clock.clone());
     let board = Board::new(Patience::default(), diary.clone());
     let presets = Presets::new(Plugins::open(Path::new("none")));
+    let clients = OAuthClients::new(OAuthOptions::default(), presets.clone());
+    let https = HttpClient::new(dialer.clone(), HttpOptions::default());
+    let oauth = OAuth::new(https);
+    let keyring = Keyring::new(store.clone(), oauth, clients, clock.clone());
     let sync = Sync::new(
         store.clone(),
         dialer.clone(),
         board.clone(),
         clock.clone(),
         presets.clone(),
+        keyring.clone(),
         SyncOptions::default(),
-        CancellationToken::new(),
     );
     let connect = Connect::new(
         store.clone(),
@@ -248,13 +256,14 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         board.clone(),
         clock.clone(),
         connect.clone(),
+        keyring.clone(),
     );
     let proving = Proving::new(
         store.clone(),
         dialer.clone(),
         board,
+        keyring.clone(),
         clock.clone(),
-        Random,
         None,
         mailboxes.clone(),
     );
@@ -270,6 +279,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
             dialer,
             sync,
             diary,
+            keyring,
             clock.clone(),
             mailboxes.clone(),
         ),

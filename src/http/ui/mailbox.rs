@@ -138,7 +138,10 @@ pub(super) async fn edit(
     let error = match mailboxes.edit(&actor, id, form.edit(), |_| ()).await {
         Ok(_) => return Ok(back_to(id)),
         Err(
-            error @ (MailboxError::Wrong(_) | MailboxError::Trial(_) | MailboxError::Change(_)),
+            error @ (MailboxError::Wrong(_)
+            | MailboxError::Trial(_)
+            | MailboxError::Credentials(_)
+            | MailboxError::Change(_)),
         ) => error,
         Err(error) => return Err(of_mailboxes(error)),
     };

@@ -193,7 +193,11 @@ fn told(
 ) -> Result<Response, Problem> {
     match done {
         Ok(_) => Ok(back_to(id)),
-        Err(error @ (MailboxError::Trial(_) | MailboxError::NoPassword)) => {
+        Err(
+            error @ (MailboxError::Trial(_)
+            | MailboxError::Credentials(_)
+            | MailboxError::NoPassword),
+        ) => {
             let notice = Some((id, sentence(&error)));
             let mut response = page(mailboxes, actor, frame, notice)?;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;

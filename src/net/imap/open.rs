@@ -165,13 +165,14 @@ impl Opening {
         let host = self.host.clone();
         let machine = self.session.driver.machine_mut();
         let known = machine.capabilities();
+        let preferred = options.login.credentials.mechanism();
         match &options.login.credentials {
             Credentials::AccessToken(token)
             | Credentials::OAuth(OAuthGrant {
                 access_token: token,
                 ..
             }) => {
-                let mechanism = [Mechanism::XOAuth2, Mechanism::OAuthBearer]
+                let mechanism = Mechanism::of_tokens(preferred)
                     .into_iter()
                     .find(|mechanism| known.has_mechanism(mechanism.name()))
                     .ok_or(OpenError::NoTokenMechanism { host })?;

@@ -26,6 +26,7 @@ use super::wire::{ReplyLog, Wire};
 use crate::domain::mailbox::{Credentials, Login, Security, Server};
 use crate::net::dial::{Dialer, Target};
 use crate::net::stream::Stream;
+use crate::protocol::sasl::Mechanism;
 
 /// What EHLO has offered (RFC 5321 section 4.1.1.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -213,26 +214,39 @@ impl Session {
             (Credentials::Password(password), _) if self.offers.has("LOGIN") => {
                 self.login(user, password.expose(), options).await
             }
-            (_, Some(token)) if self.offers.has("XOAUTH2") => {
+            (_, Some(token)) => {
                 let token = token.expose();
-                let message = format!("user={user}\x01auth=Bearer {token}\x01\x01");
-                self.initial("XOAUTH2", &Zeroizing::new(message), "", options)
-                    .await
+                match self.token_mechanism(login) {
+                    None => Err(self.no_mechanism()),
+                    Some(Mechanism::OAuthBearer) => {
+                        // RFC 7628 section 3.1; `=` and `,` in the user name are escaped (RFC 5801 section 4).
+                        let user = user.replace('=', "=3D").replace(',', "=2C");
+                        let message = format!("n,a={user},\x01auth=Bearer {token}\x01\x01");
+                        // RFC 7628 section 3.2.3: a lone %x01 ends the failed exchange.
+                        self.initial("OAUTHBEARER", &Zeroizing::new(message), "AQ==", options)
+                            .await
+                    }
+                    Some(Mechanism::XOAuth2 | Mechanism::Plain) => {
+                        let message = format!("user={user}\x01auth=Bearer {token}\x01\x01");
+                        self.initial("XOAUTH2", &Zeroizing::new(message), "", options)
+                            .await
+                    }
+                }
             }
-            (_, Some(token)) if self.offers.has("OAUTHBEARER") => {
-                // RFC 7628 section 3.1; `=` and `,` in the user name are escaped (RFC 5801 section 4).
-                let user = user.replace('=', "=3D").replace(',', "=2C");
-                let token = token.expose();
-                let message = format!("n,a={user},\x01auth=Bearer {token}\x01\x01");
-                // RFC 7628 section 3.2.3: a lone %x01 ends the failed exchange.
-                self.initial("OAUTHBEARER", &Zeroizing::new(message), "AQ==", options)
-                    .await
-            }
-            _ => {
-                let offered = self.offers.mechanisms.join(" ");
-                Err(Phase::Authentication.failed(Cause::NoMechanism { offered }))
-            }
+            (_, None) => Err(self.no_mechanism()),
         }
+    }
+
+    fn no_mechanism(&self) -> SubmissionError {
+        let offered = self.offers.mechanisms.join(" ");
+        Phase::Authentication.failed(Cause::NoMechanism { offered })
+    }
+
+    /// How a token is shown: as the provider prefers, where the server takes it so.
+    fn token_mechanism(&self, login: &Login) -> Option<Mechanism> {
+        Mechanism::of_tokens(login.credentials.mechanism())
+            .into_iter()
+            .find(|mechanism| self.offers.has(mechanism.name()))
     }
 
     /// A mechanism of one message. A challenge after it means refusal with reasons;

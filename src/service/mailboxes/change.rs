@@ -11,6 +11,7 @@ use crate::domain::key::PublicId;
 use crate::domain::mailbox::{History, Mailbox, MailboxLogins, MailboxSettings, Switch, WayIn};
 use crate::domain::user::Actor;
 use crate::service::connect::{Proposal, StepResult};
+use crate::service::credentials::Held;
 use crate::store::{GoesOn, NewLogins};
 
 /// What came of a change.
@@ -55,7 +56,10 @@ impl Mailboxes {
                 reading: None,
             });
         }
-        let stored = self.store.logins(before.key)?;
+        if edit.logins.is_empty() {
+            self.keyring.logins(&before).await?;
+        }
+        let (stored, _held) = self.keyring.hold(before.key).await?;
         let given = edit.logins.clone();
         let logins = if given.is_empty() {
             stored.clone()
@@ -171,13 +175,17 @@ impl Mailboxes {
         on_step: impl FnMut(&StepResult),
     ) -> Result<Changed, MailboxError> {
         let before = self.managed(actor, id)?;
-        let stored = self.store.logins(before.key)?;
+        if given.is_empty() {
+            self.keyring.logins(&before).await?;
+        }
+        let (stored, held) = self.keyring.hold(before.key).await?;
         let logins = if given.is_empty() {
-            stored
+            stored.clone()
         } else {
             given.over(&stored, &before.settings)?
         };
-        self.reauthenticate_as(actor, id, logins, on_step).await
+        self.sign_in_again(before, (stored, held), logins, on_step)
+            .await
     }
 
     /// The same with logins that are complete, such as those of a sign-in at the provider.
@@ -192,10 +200,20 @@ impl Mailboxes {
         on_step: impl FnMut(&StepResult),
     ) -> Result<Changed, MailboxError> {
         let before = self.managed(actor, id)?;
+        let held = self.keyring.hold(before.key).await?;
+        self.sign_in_again(before, held, logins, on_step).await
+    }
+
+    async fn sign_in_again(
+        &self,
+        before: Mailbox,
+        (stored, _held): (MailboxLogins, Held),
+        logins: MailboxLogins,
+        on_step: impl FnMut(&StepResult),
+    ) -> Result<Changed, MailboxError> {
         if before.settings.switch == Switch::Unbound {
             return Err(MailboxError::Unbound);
         }
-        let stored = self.store.logins(before.key)?;
         let account = Account {
             same: same_account(&before.settings, &stored, &before.settings, &logins),
             known: self.known_cursor(&before, &before.settings)?,

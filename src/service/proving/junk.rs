@@ -1,10 +1,10 @@
 //! Where a mail may be that did not come: the provider's folder for spam.
 
-use super::mail::{Hands, SendError};
+use super::mail::Hands;
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::proof::Token;
-use crate::net::imap::{ImapOptions, Session};
+use crate::net::imap::Session;
 use crate::protocol::imap::event::SpecialUse;
 use crate::protocol::imap::{SearchKey, SelectMode};
 
@@ -27,15 +27,9 @@ pub(super) async fn find_in_junk(
     let Some(way) = mailbox.settings.imap() else {
         return Ok(None);
     };
-    let login = match hands.logins(mailbox.key) {
-        Ok(logins) => logins.incoming.ok_or("the mailbox has no login")?,
-        Err(SendError::Words(words)) => return Err(words),
-        Err(SendError::Store(error)) => return Err(error.to_string()),
-    };
-    let mut options = ImapOptions::new(way.server.clone(), login);
-    options.tap = hands.board.diary().tap(mailbox.key, "imap");
-    let opened = Session::open(&hands.dialer, &options).await;
-    let mut session = opened.map_err(|error| error.to_string())?;
+    let tap = hands.board.diary().tap(mailbox.key, "imap");
+    let entered = hands.keyring.enter(&hands.dialer, mailbox, way, tap).await;
+    let mut session = entered.map_err(|error| error.to_string())?;
     let found = look(&mut session, way.junk.clone(), token).await;
     session.logout().await;
     found.map_err(|error| error.to_string())

@@ -1,13 +1,13 @@
 //! Sends the mails of tests and canaries by the route that customers' mail takes.
 
 use crate::domain::address::{Address, NamedAddress};
-use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Login, Mailbox, MailboxLogins, Server, WayIn};
 use crate::domain::proof::{SelfMail, SelfMailKind, Token};
 use crate::mime::compose::{self, Automatic, Composition};
 use crate::net::dial::Dialer;
-use crate::net::submission::{self, SubmissionOptions};
+use crate::net::submission::SubmissionOptions;
 use crate::service::clock::Clock;
+use crate::service::credentials::{CredentialsError, Keyring};
 use crate::service::random::{NoRandomness, Random};
 use crate::service::sync::board::Board;
 use crate::service::way_out::{SystemSmtp, way_out};
@@ -22,6 +22,7 @@ pub(super) struct Hands {
     pub(super) store: Store,
     pub(super) dialer: Dialer,
     pub(super) board: Board,
+    pub(super) keyring: Keyring,
     pub(super) clock: Clock,
     pub(super) random: Random,
     pub(super) system: Option<SystemSmtp>,
@@ -64,7 +65,7 @@ impl Hands {
         let mail = SelfMail {
             mailbox: mailbox.key,
             kind,
-            sender: self.route(mailbox)?.from,
+            sender: self.route(mailbox).await?.from,
             sent_at: self.clock.now(),
         };
         let store = &self.store;
@@ -81,7 +82,7 @@ impl Hands {
         kind: SelfMailKind,
         token: &Token,
     ) -> Result<(), SendError> {
-        let route = self.route(mailbox)?;
+        let route = self.route(mailbox).await?;
         let from = NamedAddress::from(route.from);
         let to = [NamedAddress::from(mailbox.settings.address.clone())];
         let message_id = kind.message_id(token, from.address.domain());
@@ -107,14 +108,19 @@ impl Hands {
         let composed = composed.map_err(|error| SendError::Words(error.to_string()))?;
         let mut options = SubmissionOptions::new(route.server, route.login);
         options.tap = self.board.diary().tap(mailbox.key, "smtp");
-        let sent = submission::submit(&self.dialer, &options, &composed.envelope, &composed.bytes);
-        sent.await
-            .map(drop)
-            .map_err(|error| SendError::Words(error.to_string()))
+        let (envelope, bytes) = (&composed.envelope, &composed.bytes);
+        let sent = self
+            .keyring
+            .submit(&self.dialer, mailbox, options, envelope, bytes);
+        match sent.await {
+            (Ok(_), _) => Ok(()),
+            (_, Some(trouble)) => Err(SendError::Words(trouble.to_string())),
+            (Err(error), None) => Err(SendError::Words(error.to_string())),
+        }
     }
 
     /// A mailbox that is forwarded to us is written to from outside.
-    fn route(&self, mailbox: &Mailbox) -> Result<Route, SendError> {
+    async fn route(&self, mailbox: &Mailbox) -> Result<Route, SendError> {
         let settings = &mailbox.settings;
         let words = |error: &dyn std::fmt::Display| SendError::Words(error.to_string());
         if let WayIn::Forwarding(_) = settings.way_in {
@@ -131,7 +137,7 @@ impl Hands {
                 from: system.from.clone(),
             });
         }
-        let logins = self.logins(mailbox.key)?;
+        let logins = self.logins(mailbox).await?;
         let way = way_out(settings, &logins, self.system.as_ref());
         let (server, login) = way.map_err(|error| words(&error))?;
         Ok(Route {
@@ -141,14 +147,15 @@ impl Hands {
         })
     }
 
-    pub(super) fn logins(&self, mailbox: MailboxKey) -> Result<MailboxLogins, SendError> {
-        match self.store.logins(mailbox) {
+    async fn logins(&self, mailbox: &Mailbox) -> Result<MailboxLogins, SendError> {
+        match self.keyring.logins(mailbox).await {
             Ok(logins) => Ok(logins),
-            Err(StoreError::Missing { .. }) => {
+            Err(CredentialsError::Store(StoreError::Missing { .. })) => {
                 let words = "the mailbox has no login; bind it first";
                 Err(SendError::Words(words.to_owned()))
             }
-            Err(error) => Err(error.into()),
+            Err(CredentialsError::Store(error)) => Err(error.into()),
+            Err(error) => Err(SendError::Words(error.to_string())),
         }
     }
 }

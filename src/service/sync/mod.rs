@@ -21,6 +21,7 @@ use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::Mailbox;
 use crate::net::dial::Dialer;
 use crate::service::clock::Clock;
+use crate::service::credentials::Keyring;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
 use crate::store::{Store, StoreError};
@@ -44,7 +45,7 @@ struct Running {
 }
 
 impl Sync {
-    /// Nothing runs yet. Everything stops with `shutdown`.
+    /// Nothing runs yet.
     #[must_use]
     pub fn new(
         store: Store,
@@ -52,8 +53,8 @@ impl Sync {
         board: Board,
         clock: Clock,
         presets: Presets,
+        keyring: Keyring,
         options: SyncOptions,
-        shutdown: CancellationToken,
     ) -> Self {
         let handles = imap::Handles {
             store,
@@ -63,13 +64,21 @@ impl Sync {
             random: Random,
             options,
             presets,
+            keyring,
             opening: Arc::new(Semaphore::new(OPENING_MAX)),
         };
         Self {
             handles,
-            shutdown,
+            shutdown: CancellationToken::new(),
             running: Arc::default(),
         }
+    }
+
+    /// The same, with its end.
+    #[must_use]
+    pub fn until(mut self, shutdown: CancellationToken) -> Self {
+        self.shutdown = shutdown;
+        self
     }
 
     /// Starts every mailbox of the store that is not switched off.

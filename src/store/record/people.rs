@@ -3,7 +3,7 @@
 use super::{stored_enum, stored_struct};
 use crate::domain::mailbox::{
     Credentials, ForwardingWay, History, ImapWay, Login, Mailbox, MailboxLogins, MailboxSettings,
-    OAuthGrant, Pop3Keep, Pop3Way, Security, Server, Switch, WayIn, WayOut,
+    OAuthGrant, Pop3Keep, Pop3Way, Security, Server, Switch, TokenMechanism, WayIn, WayOut,
 };
 use crate::domain::threading::{ReopenPolicy, ThreadingRules};
 use crate::domain::user::{Role, Team, Token, TokenUse, User};
@@ -51,7 +51,9 @@ stored_struct!(OAuthGrant {
     access_expires_at,
     account,
     obtained_at,
+    mechanism,
 });
+stored_enum!(TokenMechanism { 0 = XOAuth2, 1 = OAuthBearer });
 stored_struct!(Login { user, credentials });
 stored_struct!(MailboxLogins { incoming, outgoing });
 stored_enum!(History { 0 = Nothing, 1 = Days(days), 2 = All });

@@ -14,11 +14,12 @@ use super::intake::Folder;
 use super::suspicion::Suspicion;
 use crate::domain::condition::Failure;
 use crate::domain::key::MailboxKey;
-use crate::domain::mailbox::{Condition, ImapWay, Mailbox, MailboxSettings};
+use crate::domain::mailbox::{Condition, ImapWay, Login, Mailbox, MailboxSettings};
 use crate::domain::refusal::Dialogue;
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapError, ImapOptions, OpenError, RefusalMeaning, Session};
 use crate::service::clock::Clock;
+use crate::service::credentials::{CredentialsError, Keyring};
 use crate::service::ingest::IngestError;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
@@ -46,6 +47,8 @@ pub(super) enum SyncError {
     NoValidity,
     #[error("the mailbox has no login; give it one by editing or binding it")]
     NoLogin,
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
 }
 
 impl From<CollectError> for SyncError {
@@ -67,6 +70,7 @@ pub(in crate::service::sync) struct Handles {
     pub(in crate::service::sync) random: Random,
     pub(in crate::service::sync) options: SyncOptions,
     pub(in crate::service::sync) presets: Presets,
+    pub(in crate::service::sync) keyring: Keyring,
     /// Places for connections being opened at the same time, over all mailboxes.
     pub(in crate::service::sync) opening: Arc<Semaphore>,
 }
@@ -81,8 +85,21 @@ pub(super) struct Task {
 
 impl Task {
     pub(super) async fn open(&self) -> Result<Session, SyncError> {
-        let logins = self.handles.store.logins(self.mailbox.key)?;
+        let logins = self.handles.keyring.logins(&self.mailbox).await?;
         let login = logins.incoming.ok_or(SyncError::NoLogin)?;
+        let refused = match self.open_as(login.clone()).await {
+            Err(error @ SyncError::Open(OpenError::Refused { .. })) => error,
+            other => return other,
+        };
+        // A token may have ended before its time.
+        let renewed = self.handles.keyring.renewed(&self.mailbox, &login).await?;
+        match renewed.and_then(|logins| logins.incoming) {
+            Some(login) => self.open_as(login).await,
+            None => Err(refused),
+        }
+    }
+
+    async fn open_as(&self, login: Login) -> Result<Session, SyncError> {
         let mut options = ImapOptions::new(self.way.server.clone(), login);
         options.limits.idle_renewal = self.handles.options.rescan;
         options.limits.command_deadline = self.handles.options.answer_deadline;
@@ -175,6 +192,7 @@ fn classify(error: &SyncError, settings: &MailboxSettings, presets: &Presets) ->
                 other => other,
             }
         }
+        SyncError::Credentials(error) => error.failure(),
         _ => Failure::Passing(sentence),
     }
 }

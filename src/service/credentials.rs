@@ -1,0 +1,433 @@
+//! Usable logins: an access token that ends soon is renewed before it is shown, and one
+//! that a server refuses is renewed once.
+//!
+//! Invariant: a mailbox has at most one renewal under way, and it is not broken off when
+//! who asked goes away: providers that rotate refresh tokens end the old one with the
+//! answer. The new one is durable before it is used. Only a provider that ends the grant
+//! in its own words asks for a person; everything else passes or is a setting.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
+
+use crate::domain::address::Address;
+use crate::domain::condition::Failure;
+use crate::domain::envelope::Envelope;
+use crate::domain::key::MailboxKey;
+use crate::domain::mailbox::{Credentials, ImapWay, Login, Mailbox, MailboxLogins, OAuthGrant};
+use crate::domain::secret::Secret;
+use crate::net::dial::Dialer;
+use crate::net::imap::{ImapOptions, OpenError, Session};
+use crate::net::oauth::{OAuth, OAuthError, Tokens};
+use crate::net::submission::{self, SubmissionError, SubmissionOptions, Submitted};
+use crate::net::tap::Tap;
+use crate::service::clock::Clock;
+use crate::service::oauth_clients::{NoSignIn, OAuthClients, Provider};
+use crate::store::{Store, StoreError};
+
+/// A token that ends within this is renewed before it is shown: a session that is opened
+/// with it should not be cut at once.
+const MARGIN: SignedDuration = SignedDuration::from_mins(5);
+/// A token that is no older than this is not renewed because a server refuses it: the
+/// refusal is about the account.
+const FRESH: Duration = Duration::from_secs(60);
+/// Callers of one mailbox that come together after a failure share it. The growing pauses
+/// between attempts are those of whoever asks.
+const SHARED_FAILURE: Duration = Duration::from_secs(1);
+/// How long a stop waits for renewals under way; their deadlines lie below it.
+const FINISH_TIME_MAX: Duration = Duration::from_secs(50);
+
+/// Why there is no usable login.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The provider has ended what it gave.
+    #[error(
+        "{address}: the provider has ended the sign-in of {account}; it says: {words}. Sign in \
+         again, on the page of the mailboxes or with `postern mailbox reauthenticate {address} \
+         --sign-in`; everything missed is collected then"
+    )]
+    Ended {
+        /// The mailbox.
+        address: Address,
+        /// Who had signed in.
+        account: String,
+        /// The provider's words.
+        words: String,
+    },
+    /// The provider gives no new token now.
+    #[error("{address}: the access token cannot be renewed at the moment: {source}")]
+    Provider {
+        /// The mailbox.
+        address: Address,
+        /// What happened.
+        source: Arc<OAuthError>,
+    },
+    /// What renewing needs is no longer in the plugins or the configuration.
+    #[error("{address}: the access token cannot be renewed: {source}")]
+    Setting {
+        /// The mailbox.
+        address: Address,
+        /// What is missing.
+        source: Box<NoSignIn>,
+    },
+    /// The gateway ends.
+    #[error("the gateway is stopping")]
+    Stopping,
+}
+
+impl CredentialsError {
+    /// What it means for the condition of the mailbox.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Ended { .. } => Failure::Refused(self.to_string()),
+            Self::Store(_) | Self::Provider { .. } | Self::Setting { .. } | Self::Stopping => {
+                Failure::Passing(self.to_string())
+            }
+        }
+    }
+}
+
+/// Why a mailbox's folders cannot be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum EnterError {
+    /// No usable login.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// It has none at all.
+    #[error("the mailbox has no login; give it one by editing or binding it")]
+    NoLogin,
+    /// The server.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// The service. A cheap clone.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    store: Store,
+    oauth: OAuth,
+    clients: OAuthClients,
+    clock: Clock,
+    cells: Arc<Mutex<HashMap<MailboxKey, Arc<AsyncMutex<Cell>>>>>,
+    renewals: TaskTracker,
+}
+
+/// What is remembered of a mailbox's renewals.
+#[derive(Debug, Default)]
+struct Cell {
+    renewed_at: Option<Instant>,
+    failed: Option<(Instant, CredentialsError)>,
+}
+
+/// While it is held, nothing of the mailbox's grant is renewed.
+#[derive(Debug)]
+pub struct Held {
+    _cell: OwnedMutexGuard<Cell>,
+}
+
+/// Why a token is renewed.
+#[derive(Clone, Copy, Debug)]
+enum Reason {
+    /// It ends.
+    Ends,
+    /// A server refused it.
+    Refused,
+}
+
+impl Keyring {
+    /// A service over its handles.
+    #[must_use]
+    pub fn new(store: Store, oauth: OAuth, clients: OAuthClients, clock: Clock) -> Self {
+        Self {
+            store,
+            oauth,
+            clients,
+            clock,
+            cells: Arc::default(),
+            renewals: TaskTracker::new(),
+        }
+    }
+
+    /// The logins of a mailbox, with tokens that do not end soon.
+    ///
+    /// # Errors
+    /// When a token has ended and cannot be renewed, or the store cannot be read.
+    pub async fn logins(&self, mailbox: &Mailbox) -> Result<MailboxLogins, CredentialsError> {
+        let logins = self.store.logins(mailbox.key)?;
+        let soon = later(self.clock.now(), MARGIN);
+        if grants(&logins).all(|grant| grant.access_expires_at > soon) {
+            return Ok(logins);
+        }
+        self.renew(mailbox, Reason::Ends, logins).await
+    }
+
+    /// Other logins than those that a server has just refused: `None` when there are none,
+    /// because a password was refused, or a token that had only just been given.
+    ///
+    /// # Errors
+    /// When the token cannot be renewed, or the store cannot be read.
+    pub async fn renewed(
+        &self,
+        mailbox: &Mailbox,
+        refused: &Login,
+    ) -> Result<Option<MailboxLogins>, CredentialsError> {
+        let Credentials::OAuth(shown) = &refused.credentials else {
+            return Ok(None);
+        };
+        let only = MailboxLogins {
+            incoming: Some(refused.clone()),
+            outgoing: None,
+        };
+        let after = self.renew(mailbox, Reason::Refused, only).await?;
+        let other = grants(&after).all(|grant| !same(&grant.access_token, &shown.access_token));
+        Ok(other.then_some(after))
+    }
+
+    /// The logins as they are stored, which nobody renews as long as they are held: who
+    /// puts others in their place does not overwrite a token that came meanwhile.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn hold(&self, key: MailboxKey) -> Result<(MailboxLogins, Held), CredentialsError> {
+        let cell = self.cell(key).lock_owned().await;
+        Ok((self.store.logins(key)?, Held { _cell: cell }))
+    }
+
+    /// Opens a session with a mailbox's folders; a token that is refused is renewed once.
+    ///
+    /// # Errors
+    /// By what went wrong.
+    pub async fn enter(
+        &self,
+        dialer: &Dialer,
+        mailbox: &Mailbox,
+        way: &ImapWay,
+        tap: Tap,
+    ) -> Result<Session, EnterError> {
+        let login = self.logins(mailbox).await?.incoming;
+        let mut options = ImapOptions::new(way.server.clone(), login.ok_or(EnterError::NoLogin)?);
+        options.tap = tap;
+        let refused = match Session::open(dialer, &options).await {
+            Err(error @ OpenError::Refused { .. }) => error,
+            other => return Ok(other?),
+        };
+        let renewed = self.renewed(mailbox, &options.login).await?;
+        options.login = match renewed.and_then(|logins| logins.incoming) {
+            Some(login) => login,
+            None => return Err(refused.into()),
+        };
+        Ok(Session::open(dialer, &options).await?)
+    }
+
+    /// Submits by the mailbox's way out; a token that is refused is renewed once. Beside
+    /// the result stands why it was not renewed, when that was tried.
+    pub async fn submit(
+        &self,
+        dialer: &Dialer,
+        mailbox: &Mailbox,
+        mut options: SubmissionOptions,
+        envelope: &Envelope,
+        raw: &[u8],
+    ) -> (Result<Submitted, SubmissionError>, Option<CredentialsError>) {
+        let result = submission::submit(dialer, &options, envelope, raw).await;
+        let refused = match &result {
+            Err(error) if error.authentication_refusal().is_some() => options.login.as_ref(),
+            _ => None,
+        };
+        let Some(refused) = refused else {
+            return (result, None);
+        };
+        match self.renewed(mailbox, refused).await {
+            Ok(None) => (result, None),
+            Ok(Some(logins)) => {
+                options.login = logins.outgoing;
+                let again = submission::submit(dialer, &options, envelope, raw).await;
+                (again, None)
+            }
+            Err(error) => (result, Some(error)),
+        }
+    }
+
+    /// Waits for renewals under way, so that no token that was given is lost.
+    pub async fn finish(&self) {
+        self.renewals.close();
+        if timeout(FINISH_TIME_MAX, self.renewals.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("a provider did not answer in time; its mailbox may need a new sign-in");
+        }
+    }
+
+    async fn renew(
+        &self,
+        mailbox: &Mailbox,
+        reason: Reason,
+        seen: MailboxLogins,
+    ) -> Result<MailboxLogins, CredentialsError> {
+        let (keyring, mailbox) = (self.clone(), mailbox.clone());
+        // By itself: who asked may be stopped between the provider's answer and the store.
+        let renewal = self.renewals.spawn(async move {
+            let mut cell = keyring.cell(mailbox.key).lock_owned().await;
+            keyring.renew_in(&mut cell, &mailbox, reason, &seen).await
+        });
+        renewal.await.map_err(|_| CredentialsError::Stopping)?
+    }
+
+    async fn renew_in(
+        &self,
+        cell: &mut Cell,
+        mailbox: &Mailbox,
+        reason: Reason,
+        seen: &MailboxLogins,
+    ) -> Result<MailboxLogins, CredentialsError> {
+        // Somebody else may have been here meanwhile.
+        let mut logins = self.store.logins(mailbox.key)?;
+        let due: Vec<OAuthGrant> = self.due(cell, reason, &logins, seen);
+        for grant in due {
+            if let Some((at, error)) = &cell.failed
+                && at.elapsed() < SHARED_FAILURE
+            {
+                return Err(error.clone());
+            }
+            match self.ask(mailbox, &grant).await {
+                Ok(renewed) => {
+                    let before = grant.refresh_token;
+                    logins = self.store.renew_grant(mailbox.key, before, renewed).await?;
+                    cell.renewed_at = Some(Instant::now());
+                    cell.failed = None;
+                    tracing::debug!(mailbox = %mailbox.settings.address, ?reason, "an access token was renewed");
+                }
+                Err(error @ CredentialsError::Ended { .. }) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "an access token was not renewed");
+                    cell.failed = Some((Instant::now(), error.clone()));
+                    let good = grant.access_expires_at > self.clock.now();
+                    if !(good && matches!(reason, Reason::Ends)) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(logins)
+    }
+
+    /// The grants that are to be renewed now; one that two logins share is named once.
+    fn due(
+        &self,
+        cell: &Cell,
+        reason: Reason,
+        stored: &MailboxLogins,
+        seen: &MailboxLogins,
+    ) -> Vec<OAuthGrant> {
+        let soon = later(self.clock.now(), MARGIN);
+        let fresh = cell.renewed_at.is_some_and(|at| at.elapsed() < FRESH);
+        let mut due: Vec<OAuthGrant> = Vec::new();
+        for grant in grants(stored) {
+            let wanted = match reason {
+                Reason::Ends => grant.access_expires_at <= soon,
+                Reason::Refused => {
+                    !fresh && grants(seen).any(|one| same(&one.access_token, &grant.access_token))
+                }
+            };
+            if wanted
+                && !due
+                    .iter()
+                    .any(|one| same(&one.refresh_token, &grant.refresh_token))
+            {
+                due.push(grant.clone());
+            }
+        }
+        due
+    }
+
+    async fn ask(
+        &self,
+        mailbox: &Mailbox,
+        grant: &OAuthGrant,
+    ) -> Result<OAuthGrant, CredentialsError> {
+        let settings = &mailbox.settings;
+        let address = || settings.address.clone();
+        let provider = self.clients.for_renewal(&settings.preset);
+        let provider = provider.map_err(|source| CredentialsError::Setting {
+            address: address(),
+            source: Box::new(source),
+        })?;
+        let Provider { module, client } = &provider;
+        let given = self
+            .oauth
+            .refresh(module, client, &grant.refresh_token)
+            .await;
+        let given = given.map_err(|error| {
+            if error.ends_the_grant() {
+                return CredentialsError::Ended {
+                    address: address(),
+                    account: grant.account.clone(),
+                    words: error.to_string(),
+                };
+            }
+            CredentialsError::Provider {
+                address: address(),
+                source: Arc::new(error),
+            }
+        })?;
+        let now = self.clock.now();
+        let Tokens {
+            access,
+            refresh,
+            lives,
+            ..
+        } = given;
+        Ok(OAuthGrant {
+            client: module.client.clone(),
+            obtained_at: if refresh.is_some() {
+                now
+            } else {
+                grant.obtained_at
+            },
+            refresh_token: refresh.unwrap_or_else(|| grant.refresh_token.clone()),
+            access_token: access,
+            access_expires_at: ends(now, lives),
+            account: grant.account.clone(),
+            mechanism: module.mechanism,
+        })
+    }
+
+    fn cell(&self, key: MailboxKey) -> Arc<AsyncMutex<Cell>> {
+        // Cells are put whole, so a panic elsewhere leaves nothing half-written.
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(cells.entry(key).or_default())
+    }
+}
+
+/// When a token ends that was given now.
+pub(in crate::service) fn ends(now: Timestamp, lives: Duration) -> Timestamp {
+    SignedDuration::try_from(lives).map_or(now, |lives| later(now, lives))
+}
+
+fn later(now: Timestamp, wait: SignedDuration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+fn grants(logins: &MailboxLogins) -> impl Iterator<Item = &OAuthGrant> {
+    let both = [&logins.incoming, &logins.outgoing];
+    both.into_iter()
+        .flatten()
+        .filter_map(|login| match &login.credentials {
+            Credentials::OAuth(grant) => Some(grant),
+            Credentials::Password(_) | Credentials::AccessToken(_) => None,
+        })
+}
+
+fn same(one: &Secret, other: &Secret) -> bool {
+    one.expose() == other.expose()
+}
