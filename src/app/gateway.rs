@@ -42,6 +42,7 @@ use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::replies::Replies;
+use crate::service::signing_in::SigningIn;
 use crate::service::submitting::Submitting;
 use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
@@ -66,6 +67,8 @@ pub struct Gateway {
     system_smtp: Option<SystemSmtp>,
     presets: Presets,
     keyring: Keyring,
+    clients: OAuthClients,
+    oauth: OAuth,
     shutdown: CancellationToken,
 }
 
@@ -127,7 +130,7 @@ impl Gateway {
             ..HttpOptions::default()
         };
         let oauth = OAuth::new(HttpClient::new(dialer.clone(), https));
-        let keyring = Keyring::new(store.clone(), oauth, clients, clock.clone());
+        let keyring = Keyring::new(store.clone(), oauth.clone(), clients.clone(), clock.clone());
         let sync = Sync::new(
             store.clone(),
             dialer.clone(),
@@ -151,6 +154,8 @@ impl Gateway {
             system_smtp,
             presets,
             keyring,
+            clients,
+            oauth,
             shutdown,
         })
     }
@@ -166,6 +171,7 @@ impl Gateway {
             ledger: self.ledger(),
             collecting: self.collecting(),
             proving: self.proving(),
+            signing_in: self.signing_in(self.connect()),
             public_url: self.config.public_url(),
         }
     }
@@ -333,6 +339,17 @@ impl Gateway {
         )
     }
 
+    /// Its attempts are those of `connect`.
+    fn signing_in(&self, connect: Connect) -> SigningIn {
+        SigningIn::new(
+            self.oauth.clone(),
+            self.clients.clone(),
+            connect,
+            self.mailboxes(),
+            self.clock.clone(),
+        )
+    }
+
     fn diary_reading(&self) -> DiaryReading {
         DiaryReading::new(self.store.clone(), self.diary.clone(), self.mailboxes())
     }
@@ -378,12 +395,14 @@ impl Gateway {
     }
 
     fn http_handles(&self) -> http::Handles {
+        let connect = self.connect();
         http::Handles {
             people: self.people(),
             conversations: Conversations::new(self.store.clone(), self.clock.clone(), Random),
             replies: Replies::new(self.store.clone(), self.clock.clone(), Random),
             mailboxes: self.mailboxes(),
-            connect: self.connect(),
+            signing_in: self.signing_in(connect.clone()),
+            connect,
             diary: self.diary_reading(),
             ledger: self.ledger(),
             collecting: self.collecting(),

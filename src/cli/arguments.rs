@@ -207,6 +207,12 @@ pub(super) struct MailboxOptions {
     /// from POSTERN_PASSWORD or asked for
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// Sign in at the provider instead (OAuth): prints a code to be typed in a browser
+    #[arg(long, conflicts_with = "password_file")]
+    sign_in: bool,
+    /// Who signs in there, when the address is a shared mailbox
+    #[arg(long, value_name = "ACCOUNT", requires = "sign_in")]
+    account: Option<String>,
     /// The plugin of the provider [default: found by the address]
     #[arg(long, value_name = "PLUGIN")]
     preset: Option<String>,
@@ -284,7 +290,7 @@ pub(super) struct MailboxOptions {
 impl MailboxOptions {
     /// The form, with the password read from where it is.
     pub(super) fn form(self) -> anyhow::Result<MailboxForm> {
-        let password = if self.forward && self.system_smtp {
+        let password = if self.sign_in || self.forward && self.system_smtp {
             None
         } else {
             let secret = password::read(self.password_file.as_deref(), &self.address)?;
@@ -303,6 +309,8 @@ impl MailboxOptions {
             protocol: Some(protocol.to_owned()),
             user: self.user,
             password,
+            sign_in: self.sign_in,
+            account: self.account,
             incoming: self.pop3.or(self.imap),
             incoming_security: self.incoming_security,
             pop3_keep: self.pop3_keep,

@@ -173,11 +173,18 @@ pub(super) struct ReauthenticateOptions {
     /// Try the stored password or authorization code again
     #[arg(long, conflicts_with_all = ["password_file", "user", "smtp_user", "smtp_password_file"])]
     stored: bool,
+    /// Sign in at the provider (OAuth): prints a code to be typed in a browser
+    #[arg(long, conflicts_with_all = ["stored", "password_file", "user", "smtp_user", "smtp_password_file"])]
+    sign_in: bool,
 }
 
 impl ReauthenticateOptions {
     /// `mailbox reauthenticate`
     pub(super) fn request(self) -> anyhow::Result<Request> {
+        if self.sign_in {
+            let mailbox = self.login.mailbox;
+            return Ok(Request::MailboxSignIn { mailbox });
+        }
         let (mailbox, logins) = if self.stored {
             (self.login.mailbox, LoginsForm::default())
         } else {

@@ -13,6 +13,7 @@ use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
 use crate::service::proving::Proving;
+use crate::service::signing_in::{Purpose, SigningIn};
 
 /// The services that commands use.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Desk {
     pub collecting: Collecting,
     /// Test mails and canaries.
     pub proving: Proving,
+    /// Sign-ins at providers.
+    pub signing_in: SigningIn,
     /// For links, without a slash at its end.
     pub public_url: String,
 }
@@ -73,6 +76,7 @@ impl Desk {
                 since,
                 dry_run,
             } => self.collect(&mailbox, &since, dry_run).await,
+            Request::MailboxSignIn { mailbox } => self.sign_in(&mailbox, &mut tell).await,
             Request::MailboxTest { mailbox } => self.test(&mailbox, &mut tell).await,
             Request::MailboxCanary {
                 mailbox,
@@ -102,9 +106,18 @@ impl Desk {
         })
     }
 
-    async fn proposal(&self, form: MailboxForm) -> Result<Proposal, String> {
-        let wish = form::wish(form);
+    async fn proposal(
+        &self,
+        form: MailboxForm,
+        tell: &mut impl FnMut(Answer),
+    ) -> Result<Proposal, String> {
+        let sign_in = form.sign_in;
+        let mut wish = form::wish(form);
         let known = self.connect.known(&wish).await;
+        if sign_in {
+            let asked = Box::new((wish.clone(), known.clone()));
+            wish.grant = Some(self.grant(Purpose::Connect(asked), tell).await?);
+        }
         let proposal = self.connect.propose(&wish, &known);
         proposal.map_err(|error| error.to_string())
     }
@@ -114,7 +127,7 @@ impl Desk {
         form: MailboxForm,
         tell: &mut impl FnMut(Answer),
     ) -> Result<Answer, String> {
-        let proposal = self.proposal(form).await?;
+        let proposal = self.proposal(form, tell).await?;
         let actor = Actor::Console;
         let steps = self
             .connect
@@ -134,7 +147,7 @@ impl Desk {
         form: MailboxForm,
         tell: &mut impl FnMut(Answer),
     ) -> Result<Answer, String> {
-        let proposal = self.proposal(form).await?;
+        let proposal = self.proposal(form, tell).await?;
         let mailbox = self
             .connect
             .save(&Actor::Console, proposal, |step| tell(told(step)))

@@ -170,7 +170,7 @@ impl Desk {
     }
 }
 
-fn done(what: &str, changed: &Changed) -> Answer {
+pub(super) fn done(what: &str, changed: &Changed) -> Answer {
     let address = &changed.mailbox.settings.address;
     let words = match &changed.reading {
         Some(reading) => format!("{address} {what}; {reading}."),

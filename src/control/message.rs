@@ -51,6 +51,11 @@ pub enum Request {
         /// Nothing given: the stored ones.
         logins: LoginsForm,
     },
+    /// Give a mailbox a new login by signing in at its provider, with a code.
+    MailboxSignIn {
+        /// Address, slug or id.
+        mailbox: String,
+    },
     /// Remove a mailbox.
     MailboxRemove {
         /// Address, slug or id.
@@ -168,6 +173,10 @@ pub struct MailboxForm {
     pub user: Option<String>,
     /// Password or authorization code.
     pub password: Option<Hidden>,
+    /// Instead of a password somebody signs in at the provider, with a code.
+    pub sign_in: bool,
+    /// Who signs in, when the address is a shared mailbox.
+    pub account: Option<String>,
     /// `host:port` of the incoming server.
     pub incoming: Option<String>,
     /// `tls`, `starttls` or `none`.

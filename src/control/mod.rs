@@ -16,6 +16,7 @@ pub mod message;
 mod prove;
 mod row;
 pub mod server;
+mod sign_in;
 mod watch;
 
 /// The socket's name in the data folder.

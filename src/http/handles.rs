@@ -22,6 +22,7 @@ use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::replies::Replies;
+use crate::service::signing_in::SigningIn;
 
 /// What the caller of [`super::run`] hands over.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Handles {
     pub mailboxes: Mailboxes,
     /// Trial connections, and adding a mailbox.
     pub connect: Connect,
+    /// Sign-ins at providers.
+    pub signing_in: SigningIn,
     /// What was said and tried at servers.
     pub diary: DiaryReading,
     /// Where mails went.
@@ -103,6 +106,7 @@ wire! {
     Replies: handles.replies;
     Mailboxes: handles.mailboxes;
     Connect: handles.connect;
+    SigningIn: handles.signing_in;
     DiaryReading: handles.diary;
     Ledger: handles.ledger;
     Collecting: handles.collecting;

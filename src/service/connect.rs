@@ -25,7 +25,7 @@ use self::wish::{Known, Wish, WrongField};
 use crate::domain::address::Address;
 use crate::domain::folder::Cursor;
 use crate::domain::key::PublicId;
-use crate::domain::mailbox::Mailbox;
+use crate::domain::mailbox::{Mailbox, MailboxSettings};
 use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
 use crate::net::dial::Dialer;
@@ -188,6 +188,14 @@ impl Connect {
     /// The first field that cannot be used.
     pub fn propose(&self, wish: &Wish, known: &Known) -> Result<Proposal, ProposeError> {
         Ok(wish.propose(known, self.random.bytes()?)?)
+    }
+
+    /// The settings that a person's words amount to, before anything proves who they are.
+    ///
+    /// # Errors
+    /// The first field that cannot be used.
+    pub fn settings(&self, wish: &Wish, known: &Known) -> Result<MailboxSettings, ProposeError> {
+        Ok(wish.settings(known, self.random.bytes()?)?)
     }
 
     /// Tries a proposal; every step is told when it ends, and the first failure ends

@@ -7,6 +7,7 @@ mod export;
 mod given;
 mod leave;
 mod mbox;
+mod signed_in;
 
 use crate::domain::address::Address;
 use crate::domain::key::PublicId;

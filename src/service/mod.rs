@@ -26,6 +26,7 @@ pub mod proving;
 pub mod random;
 pub mod reading;
 pub mod replies;
+pub mod signing_in;
 pub mod submitting;
 pub mod sync;
 #[cfg(test)]

@@ -47,6 +47,7 @@ use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::replies::Replies;
+use crate::service::signing_in::SigningIn;
 use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
@@ -231,7 +232,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
     let clients = OAuthClients::new(OAuthOptions::default(), presets.clone());
     let https = HttpClient::new(dialer.clone(), HttpOptions::default());
     let oauth = OAuth::new(https);
-    let keyring = Keyring::new(store.clone(), oauth, clients, clock.clone());
+    let keyring = Keyring::new(store.clone(), oauth.clone(), clients.clone(), clock.clone());
     let sync = Sync::new(
         store.clone(),
         dialer.clone(),
@@ -257,6 +258,13 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         clock.clone(),
         connect.clone(),
         keyring.clone(),
+    );
+    let signing_in = SigningIn::new(
+        oauth,
+        clients,
+        connect.clone(),
+        mailboxes.clone(),
+        clock.clone(),
     );
     let proving = Proving::new(
         store.clone(),
@@ -285,6 +293,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         ),
         mailboxes,
         proving,
+        signing_in,
         connect,
         presets,
         random: Random,

@@ -70,6 +70,8 @@ pub struct Wish {
     pub password: Option<Secret>,
     /// What a sign-in at the provider gave.
     pub grant: Option<OAuthGrant>,
+    /// Who signs in there, when that is not the login: the address is a shared mailbox.
+    pub account: Option<String>,
     /// User name at the outgoing server, when it differs.
     pub outgoing_user: Option<String>,
     /// Password at the outgoing server, when it differs.
@@ -149,14 +151,23 @@ impl Wish {
     /// # Errors
     /// The first field that cannot be used.
     pub fn propose(&self, known: &Known, random: [u8; 10]) -> Result<Proposal, WrongField> {
+        let settings = self.settings(known, random)?;
+        let logins = self.logins(&settings.address, known, &settings.way_in)?;
+        Ok(Proposal { settings, logins })
+    }
+
+    /// The same before anybody has said what proves who they are.
+    ///
+    /// # Errors
+    /// The first field that cannot be used.
+    pub fn settings(&self, known: &Known, random: [u8; 10]) -> Result<MailboxSettings, WrongField> {
         let address = address("address", &self.address)?;
         let way_in = self.way_in(&address, known, random)?;
         let way_out = self.way_out(&address, known)?;
         self.refuse_readable(&way_in, &way_out)?;
-        let logins = self.logins(&address, known, &way_in)?;
         let identity = NamedAddress::new(typed(self.from_name.as_ref()), address.clone());
         let usual = MailboxSettings::new(address, way_in, way_out);
-        let settings = MailboxSettings {
+        Ok(MailboxSettings {
             name: self.name(&usual.name)?,
             slug: self.slug()?.unwrap_or_else(|| usual.slug.clone()),
             preset: if known.preset.is_empty() {
@@ -178,8 +189,13 @@ impl Wish {
             code_created_on: self.code_created_on()?,
             rescue_address: optional_address("rescue_address", &self.rescue_address)?,
             ..usual
-        };
-        Ok(Proposal { settings, logins })
+        })
+    }
+
+    /// Who has to sign in at the provider, where that is not the address itself.
+    #[must_use]
+    pub fn account_name(&self) -> Option<&str> {
+        typed(self.account.as_ref()).or_else(|| typed(self.user.as_ref()))
     }
 
     /// How mail is to come in.

@@ -87,7 +87,7 @@ impl GivenLogins {
     }
 }
 
-fn same_secret(one: &Credentials, other: &Credentials) -> bool {
+pub(super) fn same_secret(one: &Credentials, other: &Credentials) -> bool {
     match (one, other) {
         (Credentials::Password(one), Credentials::Password(other)) => {
             one.expose() == other.expose()

@@ -95,6 +95,7 @@ impl ProposalBody {
             user: self.user,
             password: self.password.map(Secret::new),
             grant: None,
+            account: None,
             outgoing_user: self.outgoing_user,
             outgoing_password: self.outgoing_password.map(Secret::new),
             folder: self.folder,
