@@ -6,9 +6,13 @@
 
 pub mod autoconfig;
 pub mod imap;
+pub mod pop3;
 pub mod prose;
 pub mod sasl;
 pub mod smtp;
+
+mod progress;
+mod transcript;
 
 use std::time::Instant;
 

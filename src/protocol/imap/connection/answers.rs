@@ -4,23 +4,24 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::progress::Progress;
 use super::running::{Authentication, Idle, Running, Task};
-use super::{Connection, State, transcript};
+use super::{Connection, State};
 use crate::protocol::imap::TlsPolicy;
 use crate::protocol::imap::capability::Capabilities;
 use crate::protocol::imap::command::CommandId;
 use crate::protocol::imap::event::{CloseReason, Code, Event, Malformed, Outcome, Verdict};
 use crate::protocol::imap::greeting;
 use crate::protocol::imap::status_line::{self, Status, Word};
+use crate::protocol::progress::Progress;
 use crate::protocol::sasl;
+use crate::protocol::transcript::excerpt;
 
 impl Connection {
     pub(super) fn handle_greeting(&mut self, line: &[u8], now: Instant) {
         let after_star = line.strip_prefix(b"*").unwrap_or_default();
         let Some(Status { word, code, text }) = status_line::status(after_star) else {
             let peer = greeting::foreign_line(line);
-            let excerpt = transcript::excerpt(line);
+            let excerpt = excerpt(line);
             return self.close(CloseReason::NotImap { peer, excerpt });
         };
         let authenticated = match word {

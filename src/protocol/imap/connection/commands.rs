@@ -10,7 +10,7 @@ use imap_types::extensions::compress::CompressionAlgorithm;
 use imap_types::extensions::enable::CapabilityEnable;
 
 use super::running::{Authentication, Idle, Queued, Task};
-use super::{Connection, Progress, State};
+use super::{Connection, State};
 use crate::domain::folder::FolderName;
 use crate::domain::secret::Secret;
 use crate::protocol::imap::TlsPolicy;
@@ -20,6 +20,7 @@ use crate::protocol::imap::command::{
 use crate::protocol::imap::event::{Event, Outcome, SelectedFolder, Verdict};
 use crate::protocol::imap::flag::Flag;
 use crate::protocol::imap::uid_set::UidSet;
+use crate::protocol::progress::Progress;
 use crate::protocol::sasl::Mechanism;
 
 impl Connection {

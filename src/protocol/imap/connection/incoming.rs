@@ -5,12 +5,13 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::commands::tag_of;
-use super::progress::Progress;
 use super::{BodyRead, Connection, State, transcript};
 use crate::protocol::imap::event::{CloseReason, Event, Malformed, Peer};
 use crate::protocol::imap::splitter::{Broken, Piece};
 use crate::protocol::imap::{fetch_scan, greeting, status_line};
+use crate::protocol::progress::Progress;
 use crate::protocol::prose;
+use crate::protocol::transcript::excerpt;
 
 /// How much of the end of a body is looked at for a BYE, in bytes.
 const BODY_TAIL_MAX: usize = 256;
@@ -55,7 +56,7 @@ impl Connection {
     }
 
     fn not_imap(&mut self, peer: Peer) {
-        let excerpt = transcript::excerpt(self.splitter.line());
+        let excerpt = excerpt(self.splitter.line());
         self.close(CloseReason::NotImap { peer, excerpt });
     }
 
@@ -122,7 +123,7 @@ impl Connection {
     }
 
     pub(super) fn malformed(&mut self, reason: Malformed, line: &[u8]) {
-        let excerpt = self.masks.cover(transcript::excerpt(line));
+        let excerpt = self.masks.cover(excerpt(line));
         self.emit(Event::Malformed { reason, excerpt });
     }
 
@@ -134,7 +135,7 @@ impl Connection {
                 let line = self.splitter.line();
                 CloseReason::NotImap {
                     peer: greeting::foreign_line(line),
-                    excerpt: transcript::excerpt(line),
+                    excerpt: excerpt(line),
                 }
             }
             _ if self.splitter.is_inside_response() => CloseReason::Cut {

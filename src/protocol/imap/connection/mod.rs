@@ -7,7 +7,6 @@
 mod answers;
 mod commands;
 mod incoming;
-mod progress;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -20,9 +19,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use self::progress::Progress;
 use self::running::{Idle, Queued, Running, Task};
-use self::transcript::Transcript;
 use super::capability::Capabilities;
 use super::command::{CommandId, Part};
 use super::data::FolderNames;
@@ -31,7 +28,9 @@ use super::options::Options;
 use super::outgoing::Outgoing;
 use super::splitter::Splitter;
 use crate::protocol::Machine;
+use crate::protocol::progress::Progress;
 use crate::protocol::prose::Masks;
+use crate::protocol::transcript::{Transcript, excerpt};
 
 /// Lines kept from one poll to the next; the loop polls after every read.
 const LINES_BETWEEN_POLLS_MAX: usize = 2_000;
@@ -186,7 +185,7 @@ impl Connection {
         let mut text = String::new();
         for part in &command.parts {
             match part {
-                Part::Line(line) => text.push_str(&transcript::excerpt(line)),
+                Part::Line(line) => text.push_str(&excerpt(line)),
                 Part::Literal(bytes) => text.push_str(&format!(" ({} bytes)", bytes.len())),
             }
         }

@@ -323,7 +323,7 @@ fn nothing_prints_a_secret() {
         "S: + e30=",
         "C: …",
         "S: P2 OK in",
-        "C: P3 APPEND &XfJT0ZAB- (\\Seen) \"04-Jan-2026 02:03:04 +0000\" {3}",
+        "C: P3 APPEND &XfJT0ZAB- (\\Seen) \"04-Jan-2026 02:03:04 +0000\" (3 bytes)",
     ];
     assert_eq!(transcript[..], expected);
     assert!(!format!("{:?}", run.machine).contains("hunter2"));
