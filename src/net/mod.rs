@@ -14,6 +14,7 @@ pub mod guard;
 pub mod http_client;
 pub mod imap;
 pub mod oauth;
+pub mod pop3;
 pub mod stream;
 pub mod submission;
 pub mod tap;

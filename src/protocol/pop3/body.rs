@@ -131,9 +131,12 @@ mod tests {
         (mail, None)
     }
 
+    /// A stream, whether its lines end in LF alone, the mail, and what is left.
+    type Case = (&'static [u8], bool, &'static [u8], Option<&'static [u8]>);
+
     #[test]
     fn dots_and_ends() {
-        let cases: [(&[u8], bool, &[u8], Option<&[u8]>); 10] = [
+        let cases: [Case; 10] = [
             (b".\r\n", false, b"", Some(b"")),
             (b"a\r\n.\r\n+OK", false, b"a\r\n", Some(b"+OK")),
             (b"..\r\n...\r\n.\r\n", false, b".\r\n..\r\n", Some(b"")),
