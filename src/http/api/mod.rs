@@ -27,7 +27,7 @@ use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 
 pub(super) use failure::{
-    of_conversations, of_mailboxes, of_replies, of_saving, of_store, sentence,
+    of_conversations, of_mailboxes, of_replies, of_saving, of_store, of_wish, sentence,
 };
 pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,

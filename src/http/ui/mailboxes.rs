@@ -15,9 +15,12 @@ use super::conversation::BareForm;
 use super::page::{Frame, render};
 use super::view::mailbox::MailboxView;
 use crate::domain::key::PublicId;
+use crate::domain::mailbox::Mailbox;
 use crate::domain::secret::Secret;
 use crate::domain::user::{Actor, Role};
 use crate::service::mailboxes::{Changed, GivenLogins, MailboxError, Mailboxes};
+use crate::service::oauth_clients::NoSignIn;
+use crate::service::signing_in::SigningIn;
 
 #[derive(Template)]
 #[template(path = "mailboxes.html")]
@@ -30,15 +33,16 @@ struct MailboxesPage {
 
 pub(super) async fn list(
     State(mailboxes): State<Mailboxes>,
+    State(signing_in): State<SigningIn>,
     Extension(actor): Extension<Actor>,
     frame: Frame,
 ) -> Result<Response, Problem> {
-    page(&mailboxes, &actor, frame, None)
+    page((&mailboxes, &signing_in), &actor, frame, None)
 }
 
 /// The page; with words for one of the mailboxes when something was not done.
 fn page(
-    mailboxes: &Mailboxes,
+    (mailboxes, signing_in): (&Mailboxes, &SigningIn),
     actor: &Actor,
     frame: Frame,
     notice: Option<(PublicId, String)>,
@@ -46,7 +50,10 @@ fn page(
     let all = mailboxes.list(actor).map_err(of_mailboxes)?;
     let mut views: Vec<MailboxView> = all
         .iter()
-        .map(|(mailbox, health)| MailboxView::new(mailbox, health))
+        .map(|(mailbox, health)| MailboxView {
+            signs_in: signs_in(signing_in, mailbox),
+            ..MailboxView::new(mailbox, health)
+        })
         .collect();
     if let Some((id, words)) = notice {
         let id = id.to_string();
@@ -59,6 +66,12 @@ fn page(
         mailboxes: views,
         manages: actor.may(Role::Manager, actor.workspace()),
     }))
+}
+
+/// Whether its provider has a sign-in; why one cannot begin, its page says.
+fn signs_in(signing_in: &SigningIn, mailbox: &Mailbox) -> bool {
+    let provider = signing_in.clients().for_sign_in(&mailbox.settings.preset);
+    !matches!(provider, Err(NoSignIn::NoModule))
 }
 
 fn back_to(id: PublicId) -> Response {
@@ -152,6 +165,7 @@ impl LoginForm {
 
 pub(super) async fn reauthenticate(
     State(mailboxes): State<Mailboxes>,
+    State(signing_in): State<SigningIn>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
@@ -167,11 +181,12 @@ pub(super) async fn reauthenticate(
         let given = form.into_logins();
         mailboxes.reauthenticate(&actor, id, given, |_| ()).await
     };
-    told(&mailboxes, &actor, frame, id, done)
+    told((&mailboxes, &signing_in), &actor, frame, id, done)
 }
 
 pub(super) async fn bind(
     State(mailboxes): State<Mailboxes>,
+    State(signing_in): State<SigningIn>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
@@ -180,12 +195,12 @@ pub(super) async fn bind(
     frame.session.check(&form.form_token)?;
     let given = form.into_logins();
     let done = mailboxes.bind(&actor, id, given, |_| ()).await;
-    told(&mailboxes, &actor, frame, id, done)
+    told((&mailboxes, &signing_in), &actor, frame, id, done)
 }
 
 /// What a trial found stands at the mailbox it was about.
 fn told(
-    mailboxes: &Mailboxes,
+    services: (&Mailboxes, &SigningIn),
     actor: &Actor,
     frame: Frame,
     id: PublicId,
@@ -199,7 +214,7 @@ fn told(
             | MailboxError::NoPassword),
         ) => {
             let notice = Some((id, sentence(&error)));
-            let mut response = page(mailboxes, actor, frame, notice)?;
+            let mut response = page(services, actor, frame, notice)?;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)
         }

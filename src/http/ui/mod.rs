@@ -15,6 +15,7 @@ mod login;
 mod mailbox;
 mod mailboxes;
 mod page;
+mod sign_in;
 mod view;
 
 use axum::Router;
@@ -28,6 +29,7 @@ use super::error::Problem;
 use super::guard;
 use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
+use crate::service::oauth_clients::CALLBACK_PATH;
 
 pub(super) fn routes(door: &Door) -> Router<Wired> {
     let signed_in = Router::new()
@@ -50,8 +52,14 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             get(connect::start).post(connect::begin),
         )
         .route("/mailboxes/connect/form", get(connect::ask))
+        .route("/mailboxes/connect/sign-in", post(connect::sign_in))
         .route("/mailboxes/connect/{id}", get(connect::show))
         .route("/mailboxes/connect/{id}/edit", get(connect::again))
+        .route("/mailboxes/{id}/sign-in", post(sign_in::begin))
+        .route("/sign-ins/{id}", get(sign_in::show))
+        .route("/sign-ins/{id}/code", post(sign_in::code))
+        .route("/sign-ins/{id}/again", post(sign_in::again))
+        .route("/sign-ins/{id}/live", get(sign_in::follow))
         .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
         .route("/mailboxes/{id}/offline", post(mailboxes::offline))
         .route("/mailboxes/{id}/online", post(mailboxes::online))
@@ -73,6 +81,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             "/mailboxes/{id}/edit",
             get(mailbox::settings).post(mailbox::edit),
         )
+        .route(CALLBACK_PATH, get(sign_in::callback))
         .route("/mailboxes/{id}/bind", post(mailboxes::bind))
         .route(
             "/mailboxes/{id}/reauthenticate",

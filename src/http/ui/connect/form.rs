@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Query, State};
+use axum::extract::{Extension, FromRef, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -10,9 +10,11 @@ use serde::Deserialize;
 use super::super::super::api::of_saving;
 use super::super::super::body::Id;
 use super::super::super::error::{Kind, Problem};
+use super::super::super::handles::Wired;
 use super::super::page::{Frame, render};
+use super::super::sign_in::{of_sign_in, session_mark};
 use super::guide::{SectionView, sections};
-use super::provider::{ProviderView, said};
+use super::provider::{ProviderView, SignInView, said};
 use super::start::allowed;
 use crate::domain::address::Address;
 use crate::domain::key::PublicId;
@@ -23,6 +25,25 @@ use crate::service::connect::suggestion::{How, Suggestion};
 use crate::service::connect::wish::{Wish, WrongField};
 use crate::service::connect::{BeginError, Connect, ProposeError};
 use crate::service::presets::Presets;
+use crate::service::signing_in::{Purpose, SignInError, SigningIn};
+
+/// The services of the form.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct Desk {
+    connect: Connect,
+    presets: Presets,
+    signing_in: SigningIn,
+}
+
+impl FromRef<Wired> for Desk {
+    fn from_ref(wired: &Wired) -> Self {
+        Self {
+            connect: Connect::from_ref(wired),
+            presets: Presets::from_ref(wired),
+            signing_in: SigningIn::from_ref(wired),
+        }
+    }
+}
 
 #[derive(Template)]
 #[template(path = "connect_form.html")]
@@ -39,6 +60,7 @@ struct FormPage {
     wrong: Option<WrongField>,
     /// A password was typed in an earlier attempt and is used again when left empty.
     take_over: Option<PublicId>,
+    sign_in: Option<SignInView>,
 }
 
 impl FormPage {
@@ -206,8 +228,7 @@ pub(in crate::http::ui) struct Asked {
 
 /// The form for an address.
 pub(in crate::http::ui) async fn ask(
-    State(connect): State<Connect>,
-    State(presets): State<Presets>,
+    State(desk): State<Desk>,
     Extension(actor): Extension<Actor>,
     Query(asked): Query<Asked>,
     frame: Frame,
@@ -216,44 +237,69 @@ pub(in crate::http::ui) async fn ask(
     let typed = Typed {
         address: asked.address,
         preset: asked.preset,
-        code_created_on: connect.today().to_string(),
+        code_created_on: desk.connect.today().to_string(),
         ..Typed::default()
     };
     let wrong = wrong_address(&typed.address);
-    page(&connect, &presets, frame, typed, wrong, None).await
+    page(&desk, frame, typed, wrong, None).await
 }
 
 /// The form of an earlier attempt, to change and try again.
 pub(in crate::http::ui) async fn again(
-    State(connect): State<Connect>,
-    State(presets): State<Presets>,
+    State(desk): State<Desk>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
 ) -> Result<Response, Problem> {
     allowed(&actor)?;
-    let attempt = connect.attempt(&actor, id).ok_or_else(Problem::not_found)?;
+    let attempt = desk
+        .connect
+        .attempt(&actor, id)
+        .ok_or_else(Problem::not_found)?;
     let typed = Typed::of(&attempt.wish);
-    page(&connect, &presets, frame, typed, None, Some(id)).await
+    page(&desk, frame, typed, None, Some(id)).await
 }
 
-/// Begins to try; the next page shows how it goes.
-pub(in crate::http::ui) async fn begin(
-    State(connect): State<Connect>,
-    State(presets): State<Presets>,
+/// Sends the person to the provider, once everything else is known.
+pub(in crate::http::ui) async fn sign_in(
+    State(desk): State<Desk>,
     Extension(actor): Extension<Actor>,
     frame: Frame,
     Form(typed): Form<Typed>,
 ) -> Result<Response, Problem> {
     frame.session.check(&typed.form_token)?;
     let wish = typed.wish();
-    let known = connect.known(&wish).await;
+    let known = desk.connect.known(&wish).await;
+    let purpose = Purpose::Connect(Box::new((wish, known)));
+    let begun = desk
+        .signing_in
+        .begin(&actor, session_mark(&frame.session), purpose, false);
+    match begun {
+        Ok(id) => Ok(Redirect::to(&format!("/sign-ins/{id}")).into_response()),
+        Err(SignInError::Propose(ProposeError::Wrong(wrong))) => {
+            let typed = typed.without_secrets();
+            page(&desk, frame, typed, Some(wrong), None).await
+        }
+        Err(error) => Err(of_sign_in(error)),
+    }
+}
+
+/// Begins to try; the next page shows how it goes.
+pub(in crate::http::ui) async fn begin(
+    State(desk): State<Desk>,
+    Extension(actor): Extension<Actor>,
+    frame: Frame,
+    Form(typed): Form<Typed>,
+) -> Result<Response, Problem> {
+    frame.session.check(&typed.form_token)?;
+    let wish = typed.wish();
+    let known = desk.connect.known(&wish).await;
     let take_over = PublicId::parse(&typed.take_over);
-    match connect.begin(&actor, wish, known, take_over) {
+    match desk.connect.begin(&actor, wish, known, take_over) {
         Ok(id) => Ok(Redirect::to(&format!("/mailboxes/connect/{id}")).into_response()),
         Err(BeginError::Propose(ProposeError::Wrong(wrong))) => {
             let typed = typed.without_secrets();
-            page(&connect, &presets, frame, typed, Some(wrong), take_over).await
+            page(&desk, frame, typed, Some(wrong), take_over).await
         }
         Err(BeginError::Save(error)) => Err(of_saving(error)),
         Err(BeginError::TooMany(error)) => Err(Problem::new(Kind::TooMany, error.to_string())),
@@ -272,13 +318,17 @@ fn wrong_address(text: &str) -> Option<WrongField> {
 }
 
 async fn page(
-    connect: &Connect,
-    presets: &Presets,
+    desk: &Desk,
     frame: Frame,
     typed: Typed,
     wrong: Option<WrongField>,
     take_over: Option<PublicId>,
 ) -> Result<Response, Problem> {
+    let Desk {
+        connect,
+        presets,
+        signing_in,
+    } = desk;
     let chosen = Some(typed.preset.as_str()).filter(|id| !id.is_empty());
     let suggestion = match Address::parse(typed.address.trim()) {
         Ok(address) => Some(connect.suggest(&address, chosen).await),
@@ -311,6 +361,7 @@ async fn page(
     };
     let shown = render(&FormPage {
         provider: ProviderView::new(&plugin, words),
+        sign_in: SignInView::of(signing_in, &plugin, words),
         how,
         guide: sections(&plugin, words, &typed.address),
         overlays: overlays.collect(),

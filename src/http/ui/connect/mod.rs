@@ -9,6 +9,6 @@ mod provider;
 mod start;
 mod steps;
 
-pub(super) use self::form::{again, ask, begin};
+pub(super) use self::form::{again, ask, begin, sign_in};
 pub(super) use self::start::start;
 pub(super) use self::steps::{follow, show};

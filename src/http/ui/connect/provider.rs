@@ -4,6 +4,8 @@ use super::super::language::Words;
 use crate::domain::preset::{Preset, SignInMethod};
 use crate::domain::refusal::Bilingual;
 use crate::plugin::Plugin;
+use crate::service::oauth_clients::NoSignIn;
+use crate::service::signing_in::SigningIn;
 
 /// Marks that tell providers apart have so many colours.
 const HUES: usize = 6;
@@ -58,6 +60,42 @@ impl ProviderView {
             name,
             letter,
         }
+    }
+}
+
+/// Signing in at the provider, as the form offers it.
+#[derive(Clone, Debug)]
+pub(super) enum SignInView {
+    /// With a button.
+    Possible,
+    /// The gateway does not want it.
+    SwitchedOff,
+    /// Postern is not registered there.
+    Unregistered {
+        /// The section of the configuration.
+        section: String,
+        redirect_uri: String,
+        steps: Option<String>,
+    },
+}
+
+impl SignInView {
+    /// `None` where nothing is known of a sign-in.
+    pub(super) fn of(signing_in: &SigningIn, plugin: &Plugin, words: Words) -> Option<Self> {
+        Some(match signing_in.clients().for_sign_in(&plugin.preset.id) {
+            Ok(_) => Self::Possible,
+            Err(NoSignIn::NoModule) => return None,
+            Err(NoSignIn::SwitchedOff) => Self::SwitchedOff,
+            Err(NoSignIn::NoClient {
+                client,
+                redirect_uri,
+                steps,
+            }) => Self::Unregistered {
+                section: format!("[oauth.{client}]"),
+                redirect_uri,
+                steps: steps.map(|steps| said(words, &steps).to_owned()),
+            },
+        })
     }
 }
 

@@ -26,6 +26,8 @@ pub(in crate::http::ui) struct MailboxView {
     pub(in crate::http::ui) unbound: bool,
     /// It has a login of its own that a person can give anew.
     pub(in crate::http::ui) has_login: bool,
+    /// Its provider has a sign-in.
+    pub(in crate::http::ui) signs_in: bool,
     /// A login is refused: the field for a new one stands open.
     pub(in crate::http::ui) refused: bool,
     pub(in crate::http::ui) slug: String,
@@ -91,6 +93,7 @@ impl MailboxView {
             offline: settings.switch == Switch::Offline,
             unbound: settings.switch == Switch::Unbound,
             has_login: settings.way_in.server().is_some() || settings.way_out.server().is_some(),
+            signs_in: false,
             refused: [&health.receiving, &health.sending]
                 .iter()
                 .any(|one| matches!(one, Condition::ReauthenticationNeeded { .. })),

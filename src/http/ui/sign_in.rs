@@ -1,0 +1,284 @@
+//! Signing in at a provider for a mailbox: the page that sends a browser there or shows
+//! a code for another device, and the address that the browser comes back to.
+//!
+//! Invariant: what a provider says is data: it is shown escaped and never decides where
+//! a page leads. Absent: what a return must hold (`service::signing_in`).
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Extension, Query, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Redirect, Response};
+use futures_util::stream;
+use serde::Deserialize;
+
+use super::super::api::{of_mailboxes, of_saving, of_wish, sentence};
+use super::super::auth::Session;
+use super::super::body::Id;
+use super::super::error::{Kind, Problem};
+use super::super::handles::Streams;
+use super::conversation::BareForm;
+use super::page::{Frame, render};
+use crate::domain::secret::Secret;
+use crate::domain::user::Actor;
+use crate::service::connect::BeginError;
+use crate::service::signing_in::{
+    Finished, Mark, Purpose, Returned, SignInError, SigningIn, Unfinished,
+};
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    frame: Frame,
+    id: String,
+    address: String,
+    account: String,
+    url: String,
+    host: String,
+    redirect_uri: String,
+    takes_codes: bool,
+    code: Option<CodeView>,
+}
+
+struct CodeView {
+    code: String,
+    url: String,
+    /// With the code in it, where the provider has such an address.
+    link: String,
+    /// Where it goes on, once somebody has signed in.
+    finished: Option<String>,
+    failed: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in_failed.html")]
+struct FailedPage {
+    frame: Frame,
+    /// Key of the headline: `sign_in.failed.*`.
+    headline: &'static str,
+    words: String,
+    /// It can be begun again.
+    id: Option<String>,
+    /// Another account signed in: it may own a shared mailbox.
+    signed_in: Option<String>,
+}
+
+/// In which session a sign-in is begun and comes back to.
+pub(super) fn session_mark(session: &Session) -> Mark {
+    Mark::of(&session.form_token)
+}
+
+/// Begins the sign-in of a connected mailbox.
+pub(super) async fn begin(
+    State(signing_in): State<SigningIn>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<BareForm>,
+) -> Result<Response, Problem> {
+    frame.session.check(&form.form_token)?;
+    let begun = signing_in.begin(
+        &actor,
+        session_mark(&frame.session),
+        Purpose::Again(id),
+        false,
+    );
+    let id = begun.map_err(of_sign_in)?;
+    Ok(Redirect::to(&format!("/sign-ins/{id}")).into_response())
+}
+
+pub(super) async fn show(
+    State(signing_in): State<SigningIn>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+) -> Result<Response, Problem> {
+    let shown = signing_in.show(&actor, session_mark(&frame.session), id);
+    let shown = shown.map_err(of_sign_in)?;
+    let progress = shown.device.map(|device| device.borrow().clone());
+    let code = progress.map(|progress| {
+        let (finished, failed) = match progress.end {
+            None => (None, None),
+            Some(Ok(finished)) => (Some(goes_on(finished)), None),
+            Some(Err(words)) => (None, Some(words)),
+        };
+        let given = progress.shown;
+        CodeView {
+            code: given.user_code,
+            link: given.url_complete.unwrap_or_else(|| given.url.clone()),
+            url: given.url,
+            finished,
+            failed,
+        }
+    });
+    Ok(render(&SignInPage {
+        id: id.to_string(),
+        address: shown.address,
+        account: shown.account,
+        url: shown.url,
+        host: shown.host,
+        redirect_uri: shown.redirect_uri,
+        takes_codes: shown.takes_codes,
+        code,
+        frame,
+    }))
+}
+
+/// Asks for a code to be typed on another device.
+pub(super) async fn code(
+    State(signing_in): State<SigningIn>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<BareForm>,
+) -> Result<Response, Problem> {
+    frame.session.check(&form.form_token)?;
+    let begun = signing_in.begin_code(&actor, session_mark(&frame.session), id);
+    begun.await.map_err(of_sign_in)?;
+    Ok(Redirect::to(&format!("/sign-ins/{id}")).into_response())
+}
+
+/// Tells when the code has been typed, and ends with that.
+pub(super) async fn follow(
+    State(signing_in): State<SigningIn>,
+    State(streams): State<Streams>,
+    Extension(actor): Extension<Actor>,
+    Extension(session): Extension<Session>,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let shown = signing_in.show(&actor, session_mark(&session), id);
+    let device = shown.map_err(of_sign_in)?.device;
+    let device = device.ok_or_else(Problem::not_found)?;
+    let slot = streams.slots.try_acquire_owned();
+    let slot =
+        slot.map_err(|_| Problem::new(Kind::Unavailable, "Too many live streams are open."))?;
+    let state = (device, streams.shutdown, slot, false);
+    let events = stream::unfold(state, |(mut device, shutdown, slot, told)| async move {
+        if told {
+            return None;
+        }
+        tokio::select! {
+            ended = device.wait_for(|progress| progress.end.is_some()) => drop(ended.ok()?),
+            () = shutdown.cancelled() => return None,
+        }
+        let event = Event::default().event("step").data("ended");
+        Some((Ok::<_, axum::Error>(event), (device, shutdown, slot, true)))
+    });
+    Ok(Sse::new(events).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AgainForm {
+    form_token: String,
+    /// The mailbox is a shared one of this account.
+    #[serde(default)]
+    shared_of: String,
+}
+
+/// Begins again what came to nothing; the provider then asks which account.
+pub(super) async fn again(
+    State(signing_in): State<SigningIn>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<AgainForm>,
+) -> Result<Response, Problem> {
+    frame.session.check(&form.form_token)?;
+    let shared_of = Some(form.shared_of).filter(|account| !account.is_empty());
+    let begun = signing_in.begin_again(&actor, session_mark(&frame.session), id, shared_of);
+    let id = begun.map_err(of_sign_in)?;
+    Ok(Redirect::to(&format!("/sign-ins/{id}")).into_response())
+}
+
+/// What the provider hands to the browser (RFC 6749 section 4.1.2, RFC 9207).
+#[derive(Deserialize)]
+pub(super) struct Callback {
+    state: Option<String>,
+    code: Option<String>,
+    iss: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+/// The browser is back.
+pub(super) async fn callback(
+    State(signing_in): State<SigningIn>,
+    Extension(actor): Extension<Actor>,
+    Query(brought): Query<Callback>,
+    mut frame: Frame,
+) -> Response {
+    // A page must not carry the code on, not even in the form that changes its language.
+    "/mailboxes".clone_into(&mut frame.here);
+    let returned = Returned {
+        state: brought.state,
+        code: brought.code.map(Secret::new),
+        issuer: brought.iss,
+        error: brought.error,
+        error_description: brought.error_description,
+    };
+    let finished = signing_in.finish(&actor, session_mark(&frame.session), returned);
+    match finished.await {
+        Ok(finished) => Redirect::to(&goes_on(finished)).into_response(),
+        Err(unfinished) => failed(frame, &unfinished),
+    }
+}
+
+fn failed(frame: Frame, unfinished: &Unfinished) -> Response {
+    let Unfinished { id, error } = unfinished;
+    let signed_in = match error {
+        SignInError::OtherAccount { signed_in, .. } => Some(signed_in.clone()),
+        _ => None,
+    };
+    let headline = match error {
+        SignInError::State(_) => "sign_in.failed.state",
+        SignInError::Issuer { .. } => "sign_in.failed.issuer",
+        SignInError::Declined(_) => "sign_in.failed.declined",
+        SignInError::OtherAccount { .. } => "sign_in.failed.account",
+        SignInError::Mailbox(_) | SignInError::Begin(_) => "sign_in.failed.mailbox",
+        _ => "sign_in.failed.provider",
+    };
+    let page = render(&FailedPage {
+        headline,
+        words: sentence(error),
+        id: id.map(|id| id.to_string()),
+        signed_in,
+        frame,
+    });
+    (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+}
+
+fn goes_on(finished: Finished) -> String {
+    match finished {
+        Finished::Attempt(id) => format!("/mailboxes/connect/{id}"),
+        Finished::SignedIn(id) => format!("/mailboxes#mailbox-{id}"),
+    }
+}
+
+pub(super) fn of_sign_in(error: SignInError) -> Problem {
+    match error {
+        SignInError::NoSignIn(_) => Problem::new(Kind::Conflict, sentence(&error)),
+        SignInError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
+        SignInError::Propose(error) | SignInError::Begin(BeginError::Propose(error)) => {
+            of_wish(error)
+        }
+        SignInError::Begin(BeginError::Save(error)) => of_saving(error),
+        SignInError::Mailbox(error) => of_mailboxes(error),
+        SignInError::TooMany(_) | SignInError::Begin(BeginError::TooMany(_)) => {
+            Problem::new(Kind::TooMany, sentence(&error))
+        }
+        SignInError::Randomness(_) | SignInError::Begin(BeginError::Randomness(_)) => {
+            Problem::internal(&error)
+        }
+        SignInError::State(_) => Problem::new(Kind::NotFound, sentence(&error)),
+        SignInError::Issuer { .. }
+        | SignInError::Declined(_)
+        | SignInError::Refused(_)
+        | SignInError::NoCode
+        | SignInError::CodeEnded
+        | SignInError::OtherAccount { .. }
+        | SignInError::NoRefreshToken
+        | SignInError::Url(_) => Problem::new(Kind::Unprocessable, sentence(&error)),
+        SignInError::Provider(_) => Problem::new(Kind::Unavailable, sentence(&error)),
+    }
+}
