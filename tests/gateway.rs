@@ -20,6 +20,7 @@ mod imap;
 mod imap_session;
 mod injection;
 mod kill;
+mod oauth;
 mod outages;
 mod pages;
 mod peers;

@@ -141,6 +141,8 @@ enum Reason {
     Ends,
     /// A server refused it.
     Refused,
+    /// A person wants to know whether the sign-in is still good.
+    Asked,
 }
 
 impl Keyring {
@@ -190,6 +192,18 @@ impl Keyring {
         let after = self.renew(mailbox, Reason::Refused, only).await?;
         let other = grants(&after).all(|grant| !same(&grant.access_token, &shown.access_token));
         Ok(other.then_some(after))
+    }
+
+    /// The logins with new tokens, because a person asks whether what is stored still works.
+    ///
+    /// # Errors
+    /// When a token cannot be renewed and has ended, or the store cannot be read.
+    pub async fn proven(&self, mailbox: &Mailbox) -> Result<MailboxLogins, CredentialsError> {
+        let logins = self.store.logins(mailbox.key)?;
+        if grants(&logins).next().is_none() {
+            return Ok(logins);
+        }
+        self.renew(mailbox, Reason::Asked, logins).await
     }
 
     /// The logins as they are stored, which nobody renews as long as they are held: who
@@ -312,7 +326,7 @@ impl Keyring {
                     tracing::warn!(%error, "an access token was not renewed");
                     cell.failed = Some((Instant::now(), error.clone()));
                     let good = grant.access_expires_at > self.clock.now();
-                    if !(good && matches!(reason, Reason::Ends)) {
+                    if !good || matches!(reason, Reason::Refused) {
                         return Err(error);
                     }
                 }
@@ -335,6 +349,7 @@ impl Keyring {
         for grant in grants(stored) {
             let wanted = match reason {
                 Reason::Ends => grant.access_expires_at <= soon,
+                Reason::Asked => true,
                 Reason::Refused => {
                     !fresh && grants(seen).any(|one| same(&one.access_token, &grant.access_token))
                 }

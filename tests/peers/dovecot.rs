@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
-use super::dovecot_conf::{Owner, Ports, text};
+use super::dovecot_conf::{Owner, Ports, asking, taking_tokens, text};
 use super::tls::{Authority, Certificate};
 use super::{STEP_MAX, until};
 
@@ -33,6 +33,8 @@ pub struct Dovecot {
     child: Option<Child>,
     owner: Owner,
     authority: Authority,
+    /// Who says on this port whether an access token is good.
+    introspection: Option<u16>,
     pub ports: Ports,
 }
 
@@ -44,6 +46,15 @@ impl Dovecot {
 
     /// With these users, all with `PASSWORD`; what is submitted is relayed to `relay`.
     pub fn start_with(users: &[&str], relay: Option<u16>) -> Self {
+        Self::begin(users, relay, None)
+    }
+
+    /// The same, taking access tokens that the provider on that port calls good.
+    pub fn start_with_tokens(relay: Option<u16>, introspection: u16) -> Self {
+        Self::begin(&[USER], relay, Some(introspection))
+    }
+
+    fn begin(users: &[&str], relay: Option<u16>, introspection: Option<u16>) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("postern-dovecot-")
             .tempdir()
@@ -59,6 +70,7 @@ impl Dovecot {
             owner: Owner::current(),
             ports: free_ports(),
             authority,
+            introspection,
             dir,
         };
         let issued = dovecot.authority.issue();
@@ -303,7 +315,13 @@ impl Dovecot {
     }
 
     fn write_conf(&self, relay: Option<u16>) {
-        let text = text(self.dir.path(), &self.ports, &self.owner, relay);
+        let mut text = text(self.dir.path(), &self.ports, &self.owner, relay);
+        if let Some(port) = self.introspection {
+            let place = self.dir.path().join("oauth2.conf.ext");
+            text += &taking_tokens(&place);
+            fs::write(&place, asking(port)).unwrap();
+            fs::set_permissions(&place, fs::Permissions::from_mode(0o644)).unwrap();
+        }
         fs::write(self.conf(), text).unwrap();
     }
 

@@ -118,6 +118,23 @@ pub fn text(dir: &Path, ports: &Ports, owner: &Owner, relay: Option<u16>) -> Str
     text
 }
 
+/// Access tokens are taken as well (XOAUTH2, OAUTHBEARER); `place` says whom to ask.
+pub fn taking_tokens(place: &Path) -> String {
+    let place = place.display();
+    format!(
+        "auth_mechanisms = plain login xoauth2 oauthbearer\npassdb {{\n  driver = oauth2\n  \
+         mechanisms = xoauth2 oauthbearer\n  args = {place}\n}}\n"
+    )
+}
+
+/// Each token is asked about, at each login (RFC 7662).
+pub fn asking(port: u16) -> String {
+    format!(
+        "introspection_url = http://127.0.0.1:{port}/introspect\nintrospection_mode = post\n\
+         username_attribute = username\nactive_attribute = active\nactive_value = true\n"
+    )
+}
+
 /// `mail_fsync = never`: the tests' disk is not what is being tested.
 /// `anvil-auth-penalty` off: a wrong password is answered at once, also the second.
 /// `mail_save_crlf`: what a test reads back is what came over the wire.

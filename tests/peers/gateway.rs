@@ -27,6 +27,10 @@ pub struct Gateway {
     data: PathBuf,
     /// Megabytes that stay free on the disk.
     floor_mib: u32,
+    /// The address people use, where it is not the listener's.
+    public_url: String,
+    /// Further sections of the configuration.
+    sections: String,
 }
 
 /// How a command ended.
@@ -116,6 +120,8 @@ impl Gateway {
             child: None,
             api: None,
             floor_mib: 0,
+            public_url: String::new(),
+            sections: String::new(),
             dir,
         };
         let authorities = authorities.concat();
@@ -145,6 +151,30 @@ impl Gateway {
         self.data = folder.to_owned();
         self.floor_mib = floor_mib;
         self.write_config();
+    }
+
+    /// Reached by this address, with further sections in its configuration. From the
+    /// next `launch` on.
+    pub fn configure(&mut self, public_url: &str, sections: &str) {
+        public_url.clone_into(&mut self.public_url);
+        sections.clone_into(&mut self.sections);
+        self.write_config();
+    }
+
+    /// A plugin of the installation.
+    pub fn write_plugin(&self, name: &str, text: &str) {
+        let folder = self.dir.path().join("plugins").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("plugin.toml"), text).unwrap();
+    }
+
+    /// A command that takes a while, beside the test.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// The folder with mail, settings and keys.
@@ -282,6 +312,7 @@ impl Gateway {
 
     fn write_config(&self) {
         let (data, floor) = (self.data.display(), self.floor_mib);
+        let (public_url, sections) = (&self.public_url, &self.sections);
         let ca = self.dir.path().join("ca.pem");
         let trust = match fs::metadata(ca).unwrap().len() {
             0 => "",
@@ -289,9 +320,9 @@ impl Gateway {
         };
         let text = format!(
             "[store]\nfolder = \"{data}\"\nfree_space_floor_mib = {floor}\n\
-             [http]\nlisten = \"127.0.0.1:0\"\n\
-             [scripts]\nfolder = \"scripts\"\n\
-             [mail]\n{trust}[log]\nlevel = \"info\"\n"
+             [http]\nlisten = \"127.0.0.1:0\"\npublic_url = \"{public_url}\"\n\
+             [scripts]\nfolder = \"scripts\"\n[plugins]\nfolder = \"plugins\"\n\
+             [mail]\n{trust}[log]\nlevel = \"info\"\n{sections}"
         );
         fs::write(self.config(), text).unwrap();
     }

@@ -6,10 +6,12 @@
 //! of the crate under test (a mistake shared by both ends would hide itself).
 
 pub mod api;
+pub mod browser;
 pub mod corpus;
 pub mod dovecot;
 pub mod dovecot_conf;
 pub mod gateway;
+pub mod provider;
 pub mod proxy;
 pub mod smtp;
 pub mod talk;

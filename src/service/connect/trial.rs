@@ -55,19 +55,20 @@ pub(super) struct Means<'a> {
 
 impl Means<'_> {
     /// What stopped the login, with the provider's own advice.
-    fn explain(&self, settings: &MailboxSettings, error: &OpenError) -> String {
+    fn explain(&self, settings: &MailboxSettings, login: &Login, error: &OpenError) -> String {
         let sentence = format!("{}: {error}", settings.address);
         let OpenError::Refused { refusal, .. } = error else {
             return sentence;
         };
-        let (said, login) = (refusal.as_said(), Dialogue::Imap);
+        let said = refusal.as_said();
         let found = self
             .presets
-            .understand(settings, login, &said, &sentence, false);
+            .understand(settings, Dialogue::Imap, &said, &sentence, false);
         let advised = found
             .verdict
             .is_some_and(|verdict| verdict.advice.is_some());
-        if advised || found.reason != sentence {
+        let token = login.credentials.bearer().is_some();
+        if advised || token || found.reason != sentence {
             return found.reason;
         }
         sentence
@@ -131,7 +132,7 @@ impl Trial {
         let opened = open(means.dialer, way, login).await;
         let host = &way.server.host;
         let words = opened.as_ref().map(|_| format!("signed in at {host}"));
-        let words = words.map_err(|error| means.explain(settings, error));
+        let words = words.map_err(|error| means.explain(settings, login, error));
         on_step(self.note(Step::Incoming, words, begun));
         let Ok(mut session) = opened else { return };
 

@@ -176,7 +176,7 @@ impl Mailboxes {
     ) -> Result<Changed, MailboxError> {
         let before = self.managed(actor, id)?;
         if given.is_empty() {
-            self.keyring.logins(&before).await?;
+            self.keyring.proven(&before).await?;
         }
         let (stored, held) = self.keyring.hold(before.key).await?;
         let logins = if given.is_empty() {
