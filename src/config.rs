@@ -8,6 +8,7 @@ mod network;
 mod oauth;
 mod place;
 mod sections;
+mod smtp_listener;
 mod system_smtp;
 
 use std::path::{Component, Path, PathBuf};
@@ -25,6 +26,8 @@ pub use self::sections::{
     HttpSection, LogFormat, LogSection, MailSection, PluginsSection, ScriptsSection,
     ServerSecurity, StoreSection, SystemSmtpSection,
 };
+
+pub use self::smtp_listener::SmtpListenerSection;
 
 use self::place::Source;
 
@@ -50,6 +53,8 @@ pub struct Config {
     pub mail: MailSection,
     /// The gateway's own way out.
     pub system_smtp: SystemSmtpSection,
+    /// Mail that is forwarded to us.
+    pub smtp_listener: SmtpListenerSection,
     /// How far connections may reach.
     pub network: NetworkSection,
     /// Sign-ins at providers.
@@ -141,6 +146,7 @@ impl Config {
             }
         }
         self.system_smtp.check(source, folder)?;
+        self.smtp_listener.check(source, folder)?;
         self.network.check(source)?;
         self.oauth.check(source, folder)?;
         let url = &self.http.public_url;
@@ -158,6 +164,7 @@ impl Config {
         resolve(&mut self.plugins.folder);
         self.mail.ca_files.iter_mut().for_each(resolve);
         self.oauth.resolve(resolve);
+        self.smtp_listener.resolve(resolve);
         if !self.system_smtp.password_file.as_os_str().is_empty() {
             resolve(&mut self.system_smtp.password_file);
         }
@@ -269,6 +276,9 @@ mod tests {
                 .starts_with("postern.toml:3:1: rescan_seconds is 2000; it must be from 30 to 540"),
             "{words}"
         );
+        let off = "[smtp_listener]\nenabled = true\n";
+        assert!(error(off).contains("domain is \"\"; it must be a domain"));
+        assert!(error("[smtp_listener]\nconnections_max = 0\n").contains("from 1 to"));
         assert!(error("[log]\nlevel = \"loud\"\n").starts_with("postern.toml:2:1: level is"));
         assert!(error("[mail]\nca_files = [\"no.pem\"]\n").contains("no.pem"));
         assert!(error("[scripts]\ntime_zone = \"Mars\"\n").contains("time_zone is \"Mars\""));

@@ -13,6 +13,7 @@ pub mod practice;
 pub mod protocol;
 pub mod script;
 pub mod service;
+pub mod smtp_server;
 pub mod store;
 pub mod text;
 pub mod wire;

@@ -26,5 +26,6 @@ mod pages;
 mod peers;
 mod reply;
 mod scripts;
+mod smtp_in;
 mod states;
 mod sync;

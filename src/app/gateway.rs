@@ -41,6 +41,7 @@ use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
+use crate::service::receiving::Receiving;
 use crate::service::replies::Replies;
 use crate::service::signing_in::SigningIn;
 use crate::service::submitting::Submitting;
@@ -50,6 +51,7 @@ use crate::service::sync::options::SyncOptions;
 use crate::service::sync::standing;
 use crate::service::triage::Triage;
 use crate::service::way_out::SystemSmtp;
+use crate::smtp_server;
 use crate::store::{self, Store};
 
 /// An opened gateway. Nothing runs before [`Gateway::run`].
@@ -197,6 +199,14 @@ impl Gateway {
         let control = control::server::bind(&socket)
             .with_context(|| format!("cannot make the control socket {}", socket.display()))?;
         let tasks = TaskTracker::new();
+        let mail = self.config.smtp_listener.listener();
+        let mail = mail.context("TLS of [smtp_listener]")?;
+        if let Some(options) = mail {
+            let (receiving, stop) = (self.receiving(), self.shutdown.clone());
+            let door = smtp_server::Listener::bind(options, receiving, stop).await?;
+            tracing::info!(address = %door.address()?, "forwarded mail is taken");
+            tasks.spawn(door.run());
+        }
         self.begin_work(&tasks)?;
         if let Some(unwritten) = self.unwritten.take() {
             let (store, clock) = (self.store.clone(), self.clock.clone());
@@ -325,6 +335,17 @@ impl Gateway {
             Random,
             self.system_smtp.clone(),
             self.presets.clone(),
+        )
+        .taking_mail_for(self.config.smtp_listener.receiving())
+    }
+
+    fn receiving(&self) -> Receiving {
+        Receiving::new(
+            self.store.clone(),
+            self.board.clone(),
+            self.clock.clone(),
+            Random,
+            self.config.smtp_listener.receiving(),
         )
     }
 

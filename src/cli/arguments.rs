@@ -87,6 +87,11 @@ pub(super) enum MailboxCommand {
         /// Address, slug or id
         mailbox: String,
     },
+    /// Give a mailbox that is forwarded to another receiving address; the old one goes on for a while
+    RotateAddress {
+        /// Address, slug or id
+        mailbox: String,
+    },
     /// Give an unbound mailbox its login, and collect everything missed
     Bind(LoginOptions),
     /// Look for mail now

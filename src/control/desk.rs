@@ -50,6 +50,7 @@ impl Desk {
             Request::MailboxAdd(form) => self.add(*form, &mut tell).await,
             Request::MailboxShow { mailbox } => self.show(&mailbox),
             Request::MailboxEdit { mailbox, edit } => self.edit(&mailbox, *edit, &mut tell).await,
+            Request::MailboxRotateAddress { mailbox } => self.rotate_address(&mailbox).await,
             Request::MailboxUnbind { mailbox } => self.unbind(&mailbox).await,
             Request::MailboxBind { mailbox, logins } => {
                 self.bind(&mailbox, logins, &mut tell).await
@@ -153,12 +154,15 @@ impl Desk {
             .save(&Actor::Console, proposal, |step| tell(told(step)))
             .await
             .map_err(words)?;
-        Ok(Answer::Done {
-            words: format!(
-                "{} is connected (id {}).",
-                mailbox.settings.address, mailbox.id
-            ),
-        })
+        let address = &mailbox.settings.address;
+        let mut words = format!("{address} is connected (id {}).", mailbox.id);
+        if let Some(receiving) = self.connect.receiving_address(&mailbox) {
+            words += &format!(
+                " Let its provider forward a copy of every mail to {receiving}; a code that the \
+                 provider asks for is shown by `postern mailbox show {address}`."
+            );
+        }
+        Ok(Answer::Done { words })
     }
 
     async fn add_user(&self, address: &str, name: &str, role: &str) -> Result<Answer, String> {

@@ -29,8 +29,23 @@ impl Desk {
         let (mailbox, health) = self.mailboxes.get(&ACTOR, mailbox.id).map_err(words)?;
         Ok(Answer::Mailbox {
             row: Box::new(row(&mailbox, &health)),
-            settings: settings(&mailbox),
+            settings: settings(&mailbox, &health),
         })
+    }
+
+    pub(super) async fn rotate_address(&self, which: &str) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        let rotated = self.mailboxes.rotate_address(&ACTOR, mailbox.id);
+        let rotated = rotated.await.map_err(words)?;
+        let address = &rotated.settings.address;
+        let words = match self.connect.receiving_address(&rotated) {
+            Some(receiving) => format!(
+                "Let the provider of {address} forward to {receiving} from now on. The address \
+                 before is good for some days more ([smtp_listener] old_address_days)."
+            ),
+            None => format!("{address} has another receiving address; the listener is off."),
+        };
+        Ok(Answer::Done { words })
     }
 
     pub(super) async fn edit(

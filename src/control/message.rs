@@ -32,6 +32,11 @@ pub enum Request {
         /// The new ones.
         edit: Box<EditForm>,
     },
+    /// Give a mailbox another receiving address.
+    MailboxRotateAddress {
+        /// Address, slug or id.
+        mailbox: String,
+    },
     /// Forget the logins of a mailbox.
     MailboxUnbind {
         /// Address, slug or id.

@@ -32,7 +32,10 @@ pub(super) fn row(mailbox: &Mailbox, health: &MailboxHealth) -> MailboxRow {
         slug: mailbox.settings.slug.to_string(),
         address: mailbox.settings.address.to_string(),
         name: mailbox.settings.name.clone(),
-        receiving: condition(&health.receiving),
+        receiving: match (&mailbox.settings.way_in, &health.receiving) {
+            (WayIn::Forwarding(_), Condition::Connecting) => "waits for the first mail".to_owned(),
+            (_, receiving) => condition(receiving),
+        },
         sending: sending(&health.sending),
         last_sign_of_life: health.last_sign_of_life.map(|at| at.to_string()),
         last_mail_at: health.last_mail_at.map(|at| at.to_string()),
@@ -77,7 +80,7 @@ fn condition(condition: &Condition) -> String {
 }
 
 /// What is set, in words: for `mailbox show`.
-pub(super) fn settings(mailbox: &Mailbox) -> Vec<(String, String)> {
+pub(super) fn settings(mailbox: &Mailbox, health: &MailboxHealth) -> Vec<(String, String)> {
     let set = &mailbox.settings;
     let mut rows = vec![
         ("preset", set.preset.clone()),
@@ -86,6 +89,8 @@ pub(super) fn settings(mailbox: &Mailbox) -> Vec<(String, String)> {
         ("from", named(&set.identity)),
         ("connected", mailbox.connected_at.to_string()),
     ];
+    let receiving = health.receiving_address.clone();
+    rows.extend(receiving.map(|address| ("receiving address", address)));
     if let Some(way) = set.imap() {
         let mut folders = vec![way.folder.to_string()];
         folders.extend(way.more_folders.iter().map(ToString::to_string));
@@ -133,7 +138,10 @@ fn way_in(way: &WayIn) -> String {
             };
             format!("by POP3 from {}; {keep}", server(&way.server))
         }
-        WayIn::Forwarding(way) => format!("forwarded to {}@ our domain", way.local_part),
+        WayIn::Forwarding(way) => format!(
+            "forwarded to {}@ the domain of [smtp_listener]",
+            way.local_part
+        ),
     }
 }
 

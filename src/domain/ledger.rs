@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::address::Address;
 use super::fingerprint::Fingerprint;
 use super::folder::{FolderName, Uid, UidValidity};
 use super::key::{LedgerKey, MailboxKey, MessageKey, WorkspaceKey};
@@ -18,11 +19,26 @@ pub enum Source {
         /// The mail's UID there.
         uid: Uid,
     },
-    /// Our own SMTP listener; the text names the peer.
-    Smtp {
-        /// Address of the peer.
-        peer: String,
-    },
+    /// Our own SMTP listener.
+    Smtp(Forwarded),
+}
+
+/// What is known of the way of a mail that was handed to our listener. Besides the
+/// receiving address, all of it is only what the peer said.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Forwarded {
+    /// Address of the peer; empty when it came through the local socket.
+    pub peer: String,
+    /// What the peer called itself.
+    pub hello: String,
+    /// Whether it came inside TLS.
+    pub encrypted: bool,
+    /// The envelope's sender; `None` is that of bounces.
+    pub reverse_path: Option<Address>,
+    /// The receiving address it was handed over for.
+    pub recipient: Address,
+    /// The address it was written to before it was forwarded, where anything tells.
+    pub written_to: Option<Address>,
 }
 
 /// What became of an arrival.

@@ -402,6 +402,8 @@ pub struct MailboxHealth {
     pub held: HeldMail,
     /// What it has proven by mails to itself.
     pub proofs: MailboxProofs,
+    /// Where its mail is to be forwarded to, when it comes that way.
+    pub receiving_address: Option<String>,
 }
 
 /// Mail the cursor has passed without taking it in, so that it holds nothing up.

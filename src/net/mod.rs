@@ -19,6 +19,7 @@ pub mod stream;
 pub mod submission;
 pub mod tap;
 pub mod tls;
+pub mod tls_server;
 
 #[cfg(test)]
 pub(crate) mod testing;

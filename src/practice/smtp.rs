@@ -71,6 +71,7 @@ impl Session {
                     (None, None) => Reply::bad_credentials(),
                 })
             }
+            Event::Hello(_) => Next::Wait,
             Event::Sender { .. } => Next::Answer(Reply::ok()),
             Event::Recipient(address) => {
                 let refusal = faults.recipients.get(&address);

@@ -33,6 +33,7 @@ use crate::plugin::Plugin;
 use crate::service::clock::Clock;
 use crate::service::presets::Presets;
 use crate::service::random::{NoRandomness, Random};
+use crate::service::receiving::ReceivingOptions;
 use crate::service::sync::Sync;
 use crate::service::way_out::SystemSmtp;
 use crate::store::{AddError, Store, StoreError};
@@ -119,6 +120,7 @@ pub struct Connect {
     system: Option<SystemSmtp>,
     presets: Presets,
     attempts: Attempts,
+    receiving: ReceivingOptions,
 }
 
 impl Connect {
@@ -142,7 +144,26 @@ impl Connect {
             system,
             presets,
             attempts: Attempts::default(),
+            receiving: ReceivingOptions::default(),
         }
+    }
+
+    /// Mail can be forwarded to addresses that are made like this.
+    #[must_use]
+    pub fn taking_mail_for(mut self, receiving: ReceivingOptions) -> Self {
+        self.receiving = receiving;
+        self
+    }
+
+    /// Where mail of a mailbox is to be forwarded to; `None` when nothing is forwarded
+    /// to it, or this gateway takes no mail.
+    #[must_use]
+    pub fn receiving_address(&self, mailbox: &Mailbox) -> Option<String> {
+        self.receiving.address_of(mailbox)
+    }
+
+    pub(in crate::service) fn receiving(&self) -> &ReceivingOptions {
+        &self.receiving
     }
 
     /// The day it is (UTC): codes are mostly made when a mailbox is connected.
@@ -232,11 +253,11 @@ impl Connect {
             });
         }
         let trial = self.try_out(&proposal, on_step).await;
-        let (Some(cursor), true) = (trial.cursor, trial.outgoing_works) else {
+        if !trial.passed() {
             return Err(SaveError::Probe(trial.steps));
-        };
+        }
         // From the trial on what comes is new, whenever collecting really begins.
-        let mailbox = self.add(actor, proposal, cursor).await?;
+        let mailbox = self.add(actor, proposal, trial.cursor).await?;
         self.sync.start(mailbox.clone());
         self.sync.sending_works(&mailbox, self.clock.now());
         Ok(mailbox)
@@ -255,8 +276,7 @@ impl Connect {
         on_step: impl FnMut(&StepResult),
     ) -> Result<Option<Cursor>, Vec<StepResult>> {
         let trial = self.run(connected_at, proposal, on_step).await;
-        let passed = trial.outgoing_works && trial.steps.iter().all(|step| step.outcome.is_ok());
-        if passed {
+        if trial.passed() {
             Ok(trial.cursor)
         } else {
             Err(trial.steps)
@@ -310,7 +330,7 @@ impl Connect {
         &self,
         actor: &Actor,
         proposal: Proposal,
-        begin: Cursor,
+        begin: Option<Cursor>,
     ) -> Result<Mailbox, SaveError> {
         let Proposal { settings, logins } = proposal;
         let address = settings.address.clone();
@@ -318,7 +338,7 @@ impl Connect {
         let workspace = actor.workspace();
         let added = self
             .store
-            .add_mailbox(settings, &logins, workspace, Some(begin), now, random);
+            .add_mailbox(settings, &logins, workspace, begin, now, random);
         added.await.map_err(|error| match error {
             AddError::AddressTaken { name, .. } => SaveError::AddressTaken { address, name },
             AddError::SlugTaken { slug, name } => SaveError::SlugTaken { slug, name },
@@ -340,13 +360,14 @@ impl Connect {
             dialer: &self.dialer,
             system: self.system.as_ref(),
             presets: &self.presets,
+            receiving_domain: self.receiving.domain.as_deref(),
             now: self.clock.now(),
             connected_at,
         };
         let mut trial = Trial::default();
         let steps = trial.run(&means, proposal, on_step);
         if tokio::time::timeout(PROBE_TIME_MAX, steps).await.is_err() {
-            trial.give_up(&proposal.settings.address, PROBE_TIME_MAX);
+            trial.give_up(&proposal.settings, PROBE_TIME_MAX);
         }
         trial
     }

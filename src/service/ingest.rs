@@ -56,6 +56,7 @@ pub struct Circumstances {
 /// A mail whose bytes are still coming.
 #[derive(Debug)]
 pub struct Intake {
+    store: Store,
     kept: Kept,
     size: u64,
 }
@@ -89,7 +90,12 @@ impl Intake {
                 walk: Some(Box::default()),
             }
         };
-        Self { kept, size: 0 }
+        let store = store.clone();
+        Self {
+            store,
+            kept,
+            size: 0,
+        }
     }
 
     /// Takes the next bytes.
@@ -98,6 +104,9 @@ impl Intake {
     /// When the store does not take a big mail's bytes.
     pub async fn take(&mut self, chunk: Bytes) -> Result<(), IngestError> {
         self.size += chunk.len() as u64;
+        if self.size > WHOLE_MAX {
+            self.go_ahead().await?;
+        }
         match &mut self.kept {
             Kept::Whole(pieces) => pieces.push(chunk),
             Kept::Ahead { writer, walk } => {
@@ -112,6 +121,35 @@ impl Intake {
             }
         }
         Ok(())
+    }
+
+    /// Stops keeping in memory what is more than was announced.
+    async fn go_ahead(&mut self) -> Result<(), IngestError> {
+        let Kept::Whole(pieces) = &mut self.kept else {
+            return Ok(());
+        };
+        let before = std::mem::replace(pieces, Pieces::None).whole();
+        let mut writer = self.store.begin_raw().await;
+        let read = before.clone();
+        let walk = guarded(move || {
+            let mut walk = Box::<Walk>::default();
+            walk.feed(&read);
+            walk
+        });
+        writer.write(&before).await?;
+        self.kept = Kept::Ahead { writer, walk };
+        Ok(())
+    }
+
+    /// Forgets the mail, with what of it is on the disk already.
+    ///
+    /// # Errors
+    /// When the store takes no write; the next start clears it up then.
+    pub async fn discard(self) -> Result<(), IngestError> {
+        match self.kept {
+            Kept::Whole(_) => Ok(()),
+            Kept::Ahead { writer, .. } => Ok(writer.discard().await?),
+        }
     }
 
     /// Bytes taken so far.

@@ -275,6 +275,7 @@ mod tests {
         }
         let delivery = Delivery {
             mailbox: mailbox.key,
+            also_for: Vec::new(),
             arrivals,
             cursor: None,
             too_large: Vec::new(),

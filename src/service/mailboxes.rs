@@ -7,6 +7,7 @@ mod export;
 mod given;
 mod leave;
 mod mbox;
+mod receiving_address;
 mod signed_in;
 
 use crate::domain::address::Address;
@@ -19,9 +20,10 @@ use crate::service::clock::Clock;
 use crate::service::connect::wish::WrongField;
 use crate::service::connect::{Connect, StepResult, failed_step};
 use crate::service::credentials::{CredentialsError, Keyring};
+use crate::service::random::NoRandomness;
 use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
-use crate::store::{GoesOn, NewLogins, Store};
+use crate::store::{GoesOn, NewLogins, RotateError, Store};
 
 pub use self::change::Changed;
 pub use self::edit::Edit;
@@ -51,6 +53,12 @@ pub enum MailboxError {
     /// Seen, but not the actor's to change.
     #[error("this needs a mailbox manager or an administrator")]
     NotAllowed,
+    /// Nothing is forwarded to it.
+    #[error("mail of this mailbox is not forwarded, so it has no receiving address")]
+    NotForwarded,
+    /// No receiving address can be made.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// A password is needed.
     #[error("the password or authorization code is missing")]
     NoPassword,
@@ -87,6 +95,15 @@ impl From<CredentialsError> for MailboxError {
         match error {
             CredentialsError::Store(error) => Self::Store(error),
             error => Self::Credentials(error),
+        }
+    }
+}
+
+impl From<RotateError> for MailboxError {
+    fn from(error: RotateError) -> Self {
+        match error {
+            RotateError::NotForwarded => Self::NotForwarded,
+            RotateError::Store(error) => error.into(),
         }
     }
 }
@@ -260,6 +277,7 @@ impl Mailboxes {
         let mut health = self.board.health(mailbox.key);
         health.held = cursor.as_ref().map(HeldMail::of).unwrap_or_default();
         health.proofs = self.store.proofs(mailbox.key)?;
+        health.receiving_address = self.connect.receiving_address(mailbox);
         if health.last_mail_at.is_none() {
             let rows = self.store.ledger(mailbox.key, None, LAST_MAIL_ROWS)?;
             let mail = rows.iter().find(|row| {

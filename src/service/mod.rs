@@ -25,6 +25,7 @@ pub mod presets;
 pub mod proving;
 pub mod random;
 pub mod reading;
+pub mod receiving;
 pub mod replies;
 pub mod signing_in;
 pub mod submitting;

@@ -4,11 +4,13 @@
 //! Deliberately absent: reading mail (`mime/`) and the rules of threading
 //! (`domain::threading`); this is where their answers become durable.
 
+mod types;
+
 use jiff::Timestamp;
 
 use super::error::StoreError;
 use super::key::Key;
-use super::raw::{self, CompressedRaw};
+use super::raw;
 use super::seal::Keys;
 use super::table::{Counter, Rows, Table, Transaction};
 use super::threading::{self, Question};
@@ -18,90 +20,15 @@ use super::{
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status};
 use crate::domain::fingerprint::Fingerprint;
-use crate::domain::folder::{Cursor, FolderName};
 use crate::domain::job::Work;
-use crate::domain::key::{
-    ConversationKey, LedgerKey, MailboxKey, MessageKey, PublicId, RawKey, WorkspaceKey,
-};
+use crate::domain::key::{ConversationKey, LedgerKey, MessageKey, PublicId, RawKey, WorkspaceKey};
 use crate::domain::ledger::{Fate, LedgerRow, Source};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Defect, Direction, Head, Kind, Message};
 use crate::domain::outbox::Outgoing;
 use crate::domain::threading::{Placement, place};
 
-/// The bytes of an arrival.
-#[derive(Debug)]
-pub enum ArrivalRaw {
-    /// Here.
-    Whole(CompressedRaw),
-    /// Sent ahead through a [`super::RawWriter`].
-    Stored(RawKey),
-}
-
-/// A mail that came, read and compressed.
-#[derive(Debug)]
-pub struct Arrival {
-    /// By which way.
-    pub source: Source,
-    /// Its bytes.
-    pub raw: ArrivalRaw,
-    /// How many.
-    pub size: u64,
-    /// What it says of itself.
-    pub head: Head,
-    /// What makes two arrivals one mail.
-    pub fingerprint: Fingerprint,
-    /// When it came to us.
-    pub arrived_at: Timestamp,
-    /// It waited long on the server before.
-    pub late: bool,
-    /// It was there before the mailbox was connected.
-    pub imported: bool,
-    /// For the ids outside: ten bytes for the message, ten for a new conversation.
-    pub random: [u8; 20],
-}
-
-/// A mail that was left on the server because of its size.
-#[derive(Clone, Debug)]
-pub struct TooLarge {
-    /// Where it stands.
-    pub source: Source,
-    /// Its size in bytes.
-    pub size: u64,
-    /// When that was seen.
-    pub at: Timestamp,
-}
-
-/// What one commit shall make durable for a mailbox.
-#[derive(Debug)]
-pub struct Delivery {
-    /// Which.
-    pub mailbox: MailboxKey,
-    /// Mails, in the order they came.
-    pub arrivals: Vec<Arrival>,
-    /// How far the folder has been read with them.
-    pub cursor: Option<(FolderName, Cursor)>,
-    /// Mails that were passed.
-    pub too_large: Vec<TooLarge>,
-}
-
-/// What became of an arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivered {
-    /// It is stored.
-    Stored {
-        /// As this.
-        message: MessageKey,
-        /// In this conversation.
-        conversation: ConversationKey,
-    },
-    /// This message was the same mail.
-    Duplicate(MessageKey),
-    /// It is this reply of ours.
-    Own(MessageKey),
-    /// The mailbox sent it to itself, to be counted.
-    Canary,
-}
+pub use self::types::{Arrival, ArrivalRaw, Delivered, Delivery, TooLarge};
 
 impl Store {
     /// Makes arrivals and the cursor behind them durable, in one transaction.
@@ -129,11 +56,21 @@ fn deliver(
         keys,
         mailbox: &mailbox,
     };
-    let delivered = delivery
+    let delivered: Vec<Delivered> = delivery
         .arrivals
         .iter()
         .map(|arrival| stage.arrive(arrival))
         .collect::<Result<_, _>>()?;
+    for key in &delivery.also_for {
+        let further = mailboxes::connected(transaction, *key)?;
+        let stage = Stage {
+            mailbox: &further,
+            ..stage
+        };
+        for (arrival, delivered) in delivery.arrivals.iter().zip(&delivered) {
+            stage.arrive_too(arrival, *delivered)?;
+        }
+    }
     for passed in &delivery.too_large {
         stage.pass(passed)?;
     }
@@ -144,6 +81,7 @@ fn deliver(
 }
 
 /// One delivery under way.
+#[derive(Clone, Copy)]
 struct Stage<'s, 't> {
     transaction: &'s Transaction<'t>,
     keys: &'s Keys,
@@ -188,6 +126,19 @@ impl Stage<'_, '_> {
             message: stored.key,
             conversation: stored.conversation,
         })
+    }
+
+    /// The mail was addressed to this mailbox as well.
+    fn arrive_too(&self, arrival: &Arrival, delivered: Delivered) -> Result<(), StoreError> {
+        let fate = match delivered {
+            Delivered::Stored { message, .. } | Delivered::Duplicate(message) => {
+                Fate::Duplicate(message)
+            }
+            Delivered::Own(message) => Fate::Own(message),
+            Delivered::Canary => Fate::Canary,
+        };
+        let (at, fingerprint) = (arrival.arrived_at, arrival.fingerprint);
+        self.record(&arrival.source, at, Some(fingerprint), fate)
     }
 
     /// The reply of ours that this is a copy of. Its Message-ID is known to whoever got

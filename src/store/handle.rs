@@ -86,15 +86,22 @@ impl Store {
     /// Whether new mail can be taken now.
     #[must_use]
     pub fn condition(&self) -> Condition {
-        let refused = match self.shared().stopped() {
-            Some(reason) => Err(StoreError::Stopped { reason }),
-            None => self.shared().space.demand(),
-        };
-        match refused {
+        match self.accepts() {
             Ok(()) => Condition::Writable,
             Err(error) => Condition::ReadOnly {
                 reason: error.to_string(),
             },
+        }
+    }
+
+    /// Whether new mail can be taken now.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn accepts(&self) -> Result<(), StoreError> {
+        match self.shared().stopped() {
+            Some(reason) => Err(StoreError::Stopped { reason }),
+            None => self.shared().space.demand(),
         }
     }
 

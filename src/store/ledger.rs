@@ -23,7 +23,7 @@ fn source_key(mailbox: MailboxKey, source: &Source) -> Option<Key> {
             let folder = folder_key(mailbox, folder, *validity);
             Some(folder.bytes(&uid.get().to_be_bytes()))
         }
-        Source::Smtp { .. } => None,
+        Source::Smtp(_) => None,
     }
 }
 

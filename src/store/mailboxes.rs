@@ -19,7 +19,9 @@ use crate::domain::address::Address;
 use crate::domain::change::Event;
 use crate::domain::folder::{Cursor, FolderName};
 use crate::domain::key::{MailboxKey, PublicId, WorkspaceKey};
-use crate::domain::mailbox::{Credentials, Mailbox, MailboxLogins, MailboxSettings, OAuthGrant};
+use crate::domain::mailbox::{
+    Credentials, Mailbox, MailboxLogins, MailboxSettings, OAuthGrant, WayIn,
+};
 use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
 
@@ -138,6 +140,9 @@ pub(super) fn put_mailbox(
     let folded = settings.address.folded();
     transaction.point(Table::MailboxAddresses, folded.as_bytes(), key)?;
     transaction.point(Table::MailboxSlugs, settings.slug.as_str().as_bytes(), key)?;
+    if let WayIn::Forwarding(way) = &settings.way_in {
+        put_receiving(transaction, &way.local_part, mailbox.key, None)?;
+    }
     transaction.put_record(Table::Mailboxes, &mailbox.key.0.to_be_bytes(), mailbox)
 }
 
@@ -149,6 +154,56 @@ pub(super) fn remove_names(
     let (folded, slug) = (settings.address.folded(), settings.slug.as_str());
     transaction.remove(Table::MailboxAddresses, folded.as_bytes())?;
     transaction.remove(Table::MailboxSlugs, slug.as_bytes())?;
+    if let WayIn::Forwarding(way) = &settings.way_in {
+        transaction.remove(Table::ReceivingAddresses, way.local_part.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Stands for no end in a row of a receiving address.
+const FOR_EVER: u64 = u64::MAX;
+
+/// Mail for this local part goes to the mailbox, until then.
+pub(super) fn put_receiving(
+    transaction: &Transaction<'_>,
+    local_part: &str,
+    mailbox: MailboxKey,
+    until: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let until = until.map_or(FOR_EVER, |at| at.as_microsecond().cast_unsigned());
+    let row = Key::new(mailbox.0).number(until);
+    let key = local_part.as_bytes();
+    transaction.put(Table::ReceivingAddresses, key, row.as_ref())
+}
+
+/// Whose a row of a receiving address is, and until when.
+pub(super) fn read_receiving(row: &[u8]) -> (MailboxKey, Option<Timestamp>) {
+    let until = Some(number_at(row, 8)).filter(|until| *until != FOR_EVER);
+    // What was written came from a timestamp; what is none has ended long ago.
+    let until = until.map(|micros| {
+        Timestamp::from_microsecond(micros.cast_signed()).unwrap_or(Timestamp::UNIX_EPOCH)
+    });
+    (MailboxKey(number_at(row, 0)), until)
+}
+
+/// Removes the receiving addresses of a mailbox that `gone` picks by their end.
+pub(super) fn remove_receiving(
+    transaction: &Transaction<'_>,
+    mailbox: MailboxKey,
+    gone: impl Fn(Option<Timestamp>) -> bool,
+) -> Result<(), StoreError> {
+    let mut found = Vec::new();
+    let mut visit = |key: &[u8], row: &[u8]| {
+        let (owner, until) = read_receiving(row);
+        if owner == mailbox && gone(until) {
+            found.push(key.to_vec());
+        }
+        std::ops::ControlFlow::Continue(())
+    };
+    transaction.walk(Table::ReceivingAddresses, &[], None, Order::Up, &mut visit)?;
+    for key in found {
+        transaction.remove(Table::ReceivingAddresses, &key)?;
+    }
     Ok(())
 }
 
@@ -180,6 +235,7 @@ pub(super) fn put_cursor(
 /// Takes away what makes it a connected mailbox; its row stays.
 pub(super) fn remove(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result<(), StoreError> {
     remove_names(transaction, &mailbox.settings)?;
+    remove_receiving(transaction, mailbox.key, |_| true)?;
     let prefix = mailbox.key.0.to_be_bytes();
     transaction.remove(Table::Logins, &prefix)?;
     transaction.remove(Table::Standings, &prefix)?;

@@ -14,7 +14,7 @@
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
-//! 7. `delivery`, `triage`: the stages; `open`: everything there is, started.
+//! 7. `receiving`: whose a receiving address is; `delivery`, `triage`: the stages; `open`: everything there is, started.
 //!
 //! Invariant: feed listeners are told after the commit, never before.
 
@@ -45,6 +45,7 @@ mod proofs;
 mod public_id;
 mod purge;
 mod raw;
+mod receiving;
 mod record;
 mod seal;
 mod shared;
@@ -70,6 +71,7 @@ pub use mailboxes::AddError;
 pub use outbox::{AcceptError, Accepted, NewReply};
 pub use outbox_attempts::{AttemptEnd, AttemptNext};
 pub use raw::{CompressedRaw, RawWriter};
+pub use receiving::{Receiver, RotateError};
 pub use record::RecordError;
 pub use seal::{KeyError, SealError};
 pub use shared::Options;

@@ -272,6 +272,18 @@ impl RawWriter {
             .await
     }
 
+    /// Forgets the mail. What was sent ahead is removed at once, not only at the next start.
+    ///
+    /// # Errors
+    /// When the store takes no write; the next start removes it then.
+    pub async fn discard(self) -> Result<(), StoreError> {
+        let Some(raw) = self.raw else { return Ok(()) };
+        let removed = self
+            .store
+            .write(move |transaction| remove(transaction, raw));
+        removed.await
+    }
+
     fn pack(&mut self) {
         let length = compress(&self.piece, &mut self.packed);
         self.row.pieces.push(length);

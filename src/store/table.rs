@@ -54,6 +54,8 @@ tables! {
     MailboxAddresses = "mailbox-addresses",
     /// slug -> mailbox; only connected ones.
     MailboxSlugs = "mailbox-slugs",
+    /// local part of a receiving address -> mailbox, until when (never: all ones).
+    ReceivingAddresses = "receiving-addresses",
     /// mailbox -> sealed logins.
     Logins = "logins",
     /// mailbox, number -> record.

@@ -177,6 +177,11 @@ impl Gateway {
             .unwrap()
     }
 
+    /// Its own folder, which relative paths of the configuration begin at.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// The folder with mail, settings and keys.
     pub fn data(&self) -> &Path {
         &self.data

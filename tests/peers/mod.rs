@@ -13,6 +13,7 @@ pub mod dovecot_conf;
 pub mod gateway;
 pub mod provider;
 pub mod proxy;
+pub mod sender;
 pub mod smtp;
 pub mod talk;
 pub mod tls;

@@ -67,12 +67,13 @@ pub(in crate::http) fn of_mailboxes(error: MailboxError) -> Problem {
         MailboxError::Offline
         | MailboxError::Unbound
         | MailboxError::Bound
+        | MailboxError::NotForwarded
         | MailboxError::NotConfirmed(..) => Problem::new(Kind::Conflict, sentence(&error)),
         MailboxError::Wrong(wrong) => of_field(&wrong),
         MailboxError::NoPassword | MailboxError::Trial(_) | MailboxError::Credentials(_) => {
             Problem::new(Kind::Unprocessable, sentence(&error))
         }
-        MailboxError::Export { .. } => Problem::internal(&error),
+        MailboxError::Export { .. } | MailboxError::Randomness(_) => Problem::internal(&error),
         MailboxError::Change(AddError::Store(cause)) | MailboxError::Store(cause) => {
             of_store(&cause)
         }

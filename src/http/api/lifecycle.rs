@@ -49,6 +49,18 @@ pub(super) async fn edit(
     changed(&mailboxes, &actor, done.map_err(of_mailboxes)?)
 }
 
+/// Another receiving address; the one before is good for some days more.
+pub(super) async fn rotate_address(
+    State(mailboxes): State<Mailboxes>,
+    Extension(actor): Extension<Actor>,
+    Which(which): Which,
+) -> Result<Json<MailboxBody>, Problem> {
+    let id = found(&mailboxes, &actor, &which)?;
+    let rotated = mailboxes.rotate_address(&actor, id).await;
+    rotated.map_err(of_mailboxes)?;
+    Ok(Json(shown(&mailboxes, &actor, id)?))
+}
+
 pub(super) async fn unbind(
     State(mailboxes): State<Mailboxes>,
     Extension(actor): Extension<Actor>,

@@ -52,10 +52,12 @@ pub(super) async fn add(
         .save(&actor, proposal, |_| ())
         .await
         .map_err(of_saving)?;
-    Ok((
-        StatusCode::CREATED,
-        Json(MailboxBody::new(&mailbox, &MailboxHealth::default())),
-    ))
+    let health = MailboxHealth {
+        receiving_address: connect.receiving_address(&mailbox),
+        ..MailboxHealth::default()
+    };
+    let body = MailboxBody::new(&mailbox, &health);
+    Ok((StatusCode::CREATED, Json(body)))
 }
 
 /// Tries a connection; saves nothing. A failed step is an answer, not an error.

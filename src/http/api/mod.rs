@@ -56,6 +56,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         )
         .layer(answer_within(PROBE_TIME_MAX));
     let usual = Router::new()
+        .route(
+            "/mailboxes/{id}/rotate-address",
+            post(lifecycle::rotate_address),
+        )
         .route("/mailboxes/{id}/unbind", post(lifecycle::unbind))
         .route("/mailboxes/{id}/refresh", post(lifecycle::refresh))
         .route("/mailboxes/{id}/offline", post(lifecycle::offline))

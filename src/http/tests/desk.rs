@@ -378,6 +378,7 @@ async fn deliver(store: &Store, mailbox: MailboxKey, mail: &str, routing: Routin
     };
     let delivery = Delivery {
         mailbox,
+        also_for: Vec::new(),
         arrivals: vec![arrival],
         cursor: None,
         too_large: Vec::new(),

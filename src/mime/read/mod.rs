@@ -25,11 +25,15 @@ const PREVIEW_LENGTH_MAX: usize = 200;
 /// Most Authentication-Results fields that are kept (one per server on the way).
 const AUTHENTICATION_RESULTS_MAX: usize = 20;
 /// Fields that tell through which address a mail came, nearest first.
-const DELIVERED_TO: [&str; 4] = [
+const DELIVERED_TO: [&str; 8] = [
     "delivered-to",
     "x-original-to",
     "envelope-to",
     "x-forwarded-to",
+    "x-real-to",
+    "x-rcpt-to",
+    "resent-to",
+    "x-ms-exchange-organization-originalenveloperecipients",
 ];
 /// Most addresses taken from those.
 const DELIVERED_TO_MAX: usize = 20;

@@ -16,6 +16,8 @@
 mod auth;
 mod data;
 mod line;
+#[cfg(test)]
+mod properties;
 mod reply;
 mod server;
 #[cfg(test)]

@@ -40,6 +40,8 @@ pub struct Options {
     pub starttls: bool,
     /// When AUTH is offered.
     pub auth: AuthOffer,
+    /// Whether LMTP is spoken instead (RFC 2033): LHLO, and one reply per recipient.
+    pub lmtp: bool,
     /// Whether MAIL is refused before AUTH (submission, RFC 6409 section 4.3).
     pub auth_required: bool,
     /// Largest mail, in bytes (RFC 1870).
@@ -66,6 +68,7 @@ impl Options {
             host: host.into(),
             starttls: false,
             auth: AuthOffer::Never,
+            lmtp: false,
             auth_required: false,
             size_max: 50 * 1024 * 1024,
             recipients_max: Envelope::RECIPIENTS_MAX,
@@ -81,6 +84,8 @@ impl Options {
 /// What the machine tells, and what it asks.
 #[derive(Debug)]
 pub enum Event {
+    /// What the client calls itself; nothing proves it.
+    Hello(String),
     /// Asks: are these credentials right? 235 or 535.
     Credentials {
         /// As the client wrote it.
@@ -203,7 +208,8 @@ impl Server {
             deadline: Some(now + options.command_timeout),
             options,
         };
-        let greeting = format!("{} ESMTP", server.options.host);
+        let protocol = if server.options.lmtp { "LMTP" } else { "ESMTP" };
+        let greeting = format!("{} {protocol}", server.options.host);
         server.say(&Reply::new(220, "", greeting));
         server
     }
@@ -222,6 +228,7 @@ impl Server {
         if reply.code() == 421 {
             return self.close(Some(&reply), CloseReason::Host);
         }
+        let mut replies = 1;
         match question {
             Question::Credentials if granted => self.authenticated = true,
             Question::Credentials => self.auth_failures += 1,
@@ -236,16 +243,26 @@ impl Server {
                     envelope.forward_paths.push(address);
                 }
             }
-            Question::EndOfData => self.transaction = None,
+            Question::EndOfData => replies = self.end_transaction(),
             Question::Sender(_) | Question::Recipient(_) => {}
         }
         if self.auth_failures > self.options.auth_failures_max {
             let reply = Reply::new(421, "4.7.0", "Too many wrong passwords, come back later");
             return self.close(Some(&reply), CloseReason::TooMany);
         }
-        self.say(&reply);
+        for _ in 0..replies {
+            self.say(&reply);
+        }
         self.await_command(now);
         self.pump(now);
+    }
+
+    /// Forgets the mail; how many replies its end takes (RFC 2033 section 4.2).
+    fn end_transaction(&mut self) -> usize {
+        match self.transaction.take() {
+            Some(envelope) if self.options.lmtp => envelope.forward_paths.len(),
+            _ => 1,
+        }
     }
 
     /// The stream is encrypted now. Everything that was said before is forgotten
@@ -262,10 +279,9 @@ impl Server {
         self.await_command(now);
     }
 
-    /// Ends the session politely: the house is closing.
-    pub fn shut_down(&mut self) {
-        let reply = Reply::new(421, "4.3.2", "Shutting down, try again later");
-        self.close(Some(&reply), CloseReason::Host);
+    /// Ends the session politely with this reply, a 421, between two mails.
+    pub fn end(&mut self, reply: &Reply) {
+        self.close(Some(reply), CloseReason::Host);
     }
 
     fn pump(&mut self, now: Instant) {
@@ -358,9 +374,13 @@ impl Server {
                 false
             }
             Ok(Progress::End) if incoming.size > limit => {
-                self.transaction = None;
+                let replies = self.end_transaction();
                 let text = format!("The mail is larger than {limit} bytes");
-                self.refuse(Reply::new(552, "5.3.4", text), now);
+                let reply = Reply::new(552, "5.3.4", text);
+                for _ in 1..replies {
+                    self.say(&reply);
+                }
+                self.refuse(reply, now);
                 true
             }
             Ok(Progress::End) => {

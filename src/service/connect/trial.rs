@@ -6,9 +6,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::proposal::Proposal;
-use crate::domain::address::Address;
 use crate::domain::folder::Cursor;
-use crate::domain::mailbox::{ImapWay, Login, MailboxSettings};
+use crate::domain::mailbox::{ForwardingWay, ImapWay, Login, MailboxSettings, WayIn};
 use crate::domain::refusal::Dialogue;
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapOptions, OpenError, Session};
@@ -48,6 +47,8 @@ pub(super) struct Means<'a> {
     pub(super) dialer: &'a Dialer,
     pub(super) system: Option<&'a SystemSmtp>,
     pub(super) presets: &'a Presets,
+    /// What stands behind the `@` of receiving addresses.
+    pub(super) receiving_domain: Option<&'a str>,
     pub(super) now: Timestamp,
     /// The mailbox is connected since then, so its mail may be here already.
     pub(super) connected_at: Option<Timestamp>,
@@ -124,8 +125,20 @@ impl Trial {
     ) {
         let begun = Instant::now();
         let settings = &proposal.settings;
+        if let WayIn::Forwarding(way) = &settings.way_in {
+            let words = forwarded(way, settings, means.receiving_domain);
+            let fine = words.is_ok();
+            on_step(self.note(Step::Incoming, words, begun));
+            if fine {
+                self.try_outgoing(means, proposal, on_step).await;
+            }
+            return;
+        }
         let (Some(way), Some(login)) = (settings.imap(), &proposal.logins.incoming) else {
-            let words = format!("{}: only IMAP can be tried", settings.address);
+            let words = format!(
+                "{}: only IMAP and forwarding can be tried",
+                settings.address
+            );
             on_step(self.note(Step::Incoming, Err(words), begun));
             return;
         };
@@ -148,17 +161,32 @@ impl Trial {
             return;
         }
 
+        self.try_outgoing(means, proposal, on_step).await;
+    }
+
+    async fn try_outgoing(
+        &mut self,
+        means: &Means<'_>,
+        proposal: &Proposal,
+        mut on_step: impl FnMut(&StepResult),
+    ) {
         let begun = Instant::now();
         let submission = means.try_submission(proposal).await;
         self.outgoing_works = submission.is_ok();
         on_step(self.note(Step::Outgoing, submission, begun));
     }
 
+    /// Every step was taken, and none failed.
+    pub(super) fn passed(&self) -> bool {
+        self.outgoing_works && self.steps.iter().all(|step| step.outcome.is_ok())
+    }
+
     /// The step after the last one did not end.
-    pub(super) fn give_up(&mut self, address: &Address, after: Duration) {
+    pub(super) fn give_up(&mut self, settings: &MailboxSettings, after: Duration) {
+        let address = &settings.address;
         let step = match self.steps.len() {
             0 => Step::Incoming,
-            1 => Step::Folder,
+            1 if settings.imap().is_some() => Step::Folder,
             _ => Step::Outgoing,
         };
         let seconds = after.as_secs();
@@ -179,6 +207,26 @@ impl Trial {
         };
         self.steps.push(result);
         &self.steps[self.steps.len() - 1]
+    }
+}
+
+/// Whether forwarded mail would be taken. That the provider does forward shows only when
+/// the first mail comes.
+fn forwarded(
+    way: &ForwardingWay,
+    settings: &MailboxSettings,
+    domain: Option<&str>,
+) -> Result<String, String> {
+    match domain {
+        Some(domain) => Ok(format!(
+            "forward the mail of {} to {}@{domain}",
+            settings.address, way.local_part
+        )),
+        None => Err(format!(
+            "{}: this gateway takes no forwarded mail yet; set enabled and domain in \
+             [smtp_listener] of the configuration and restart",
+            settings.address
+        )),
     }
 }
 

@@ -8,7 +8,11 @@ use crate::domain::ledger::{Fate, Source};
 pub fn source(source: &Source) -> String {
     match source {
         Source::Imap { folder, uid, .. } => format!("{folder} UID {uid}"),
-        Source::Smtp { peer } => format!("SMTP from {peer}"),
+        Source::Smtp(forwarded) => match &forwarded.written_to {
+            Some(written_to) => format!("forwarding from {written_to}"),
+            None if forwarded.peer.is_empty() => "forwarding through the local socket".to_owned(),
+            None => format!("forwarding by {}", forwarded.peer),
+        },
     }
 }
 

@@ -29,6 +29,8 @@ struct Row {
     sending: Attempts,
     /// Something outlives a restart that has not been handed out for keeping.
     unkept: bool,
+    /// Mail comes to us; no connection says whether the way works.
+    forwarded: bool,
 }
 
 impl Row {
@@ -38,6 +40,15 @@ impl Row {
             receiving: Attempts::restored(patience, standing.receiving),
             sending: Attempts::restored(patience, standing.sending),
             unkept: false,
+            forwarded: false,
+        }
+    }
+
+    fn resting_receiving(&self) -> Condition {
+        if self.forwarded {
+            resting_passive(&self.receiving)
+        } else {
+            self.receiving.resting()
         }
     }
 
@@ -116,7 +127,7 @@ impl Board {
         let mut row = Row::new(self.patience, kept);
         row.health.receiving = row.receiving.resting();
         row.health.last_sign_of_life = row.receiving.standing().last_success;
-        row.health.sending = resting_sending(&row.sending);
+        row.health.sending = resting_passive(&row.sending);
         row.health.last_submission = row.sending.standing().last_success;
         self.lock().insert(mailbox, row);
     }
@@ -190,12 +201,17 @@ impl Board {
         self.change(mailbox, |row| row.health.catching_up = left);
     }
 
+    /// Whether mail is forwarded to us. Before [`Board::set_switch`].
+    pub fn set_forwarded(&self, mailbox: MailboxKey, forwarded: bool) {
+        self.change(mailbox, |row| row.forwarded = forwarded);
+    }
+
     /// A person has switched the mailbox off, or on again. Nothing of what was refused
     /// is forgotten by that.
     pub fn set_switch(&self, mailbox: MailboxKey, switch: Switch) {
         self.change(mailbox, |row| {
             let (receiving, sending) = match switch {
-                Switch::On => (row.receiving.resting(), resting_sending(&row.sending)),
+                Switch::On => (row.resting_receiving(), resting_passive(&row.sending)),
                 Switch::Offline => (Condition::Offline, Condition::Offline),
                 Switch::Unbound => (Condition::Unbound, Condition::Unbound),
             };
@@ -232,7 +248,7 @@ impl Board {
             }
             if !matches!(row.health.sending, Condition::Offline | Condition::Unbound) {
                 // Replies that were held back are tried again.
-                row.health.sending = resting_sending(&row.sending);
+                row.health.sending = resting_passive(&row.sending);
             }
         });
     }
@@ -284,13 +300,13 @@ fn needs_a_person(condition: &Condition) -> bool {
     matches!(condition, Condition::ReauthenticationNeeded { .. })
 }
 
-/// Sending keeps no connection: what worked last works as far as anybody knows.
-fn resting_sending(sending: &Attempts) -> Condition {
-    let standing = sending.standing();
+/// Sending and forwarding keep no connection: what worked last works as far as anybody knows.
+fn resting_passive(attempts: &Attempts) -> Condition {
+    let standing = attempts.standing();
     if standing.last_success.is_some() && standing.failures == 0 && standing.held.is_none() {
         return Condition::Active;
     }
-    sending.resting()
+    attempts.resting()
 }
 
 #[cfg(test)]

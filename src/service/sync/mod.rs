@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use self::board::Board;
 use self::options::SyncOptions;
 use crate::domain::key::MailboxKey;
-use crate::domain::mailbox::Mailbox;
+use crate::domain::mailbox::{Mailbox, WayIn};
 use crate::net::dial::Dialer;
 use crate::service::clock::Clock;
 use crate::service::credentials::Keyring;
@@ -106,6 +106,8 @@ impl Sync {
         let before = self.take(key);
         let board = &self.handles.board;
         board.set_attempts_max(key, mailbox.settings.attempts_max);
+        let forwarded = matches!(mailbox.settings.way_in, WayIn::Forwarding(_));
+        board.set_forwarded(key, forwarded);
         board.set_switch(key, mailbox.settings.switch);
         let way = mailbox.settings.imap().cloned();
         let Some(way) = way.filter(|_| !mailbox.settings.offline()) else {

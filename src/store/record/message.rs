@@ -2,7 +2,7 @@
 
 use super::{stored_enum, stored_struct};
 use crate::domain::contact::Contact;
-use crate::domain::ledger::{Fate, LedgerRow, Source};
+use crate::domain::ledger::{Fate, Forwarded, LedgerRow, Source};
 use crate::domain::message::{
     Attachment, BounceReport, Defect, Direction, Head, Kind, Message, Part, TransferEncoding,
 };
@@ -95,7 +95,15 @@ stored_struct!(Contact {
 });
 stored_enum!(Source {
     0 = Imap { folder, validity, uid },
-    1 = Smtp { peer },
+    1 = Smtp(forwarded),
+});
+stored_struct!(Forwarded {
+    peer,
+    hello,
+    encrypted,
+    reverse_path,
+    recipient,
+    written_to,
 });
 stored_enum!(Fate {
     0 = Stored(message),

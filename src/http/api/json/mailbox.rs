@@ -164,6 +164,8 @@ pub(in crate::http::api) struct MailboxBody {
     /// `imap`, `pop3` or `forwarding`.
     way_in: &'static str,
     incoming: Option<ServerBody>,
+    /// Where the provider is to forward to, when mail comes that way.
+    receiving_address: Option<String>,
     /// Absent when replies leave by the gateway's own server.
     outgoing: Option<ServerBody>,
     folder: Option<String>,
@@ -227,6 +229,7 @@ impl MailboxBody {
             slug: settings.slug.to_string(),
             way_in: way_name(&settings.way_in),
             incoming: settings.way_in.server().map(ServerBody::new),
+            receiving_address: health.receiving_address.clone(),
             outgoing: settings.way_out.server().map(ServerBody::new),
             folder: settings.imap().map(|way| way.folder.to_string()),
             identity: PersonBody::new(&settings.identity),

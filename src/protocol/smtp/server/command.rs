@@ -37,8 +37,13 @@ impl Server {
 
     fn run<T: AsRef<str>>(&mut self, request: Request<T>, now: Instant) {
         match request {
-            Request::Ehlo { .. } => self.hello(true, now),
-            Request::Helo { .. } => self.hello(false, now),
+            // RFC 2033 section 4.1: each protocol refuses the greeting of the other.
+            Request::Ehlo { .. } | Request::Helo { .. } if self.options.lmtp => {
+                self.refuse(Reply::new(500, "5.5.1", "This is LMTP: say LHLO"), now);
+            }
+            Request::Ehlo { host } => self.hello(host.as_ref(), true, now),
+            Request::Helo { host } => self.hello(host.as_ref(), false, now),
+            Request::Lhlo { host } if self.options.lmtp => self.hello(host.as_ref(), true, now),
             Request::Auth {
                 mechanism,
                 initial_response,
@@ -79,8 +84,9 @@ impl Server {
     }
 
     /// Section 4.1.1.1; it also resets (section 4.1.4).
-    fn hello(&mut self, extended: bool, now: Instant) {
+    fn hello(&mut self, client: &str, extended: bool, now: Instant) {
         self.hello = true;
+        self.events.push_back(Event::Hello(client.to_owned()));
         self.transaction = None;
         let host = &self.options.host;
         if !extended {

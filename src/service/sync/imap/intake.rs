@@ -283,6 +283,7 @@ impl Storing {
         }
         let delivery = Delivery {
             mailbox: self.folder.mailbox,
+            also_for: Vec::new(),
             arrivals: std::mem::take(&mut self.arrivals),
             cursor: Some((self.folder.name.clone(), self.cursor.clone())),
             too_large: std::mem::take(&mut self.too_large),

@@ -1,0 +1,206 @@
+//! Places for connections: bounded in all and per client. When all are taken, the
+//! connection that has been idle longest gives way, so that a flood of silent
+//! connections keeps nobody out.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+/// Bits of an IPv6 address that its owner chooses freely.
+const OWN_BITS: u32 = 64;
+
+/// All places.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    max: usize,
+    per_client_max: usize,
+    taken: Arc<Mutex<Taken>>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    next: u64,
+    /// By number: the lowest came or finished a mail longest ago.
+    connections: HashMap<u64, Connection>,
+    per_client: HashMap<IpAddr, usize>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    client: Option<IpAddr>,
+    /// A mail is on its way.
+    busy: bool,
+    /// The turn in which it was last of use.
+    turn: u64,
+    evicted: CancellationToken,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    /// This client has its share.
+    OfClient,
+    /// Every connection is in the middle of a mail.
+    AllBusy,
+}
+
+/// A place; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    id: u64,
+    places: Places,
+    evicted: CancellationToken,
+}
+
+impl Places {
+    pub(super) fn new(max: usize, per_client_max: usize) -> Self {
+        Self {
+            max,
+            per_client_max,
+            taken: Arc::default(),
+        }
+    }
+
+    /// A place for a client; one on the local socket has no share of its own.
+    pub(super) fn take(&self, client: Option<IpAddr>) -> Result<Place, NoPlace> {
+        let client = client.map(network);
+        let mut taken = self.lock();
+        if let Some(client) = client {
+            let share = taken.per_client.get(&client).copied().unwrap_or_default();
+            if share >= self.per_client_max {
+                return Err(NoPlace::OfClient);
+            }
+        }
+        if taken.connections.len() >= self.max {
+            taken.evict_one()?;
+        }
+        if let Some(client) = client {
+            *taken.per_client.entry(client).or_default() += 1;
+        }
+        let id = taken.next_turn();
+        let evicted = CancellationToken::new();
+        let connection = Connection {
+            client,
+            busy: false,
+            turn: id,
+            evicted: evicted.clone(),
+        };
+        taken.connections.insert(id, connection);
+        Ok(Place {
+            id,
+            places: self.clone(),
+            evicted,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        // Entries are inserted and removed whole, so a panic elsewhere leaves nothing half-done.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    fn next_turn(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn evict_one(&mut self) -> Result<(), NoPlace> {
+        let idle = self.connections.iter().filter(|(_, one)| !one.busy);
+        let longest = idle.min_by_key(|(_, one)| one.turn).map(|(id, _)| *id);
+        let id = longest.ok_or(NoPlace::AllBusy)?;
+        if let Some(connection) = self.leave(id) {
+            connection.evicted.cancel();
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, id: u64) -> Option<Connection> {
+        let connection = self.connections.remove(&id)?;
+        if let Some(client) = connection.client
+            && let Some(share) = self.per_client.get_mut(&client)
+        {
+            *share -= 1;
+            if *share == 0 {
+                self.per_client.remove(&client);
+            }
+        }
+        Some(connection)
+    }
+}
+
+impl Place {
+    /// Somebody else needs it.
+    pub(super) fn evicted(&self) -> &CancellationToken {
+        &self.evicted
+    }
+
+    /// A mail begins or has ended.
+    pub(super) fn set_busy(&self, busy: bool) {
+        let mut taken = self.places.lock();
+        let turn = taken.next_turn();
+        if let Some(connection) = taken.connections.get_mut(&self.id) {
+            connection.busy = busy;
+            connection.turn = turn;
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.lock().leave(self.id);
+    }
+}
+
+fn network(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(address) => {
+            let kept = u128::from(address) >> OWN_BITS << OWN_BITS;
+            Ipv6Addr::from(kept).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(last: u8) -> Option<IpAddr> {
+        Some([192, 0, 2, last].into())
+    }
+
+    #[test]
+    fn the_longest_idle_gives_way_and_a_mail_under_way_does_not() {
+        let places = Places::new(2, 5);
+        let busy = places.take(client(1)).expect("free");
+        busy.set_busy(true);
+        let idle = places.take(client(2)).expect("free");
+        let third = places.take(client(3)).expect("the idle one gives way");
+        assert!(idle.evicted().is_cancelled() && !busy.evicted().is_cancelled());
+        third.set_busy(true);
+        assert_eq!(places.take(client(4)).err(), Some(NoPlace::AllBusy));
+        drop(idle);
+        assert_eq!(places.take(client(4)).err(), Some(NoPlace::AllBusy));
+        drop(third);
+        assert!(places.take(client(4)).is_ok());
+    }
+
+    #[test]
+    fn a_client_has_its_share_and_an_ipv6_network_is_one_client() {
+        let places = Places::new(10, 1);
+        let first = places.take(client(1)).expect("free");
+        assert_eq!(places.take(client(1)).err(), Some(NoPlace::OfClient));
+        let mapped: IpAddr = "::ffff:192.0.2.1".parse().expect("an address");
+        assert_eq!(places.take(Some(mapped)).err(), Some(NoPlace::OfClient));
+        drop(first);
+        assert!(places.take(client(1)).is_ok());
+        let one: IpAddr = "2001:db8::1".parse().expect("an address");
+        let other: IpAddr = "2001:db8::2".parse().expect("an address");
+        let _kept = places.take(Some(one)).expect("free");
+        assert_eq!(places.take(Some(other)).err(), Some(NoPlace::OfClient));
+        assert!(places.take(None).is_ok());
+    }
+}

@@ -1,0 +1,625 @@
+//! smtp_in: forwarded mail by our own listener: hostile and honest clients, and the power fails.
+
+use std::io::Write as _;
+use std::net::Ipv4Addr;
+
+use crate::peers::gateway::Gateway;
+use crate::peers::sender::{Dialogue, Queue, free_port, stuffed};
+use crate::peers::smtp::Sink;
+use crate::peers::tls::{Authority, wrap};
+use crate::peers::until;
+
+/// The support address, and the domain of receiving addresses.
+pub const ADDRESS: &str = "help@shop.example";
+const DOMAIN: &str = "in.example.com";
+
+/// A gateway with its listener on, and one mailbox that is forwarded to.
+pub struct Forwarded {
+    pub gateway: Gateway,
+    pub sink: Sink,
+    pub port: u16,
+    pub receiving: String,
+}
+
+impl Forwarded {
+    pub fn start() -> Self {
+        Self::start_with("", |_| ())
+    }
+
+    /// With further keys of `[smtp_listener]`, and files beside the configuration.
+    pub fn start_with(keys: &str, prepare: impl FnOnce(&mut Gateway)) -> Self {
+        let (sink, port) = (Sink::start(), free_port());
+        let mut gateway = Gateway::prepare(&[]);
+        prepare(&mut gateway);
+        gateway.configure("", &sections(port, &sink, keys));
+        gateway.launch();
+        let receiving = add(&gateway, ADDRESS);
+        Self {
+            gateway,
+            sink,
+            port,
+            receiving,
+        }
+    }
+
+    pub fn queue(&self) -> Queue {
+        Queue::new(self.port, &self.receiving)
+    }
+
+    /// A connection that has been greeted.
+    fn dialogue(&self) -> Dialogue<std::net::TcpStream> {
+        let (mut dialogue, greeting) = Dialogue::open(self.port).unwrap();
+        assert!(
+            greeting.starts_with("220 in.example.com ESMTP"),
+            "{greeting}"
+        );
+        assert!(
+            dialogue
+                .command("EHLO client.example")
+                .unwrap()
+                .starts_with("250")
+        );
+        dialogue
+    }
+
+    /// A connection in the middle of a mail.
+    fn in_data(&self) -> Dialogue<std::net::TcpStream> {
+        let mut dialogue = self.dialogue();
+        let rcpt = format!("RCPT TO:<{}>", self.receiving);
+        for (line, code) in [
+            ("MAIL FROM:<a@b.example>", "250"),
+            (&rcpt, "250"),
+            ("DATA", "354"),
+        ] {
+            let reply = dialogue.command(line).unwrap();
+            assert!(reply.starts_with(code), "{line}: {reply}");
+        }
+        dialogue
+    }
+
+    /// The gateway still serves an honest client.
+    fn still_takes(&self, number: usize) {
+        let mut queue = self.queue();
+        queue.waiting.push(mail(number));
+        queue.run();
+        assert_eq!(
+            (queue.waiting.len(), queue.bounced.len()),
+            (0, 0),
+            "{:?}",
+            queue.deferred
+        );
+    }
+}
+
+pub fn sections(port: u16, sink: &Sink, keys: &str) -> String {
+    format!(
+        "[system_smtp]\nhost = \"localhost\"\nport = {}\nsecurity = \"none\"\n\
+         from = \"postern@shop.example\"\n\
+         [smtp_listener]\nenabled = true\nmail_listen = \"127.0.0.1:{port}\"\n\
+         domain = \"{DOMAIN}\"\n{keys}",
+        sink.port
+    )
+}
+
+/// Connects an address by forwarding; its receiving address.
+pub fn add(gateway: &Gateway, address: &str) -> String {
+    let added = ["mailbox", "add", address, "--forward", "--system-smtp"];
+    gateway.run(&added).good();
+    receiving(gateway, address)
+}
+
+fn receiving(gateway: &Gateway, address: &str) -> String {
+    let mailbox = gateway.api().get(&format!("/mailboxes/{address}"));
+    mailbox["receiving_address"].as_str().unwrap().to_owned()
+}
+
+/// What became of the mails of a mailbox, the latest first.
+pub fn ledger(gateway: &Gateway, address: &str) -> serde_json::Value {
+    let mailbox = gateway.api().get(&format!("/mailboxes/{address}"));
+    let id = mailbox["id"].as_str().unwrap();
+    gateway.api().get(&format!("/mailboxes/{id}/ledger"))
+}
+
+pub fn mail(number: usize) -> Vec<u8> {
+    format!(
+        "Delivered-To: {ADDRESS}\r\nFrom: Customer {number} <customer{number}@example.net>\r\n\
+         To: {ADDRESS}\r\nSubject: Question {number}\r\nDate: Fri, 20 Nov 2026 10:00:00 +0000\r\n\
+         Message-ID: <{number}@example.net>\r\n\r\nMail number {number}.\r\n"
+    )
+    .into_bytes()
+}
+
+/// These mails are here, each once, and nothing else.
+pub fn holds(gateway: &Gateway, numbers: impl IntoIterator<Item = usize>) {
+    let expected = ids(numbers);
+    let api = gateway.api();
+    api.feed().until_routed(expected.len());
+    assert_eq!(api.message_ids(), expected);
+    let mut feed = api.feed();
+    let mut stored = 0;
+    loop {
+        let events = feed.read(0);
+        if events.is_empty() {
+            break;
+        }
+        let came = |event: &&serde_json::Value| event["type"] == "message.received";
+        stored += events.iter().filter(came).count();
+    }
+    assert_eq!(stored, expected.len(), "something else came in");
+}
+
+pub fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+    let mut ids: Vec<_> = numbers
+        .into_iter()
+        .map(|number| format!("<{number}@example.net>"))
+        .collect();
+    ids.sort();
+    ids
+}
+
+#[test]
+fn a_mailbox_is_forwarded_to_from_its_trial_to_its_second_address() {
+    let mut forwarded = Forwarded::start();
+    let old = forwarded.receiving.clone();
+    assert!(
+        old.starts_with("help-shop-example-") && old.ends_with("@in.example.com"),
+        "{old}"
+    );
+    let shown = forwarded
+        .gateway
+        .run(&["mailbox", "show", ADDRESS])
+        .good()
+        .out;
+    assert!(
+        shown.contains(&old) && shown.contains("waits for the first mail"),
+        "{shown}"
+    );
+    forwarded.still_takes(1);
+    let mailbox = forwarded
+        .gateway
+        .api()
+        .get(&format!("/mailboxes/{ADDRESS}"));
+    assert_eq!(mailbox["receiving"]["state"], "active");
+    let ledger = ledger(&forwarded.gateway, ADDRESS);
+    assert_eq!(
+        ledger["items"][0]["source"],
+        "forwarding from help@shop.example"
+    );
+
+    let answer = forwarded
+        .gateway
+        .run(&["mailbox", "rotate-address", ADDRESS])
+        .good()
+        .out;
+    let new = receiving(&forwarded.gateway, ADDRESS);
+    assert!(new != old && answer.contains(&new), "{answer}");
+    forwarded.still_takes(2);
+    forwarded.receiving = new;
+    forwarded.still_takes(3);
+    // Whoever rotates again ends the first one.
+    let path = format!("/mailboxes/{ADDRESS}/rotate-address");
+    let third = forwarded
+        .gateway
+        .api()
+        .post(&path, &[], &serde_json::json!({}))
+        .json();
+    let third = third["receiving_address"].as_str().unwrap().to_owned();
+    let mut dialogue = forwarded.dialogue();
+    let reply = dialogue.mail("a@b.example", &old, &mail(4)).unwrap();
+    assert!(reply.starts_with("550 5.1.1"), "{reply}");
+    forwarded.receiving = third;
+    forwarded.still_takes(5);
+    holds(&forwarded.gateway, [1, 2, 3, 5]);
+    // It is still so after a restart.
+    assert!(forwarded.gateway.stop().success());
+    forwarded.gateway.launch();
+    forwarded.still_takes(6);
+    let mailbox = forwarded
+        .gateway
+        .api()
+        .get(&format!("/mailboxes/{ADDRESS}"));
+    assert_eq!(mailbox["receiving"]["state"], "active");
+}
+
+#[test]
+fn without_a_listener_nobody_is_told_to_forward() {
+    let mut gateway = Gateway::prepare(&[]);
+    gateway.launch();
+    let added = gateway.run(&["mailbox", "add", ADDRESS, "--forward", "--system-smtp"]);
+    added.refused(&["takes no forwarded mail yet", "[smtp_listener]"]);
+}
+
+#[test]
+fn the_way_out_is_tried_before_a_forwarded_mailbox_is_saved() {
+    let sink = Sink::start();
+    let mut gateway = Gateway::prepare(&[]);
+    let sections = sections(free_port(), &sink, "");
+    let dead = sections.replace(
+        &format!("port = {}\n", sink.port),
+        &format!("port = {}\n", free_port()),
+    );
+    gateway.configure("", &dead);
+    gateway.launch();
+    let added = gateway.run(&["mailbox", "add", ADDRESS, "--forward", "--system-smtp"]);
+    added.refused(&[ADDRESS]);
+    assert_eq!(
+        gateway.api().get("/mailboxes")["items"]
+            .as_array()
+            .map(Vec::len),
+        Some(0)
+    );
+}
+
+#[test]
+fn only_crlf_dot_crlf_ends_a_mail_and_nothing_is_smuggled() {
+    let forwarded = Forwarded::start();
+    let smuggled = format!(
+        "MAIL FROM:<admin@shop.example>\r\nRCPT TO:<{}>\r\nDATA\r\n\
+         From: admin@shop.example\r\nMessage-ID: <smuggled@example.net>\r\n\r\nhi\r\n.\r\n",
+        forwarded.receiving
+    );
+    for end in [
+        "\n.\n",
+        "\n.\r\n",
+        "\r\n.\n",
+        "\r.\r",
+        "\r\n.\r",
+        "\r.\r\n",
+        "\n\r\n.\r\n",
+    ] {
+        let mut dialogue = forwarded.in_data();
+        let text = format!("From: a@b.example\r\n\r\nfirst{end}{smuggled}");
+        dialogue.send(text.as_bytes()).unwrap();
+        let rest = dialogue.rest();
+        assert!(
+            rest.starts_with("554 5.5.2") && !rest.contains("250"),
+            "{end:?}: {rest}"
+        );
+    }
+    // A NUL is part of the mail and ends nothing, not even beside a dot.
+    let mut dialogue = forwarded.in_data();
+    dialogue
+        .send(
+            b"From: a@b.example\r\nMessage-ID: <1@example.net>\r\n\r\nx\0y\r\n\0.\r\n.\0\r\n.\r\n",
+        )
+        .unwrap();
+    assert!(dialogue.reply().unwrap().starts_with("250"));
+    let api = forwarded.gateway.api();
+    holds(&forwarded.gateway, [1]);
+    let message = &api.all_messages()[0];
+    let raw = api.raw(message["id"].as_str().unwrap());
+    assert!(raw.ends_with(b"x\0y\r\n\0.\r\n\0\r\n"), "{raw:?}");
+}
+
+#[test]
+fn pipelining_works_and_a_mail_before_354_does_not() {
+    let forwarded = Forwarded::start();
+    let mut dialogue = forwarded.dialogue();
+    let group = |from: &str| {
+        let to = &forwarded.receiving;
+        format!("MAIL FROM:<{from}>\r\nRCPT TO:<{to}>\r\nDATA\r\n")
+    };
+    dialogue.send(group("a@b.example").as_bytes()).unwrap();
+    for code in ["250", "250", "354"] {
+        assert!(dialogue.reply().unwrap().starts_with(code));
+    }
+    let mut next = stuffed(&mail(1));
+    next.extend_from_slice(group("c@d.example").as_bytes());
+    dialogue.send(&next).unwrap();
+    for code in ["250 2.6.0", "250", "250", "354"] {
+        assert!(dialogue.reply().unwrap().starts_with(code));
+    }
+    dialogue.send(&stuffed(&mail(2))).unwrap();
+    assert!(dialogue.reply().unwrap().starts_with("250"));
+    assert!(dialogue.command("QUIT").unwrap().starts_with("221"));
+
+    let mut dialogue = forwarded.dialogue();
+    let mut ahead = group("a@b.example").into_bytes();
+    ahead.extend_from_slice(&stuffed(&mail(3)));
+    dialogue.send(&ahead).unwrap();
+    assert!(dialogue.rest().contains("554 5.5.2"));
+    holds(&forwarded.gateway, [1, 2]);
+}
+
+#[test]
+fn what_was_said_before_tls_is_forgotten() {
+    let authority = Authority::new();
+    let certificate = authority.issue();
+    let keys = "certificate_file = \"mail.pem\"\nkey_file = \"mail.key\"\n";
+    let forwarded = Forwarded::start_with(keys, |gateway| {
+        let folder = gateway.folder();
+        std::fs::write(folder.join("mail.pem"), &certificate.certificate_pem).unwrap();
+        std::fs::write(folder.join("mail.key"), &certificate.key_pem).unwrap();
+    });
+    let mut dialogue = forwarded.dialogue();
+    // The injected commands come in the same packet as STARTTLS.
+    let injected = format!(
+        "STARTTLS\r\nEHLO evil.example\r\nMAIL FROM:<evil@b.example>\r\nRCPT TO:<{}>\r\n",
+        forwarded.receiving
+    );
+    dialogue.send(injected.as_bytes()).unwrap();
+    assert!(dialogue.reply().unwrap().starts_with("220 2.0.0"));
+    let stream = wrap(dialogue.into_stream(), &authority.pem());
+    let mut dialogue = Dialogue::over(stream);
+    // Were they run, a 250 would come before this 503.
+    let reply = dialogue.command("DATA").unwrap();
+    assert!(reply.starts_with("503"), "{reply}");
+    let reply = dialogue.command("MAIL FROM:<a@b.example>").unwrap();
+    assert!(reply.starts_with("503"), "it must greet again: {reply}");
+    let reply = dialogue.command("EHLO client.example").unwrap();
+    assert!(!reply.contains("STARTTLS"), "{reply}");
+    let reply = dialogue
+        .mail("a@b.example", &forwarded.receiving, &mail(1))
+        .unwrap();
+    assert!(reply.starts_with("250"), "{reply}");
+    holds(&forwarded.gateway, [1]);
+}
+
+#[test]
+fn it_relays_for_nobody_and_knows_no_other_recipient() {
+    let forwarded = Forwarded::start();
+    let mut dialogue = forwarded.dialogue();
+    assert!(
+        dialogue
+            .command("MAIL FROM:<a@b.example>")
+            .unwrap()
+            .starts_with("250")
+    );
+    let token = forwarded.receiving.split('@').next().unwrap();
+    for (to, code) in [
+        ("victim@elsewhere.example".to_owned(), "550 5.7.1"),
+        (format!("{token}@elsewhere.example"), "550 5.7.1"),
+        (ADDRESS.to_owned(), "550 5.7.1"),
+        (format!("victim%elsewhere.example@{DOMAIN}"), "550 5.1.1"),
+        (format!("\"victim@elsewhere.example\"@{DOMAIN}"), "550"),
+        (format!("postmaster@{DOMAIN}"), "550 5.1.1"),
+        (format!("help@{DOMAIN}"), "550 5.1.1"),
+        (
+            format!("{}x@{DOMAIN}", &token[..token.len() - 1]),
+            "550 5.1.1",
+        ),
+    ] {
+        let reply = dialogue.command(&format!("RCPT TO:<{to}>")).unwrap();
+        assert!(
+            reply.starts_with(code) || reply.starts_with("553"),
+            "{to}: {reply}"
+        );
+    }
+    assert!(dialogue.command("DATA").unwrap().starts_with("554"));
+    assert!(dialogue.command("VRFY victim").unwrap().starts_with("252"));
+    // The address in another case is the same; forwarders do that.
+    let rcpt = format!("RCPT TO:<{}>", forwarded.receiving.to_uppercase());
+    assert!(dialogue.command(&rcpt).unwrap().starts_with("250"));
+
+    let mut dialogue = forwarded.dialogue();
+    assert!(
+        dialogue
+            .command("MAIL FROM:<a@b.example>")
+            .unwrap()
+            .starts_with("250")
+    );
+    let guesses = (0..20).map(|number| format!("RCPT TO:<guess{number}@{DOMAIN}>"));
+    let replies: Vec<_> = guesses
+        .map_while(|guess| dialogue.command(&guess).ok())
+        .collect();
+    assert_eq!(replies.len(), 11, "guessing is ended: {replies:?}");
+    assert!(replies[10].starts_with("421"));
+    assert_eq!(forwarded.sink.kept().len(), 0, "nothing is sent to anybody");
+}
+
+#[test]
+fn what_is_too_large_is_refused_as_announced_and_as_sent() {
+    let forwarded = Forwarded::start_with("forwarded_size_max_mib = 2\n", |_| ());
+    let mut dialogue = forwarded.dialogue();
+    let reply = dialogue
+        .command("MAIL FROM:<a@b.example> SIZE=2097153")
+        .unwrap();
+    assert!(reply.starts_with("552 5.3.4"), "{reply}");
+    let mut big = mail(1);
+    big.extend(b"0123456789abcde\r\n".repeat(150_000));
+    // Announced small and sent big, and not announced at all.
+    for size in [" SIZE=1000", ""] {
+        let mut dialogue = forwarded.dialogue();
+        let reply = dialogue
+            .command(&format!("MAIL FROM:<a@b.example>{size}"))
+            .unwrap();
+        assert!(reply.starts_with("250"), "{reply}");
+        let rcpt = format!("RCPT TO:<{}>", forwarded.receiving);
+        assert!(dialogue.command(&rcpt).unwrap().starts_with("250"));
+        assert!(dialogue.command("DATA").unwrap().starts_with("354"));
+        dialogue.send(&stuffed(&big)).unwrap();
+        let reply = dialogue.reply().unwrap();
+        assert!(reply.starts_with("552 5.3.4"), "{reply}");
+        // The session goes on.
+        let reply = dialogue
+            .mail("a@b.example", &forwarded.receiving, &mail(2))
+            .unwrap();
+        assert!(reply.starts_with("250"), "{reply}");
+    }
+    // More than is kept in memory, and below the limit, whatever was announced.
+    let mut fits = mail(3);
+    fits.extend(b"0123456789abcde\r\n".repeat(100_000));
+    let mut dialogue = forwarded.dialogue();
+    let reply = dialogue
+        .mail("a@b.example", &forwarded.receiving, &fits)
+        .unwrap();
+    assert!(reply.starts_with("250"), "{reply}");
+    let api = forwarded.gateway.api();
+    holds(&forwarded.gateway, [2, 3]);
+    let messages = api.all_messages();
+    let stored = messages
+        .iter()
+        .find(|one| one["message_id"] == "<3@example.net>");
+    let raw = api.raw(stored.unwrap()["id"].as_str().unwrap());
+    assert!(raw == fits, "{} of {} bytes", raw.len(), fits.len());
+}
+
+/// Silent connections, from so many addresses that no share of one client stops them.
+const IDLE: usize = 10_000;
+
+#[test]
+fn ten_thousand_silent_connections_keep_nobody_out() {
+    let limit = rustix::process::Resource::Nofile;
+    let mut now = rustix::process::getrlimit(limit);
+    now.current = now.maximum;
+    rustix::process::setrlimit(limit, now).unwrap();
+    let forwarded = Forwarded::start();
+    let before = forwarded.gateway.peak_memory();
+    let mut kept = Vec::with_capacity(IDLE);
+    for number in 0..IDLE {
+        let last = u8::try_from(2 + number % 250).unwrap();
+        let third = u8::try_from(1 + number / 250 % 250).unwrap();
+        let from = Ipv4Addr::new(127, 0, third, last);
+        let opened = Dialogue::open_from(from.into(), forwarded.port);
+        let (dialogue, greeting) = opened.unwrap_or_else(|error| panic!("{number}: {error}"));
+        assert!(greeting.starts_with("220"), "{number}: {greeting}");
+        kept.push(dialogue);
+    }
+    forwarded.still_takes(1);
+    // One address has its share and no more.
+    let mut share: Vec<_> = (0..32)
+        .map(|_| Dialogue::open(forwarded.port).unwrap())
+        .collect();
+    let (_, greeting) = Dialogue::open(forwarded.port).unwrap();
+    assert!(greeting.starts_with("421 4.7.0"), "{greeting}");
+    assert!(
+        share
+            .iter()
+            .all(|(_, greeting)| greeting.starts_with("220"))
+    );
+    share.clear();
+    let grown = forwarded.gateway.peak_memory().saturating_sub(before);
+    println!(
+        "{IDLE} silent connections: {} MiB more memory",
+        grown / 1024 / 1024
+    );
+    assert!(grown < 100 * 1024 * 1024, "{grown} bytes");
+    assert!(
+        forwarded.gateway.log().len() < 100_000,
+        "the log is flooded"
+    );
+    until("an honest client is served", || {
+        let mut queue = forwarded.queue();
+        queue.waiting.push(mail(2));
+        queue.run();
+        queue.waiting.is_empty().then_some(())
+    });
+    holds(&forwarded.gateway, [1, 2]);
+}
+
+#[test]
+fn the_power_fails_after_250_and_the_mail_is_there() {
+    let mut forwarded = Forwarded::start();
+    let mut expected = Vec::new();
+    for round in 0..10 {
+        let mut dialogue = forwarded.dialogue();
+        for number in round * 10..round * 10 + 10 {
+            let reply = dialogue
+                .mail("a@b.example", &forwarded.receiving, &mail(number))
+                .unwrap();
+            assert!(reply.starts_with("250 2.6.0"), "{reply}");
+            expected.push(number);
+        }
+        // One more is on its way, and must not be there in part.
+        dialogue.command("MAIL FROM:<a@b.example>").unwrap();
+        dialogue
+            .command(&format!("RCPT TO:<{}>", forwarded.receiving))
+            .unwrap();
+        dialogue.command("DATA").unwrap();
+        dialogue
+            .send(b"From: half@example.net\r\n\r\nhalf of it")
+            .unwrap();
+        forwarded.gateway.kill();
+        forwarded.gateway.launch();
+        holds(&forwarded.gateway, expected.clone());
+    }
+}
+
+#[test]
+fn a_stopping_gateway_says_so_and_ends_the_mail_under_way() {
+    let mut forwarded = Forwarded::start();
+    let mut idle = forwarded.dialogue();
+    let mut sending = forwarded.in_data();
+    sending
+        .send(b"From: a@b.example\r\nMessage-ID: <1@example.net>\r\n\r\n")
+        .unwrap();
+    let ended = std::thread::scope(|scope| {
+        let stopping = scope.spawn(|| forwarded.gateway.stop());
+        assert!(idle.reply().unwrap().starts_with("421 4.3.2"));
+        sending.send(b"the rest\r\n.\r\n").unwrap();
+        assert!(sending.reply().unwrap().starts_with("250 2.6.0"));
+        assert!(sending.reply().unwrap().starts_with("421 4.3.2"));
+        stopping.join().unwrap()
+    });
+    assert!(ended.success());
+    forwarded.gateway.launch();
+    holds(&forwarded.gateway, [1]);
+}
+
+#[test]
+fn lmtp_answers_once_per_recipient() {
+    let keys = "lmtp_socket = \"lmtp\"\n";
+    let forwarded = Forwarded::start_with(keys, |_| ());
+    let other = add(&forwarded.gateway, "sales@shop.example");
+    let socket = forwarded.gateway.folder().join("lmtp");
+    let (mut dialogue, greeting) = Dialogue::open_unix(&socket).unwrap();
+    assert!(greeting.contains("LMTP"), "{greeting}");
+    assert!(dialogue.command("EHLO local").unwrap().starts_with("500"));
+    assert!(dialogue.command("LHLO local").unwrap().starts_with("250"));
+    assert!(dialogue.command("MAIL FROM:<>").unwrap().starts_with("250"));
+    for (to, code) in [
+        (&forwarded.receiving, "250"),
+        (&"x@y.example".to_owned(), "550"),
+        (&other, "250"),
+    ] {
+        let reply = dialogue.command(&format!("RCPT TO:<{to}>")).unwrap();
+        assert!(reply.starts_with(code), "{reply}");
+    }
+    assert!(dialogue.command("DATA").unwrap().starts_with("354"));
+    dialogue.send(&stuffed(&mail(1))).unwrap();
+    for _ in 0..2 {
+        assert!(dialogue.reply().unwrap().starts_with("250 2.6.0"));
+    }
+    assert!(dialogue.command("QUIT").unwrap().starts_with("221"));
+    holds(&forwarded.gateway, [1]);
+    let ledger = ledger(&forwarded.gateway, "sales@shop.example");
+    assert_eq!(ledger["items"][0]["fate"], "duplicate");
+}
+
+#[test]
+fn a_mailbox_switched_off_defers_and_one_removed_refuses() {
+    let forwarded = Forwarded::start();
+    let mut queue = forwarded.queue();
+    queue.waiting.push(mail(1));
+    forwarded
+        .gateway
+        .run(&["mailbox", "offline", ADDRESS])
+        .good();
+    queue.run();
+    assert!(
+        queue.deferred[0].starts_with("451 4.2.1"),
+        "{:?}",
+        queue.deferred
+    );
+    forwarded
+        .gateway
+        .run(&["mailbox", "online", ADDRESS])
+        .good();
+    queue.run();
+    assert!(queue.waiting.is_empty());
+    forwarded
+        .gateway
+        .run(&["mailbox", "remove", ADDRESS, "--yes"])
+        .good();
+    queue.waiting.push(mail(2));
+    queue.run();
+    assert!(
+        queue.bounced[0].starts_with("550 5.1.1"),
+        "{:?}",
+        queue.bounced
+    );
+    // What a client says before it goes is nobody's trouble.
+    let mut dialogue = forwarded.dialogue();
+    dialogue.send(b"NOOP").unwrap();
+    dialogue.into_stream().flush().unwrap();
+}
