@@ -1,5 +1,7 @@
 //! oauth: signing in at a provider instead of a password: by a browser and by a code, and what tokens go through.
 
+mod crowd;
+
 use std::fmt::Write as _;
 use std::process::Child;
 
@@ -226,6 +228,18 @@ fn a_return_that_is_not_of_this_session_is_refused_in_words() {
 }
 
 #[test]
+fn a_code_of_another_sign_in_gives_nothing() {
+    let house = House::open();
+    let browser = Browser::sign_in(&house.gateway);
+    let [theirs, ours] = [(), ()].map(|()| house.visit(&house.begin(&browser, &[]).1));
+    let (ours, _) = ours.split_once("&code=").unwrap();
+    let (_, code) = theirs.split_once("&code=").unwrap();
+    let injected = browser.get(&format!("{ours}&code={code}"));
+    injected.refused(&["invalid_grant"]);
+    house.nothing_is_saved();
+}
+
+#[test]
 fn who_declines_or_comes_back_from_elsewhere_has_saved_nothing() {
     let house = House::open();
     let browser = Browser::sign_in(&house.gateway);
@@ -346,6 +360,29 @@ fn a_token_that_is_refused_before_its_end_is_renewed_without_a_person() {
     house.dovecot.deliver(USER, &mail("a"));
     house.arrives("a");
     assert_eq!(house.state(), "active");
+}
+
+#[test]
+fn a_token_that_is_refused_even_when_it_is_new_asks_for_a_person() {
+    let house = House::open();
+    house.connect_by_code();
+    house.provider.opens(OTHER);
+    house.provider.end_access();
+    house.road.cut();
+    house.until("reauthentication_needed");
+    assert_eq!(house.provider.renewals(), 1);
+}
+
+#[test]
+fn an_unbound_mailbox_is_bound_by_signing_in() {
+    let house = House::open();
+    house.connect_by_code();
+    house.gateway.run(&["mailbox", "unbind", USER]).good();
+    house.dovecot.deliver(USER, &mail("a"));
+    let bound = house.by_code(&["mailbox", "reauthenticate", USER, "--sign-in"]);
+    bound.good();
+    house.until("active");
+    house.arrives("a");
 }
 
 #[test]

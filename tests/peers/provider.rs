@@ -176,6 +176,14 @@ impl Provider {
         self.state().asked
     }
 
+    /// A refresh token, as of an earlier sign-in.
+    pub fn refresh_token(&self) -> String {
+        let mut state = self.state();
+        let (token, account) = (state.make("refresh"), state.account.clone());
+        state.refresh.insert(token.clone(), account);
+        token
+    }
+
     /// Somebody types the code that a device shows, as soon as one does.
     pub fn type_code(&self) {
         until("a device shows a code", || {

@@ -21,6 +21,8 @@ pub(super) struct ProviderView {
     pub(super) verified: bool,
     /// Key of the word for what proves who one is: `connect.secret.*`.
     pub(super) secret: &'static str,
+    /// Something other than a sign-in opens its mailboxes.
+    pub(super) takes_passwords: bool,
     pub(super) code_valid_days: Option<u16>,
     pub(super) code_shape: Option<String>,
     pub(super) pop3: bool,
@@ -50,6 +52,7 @@ impl ProviderView {
         Self {
             hue: preset.id.bytes().map(usize::from).sum::<usize>() % HUES,
             secret: secret(preset),
+            takes_passwords: preset.sign_in.methods != [SignInMethod::OAuth2],
             settings_url: preset.settings_url.clone(),
             verified: preset.verified,
             code_valid_days: preset.sign_in.code_valid_days,
