@@ -1,5 +1,6 @@
 //! oauth: signing in at a provider instead of a password: by a browser and by a code, and what tokens go through.
 
+mod chromium;
 mod crowd;
 
 use std::fmt::Write as _;
@@ -29,21 +30,24 @@ struct House {
 
 impl House {
     fn open() -> Self {
-        Self::with(&format!(
-            "[oauth.corp]\nclient_id = \"{}\"\nclient_secret = \"{}\"\n",
-            CLIENT.0, CLIENT.1
-        ))
+        Self::with(&registered())
     }
 
     fn with(sections: &str) -> Self {
-        let provider = Provider::start(USER, &format!("{DESK}/oauth/callback"));
+        Self::at(DESK, 0, sections)
+    }
+
+    /// People reach the desk by this address; it listens on that port.
+    fn at(desk: &str, port: u16, sections: &str) -> Self {
+        let provider = Provider::start(USER, &format!("{desk}/oauth/callback"));
         let sink = Sink::start();
         let dovecot = Dovecot::start_with_tokens(Some(sink.port), provider.introspection_port);
         let road = Proxy::to(dovecot.ports.imaps);
         let trust = [dovecot.authority_pem(), provider.authority_pem()];
         let mut gateway = Gateway::prepare(&trust);
         let network = "[network]\nlookups_may_reach = [\"127.0.0.0/8\", \"::1/128\"]\n";
-        gateway.configure(DESK, &format!("{network}{sections}"));
+        gateway.listen_on(port);
+        gateway.configure(desk, &format!("{network}{sections}"));
         gateway.write_plugin("corp", &plugin(&provider, &dovecot, &road));
         gateway.launch();
         Self {
@@ -138,6 +142,14 @@ impl House {
                 .then_some(())
         });
     }
+}
+
+/// What the provider gave when the desk was registered there.
+fn registered() -> String {
+    format!(
+        "[oauth.corp]\nclient_id = \"{}\"\nclient_secret = \"{}\"\n",
+        CLIENT.0, CLIENT.1
+    )
 }
 
 fn ended(command: Child) -> Ended {
@@ -292,6 +304,12 @@ fn another_account_is_refused_by_name_and_may_only_open_a_shared_mailbox() {
             .starts_with("/mailboxes/connect/")
     );
     house.until("active");
+    // Its account is remembered: the address itself is another one now.
+    house.provider.use_account(USER);
+    let wrong = ["mailbox", "reauthenticate", USER, "--sign-in"];
+    house.by_code(&wrong).refused(&[OTHER, USER]);
+    let right = [&wrong[..], &["--account", USER]].concat();
+    house.by_code(&right).good();
 }
 
 #[test]

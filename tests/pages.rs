@@ -148,7 +148,7 @@ impl Browser {
 }
 
 /// Starts the driver on a port of its choice; gives its address.
-fn start_driver() -> (Ending, String) {
+pub fn start_driver() -> (Ending, String) {
     let mut process = Command::new("chromedriver")
         .arg("--port=0")
         .stdout(Stdio::piped())

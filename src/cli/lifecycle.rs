@@ -176,6 +176,9 @@ pub(super) struct ReauthenticateOptions {
     /// Sign in at the provider (OAuth): prints a code to be typed in a browser
     #[arg(long, conflicts_with_all = ["stored", "password_file", "user", "smtp_user", "smtp_password_file"])]
     sign_in: bool,
+    /// Who signs in there, when it is a shared mailbox
+    #[arg(long, value_name = "ACCOUNT", requires = "sign_in")]
+    account: Option<String>,
 }
 
 impl ReauthenticateOptions {
@@ -183,7 +186,8 @@ impl ReauthenticateOptions {
     pub(super) fn request(self) -> anyhow::Result<Request> {
         if self.sign_in {
             let mailbox = self.login.mailbox;
-            return Ok(Request::MailboxSignIn { mailbox });
+            let account = self.account;
+            return Ok(Request::MailboxSignIn { mailbox, account });
         }
         let (mailbox, logins) = if self.stored {
             (self.login.mailbox, LoginsForm::default())

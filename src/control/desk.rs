@@ -77,7 +77,9 @@ impl Desk {
                 since,
                 dry_run,
             } => self.collect(&mailbox, &since, dry_run).await,
-            Request::MailboxSignIn { mailbox } => self.sign_in(&mailbox, &mut tell).await,
+            Request::MailboxSignIn { mailbox, account } => {
+                self.sign_in(&mailbox, account, &mut tell).await
+            }
             Request::MailboxTest { mailbox } => self.test(&mailbox, &mut tell).await,
             Request::MailboxCanary {
                 mailbox,

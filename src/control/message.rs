@@ -60,6 +60,8 @@ pub enum Request {
     MailboxSignIn {
         /// Address, slug or id.
         mailbox: String,
+        /// Who signs in, when it is a shared mailbox.
+        account: Option<String>,
     },
     /// Remove a mailbox.
     MailboxRemove {

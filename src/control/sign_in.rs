@@ -16,10 +16,15 @@ impl Desk {
     pub(super) async fn sign_in(
         &self,
         which: &str,
+        account: Option<String>,
         tell: &mut impl FnMut(Answer),
     ) -> Result<Answer, String> {
         let mailbox = self.find(which)?;
-        let grant = self.grant(Purpose::Again(mailbox.id), tell).await?;
+        let purpose = Purpose::Again {
+            mailbox: mailbox.id,
+            account,
+        };
+        let grant = self.grant(purpose, tell).await?;
         let signed_in = self
             .mailboxes
             .sign_in_as(&Actor::Console, mailbox.id, grant, |step| tell(told(step)));

@@ -126,8 +126,11 @@ impl SigningIn {
     ) -> Result<PublicId, SignInError> {
         let before = self.pendings.get(actor, mark, id);
         let mut purpose = before.ok_or(StateError::Unknown)?.purpose;
-        if let (Purpose::Connect(asked), Some(account)) = (&mut purpose, shared_of) {
-            asked.0.account = Some(account);
+        if shared_of.is_some() {
+            match &mut purpose {
+                Purpose::Connect(asked) => asked.0.account = shared_of,
+                Purpose::Again { account, .. } => *account = shared_of,
+            }
         }
         self.begin(actor, mark, purpose, true)
     }
@@ -286,8 +289,9 @@ impl SigningIn {
                 let account = wish.account_name().unwrap_or(&address).to_owned();
                 (settings.preset, address, account)
             }
-            Purpose::Again(id) => {
-                let (mailbox, account) = self.mailboxes.account(actor, *id)?;
+            Purpose::Again { mailbox, account } => {
+                let (mailbox, before) = self.mailboxes.account(actor, *mailbox)?;
+                let account = account.clone().unwrap_or(before);
                 let settings = mailbox.settings;
                 (
                     settings.preset,
@@ -351,9 +355,10 @@ impl SigningIn {
                 let attempt = self.connect.begin(actor, wish, known, None)?;
                 Ok(Finished::Attempt(attempt))
             }
-            Purpose::Again(id) => {
-                self.mailboxes.sign_in_as(actor, id, grant, |_| ()).await?;
-                Ok(Finished::SignedIn(id))
+            Purpose::Again { mailbox, .. } => {
+                let signed_in = self.mailboxes.sign_in_as(actor, mailbox, grant, |_| ());
+                signed_in.await?;
+                Ok(Finished::SignedIn(mailbox))
             }
         }
     }

@@ -31,6 +31,8 @@ pub struct Gateway {
     public_url: String,
     /// Further sections of the configuration.
     sections: String,
+    /// Where the pages answer; 0 is a port of the system's choice.
+    listen: u16,
 }
 
 /// How a command ended.
@@ -122,6 +124,7 @@ impl Gateway {
             floor_mib: 0,
             public_url: String::new(),
             sections: String::new(),
+            listen: 0,
             dir,
         };
         let authorities = authorities.concat();
@@ -158,6 +161,12 @@ impl Gateway {
     pub fn configure(&mut self, public_url: &str, sections: &str) {
         public_url.clone_into(&mut self.public_url);
         sections.clone_into(&mut self.sections);
+        self.write_config();
+    }
+
+    /// The pages answer on this port. From the next `launch` on.
+    pub fn listen_on(&mut self, port: u16) {
+        self.listen = port;
         self.write_config();
     }
 
@@ -318,6 +327,7 @@ impl Gateway {
     fn write_config(&self) {
         let (data, floor) = (self.data.display(), self.floor_mib);
         let (public_url, sections) = (&self.public_url, &self.sections);
+        let listen = self.listen;
         let ca = self.dir.path().join("ca.pem");
         let trust = match fs::metadata(ca).unwrap().len() {
             0 => "",
@@ -325,7 +335,7 @@ impl Gateway {
         };
         let text = format!(
             "[store]\nfolder = \"{data}\"\nfree_space_floor_mib = {floor}\n\
-             [http]\nlisten = \"127.0.0.1:0\"\npublic_url = \"{public_url}\"\n\
+             [http]\nlisten = \"127.0.0.1:{listen}\"\npublic_url = \"{public_url}\"\n\
              [scripts]\nfolder = \"scripts\"\n[plugins]\nfolder = \"plugins\"\n\
              [mail]\n{trust}[log]\nlevel = \"info\"\n{sections}"
         );

@@ -78,12 +78,11 @@ pub(super) async fn begin(
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
     frame.session.check(&form.form_token)?;
-    let begun = signing_in.begin(
-        &actor,
-        session_mark(&frame.session),
-        Purpose::Again(id),
-        false,
-    );
+    let purpose = Purpose::Again {
+        mailbox: id,
+        account: None,
+    };
+    let begun = signing_in.begin(&actor, session_mark(&frame.session), purpose, false);
     let id = begun.map_err(of_sign_in)?;
     Ok(Redirect::to(&format!("/sign-ins/{id}")).into_response())
 }

@@ -181,7 +181,10 @@ mod tests {
         Pending {
             state: Secret::new(state),
             proof: ProofKey::new([7; 32]),
-            purpose: Purpose::Again(id(9)),
+            purpose: Purpose::Again {
+                mailbox: id(9),
+                account: None,
+            },
             provider: Provider {
                 module: OAuthModule::default(),
                 client: OAuthClient {

@@ -12,7 +12,13 @@ pub enum Purpose {
     /// To connect a mailbox.
     Connect(Box<(Wish, Known)>),
     /// To give a connected mailbox a new login.
-    Again(PublicId),
+    Again {
+        /// Which.
+        mailbox: PublicId,
+        /// Who signs in, when that is another account than before: the mailbox is a
+        /// shared one of that account.
+        account: Option<String>,
+    },
 }
 
 /// A sign-in that waits.
