@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 
-use crate::peers::gateway::Gateway;
+use crate::peers::dovecot::{Dovecot, USER};
+use crate::peers::gateway::{Gateway, Mailbox as Peer};
 use crate::peers::sender::{Dialogue, Queue, free_port, stuffed};
 use crate::peers::smtp::Sink;
 use crate::peers::tls::{Authority, wrap};
@@ -622,4 +623,126 @@ fn a_mailbox_switched_off_defers_and_one_removed_refuses() {
     let mut dialogue = forwarded.dialogue();
     dialogue.send(b"NOOP").unwrap();
     dialogue.into_stream().flush().unwrap();
+}
+
+#[test]
+fn gmail_asks_and_its_code_is_shown_and_nothing_is_opened() {
+    let forwarded = Forwarded::start();
+    let subject = "(#123456789) Gmail Forwarding Confirmation - Receive Mail from shop@gmail.com";
+    let link = "https://mail-settings.google.com/mail/vf-%5BANGjdJ8%5D-abc_1";
+    let asked = |from: &str, number: usize| {
+        format!(
+            "From: Gmail Team <{from}>\r\nTo: {}\r\nSubject: {subject}\r\n\
+             Message-ID: <{number}@example.net>\r\n\r\nshop@gmail.com has requested to \
+             automatically forward mail to your email address.\r\nConfirmation code: 123456789\r\n\r\n\
+             {link}\r\n\r\nIf you do not want this: https://mail-settings.google.com/mail/uf-2\r\n",
+            forwarded.receiving
+        )
+        .into_bytes()
+    };
+    let mut queue = forwarded.queue();
+    queue.waiting.push(asked("phisher@evil.example", 1));
+    queue.run();
+    let shown = || {
+        forwarded
+            .gateway
+            .api()
+            .get(&format!("/mailboxes/{ADDRESS}"))
+    };
+    assert!(shown()["confirmation"].is_null());
+    queue
+        .waiting
+        .push(asked("forwarding-noreply@google.com", 2));
+    queue.run();
+    let confirmation = &shown()["confirmation"];
+    assert_eq!(confirmation["code"], "123456789");
+    assert_eq!(confirmation["link"], link);
+    assert_eq!(confirmation["account"], "shop@gmail.com");
+    let said = forwarded
+        .gateway
+        .run(&["mailbox", "show", ADDRESS])
+        .good()
+        .out;
+    assert!(
+        said.contains("123456789 for shop@gmail.com") && said.contains(link),
+        "{said}"
+    );
+    // It is a mail like any other, too.
+    holds(&forwarded.gateway, [1, 2]);
+}
+
+#[test]
+fn one_mail_by_two_ways_is_one_mail_and_the_ways_are_named() {
+    let dovecot = Dovecot::start();
+    let (sink, port) = (Sink::start(), free_port());
+    let mut gateway = Gateway::prepare(&[dovecot.authority_pem()]);
+    gateway.configure("", &sections(port, &sink, ""));
+    gateway.launch();
+    gateway.add(&Peer::of(&dovecot, &sink)).good();
+    let receiving = add(&gateway, ADDRESS);
+    let text = |number: usize, received: &str| {
+        format!(
+            "{received}From: a@example.net\r\nTo: {USER}\r\nSubject: Question {number}\r\n\
+             Date: Fri, 20 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{number}@example.net>\r\n\r\n\
+             Mail number {number}.\r\n"
+        )
+        .into_bytes()
+    };
+    dovecot.fill(USER, [text(1, "")]);
+    gateway.api().feed().until_routed(1);
+    let path = format!("/mailboxes/{ADDRESS}");
+    let mut queue = Queue::new(port, &receiving);
+    // The same mail, as the account's rule sends it on.
+    let trace = format!("Delivered-To: {USER}\r\nReceived: from mx.example by {USER}; now\r\n");
+    queue.waiting.push(text(1, &trace));
+    queue.run();
+    assert!(queue.waiting.is_empty() && queue.bounced.is_empty());
+    holds_any(&gateway, [1]);
+    for address in [ADDRESS, USER] {
+        let mailbox = gateway.api().get(&format!("/mailboxes/{address}"));
+        let two = &mailbox["two_ways"];
+        assert_eq!(
+            two["first"],
+            format!("by IMAP from INBOX of {USER}"),
+            "{mailbox}"
+        );
+        assert_eq!(
+            two["second"],
+            format!("forwarded from {USER} to {receiving}")
+        );
+        assert_eq!(two["count"], 1);
+    }
+    let said = gateway.run(&["mailbox", "show", ADDRESS]).good().out;
+    assert!(
+        said.contains("mail arrives twice") && said.contains("switch one of the two off"),
+        "{said}"
+    );
+
+    // A forwarder that never heard the answer sends a mail again: that is no second way.
+    for _ in 0..2 {
+        queue.waiting.push(text(2, &trace));
+        queue.run();
+    }
+    assert_eq!(gateway.api().get(&path)["two_ways"]["count"], 1);
+    // A second rule, of another account, is one.
+    queue
+        .waiting
+        .push(text(2, "Delivered-To: sales@shop.example\r\n"));
+    queue.run();
+    let mailbox = gateway.api().get(&path);
+    assert_eq!(mailbox["two_ways"]["count"], 2);
+    assert_eq!(
+        mailbox["two_ways"]["second"],
+        format!("forwarded from sales@shop.example to {receiving}")
+    );
+    holds_any(&gateway, [1, 2]);
+    let ledger = ledger(&gateway, ADDRESS);
+    assert_eq!(ledger["items"][0]["fate"], "duplicate");
+}
+
+/// The same, however they came.
+fn holds_any(gateway: &Gateway, numbers: impl IntoIterator<Item = usize>) {
+    let expected = ids(numbers);
+    gateway.api().feed().until_routed(expected.len());
+    assert_eq!(gateway.api().message_ids(), expected);
 }

@@ -91,6 +91,23 @@ pub(super) fn settings(mailbox: &Mailbox, health: &MailboxHealth) -> Vec<(String
     ];
     let receiving = health.receiving_address.clone();
     rows.extend(receiving.map(|address| ("receiving address", address)));
+    if let Some(asked) = &health.confirmation {
+        let account = asked
+            .account
+            .as_ref()
+            .map(|account| format!(" for {account}"));
+        let code = format!("{}{}", asked.code, account.unwrap_or_default());
+        rows.push(("forwarding code", code));
+        let link = asked.link.clone();
+        rows.extend(link.map(|link| ("or open, if it was you", link)));
+    }
+    if let Some(two) = &health.two_ways {
+        let words = format!(
+            "{} and {}; each was kept once, switch one of the two off",
+            two.first, two.second
+        );
+        rows.push(("mail arrives twice", words));
+    }
     if let Some(way) = set.imap() {
         let mut folders = vec![way.folder.to_string()];
         folders.extend(way.more_folders.iter().map(ToString::to_string));

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 
 use super::address::{Address, NamedAddress};
 use super::folder::{Cursor, FolderName, PendingReason};
+use super::forwarded::{Confirmation, TwoWays};
 use super::key::{MailboxKey, PublicId, WorkspaceKey};
 use super::proof::MailboxProofs;
 use super::secret::Secret;
@@ -404,6 +405,10 @@ pub struct MailboxHealth {
     pub proofs: MailboxProofs,
     /// Where its mail is to be forwarded to, when it comes that way.
     pub receiving_address: Option<String>,
+    /// A provider asks whether it may forward.
+    pub confirmation: Option<Confirmation>,
+    /// Mail comes by two ways, one of them too many.
+    pub two_ways: Option<TwoWays>,
 }
 
 /// Mail the cursor has passed without taking it in, so that it holds nothing up.

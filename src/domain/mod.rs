@@ -16,6 +16,7 @@ pub mod envelope;
 pub mod fetching;
 pub mod fingerprint;
 pub mod folder;
+pub mod forwarded;
 pub mod forwarding;
 pub mod job;
 pub mod key;

@@ -277,6 +277,8 @@ impl Mailboxes {
         let mut health = self.board.health(mailbox.key);
         health.held = cursor.as_ref().map(HeldMail::of).unwrap_or_default();
         health.proofs = self.store.proofs(mailbox.key)?;
+        health.confirmation = self.confirmation(mailbox)?;
+        health.two_ways = self.two_ways(mailbox)?;
         health.receiving_address = self.connect.receiving_address(mailbox);
         if health.last_mail_at.is_none() {
             let rows = self.store.ledger(mailbox.key, None, LAST_MAIL_ROWS)?;

@@ -15,7 +15,8 @@ use super::seal::Keys;
 use super::table::{Counter, Rows, Table, Transaction};
 use super::threading::{self, Question};
 use super::{
-    Store, contacts, conversations, feed, jobs, ledger, listing, mailboxes, outbox, proofs,
+    Store, contacts, conversations, feed, forwarding, jobs, ledger, listing, mailboxes, outbox,
+    proofs,
 };
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status};
@@ -111,12 +112,14 @@ impl Stage<'_, '_> {
             .transaction
             .pointer(Table::Fingerprints, fingerprint.as_ref())?
         {
+            forwarding::came_again(self.transaction, self.mailbox, MessageKey(known), arrival)?;
             self.refuse_copy(arrival, Fate::Duplicate(MessageKey(known)))?;
             return Ok(Delivered::Duplicate(MessageKey(known)));
         }
         let stored = self.store(arrival, to_itself.is_some())?;
         self.transaction
             .point(Table::Fingerprints, fingerprint.as_ref(), stored.key.0)?;
+        forwarding::note_question(self.transaction, self.mailbox, &arrival.source, &stored)?;
         if let Some(test) = to_itself {
             let place = Some(stored.conversation);
             let at = arrival.arrived_at;

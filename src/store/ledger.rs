@@ -72,7 +72,7 @@ pub(super) fn ignore(
     Ok(())
 }
 
-fn rows_of(rows: &impl Rows, message: MessageKey) -> Result<Vec<LedgerRow>, StoreError> {
+pub(super) fn rows_of(rows: &impl Rows, message: MessageKey) -> Result<Vec<LedgerRow>, StoreError> {
     let prefix = message.0.to_be_bytes();
     let keys = rows.keys(
         Table::LedgerByMessage,

@@ -56,6 +56,10 @@ tables! {
     MailboxSlugs = "mailbox-slugs",
     /// local part of a receiving address -> mailbox, until when (never: all ones).
     ReceivingAddresses = "receiving-addresses",
+    /// mailbox -> the last mail by which a provider asks whether it may forward.
+    ForwardingConfirmations = "forwarding-confirmations",
+    /// mailbox -> record.
+    ArrivedTwice = "arrived-twice",
     /// mailbox -> sealed logins.
     Logins = "logins",
     /// mailbox, number -> record.

@@ -126,6 +126,19 @@ async fn switch(
     Ok(back_to(id))
 }
 
+pub(super) async fn rotate_address(
+    State(mailboxes): State<Mailboxes>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<BareForm>,
+) -> Result<Response, Problem> {
+    frame.session.check(&form.form_token)?;
+    let rotated = mailboxes.rotate_address(&actor, id).await;
+    rotated.map_err(of_mailboxes)?;
+    Ok(back_to(id))
+}
+
 pub(super) async fn unbind(
     State(mailboxes): State<Mailboxes>,
     Extension(actor): Extension<Actor>,

@@ -63,6 +63,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
         .route("/mailboxes/{id}/offline", post(mailboxes::offline))
         .route("/mailboxes/{id}/online", post(mailboxes::online))
+        .route(
+            "/mailboxes/{id}/rotate-address",
+            post(mailboxes::rotate_address),
+        )
         .route("/mailboxes/{id}/unbind", post(mailboxes::unbind))
         .route("/mailboxes/{id}/export", get(mailbox::export))
         .route(

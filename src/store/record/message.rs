@@ -2,6 +2,7 @@
 
 use super::{stored_enum, stored_struct};
 use crate::domain::contact::Contact;
+use crate::domain::forwarded::{ArrivedTwice, Way};
 use crate::domain::ledger::{Fate, Forwarded, LedgerRow, Source};
 use crate::domain::message::{
     Attachment, BounceReport, Defect, Direction, Head, Kind, Message, Part, TransferEncoding,
@@ -104,6 +105,14 @@ stored_struct!(Forwarded {
     reverse_path,
     recipient,
     written_to,
+});
+stored_struct!(Way { mailbox, source });
+stored_struct!(ArrivedTwice {
+    first,
+    second,
+    message,
+    at,
+    count
 });
 stored_enum!(Fate {
     0 = Stored(message),

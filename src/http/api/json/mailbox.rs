@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PersonBody;
 use super::proof::CanaryBody;
+use crate::domain::forwarded::{Confirmation, TwoWays};
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch, WayIn};
 use crate::domain::secret::Secret;
 use crate::service::connect::wish::Wish;
@@ -166,6 +167,10 @@ pub(in crate::http::api) struct MailboxBody {
     incoming: Option<ServerBody>,
     /// Where the provider is to forward to, when mail comes that way.
     receiving_address: Option<String>,
+    /// A provider asks whether it may forward.
+    confirmation: Option<ConfirmationBody>,
+    /// Mail comes by two ways, one of them too many.
+    two_ways: Option<TwoWaysBody>,
     /// Absent when replies leave by the gateway's own server.
     outgoing: Option<ServerBody>,
     folder: Option<String>,
@@ -195,6 +200,46 @@ pub(in crate::http::api) struct MailboxBody {
     /// A test mail has come in and its answer has left.
     tested: bool,
     canary: CanaryBody,
+}
+
+/// What a person types, or opens, at the provider to let it forward.
+#[derive(Debug, Serialize)]
+struct ConfirmationBody {
+    code: String,
+    link: Option<String>,
+    account: Option<String>,
+    at: String,
+}
+
+impl ConfirmationBody {
+    fn new(asked: &Confirmation) -> Self {
+        Self {
+            code: asked.code.clone(),
+            link: asked.link.clone(),
+            account: asked.account.as_ref().map(ToString::to_string),
+            at: asked.at.to_string(),
+        }
+    }
+}
+
+/// The two ways, in words.
+#[derive(Debug, Serialize)]
+struct TwoWaysBody {
+    first: String,
+    second: String,
+    last_at: String,
+    count: u64,
+}
+
+impl TwoWaysBody {
+    fn new(two: &TwoWays) -> Self {
+        Self {
+            first: two.first.clone(),
+            second: two.second.clone(),
+            last_at: two.at.to_string(),
+            count: two.count,
+        }
+    }
 }
 
 /// Mail that was seen on the server and is not here.
@@ -230,6 +275,8 @@ impl MailboxBody {
             way_in: way_name(&settings.way_in),
             incoming: settings.way_in.server().map(ServerBody::new),
             receiving_address: health.receiving_address.clone(),
+            confirmation: health.confirmation.as_ref().map(ConfirmationBody::new),
+            two_ways: health.two_ways.as_ref().map(TwoWaysBody::new),
             outgoing: settings.way_out.server().map(ServerBody::new),
             folder: settings.imap().map(|way| way.folder.to_string()),
             identity: PersonBody::new(&settings.identity),

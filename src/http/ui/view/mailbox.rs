@@ -2,6 +2,7 @@
 
 use super::Moment;
 use crate::domain::address::NamedAddress;
+use crate::domain::forwarded::{Confirmation, TwoWays};
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch};
 use crate::http::api::{condition_name, way_name};
 
@@ -34,6 +35,9 @@ pub(in crate::http::ui) struct MailboxView {
     /// `imap`, `pop3` or `forwarding`.
     pub(in crate::http::ui) way_in: &'static str,
     pub(in crate::http::ui) code_created_on: Option<String>,
+    pub(in crate::http::ui) receiving_address: Option<String>,
+    pub(in crate::http::ui) confirmation: Option<Confirmation>,
+    pub(in crate::http::ui) two_ways: Option<TwoWays>,
     /// What came of the last thing a person asked of it.
     pub(in crate::http::ui) notice: Option<String>,
 }
@@ -100,6 +104,9 @@ impl MailboxView {
             slug: settings.slug.to_string(),
             way_in: way_name(&settings.way_in),
             code_created_on: settings.code_created_on.map(|day| day.to_string()),
+            receiving_address: health.receiving_address.clone(),
+            confirmation: health.confirmation.clone(),
+            two_ways: health.two_ways.clone(),
             notice: None,
         }
     }
