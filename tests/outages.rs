@@ -4,6 +4,7 @@
 //! behind a road that can be cut plays the honest server; `hostile` the others.
 
 mod box_of_mail;
+mod forwarded;
 mod hostile;
 mod missed;
 
