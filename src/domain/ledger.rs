@@ -21,6 +21,11 @@ pub enum Source {
     },
     /// Our own SMTP listener.
     Smtp(Forwarded),
+    /// A maildrop.
+    Pop3 {
+        /// What the server called it; empty where it gives no unique ids.
+        uidl: String,
+    },
 }
 
 /// What is known of the way of a mail that was handed to our listener. Besides the

@@ -22,6 +22,7 @@ pub mod job;
 pub mod key;
 pub mod ledger;
 pub mod mailbox;
+pub mod maildrop;
 pub mod message;
 pub mod message_id;
 pub mod oauth;

@@ -26,6 +26,7 @@ use crate::domain::address::Address;
 use crate::domain::folder::Cursor;
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::{Mailbox, MailboxSettings};
+use crate::domain::maildrop::Begin;
 use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
 use crate::net::dial::Dialer;
@@ -257,7 +258,7 @@ impl Connect {
             return Err(SaveError::Probe(trial.steps));
         }
         // From the trial on what comes is new, whenever collecting really begins.
-        let mailbox = self.add(actor, proposal, trial.cursor).await?;
+        let mailbox = self.add(actor, proposal, trial.begin).await?;
         self.sync.start(mailbox.clone());
         self.sync.sending_works(&mailbox, self.clock.now());
         Ok(mailbox)
@@ -277,7 +278,7 @@ impl Connect {
     ) -> Result<Option<Cursor>, Vec<StepResult>> {
         let trial = self.run(connected_at, proposal, on_step).await;
         if trial.passed() {
-            Ok(trial.cursor)
+            Ok(trial.begin.and_then(Begin::folder))
         } else {
             Err(trial.steps)
         }
@@ -330,7 +331,7 @@ impl Connect {
         &self,
         actor: &Actor,
         proposal: Proposal,
-        begin: Option<Cursor>,
+        begin: Option<Begin>,
     ) -> Result<Mailbox, SaveError> {
         let Proposal { settings, logins } = proposal;
         let address = settings.address.clone();

@@ -278,6 +278,7 @@ mod tests {
             also_for: Vec::new(),
             arrivals,
             cursor: None,
+            maildrop: Vec::new(),
             too_large: Vec::new(),
         };
         store.deliver(delivery).await.expect("delivered");

@@ -13,7 +13,7 @@ mod signed_in;
 use crate::domain::address::Address;
 use crate::domain::key::PublicId;
 use crate::domain::ledger::Fate;
-use crate::domain::mailbox::{HeldMail, Mailbox, MailboxHealth, Switch};
+use crate::domain::mailbox::{HeldMail, Mailbox, MailboxHealth, Switch, WayIn};
 use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
@@ -270,12 +270,15 @@ impl Mailboxes {
     }
 
     fn health(&self, mailbox: &Mailbox) -> Result<MailboxHealth, StoreError> {
-        let cursor = match mailbox.settings.imap() {
-            Some(way) => self.store.cursor(mailbox.key, &way.folder)?,
-            None => None,
-        };
         let mut health = self.board.health(mailbox.key);
-        health.held = cursor.as_ref().map(HeldMail::of).unwrap_or_default();
+        health.held = match &mailbox.settings.way_in {
+            WayIn::Imap(way) => {
+                let cursor = self.store.cursor(mailbox.key, &way.folder)?;
+                cursor.as_ref().map(HeldMail::of).unwrap_or_default()
+            }
+            WayIn::Pop3(_) => self.store.held_in_maildrop(mailbox.key)?,
+            WayIn::Forwarding(_) => HeldMail::default(),
+        };
         health.proofs = self.store.proofs(mailbox.key)?;
         health.confirmation = self.confirmation(mailbox)?;
         health.two_ways = self.two_ways(mailbox)?;

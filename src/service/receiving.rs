@@ -189,6 +189,7 @@ impl Receiving {
             also_for: others.iter().map(|mailbox| mailbox.key).collect(),
             arrivals: vec![arrival],
             cursor: None,
+            maildrop: Vec::new(),
             too_large: Vec::new(),
         };
         self.store.deliver(delivery).await?;

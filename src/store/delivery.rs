@@ -15,8 +15,8 @@ use super::seal::Keys;
 use super::table::{Counter, Rows, Table, Transaction};
 use super::threading::{self, Question};
 use super::{
-    Store, contacts, conversations, feed, forwarding, jobs, ledger, listing, mailboxes, outbox,
-    proofs,
+    Store, contacts, conversations, feed, forwarding, jobs, ledger, listing, mailboxes, maildrops,
+    outbox, proofs,
 };
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status};
@@ -78,6 +78,7 @@ fn deliver(
     if let Some((folder, cursor)) = &delivery.cursor {
         mailboxes::put_cursor(transaction, mailbox.key, folder, cursor)?;
     }
+    maildrops::put(transaction, mailbox.key, &delivery.maildrop)?;
     Ok(delivered)
 }
 

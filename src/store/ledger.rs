@@ -12,7 +12,7 @@ use crate::domain::message_id::MessageId;
 /// Rows of one message that are read: one per folder or way it was seen by.
 const ROWS_OF_MESSAGE_MAX: usize = 1_000;
 
-/// Where an arrival from a folder is looked up; what came by SMTP is never asked for.
+/// Where an arrival from a folder is looked up; others are never asked for.
 fn source_key(mailbox: MailboxKey, source: &Source) -> Option<Key> {
     match source {
         Source::Imap {
@@ -23,7 +23,7 @@ fn source_key(mailbox: MailboxKey, source: &Source) -> Option<Key> {
             let folder = folder_key(mailbox, folder, *validity);
             Some(folder.bytes(&uid.get().to_be_bytes()))
         }
-        Source::Smtp(_) => None,
+        Source::Smtp(_) | Source::Pop3 { .. } => None,
     }
 }
 

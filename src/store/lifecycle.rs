@@ -15,12 +15,12 @@ use super::mailboxes::{
 };
 use super::outbox::{self, of_mailbox};
 use super::table::{Order, Rows, Table, Transaction};
-use super::{Store, jobs};
+use super::{Store, jobs, maildrops};
 use crate::domain::folder::{Cursor, FolderName};
 use crate::domain::job::{Work, WorkKind};
 use crate::domain::key::MailboxKey;
 use crate::domain::ledger::{Fate, LedgerRow};
-use crate::domain::mailbox::{Mailbox, MailboxLogins, MailboxSettings, Switch};
+use crate::domain::mailbox::{Mailbox, MailboxLogins, MailboxSettings, Switch, WayIn};
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
 
 /// What becomes of the logins.
@@ -157,6 +157,12 @@ impl Store {
             put_mailbox(transaction, &mailbox)?;
             if let GoesOn::Anew(_) = &reading {
                 transaction.remove_all(Table::Cursors, &key.0.to_be_bytes())?;
+                match mailbox.settings.way_in {
+                    WayIn::Pop3(_) => maildrops::begin_anew(transaction, key)?,
+                    WayIn::Imap(_) | WayIn::Forwarding(_) => {
+                        maildrops::remove_of(transaction, key)?;
+                    }
+                }
             }
             if let GoesOn::At(folder, cursor) | GoesOn::Anew(Some((folder, cursor))) = &reading {
                 put_cursor(transaction, key, folder, cursor)?;

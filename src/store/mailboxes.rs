@@ -14,7 +14,7 @@ use super::public_id::{IdKind, by_public_id, put_public_id};
 use super::record;
 use super::seal::Keys;
 use super::table::{Counter, Order, Rows, Table, Transaction};
-use super::{Store, attempts, feed, proofs};
+use super::{Store, attempts, feed, maildrops, proofs};
 use crate::domain::address::Address;
 use crate::domain::change::Event;
 use crate::domain::folder::{Cursor, FolderName};
@@ -22,6 +22,7 @@ use crate::domain::key::{MailboxKey, PublicId, WorkspaceKey};
 use crate::domain::mailbox::{
     Credentials, Mailbox, MailboxLogins, MailboxSettings, OAuthGrant, WayIn,
 };
+use crate::domain::maildrop::{Begin, MailIdentity, MaildropRow};
 use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
 
@@ -243,11 +244,12 @@ pub(super) fn remove(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result
     transaction.remove(Table::ArrivedTwice, &prefix)?;
     attempts::remove_of(transaction, mailbox.key)?;
     proofs::remove_of(transaction, mailbox.key)?;
+    maildrops::remove_of(transaction, mailbox.key)?;
     transaction.remove_all(Table::Cursors, &prefix)
 }
 
 impl Store {
-    /// Connects a mailbox. With `begin`, reading of its folder begins there.
+    /// Connects a mailbox. With `begin`, reading begins there.
     ///
     /// # Errors
     /// [`AddError::AddressTaken`] when another one has the address.
@@ -256,7 +258,7 @@ impl Store {
         settings: MailboxSettings,
         logins: &MailboxLogins,
         workspace: WorkspaceKey,
-        begin: Option<Cursor>,
+        begin: Option<Begin>,
         now: Timestamp,
         random: [u8; 10],
     ) -> Result<Mailbox, AddError> {
@@ -273,8 +275,14 @@ impl Store {
             put_mailbox(transaction, &mailbox)?;
             put_public_id(transaction, IdKind::Mailbox, mailbox.id, mailbox.key.0)?;
             put_logins(transaction, &shared.keys, mailbox.key, &logins)?;
-            if let (Some(cursor), Some(way)) = (&begin, mailbox.settings.imap()) {
-                put_cursor(transaction, mailbox.key, &way.folder, cursor)?;
+            match (&begin, &mailbox.settings.way_in) {
+                (Some(Begin::Folder(cursor)), WayIn::Imap(way)) => {
+                    put_cursor(transaction, mailbox.key, &way.folder, cursor)?;
+                }
+                (Some(Begin::Maildrop(rows)), WayIn::Pop3(_)) => {
+                    maildrops::begin(transaction, mailbox.key, rows)?;
+                }
+                _ => {}
             }
             announce(transaction, &mailbox, now)?;
             Ok(mailbox)
@@ -406,6 +414,25 @@ impl Store {
         folder: &FolderName,
     ) -> Result<Option<Cursor>, StoreError> {
         self.read(|rows| rows.record(Table::Cursors, cursor_key(mailbox, folder).as_ref()))
+    }
+
+    /// Changes rows of a maildrop without a mail, and takes others away. The maildrop
+    /// counts as looked into from then on.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn set_maildrop(
+        &self,
+        mailbox: MailboxKey,
+        rows: Vec<(MailIdentity, MaildropRow)>,
+        forgotten: Vec<MailIdentity>,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            let mailbox = connected(transaction, mailbox)?.key;
+            maildrops::forget(transaction, mailbox, &forgotten)?;
+            maildrops::begin(transaction, mailbox, &rows)
+        })
+        .await
     }
 
     /// Sets how far a folder has been read, when no mail comes with it.

@@ -72,6 +72,8 @@ tables! {
     TestConversations = "test-conversations",
     /// mailbox, folder -> cursor.
     Cursors = "cursors",
+    /// mailbox, identity -> what became of a mail of its maildrop.
+    Maildrops = "maildrops",
     /// mailbox -> how its last attempts went.
     Standings = "standings",
     /// removed mailbox whose conversations are still to be removed.

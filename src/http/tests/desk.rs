@@ -381,6 +381,7 @@ async fn deliver(store: &Store, mailbox: MailboxKey, mail: &str, routing: Routin
         also_for: Vec::new(),
         arrivals: vec![arrival],
         cursor: None,
+        maildrop: Vec::new(),
         too_large: Vec::new(),
     };
     let delivered = store.deliver(delivery).await.expect("a delivery");

@@ -7,14 +7,19 @@ use tokio::time::Instant;
 
 use super::proposal::Proposal;
 use crate::domain::folder::Cursor;
-use crate::domain::mailbox::{ForwardingWay, ImapWay, Login, MailboxSettings, WayIn};
+use crate::domain::mailbox::{
+    ForwardingWay, ImapWay, Login, MailboxSettings, Pop3Keep, Pop3Way, WayIn,
+};
+use crate::domain::maildrop::Begin;
 use crate::domain::refusal::Dialogue;
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapOptions, OpenError, Session};
+use crate::net::pop3::{self, Pop3Options};
 use crate::net::submission::{self, SubmissionOptions};
 use crate::protocol::imap::SelectMode;
 use crate::service::presets::Presets;
 use crate::service::sync::history::{first_cursor, renumbered_cursor};
+use crate::service::sync::maildrop::{first_rows, look};
 use crate::service::way_out::{SystemSmtp, way_out};
 
 /// A server greets within this, or is not one.
@@ -25,7 +30,7 @@ const GREETING_TIME_MAX: Duration = Duration::from_secs(10);
 pub enum Step {
     /// Reaching the incoming server, TLS, and logging in.
     Incoming,
-    /// Opening the folder.
+    /// Opening the folder, or listing the maildrop.
     Folder,
     /// Reaching the outgoing server, TLS, and logging in.
     Outgoing,
@@ -61,10 +66,45 @@ impl Means<'_> {
         let OpenError::Refused { refusal, .. } = error else {
             return sentence;
         };
-        let said = refusal.as_said();
+        self.advise(
+            settings,
+            login,
+            Dialogue::Imap,
+            &refusal.as_said(),
+            sentence,
+        )
+    }
+
+    fn explain_pop3(
+        &self,
+        settings: &MailboxSettings,
+        login: &Login,
+        error: &pop3::OpenError,
+    ) -> String {
+        let sentence = format!("{}: {error}", settings.address);
+        let pop3::OpenError::Refused { refusal, .. } = error else {
+            return sentence;
+        };
+        self.advise(
+            settings,
+            login,
+            Dialogue::Pop3,
+            &refusal.as_said(),
+            sentence,
+        )
+    }
+
+    fn advise(
+        &self,
+        settings: &MailboxSettings,
+        login: &Login,
+        dialogue: Dialogue,
+        said: &str,
+        sentence: String,
+    ) -> String {
         let found = self
             .presets
-            .understand(settings, Dialogue::Imap, &said, &sentence, false);
+            .understand(settings, dialogue, said, &sentence, false);
         let advised = found
             .verdict
             .is_some_and(|verdict| verdict.advice.is_some());
@@ -107,12 +147,22 @@ async fn open(dialer: &Dialer, way: &ImapWay, login: &Login) -> Result<Session, 
     Session::open(dialer, &options).await
 }
 
+async fn open_pop3(
+    dialer: &Dialer,
+    way: &Pop3Way,
+    login: &Login,
+) -> Result<pop3::Session, pop3::OpenError> {
+    let mut options = Pop3Options::new(way.server.clone(), login.clone());
+    options.limits.greeting_deadline = GREETING_TIME_MAX;
+    pop3::Session::open(dialer, &options).await
+}
+
 /// A trial connection: what has been found so far.
 #[derive(Debug, Default)]
 pub(super) struct Trial {
     pub(super) steps: Vec<StepResult>,
-    /// Where reading would begin, once the folder has been opened.
-    pub(super) cursor: Option<Cursor>,
+    /// Where reading would begin, once the folder or maildrop has been looked into.
+    pub(super) begin: Option<Begin>,
     pub(super) outgoing_works: bool,
 }
 
@@ -125,39 +175,50 @@ impl Trial {
     ) {
         let begun = Instant::now();
         let settings = &proposal.settings;
-        if let WayIn::Forwarding(way) = &settings.way_in {
-            let words = forwarded(way, settings, means.receiving_domain);
-            let fine = words.is_ok();
-            on_step(self.note(Step::Incoming, words, begun));
-            if fine {
-                self.try_outgoing(means, proposal, on_step).await;
+        let address = &settings.address;
+        match (&settings.way_in, &proposal.logins.incoming) {
+            (WayIn::Imap(way), Some(login)) => {
+                let opened = open(means.dialer, way, login).await;
+                let words = match &opened {
+                    Ok(_) => Ok(format!("signed in at {}", way.server.host)),
+                    Err(error) => Err(means.explain(settings, login, error)),
+                };
+                on_step(self.note(Step::Incoming, words, begun));
+                let Ok(mut session) = opened else { return };
+                let begun = Instant::now();
+                let looked = look_into_folder(&mut session, settings, way, means).await;
+                session.logout().await;
+                let looked = looked.map(|(cursor, words)| (Begin::Folder(cursor), words));
+                on_step(self.note_begin(looked, begun));
             }
-            return;
+            (WayIn::Pop3(way), Some(login)) => {
+                let opened = open_pop3(means.dialer, way, login).await;
+                let words = match &opened {
+                    Ok(_) => Ok(format!("signed in at {}", way.server.host)),
+                    Err(error) => Err(means.explain_pop3(settings, login, error)),
+                };
+                on_step(self.note(Step::Incoming, words, begun));
+                let Ok(mut session) = opened else { return };
+                let begun = Instant::now();
+                let looked = look_into_maildrop(&mut session, settings, way, means).await;
+                session.leave().await;
+                on_step(self.note_begin(looked, begun));
+            }
+            (WayIn::Forwarding(way), _) => {
+                let words = forwarded(way, settings, means.receiving_domain);
+                let fine = words.is_ok();
+                on_step(self.note(Step::Incoming, words, begun));
+                if fine {
+                    self.try_outgoing(means, proposal, on_step).await;
+                }
+                return;
+            }
+            (_, None) => {
+                let words = format!("{address}: no login is given");
+                on_step(self.note(Step::Incoming, Err(words), begun));
+            }
         }
-        let (Some(way), Some(login)) = (settings.imap(), &proposal.logins.incoming) else {
-            let words = format!(
-                "{}: only IMAP and forwarding can be tried",
-                settings.address
-            );
-            on_step(self.note(Step::Incoming, Err(words), begun));
-            return;
-        };
-        let opened = open(means.dialer, way, login).await;
-        let host = &way.server.host;
-        let words = opened.as_ref().map(|_| format!("signed in at {host}"));
-        let words = words.map_err(|error| means.explain(settings, login, error));
-        on_step(self.note(Step::Incoming, words, begun));
-        let Ok(mut session) = opened else { return };
-
-        let begun = Instant::now();
-        let looked = look_into_folder(&mut session, settings, way, means).await;
-        session.logout().await;
-        let words = looked.map(|(cursor, words)| {
-            self.cursor = Some(cursor);
-            words
-        });
-        on_step(self.note(Step::Folder, words, begun));
-        if self.cursor.is_none() {
+        if self.begin.is_none() {
             return;
         }
 
@@ -186,7 +247,7 @@ impl Trial {
         let address = &settings.address;
         let step = match self.steps.len() {
             0 => Step::Incoming,
-            1 if settings.imap().is_some() => Step::Folder,
+            1 if settings.way_in.server().is_some() => Step::Folder,
             _ => Step::Outgoing,
         };
         let seconds = after.as_secs();
@@ -197,6 +258,18 @@ impl Trial {
             )),
             took: after,
         });
+    }
+
+    fn note_begin(
+        &mut self,
+        looked: Result<(Begin, String), String>,
+        begun: Instant,
+    ) -> &StepResult {
+        let words = looked.map(|(begin, words)| {
+            self.begin = Some(begin);
+            words
+        });
+        self.note(Step::Folder, words, begun)
     }
 
     fn note(&mut self, step: Step, outcome: Result<String, String>, begun: Instant) -> &StepResult {
@@ -264,4 +337,40 @@ async fn look_into_folder(
         selected.exists
     );
     Ok((cursor, words))
+}
+
+/// Lists the maildrop: where reading would begin, and what is there in words.
+async fn look_into_maildrop(
+    session: &mut pop3::Session,
+    settings: &MailboxSettings,
+    way: &Pop3Way,
+    means: &Means<'_>,
+) -> Result<(Begin, String), String> {
+    let address = &settings.address;
+    let mails = look(session)
+        .await
+        .map_err(|error| format!("{address}: the maildrop cannot be read: {error}"))?;
+    let named = if mails.iter().all(|mail| !mail.uidl.is_empty()) {
+        "each with its own id (UIDL)"
+    } else {
+        "told apart by their headers, since the server gives them no ids of their own (UIDL)"
+    };
+    let kept = match way.keep {
+        Pop3Keep::Leave => "they stay on the server".to_owned(),
+        Pop3Keep::Days(days) => format!(
+            "mail is deleted on the server {days} days after it is stored here; other devices \
+             lose it then"
+        ),
+        Pop3Keep::DeleteOnceStored => "mail is deleted on the server once it is stored here; \
+                                       other devices lose it"
+            .to_owned(),
+    };
+    let mut words = format!("the maildrop holds {} mails, {named}; {kept}", mails.len());
+    let preset = means.presets.get(&settings.preset);
+    let facts = preset.and_then(|plugin| plugin.preset.pop3.clone());
+    if let Some(why) = facts.and_then(|pop3| pop3.discouraged) {
+        words = format!("{words}. IMAP is better here: {}", why.en);
+    }
+    let begin = Begin::Maildrop(first_rows(&mails, settings.history, means.now));
+    Ok((begin, words))
 }

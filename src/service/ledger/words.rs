@@ -8,6 +8,8 @@ use crate::domain::ledger::{Fate, Source};
 pub fn source(source: &Source) -> String {
     match source {
         Source::Imap { folder, uid, .. } => format!("{folder} UID {uid}"),
+        Source::Pop3 { uidl } if uidl.is_empty() => "POP3".to_owned(),
+        Source::Pop3 { uidl } => format!("POP3 UIDL {uidl}"),
         Source::Smtp(forwarded) => match &forwarded.written_to {
             Some(written_to) => format!("forwarding from {written_to}"),
             None if forwarded.peer.is_empty() => "forwarding through the local socket".to_owned(),

@@ -87,6 +87,7 @@ impl Mailboxes {
         };
         match &way.source {
             Source::Imap { folder, .. } => of_mailbox(&format!("by IMAP from {folder}")),
+            Source::Pop3 { .. } => of_mailbox("by POP3"),
             Source::Smtp(forwarded) => Ok(match &forwarded.written_to {
                 Some(from) => format!("forwarded from {from} to {}", forwarded.recipient),
                 None => format!("forwarded to {}", forwarded.recipient),

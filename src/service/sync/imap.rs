@@ -11,17 +11,13 @@ mod task;
 mod watch;
 
 use std::sync::Mutex;
-use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::task::Handles;
-
 use self::task::{SyncError, Task};
-use crate::domain::mailbox::{Condition, ImapWay, Mailbox};
-use crate::service::clock::Clock;
+use super::keeper::{Handles, wait_to_retry};
+use crate::domain::mailbox::{ImapWay, Mailbox};
 
 /// Keeps a mailbox connected until `shutdown`. A change of `refresh` means: look now.
 pub(super) async fn run(
@@ -60,38 +56,6 @@ pub(super) async fn run(
         }
         tracing::debug!(mailbox = key.0, "trying again");
     }
-}
-
-/// Waits until the condition's next attempt, a refresh, or the end (`None`).
-async fn wait_to_retry(
-    clock: &Clock,
-    condition: &Condition,
-    refresh: &mut signal::Receiver<u64>,
-    shutdown: &CancellationToken,
-) -> Option<()> {
-    let wait = match condition {
-        Condition::Interrupted { next_at, .. } | Condition::Error { next_at, .. } => {
-            Some(until(clock.now(), *next_at))
-        }
-        Condition::Connecting | Condition::Active => Some(Duration::from_secs(1)),
-        // Only a person ends these; they say so by a refresh.
-        Condition::ReauthenticationNeeded { .. } | Condition::Offline | Condition::Unbound => None,
-    };
-    let timer = async {
-        match wait {
-            Some(wait) => tokio::time::sleep(wait).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = shutdown.cancelled() => None,
-        changed = refresh.changed() => changed.ok(),
-        () = timer => Some(()),
-    }
-}
-
-fn until(now: Timestamp, at: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
 }
 
 /// Ends with `Ok` only when the gateway stops.

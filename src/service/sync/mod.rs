@@ -3,7 +3,11 @@
 pub mod board;
 pub mod history;
 mod imap;
+mod keeper;
+pub mod maildrop;
 pub mod options;
+mod pending;
+mod pop3;
 pub mod standing;
 
 use std::collections::HashMap;
@@ -16,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::board::Board;
+use self::keeper::Handles;
 use self::options::SyncOptions;
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Mailbox, WayIn};
@@ -32,7 +37,7 @@ const OPENING_MAX: usize = 16;
 /// Starts, stops and wakes the tasks. A cheap clone.
 #[derive(Clone, Debug)]
 pub struct Sync {
-    handles: imap::Handles,
+    handles: Handles,
     shutdown: CancellationToken,
     running: Arc<Mutex<HashMap<MailboxKey, Running>>>,
 }
@@ -56,7 +61,7 @@ impl Sync {
         keyring: Keyring,
         options: SyncOptions,
     ) -> Self {
-        let handles = imap::Handles {
+        let handles = Handles {
             store,
             dialer,
             board,
@@ -109,13 +114,13 @@ impl Sync {
         let forwarded = matches!(mailbox.settings.way_in, WayIn::Forwarding(_));
         board.set_forwarded(key, forwarded);
         board.set_switch(key, mailbox.settings.switch);
-        let way = mailbox.settings.imap().cloned();
-        let Some(way) = way.filter(|_| !mailbox.settings.offline()) else {
+        let way = mailbox.settings.way_in.clone();
+        if mailbox.settings.offline() || way.server().is_none() {
             if let Some(before) = before {
                 before.stop.cancel();
             }
             return;
-        };
+        }
         let (refresh, refreshed) = signal::channel(0);
         let stop = self.shutdown.child_token();
         let (handles, stopped) = (self.handles.clone(), stop.clone());
@@ -124,7 +129,12 @@ impl Sync {
             if let Some(before) = before {
                 before.end().await;
             }
-            imap::run(mailbox, way, handles, refreshed, stopped).await;
+            match way {
+                WayIn::Imap(way) => imap::run(mailbox, way, handles, refreshed, stopped).await,
+                WayIn::Pop3(way) => pop3::run(mailbox, way, handles, refreshed, stopped).await,
+                // The SMTP listener takes it.
+                WayIn::Forwarding(_) => {}
+            }
         });
         self.lock().insert(
             key,

@@ -6,6 +6,7 @@ use crate::domain::fingerprint::Fingerprint;
 use crate::domain::folder::{Cursor, FolderName};
 use crate::domain::key::{ConversationKey, MailboxKey, MessageKey, RawKey};
 use crate::domain::ledger::Source;
+use crate::domain::maildrop::{MailIdentity, MaildropRow};
 use crate::domain::message::Head;
 use crate::store::raw::CompressedRaw;
 
@@ -63,6 +64,8 @@ pub struct Delivery {
     pub arrivals: Vec<Arrival>,
     /// How far the folder has been read with them.
     pub cursor: Option<(FolderName, Cursor)>,
+    /// What became of mails of a maildrop with them.
+    pub maildrop: Vec<(MailIdentity, MaildropRow)>,
     /// Mails that were passed.
     pub too_large: Vec<TooLarge>,
 }

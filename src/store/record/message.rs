@@ -97,6 +97,7 @@ stored_struct!(Contact {
 stored_enum!(Source {
     0 = Imap { folder, validity, uid },
     1 = Smtp(forwarded),
+    2 = Pop3 { uidl },
 });
 stored_struct!(Forwarded {
     peer,

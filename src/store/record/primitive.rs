@@ -17,6 +17,7 @@ use crate::domain::key::{
     ContactKey, ConversationKey, DecisionKey, JobKey, LedgerKey, MailboxKey, MessageKey,
     OutgoingKey, PublicId, RawKey, Sequence, TeamKey, TokenKey, UserKey, WorkspaceKey,
 };
+use crate::domain::maildrop::HeaderHash;
 use crate::domain::message_id::MessageId;
 use crate::domain::proof::Token;
 use crate::domain::secret::Secret;
@@ -238,7 +239,7 @@ macro_rules! wrapped {
         }
     )*};
 }
-wrapped!(WorkspaceKey UserKey TeamKey TokenKey MailboxKey ContactKey ConversationKey MessageKey RawKey DecisionKey OutgoingKey JobKey LedgerKey Sequence ModSeq ScriptVersion Fingerprint);
+wrapped!(WorkspaceKey UserKey TeamKey TokenKey MailboxKey ContactKey ConversationKey MessageKey RawKey DecisionKey OutgoingKey JobKey LedgerKey Sequence ModSeq ScriptVersion Fingerprint HeaderHash);
 
 /// A form made of a simpler one, and the way back where values have conditions.
 macro_rules! through {

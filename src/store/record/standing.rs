@@ -1,7 +1,8 @@
-//! Forms of how a mailbox's last attempts went.
+//! Forms of how a mailbox's last attempts went, and of what is known of a maildrop.
 
-use super::stored_struct;
+use super::{stored_enum, stored_struct};
 use crate::domain::condition::{Held, MailboxStanding, Standing};
+use crate::domain::maildrop::{MailState, MaildropRow};
 
 stored_struct!(Held { reason, until });
 stored_struct!(Standing {
@@ -12,3 +13,15 @@ stored_struct!(Standing {
     held
 });
 stored_struct!(MailboxStanding { receiving, sending });
+stored_enum!(MailState {
+    0 = Waiting,
+    1 = Passed,
+    2 = Stored,
+    3 = Pending(pending),
+});
+stored_struct!(MaildropRow {
+    state,
+    at,
+    header,
+    gone_since
+});

@@ -118,6 +118,7 @@ impl Fixture {
             also_for: Vec::new(),
             arrivals,
             cursor: None,
+            maildrop: Vec::new(),
             too_large: Vec::new(),
         }
     }

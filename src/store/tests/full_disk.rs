@@ -68,6 +68,7 @@ impl Taken<'_> {
             also_for: Vec::new(),
             arrivals: vec![big_mail(number)],
             cursor: None,
+            maildrop: Vec::new(),
             too_large: Vec::new(),
         };
         match self.store.deliver(delivery).await?[0] {

@@ -1,13 +1,13 @@
 //! The beginning of a session: opens the folder, finds where reading goes on, and
 //! which mails are above that.
 
-use super::intake::put_aside;
 use super::task::{SyncError, Task};
 use crate::domain::folder::{Cursor, Uid};
 use crate::domain::mailbox::History;
 use crate::net::imap::Session;
 use crate::protocol::imap::{SearchKey, SelectMode, UidSet};
 use crate::service::sync::history::{first_cursor, first_day, renumbered_cursor};
+use crate::service::sync::pending::put_aside;
 
 /// Where reading goes on.
 #[derive(Debug)]

@@ -7,19 +7,19 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::domain::back_off::BackOff;
 use crate::domain::fetching::{ListedMail, Window};
-use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid};
+use crate::domain::folder::{Cursor, FolderName, Uid};
 use crate::domain::key::MailboxKey;
 use crate::domain::ledger::Source;
 use crate::protocol::imap::{Body, Fetched};
 use crate::service::clock::Clock;
 use crate::service::ingest::{Circumstances, IngestError, Intake};
 use crate::service::random::Random;
+use crate::service::sync::pending::{too_large, try_again};
 use crate::store::{Arrival, ArrivalRaw, Delivered, Delivery, Store, StoreError, TooLarge};
 
 /// Pieces on their way from the session; each pins at most one read buffer.
@@ -28,11 +28,6 @@ pub(super) const PIECES_MAX: usize = 32;
 const BATCH_MAILS_MAX: usize = 512;
 /// Compressed bytes in one commit.
 const BATCH_BYTES_MAX: u64 = 2 * 1024 * 1024;
-/// Tries after which an incomplete mail is only tried once a day.
-const TRIES_MAX: u16 = 5;
-/// The wait between such late tries.
-const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
-
 /// What the session hands over, in the order it came.
 #[derive(Debug)]
 pub(super) enum Piece {
@@ -177,14 +172,7 @@ impl Storing {
             .collect();
         for mail in large {
             let at = self.clock.now();
-            window.defer(
-                mail.uid,
-                Pending {
-                    reason: PendingReason::TooLarge,
-                    attempts: 0,
-                    retry_at: Timestamp::MAX,
-                },
-            );
+            window.defer(mail.uid, too_large());
             self.too_large.push(TooLarge {
                 source: self.source(mail.uid),
                 size: mail.size,
@@ -286,6 +274,7 @@ impl Storing {
             also_for: Vec::new(),
             arrivals: std::mem::take(&mut self.arrivals),
             cursor: Some((self.folder.name.clone(), self.cursor.clone())),
+            maildrop: Vec::new(),
             too_large: std::mem::take(&mut self.too_large),
         };
         self.batch_bytes = 0;
@@ -338,28 +327,4 @@ fn stored_size(arrival: &Arrival) -> u64 {
 /// A mail counts only when all announced bytes came and there were any.
 fn is_whole(intake: &Intake, fetched: &Fetched) -> bool {
     matches!(fetched.body, Body::Complete { size, offset: None } if size == intake.size() && size > 0)
-}
-
-/// A mail at which connection after connection ended.
-pub(super) fn put_aside(now: Timestamp) -> Pending {
-    Pending {
-        reason: PendingReason::Incomplete,
-        attempts: TRIES_MAX,
-        retry_at: now.checked_add(QUARANTINE).unwrap_or(Timestamp::MAX),
-    }
-}
-
-fn try_again(attempts: u16, now: Timestamp, random: u64) -> Pending {
-    let wait = if attempts >= TRIES_MAX {
-        QUARANTINE
-    } else {
-        SignedDuration::try_from(BackOff::FILING.wait(u32::from(attempts), random))
-            .unwrap_or(QUARANTINE)
-    };
-    let retry_at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
-    Pending {
-        reason: PendingReason::Incomplete,
-        attempts,
-        retry_at,
-    }
 }

@@ -1,34 +1,20 @@
-//! What one mailbox's task is made of: its handles, why its connection ended, and
-//! what it tells the board and the feed about that.
+//! What one mailbox's task is made of, and why its connection ended.
 
-use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 use super::collect::CollectError;
 use super::intake::Folder;
 use super::suspicion::Suspicion;
 use crate::domain::condition::Failure;
 use crate::domain::key::MailboxKey;
-use crate::domain::mailbox::{Condition, ImapWay, Login, Mailbox, MailboxSettings};
+use crate::domain::mailbox::{Condition, ImapWay, Login, Mailbox};
 use crate::domain::refusal::Dialogue;
-use crate::net::dial::Dialer;
 use crate::net::imap::{ImapError, ImapOptions, OpenError, RefusalMeaning, Session};
-use crate::service::clock::Clock;
-use crate::service::credentials::{CredentialsError, Keyring};
+use crate::service::credentials::CredentialsError;
 use crate::service::ingest::IngestError;
-use crate::service::presets::Presets;
-use crate::service::random::Random;
-use crate::service::sync::board::Board;
-use crate::service::sync::options::SyncOptions;
-use crate::store::{Store, StoreError};
-
-/// A connection that is still not open after this no longer counts among those being opened.
-const PLACE_TIME_MAX: Duration = Duration::from_secs(3);
+use crate::service::sync::keeper::Handles;
+use crate::store::StoreError;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -60,21 +46,6 @@ impl From<CollectError> for SyncError {
     }
 }
 
-/// The handles a task works with.
-#[derive(Clone, Debug)]
-pub(in crate::service::sync) struct Handles {
-    pub(in crate::service::sync) store: Store,
-    pub(in crate::service::sync) dialer: Dialer,
-    pub(in crate::service::sync) board: Board,
-    pub(in crate::service::sync) clock: Clock,
-    pub(in crate::service::sync) random: Random,
-    pub(in crate::service::sync) options: SyncOptions,
-    pub(in crate::service::sync) presets: Presets,
-    pub(in crate::service::sync) keyring: Keyring,
-    /// Places for connections being opened at the same time, over all mailboxes.
-    pub(in crate::service::sync) opening: Arc<Semaphore>,
-}
-
 /// One mailbox's task.
 pub(super) struct Task {
     pub(super) mailbox: Mailbox,
@@ -104,15 +75,8 @@ impl Task {
         options.limits.idle_renewal = self.handles.options.rescan;
         options.limits.command_deadline = self.handles.options.answer_deadline;
         options.tap = self.handles.board.diary().tap(self.key(), "imap");
-        // After an outage all mailboxes come back; they queue here instead of at the servers.
-        let place = self.handles.opening.acquire().await;
-        let mut opening = pin!(Session::open(&self.handles.dialer, &options));
-        // A server that says nothing must not keep its place from mailboxes that work.
-        if let Ok(opened) = timeout(PLACE_TIME_MAX, &mut opening).await {
-            return Ok(opened?);
-        }
-        drop(place);
-        Ok(opening.await?)
+        let opening = Session::open(&self.handles.dialer, &options);
+        Ok(self.handles.in_turn(opening).await?)
     }
 
     pub(super) fn folder(&self) -> Folder {
@@ -126,8 +90,7 @@ impl Task {
 
     /// How often a server without IDLE is asked.
     pub(super) fn check_interval(&self) -> Duration {
-        let own = self.mailbox.settings.check_interval;
-        own.unwrap_or(self.handles.options.check_interval)
+        self.handles.check_interval(&self.mailbox)
     }
 
     pub(super) fn key(&self) -> MailboxKey {
@@ -143,56 +106,27 @@ impl Task {
 
     /// The server has answered: everything is well.
     pub(super) async fn record_life(&self) {
-        let now = self.handles.clock.now();
-        if self.handles.board.alive(self.key(), now) {
-            self.tell().await;
-        }
+        self.handles.record_life(&self.mailbox).await;
     }
 
     pub(super) async fn record_failure(&self, error: &SyncError) -> Condition {
-        let now = self.handles.clock.now();
-        let failure = classify(error, &self.mailbox.settings, &self.handles.presets);
-        let condition = self.handles.board.receiving_failed(
-            self.key(),
-            failure,
-            now,
-            self.handles.random.jitter(),
-        );
-        tracing::warn!(mailbox = %self.mailbox.settings.address, %error, ?condition, "receiving is interrupted");
-        self.tell().await;
-        condition
+        let failure = self.classify(error);
+        let handles = &self.handles;
+        handles.record_failure(&self.mailbox, failure, error).await
     }
 
-    /// Keeps the change and writes it into the feed. The board has it already, so a
-    /// store in trouble only delays pages that listen.
-    async fn tell(&self) {
-        let Handles { store, board, .. } = &self.handles;
-        let standing = board.standing(self.key());
-        let now = self.handles.clock.now();
-        if let Err(error) = store.note_condition(self.key(), standing, now).await {
-            tracing::warn!(%error, "a mailbox's change of condition could not be written to the feed");
-        }
-    }
-}
-
-/// Only a refusal of the credentials may lead to re-authentication (DESIGN: mailbox states).
-fn classify(error: &SyncError, settings: &MailboxSettings, presets: &Presets) -> Failure {
-    let sentence = error.to_string();
-    match error {
-        SyncError::Open(OpenError::Refused { refusal, .. }) => {
-            let clear = refusal.meaning() == RefusalMeaning::Credentials;
-            let text = refusal.as_said();
-            let found = presets.understand(settings, Dialogue::Imap, &text, &sentence, clear);
-            match found.failure {
-                Failure::Refused(reason) => Failure::Refused(format!(
-                    "{}. Nothing is tried again by itself; give the mailbox its new password or \
-                     authorization code (re-authenticate)",
-                    reason.trim_end_matches('.')
-                )),
-                other => other,
+    /// Only a refusal of the credentials may lead to re-authentication (DESIGN: mailbox states).
+    fn classify(&self, error: &SyncError) -> Failure {
+        let sentence = error.to_string();
+        match error {
+            SyncError::Open(OpenError::Refused { refusal, .. }) => {
+                let clear = refusal.meaning() == RefusalMeaning::Credentials;
+                let (said, settings) = (refusal.as_said(), &self.mailbox.settings);
+                let handles = &self.handles;
+                handles.refused(settings, Dialogue::Imap, &said, &sentence, clear)
             }
+            SyncError::Credentials(error) => error.failure(),
+            _ => Failure::Passing(sentence),
         }
-        SyncError::Credentials(error) => error.failure(),
-        _ => Failure::Passing(sentence),
     }
 }

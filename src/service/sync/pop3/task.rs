@@ -1,0 +1,149 @@
+//! What one mailbox's task is made of, and why its session ended.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::domain::condition::Failure;
+use crate::domain::mailbox::{Condition, Login, Mailbox, Pop3Way};
+use crate::domain::maildrop::MailIdentity;
+use crate::domain::refusal::Dialogue;
+use crate::net::pop3::{OpenError, Pop3Error, Pop3Options, RefusalMeaning, Session};
+use crate::protocol::pop3::Capabilities;
+use crate::service::credentials::CredentialsError;
+use crate::service::ingest::IngestError;
+use crate::service::sync::keeper::Handles;
+use crate::service::sync::maildrop::LookError;
+use crate::store::StoreError;
+
+/// Sessions that may end at one mail before it is put aside for a while.
+const LOSSES_MAX: u32 = 4;
+/// A mail may be larger than it was listed, by what the server counts differently.
+const SIZE_SLACK: u64 = 1024 * 1024;
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SyncError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Pop3(#[from] Pop3Error),
+    #[error(transparent)]
+    Look(#[from] LookError),
+    #[error("the mail could not be stored: {0}")]
+    Ingest(#[from] IngestError),
+    #[error("the store is in trouble: {0}")]
+    Store(#[from] StoreError),
+    #[error("the mailbox has no login; give it one by editing or binding it")]
+    NoLogin,
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+}
+
+/// One mailbox's task.
+pub(super) struct Task {
+    pub(super) mailbox: Mailbox,
+    pub(super) way: Pop3Way,
+    pub(super) handles: Handles,
+    pub(super) suspicion: Mutex<Suspicion>,
+}
+
+impl Task {
+    pub(super) async fn open(&self) -> Result<Session, SyncError> {
+        let logins = self.handles.keyring.logins(&self.mailbox).await?;
+        let login = logins.incoming.ok_or(SyncError::NoLogin)?;
+        let refused = match self.open_as(login.clone()).await {
+            Err(error @ SyncError::Open(OpenError::Refused { .. })) => error,
+            other => return other,
+        };
+        // A token may have ended before its time.
+        let renewed = self.handles.keyring.renewed(&self.mailbox, &login).await?;
+        match renewed.and_then(|logins| logins.incoming) {
+            Some(login) => self.open_as(login).await,
+            None => Err(refused),
+        }
+    }
+
+    async fn open_as(&self, login: Login) -> Result<Session, SyncError> {
+        let mut options = Pop3Options::new(self.way.server.clone(), login);
+        options.limits.command_deadline = self.handles.options.answer_deadline;
+        options.limits.body_max = self.handles.options.mail_size_max + SIZE_SLACK;
+        options.tap = self.handles.board.diary().tap(self.mailbox.key, "pop3");
+        let opening = Session::open(&self.handles.dialer, &options);
+        Ok(self.handles.in_turn(opening).await?)
+    }
+
+    /// How long to wait before the next look: as the mailbox says, and no less than the
+    /// provider and its server want.
+    pub(super) fn pause(&self, server: &Capabilities) -> Duration {
+        let preset = self.handles.presets.get(&self.mailbox.settings.preset);
+        let facts = preset.and_then(|plugin| plugin.preset.pop3.clone());
+        let polite = facts.and_then(|pop3| pop3.check_every_min);
+        let wanted = self.handles.check_interval(&self.mailbox);
+        [polite, server.login_delay()]
+            .into_iter()
+            .flatten()
+            .fold(wanted, Duration::max)
+    }
+
+    pub(super) fn suspicion(&self) -> MutexGuard<'_, Suspicion> {
+        // Two plain values; a panic elsewhere leaves nothing half-written.
+        self.suspicion
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn record_failure(&self, error: &SyncError) -> Condition {
+        let failure = self.classify(error);
+        let handles = &self.handles;
+        handles.record_failure(&self.mailbox, failure, error).await
+    }
+
+    /// Only a refusal of the credentials may lead to re-authentication (DESIGN: mailbox
+    /// states). A maildrop that another program holds open is none, whatever the words.
+    fn classify(&self, error: &SyncError) -> Failure {
+        let sentence = error.to_string();
+        match error {
+            SyncError::Open(OpenError::Refused { refusal, .. })
+                if refusal.meaning() != RefusalMeaning::Passing =>
+            {
+                let clear = refusal.meaning() == RefusalMeaning::Credentials;
+                let (said, settings) = (refusal.as_said(), &self.mailbox.settings);
+                let handles = &self.handles;
+                handles.refused(settings, Dialogue::Pop3, &said, &sentence, clear)
+            }
+            SyncError::Credentials(error) => error.failure(),
+            _ => Failure::Passing(sentence),
+        }
+    }
+}
+
+/// Which mail may be the one that ends every session.
+#[derive(Debug, Default)]
+pub(super) struct Suspicion {
+    last: Option<MailIdentity>,
+    losses: u32,
+}
+
+impl Suspicion {
+    /// A session ended while this mail was awaited.
+    pub(super) fn lost_at(&mut self, id: MailIdentity) {
+        if self.last == Some(id) {
+            self.losses += 1;
+        } else {
+            self.last = Some(id);
+            self.losses = 1;
+        }
+    }
+
+    /// What was asked for has come.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The mail to put aside now; told once.
+    pub(super) fn take_poison(&mut self) -> Option<MailIdentity> {
+        let last = self.last.filter(|_| self.losses >= LOSSES_MAX)?;
+        self.clear();
+        Some(last)
+    }
+}
