@@ -24,6 +24,7 @@ mod oauth;
 mod outages;
 mod pages;
 mod peers;
+mod pop3;
 mod reply;
 mod scripts;
 mod smtp_in;

@@ -16,8 +16,18 @@ use crate::peers::until;
 const MEANWHILE: usize = 3;
 const NEW_PASSWORD: &str = "battery staple";
 
+/// By which way mail comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Imap,
+    Pop3,
+}
+
+const WAYS: [Way; 2] = [Way::Imap, Way::Pop3];
+
 /// A mailbox that works, behind a road that can be cut.
 struct Scene {
+    way: Way,
     gateway: Gateway,
     road: Proxy,
     dovecot: Dovecot,
@@ -27,16 +37,21 @@ struct Scene {
 }
 
 impl Scene {
-    fn by_imap() -> Self {
+    fn by(way: Way) -> Self {
         let (dovecot, sink) = (Dovecot::start(), Sink::start());
-        let road = Proxy::to(dovecot.ports.imaps);
+        let mailbox = match way {
+            Way::Imap => Mailbox::of(&dovecot, &sink),
+            Way::Pop3 => Mailbox::by_pop3(&dovecot, &sink),
+        };
+        let road = Proxy::to(mailbox.imap);
         let mailbox = Mailbox {
             imap: road.port,
-            ..Mailbox::of(&dovecot, &sink)
+            ..mailbox
         };
         let gateway = Gateway::with(&dovecot, &mailbox);
         let feed = gateway.api().feed();
         let mut scene = Self {
+            way,
             gateway,
             road,
             dovecot,
@@ -45,6 +60,7 @@ impl Scene {
             sent: 0,
         };
         scene.deliver("before");
+        scene.look();
         scene.feed.until_routed(1);
         scene
     }
@@ -56,6 +72,13 @@ impl Scene {
              Hello, this is {id}.\r\n"
         );
         self.dovecot.deliver(USER, mail.as_bytes());
+    }
+
+    /// A maildrop is looked into now and then, and now; IMAP looks by itself.
+    fn look(&self) {
+        if self.way == Way::Pop3 {
+            self.gateway.look(USER);
+        }
     }
 
     fn deliver_meanwhile(&mut self, count: usize) {
@@ -85,6 +108,7 @@ impl Scene {
         let Self { gateway, .. } = &self;
         // The mail after the others proves that the folder has been read to its end.
         self.deliver("after");
+        self.look();
         let after = "<after@example.net>".to_owned();
         until("the last mail is here", || {
             gateway.api().message_ids().contains(&after).then_some(())
@@ -109,7 +133,10 @@ impl Scene {
         }
         let line = Line {
             reason,
-            way: "IMAP",
+            way: match self.way {
+                Way::Imap => "IMAP",
+                Way::Pop3 => "POP3",
+            },
             sent: self.sent,
             collected: collected.len(),
             doubled: times - collected.len(),
@@ -164,108 +191,127 @@ impl Line<'_> {
 
 #[test]
 fn while_the_gateway_was_restarted() {
-    let mut scene = Scene::by_imap();
-    scene.gateway.stop();
-    scene.deliver_meanwhile(MEANWHILE);
-    scene.gateway.launch();
-    scene.end("gateway restarted");
+    for way in WAYS {
+        let mut scene = Scene::by(way);
+        scene.gateway.stop();
+        scene.deliver_meanwhile(MEANWHILE);
+        scene.gateway.launch();
+        scene.end("gateway restarted");
+    }
 }
 
 #[test]
 fn while_the_gateway_was_dead() {
-    let mut scene = Scene::by_imap();
-    scene.gateway.kill();
-    scene.deliver_meanwhile(MEANWHILE);
-    scene.gateway.launch();
-    scene.end("gateway killed (SIGKILL)");
+    for way in WAYS {
+        let mut scene = Scene::by(way);
+        scene.gateway.kill();
+        scene.deliver_meanwhile(MEANWHILE);
+        scene.gateway.launch();
+        scene.end("gateway killed (SIGKILL)");
+    }
 }
 
 #[test]
 fn while_the_network_was_cut() {
-    let mut scene = Scene::by_imap();
-    scene.road.refuse();
-    scene.until_state(&["interrupted", "error"]);
-    scene.deliver_meanwhile(MEANWHILE);
-    scene.road.restore();
-    scene.until_state(&["active"]);
-    scene.end("network cut");
+    for way in WAYS {
+        let mut scene = Scene::by(way);
+        scene.road.refuse();
+        scene.look();
+        scene.until_state(&["interrupted", "error"]);
+        scene.deliver_meanwhile(MEANWHILE);
+        scene.road.restore();
+        scene.until_state(&["active"]);
+        scene.end("network cut");
+    }
 }
 
 #[test]
 fn while_the_mailbox_was_offline() {
-    let mut scene = Scene::by_imap();
-    scene.command("offline");
-    scene.until_state(&["offline"]);
-    scene.deliver_meanwhile(MEANWHILE);
-    scene.command("online");
-    scene.until_state(&["active"]);
-    scene.end("mailbox offline, then online");
+    for way in WAYS {
+        let mut scene = Scene::by(way);
+        scene.command("offline");
+        scene.until_state(&["offline"]);
+        scene.deliver_meanwhile(MEANWHILE);
+        scene.command("online");
+        scene.until_state(&["active"]);
+        scene.end("mailbox offline, then online");
+    }
 }
 
 #[test]
 fn while_the_mailbox_was_unbound() {
-    let mut scene = Scene::by_imap();
-    scene.command("unbind");
-    scene.until_state(&["unbound"]);
-    scene.deliver_meanwhile(MEANWHILE);
-    // It stays unbound over a restart, and without a login there is nothing to switch on.
-    scene.gateway.stop();
-    scene.gateway.launch();
-    assert_eq!(scene.state(), "unbound");
-    let online = scene.gateway.run(&["mailbox", "online", USER]);
-    online.refused(&["unbound"]);
-    let wrong = scene.gateway.give_password("bind", USER, "wrong");
-    wrong.refused(&["app password"]);
-    assert_eq!(scene.state(), "unbound");
-    let bound = scene.gateway.give_password("bind", USER, PASSWORD).good();
-    assert!(bound.out.contains("where it stopped"), "{bound:?}");
-    scene.until_state(&["active"]);
-    scene.end("mailbox unbound, then bound");
+    for way in WAYS {
+        let mut scene = Scene::by(way);
+        scene.command("unbind");
+        scene.until_state(&["unbound"]);
+        scene.deliver_meanwhile(MEANWHILE);
+        // It stays unbound over a restart, and without a login there is nothing to switch on.
+        scene.gateway.stop();
+        scene.gateway.launch();
+        assert_eq!(scene.state(), "unbound");
+        let online = scene.gateway.run(&["mailbox", "online", USER]);
+        online.refused(&["unbound"]);
+        let wrong = scene.gateway.give_password("bind", USER, "wrong");
+        wrong.refused(&["app password"]);
+        assert_eq!(scene.state(), "unbound");
+        let bound = scene.gateway.give_password("bind", USER, PASSWORD).good();
+        assert!(bound.out.contains("where it stopped"), "{bound:?}");
+        scene.until_state(&["active"]);
+        scene.end("mailbox unbound, then bound");
+    }
 }
 
 #[test]
 fn while_the_password_was_changed_and_given_in_time() {
-    let mut scene = Scene::by_imap();
-    scene.dovecot.write_users([(USER, NEW_PASSWORD)]);
-    scene.deliver_meanwhile(1);
-    let given = scene
-        .gateway
-        .give_password("reauthenticate", USER, NEW_PASSWORD);
-    given.good();
-    // Nothing is left of the session that knew the old one.
-    scene.road.cut();
-    scene.deliver_meanwhile(MEANWHILE - 1);
-    scene.until_state(&["active"]);
-    scene.end("password changed, given before the error");
+    for way in WAYS {
+        let mut scene = Scene::by(way);
+        scene.dovecot.write_users([(USER, NEW_PASSWORD)]);
+        scene.deliver_meanwhile(1);
+        let given = scene
+            .gateway
+            .give_password("reauthenticate", USER, NEW_PASSWORD);
+        given.good();
+        // Nothing is left of the session that knew the old one.
+        scene.road.cut();
+        scene.deliver_meanwhile(MEANWHILE - 1);
+        scene.until_state(&["active"]);
+        scene.end("password changed, given before the error");
+    }
 }
 
 #[test]
 fn while_the_password_was_changed_and_given_late() {
-    let mut scene = Scene::by_imap();
-    scene.dovecot.write_users([(USER, NEW_PASSWORD)]);
-    scene.road.cut();
-    scene.until_state(&["reauthentication_needed"]);
-    scene.deliver_meanwhile(MEANWHILE);
-    let stored = scene
-        .gateway
-        .run(&["mailbox", "reauthenticate", USER, "--stored"]);
-    stored.refused(&["app password"]);
-    assert_eq!(scene.state(), "reauthentication_needed");
-    let given = scene
-        .gateway
-        .give_password("reauthenticate", USER, NEW_PASSWORD);
-    given.good();
-    scene.until_state(&["active"]);
-    scene.end("password changed, given after the error");
+    for way in WAYS {
+        let mut scene = Scene::by(way);
+        scene.dovecot.write_users([(USER, NEW_PASSWORD)]);
+        scene.road.cut();
+        scene.look();
+        scene.until_state(&["reauthentication_needed"]);
+        scene.deliver_meanwhile(MEANWHILE);
+        let stored = scene
+            .gateway
+            .run(&["mailbox", "reauthenticate", USER, "--stored"]);
+        stored.refused(&["app password"]);
+        assert_eq!(scene.state(), "reauthentication_needed");
+        let given = scene
+            .gateway
+            .give_password("reauthenticate", USER, NEW_PASSWORD);
+        given.good();
+        scene.until_state(&["active"]);
+        scene.end("password changed, given after the error");
+    }
 }
 
 #[test]
 fn while_the_provider_was_down() {
-    let mut scene = Scene::by_imap();
-    scene.dovecot.stop();
-    scene.until_state(&["interrupted", "error"]);
-    scene.dovecot.resume();
-    scene.deliver_meanwhile(MEANWHILE);
-    scene.until_state(&["active"]);
-    scene.end("provider down");
+    for way in WAYS {
+        let mut scene = Scene::by(way);
+        scene.dovecot.stop();
+        scene.look();
+        scene.until_state(&["interrupted", "error"]);
+        scene.dovecot.resume();
+        scene.deliver_meanwhile(MEANWHILE);
+        scene.until_state(&["active"]);
+        scene.end("provider down");
+    }
 }

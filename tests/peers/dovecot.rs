@@ -111,6 +111,12 @@ impl Dovecot {
         }
     }
 
+    /// Adds lines to its configuration; they count from the next `resume` on.
+    pub fn configure(&self, lines: &str) {
+        let before = fs::read_to_string(self.conf()).unwrap();
+        fs::write(self.conf(), format!("{before}{lines}\n")).unwrap();
+    }
+
     /// The provider comes back, on the same ports.
     pub fn resume(&mut self) {
         assert!(self.child.is_none(), "it is running");

@@ -66,6 +66,9 @@ pub struct Mailbox {
     pub address: String,
     pub password: String,
     pub host: &'static str,
+    /// `--imap` or `--pop3`.
+    pub way: &'static str,
+    /// The port of its incoming server.
     pub imap: u16,
     pub imap_security: &'static str,
     pub smtp: u16,
@@ -81,6 +84,7 @@ impl Mailbox {
             address: USER.to_owned(),
             password: PASSWORD.to_owned(),
             host: "localhost",
+            way: "--imap",
             imap: dovecot.ports.imaps,
             imap_security: "tls",
             smtp: sink.port,
@@ -90,13 +94,22 @@ impl Mailbox {
         }
     }
 
+    /// The same by POP3.
+    pub fn by_pop3(dovecot: &Dovecot, sink: &Sink) -> Self {
+        Self {
+            way: "--pop3",
+            imap: dovecot.ports.pop3s,
+            ..Self::of(dovecot, sink)
+        }
+    }
+
     fn arguments(&self, command: &str, password: &Path) -> Vec<String> {
         let mut arguments: Vec<String> = ["mailbox", command, &self.address]
             .map(str::to_owned)
             .into();
         let options = [
             ("--password-file", password.display().to_string()),
-            ("--imap", format!("{}:{}", self.host, self.imap)),
+            (self.way, format!("{}:{}", self.host, self.imap)),
             ("--imap-security", self.imap_security.to_owned()),
             ("--smtp", format!("localhost:{}", self.smtp)),
             ("--smtp-security", self.smtp_security.to_owned()),
@@ -295,6 +308,11 @@ impl Gateway {
         fs::write(&file, format!("{password}\n")).unwrap();
         let file = file.display().to_string();
         self.run(&["mailbox", command, address, "--password-file", &file])
+    }
+
+    /// `mailbox refresh`: looks for mail now.
+    pub fn look(&self, address: &str) {
+        self.run(&["mailbox", "refresh", address]).good();
     }
 
     /// The most memory it has held at once, in bytes.
