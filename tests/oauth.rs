@@ -259,7 +259,7 @@ fn who_declines_or_comes_back_from_elsewhere_has_saved_nothing() {
     let (_, page) = house.begin(&browser, &[]);
     let declined = browser.get(&house.visit(&page));
     // The provider's words are data.
-    declined.refused(&["declined at the provider", "access_denied"]);
+    declined.refused(&["was declined", "access_denied"]);
     assert!(!declined.body.contains("<script>no"), "{declined:?}");
     house.provider.person(Person::Agrees);
     house.provider.call_itself("https://evil.example");

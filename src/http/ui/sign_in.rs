@@ -24,7 +24,7 @@ use crate::domain::secret::Secret;
 use crate::domain::user::Actor;
 use crate::service::connect::BeginError;
 use crate::service::signing_in::{
-    Finished, Mark, Purpose, Returned, SignInError, SigningIn, Unfinished,
+    Finished, Mark, Purpose, Returned, SignInError, SigningIn, StateError, Unfinished,
 };
 
 #[derive(Template)]
@@ -57,7 +57,12 @@ struct FailedPage {
     frame: Frame,
     /// Key of the headline: `sign_in.failed.*`.
     headline: &'static str,
-    words: String,
+    /// Key of the sentence: `sign_in.why.*`.
+    why: Option<&'static str>,
+    /// What a provider or a server said, or a sentence of the service.
+    said: Option<String>,
+    /// Of the mailbox, when another account has signed in.
+    expected: Option<String>,
     /// It can be begun again.
     id: Option<String>,
     /// Another account signed in: it may own a shared mailbox.
@@ -225,10 +230,15 @@ pub(super) async fn callback(
 
 fn failed(frame: Frame, unfinished: &Unfinished) -> Response {
     let Unfinished { id, error } = unfinished;
-    let signed_in = match error {
-        SignInError::OtherAccount { signed_in, .. } => Some(signed_in.clone()),
-        _ => None,
+    let (signed_in, expected) = match error {
+        SignInError::OtherAccount {
+            signed_in,
+            expected,
+            ..
+        } => (Some(signed_in.clone()), Some(expected.clone())),
+        _ => (None, None),
     };
+    let (why, said) = reason(error);
     let headline = match error {
         SignInError::State(_) => "sign_in.failed.state",
         SignInError::Issuer { .. } => "sign_in.failed.issuer",
@@ -239,12 +249,33 @@ fn failed(frame: Frame, unfinished: &Unfinished) -> Response {
     };
     let page = render(&FailedPage {
         headline,
-        words: sentence(error),
+        why,
+        said,
+        expected,
         id: id.map(|id| id.to_string()),
         signed_in,
         frame,
     });
     (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+}
+
+/// The key of a sentence, and what was said beside it.
+fn reason(error: &SignInError) -> (Option<&'static str>, Option<String>) {
+    let key = |key| (Some(key), None);
+    match error {
+        SignInError::State(StateError::Unknown) => key("sign_in.why.unknown"),
+        SignInError::State(StateError::Foreign) => key("sign_in.why.foreign"),
+        SignInError::State(StateError::Used) => key("sign_in.why.used"),
+        SignInError::State(StateError::Expired) => key("sign_in.why.expired"),
+        SignInError::OtherAccount { .. } => key("sign_in.why.account"),
+        SignInError::NoCode => key("sign_in.why.no_code"),
+        SignInError::NoRefreshToken => key("sign_in.why.no_refresh"),
+        SignInError::Issuer { from } => (Some("sign_in.why.issuer"), Some(from.clone())),
+        SignInError::Declined(words) | SignInError::Refused(words) => {
+            (Some("sign_in.why.said"), Some(words.clone()))
+        }
+        error => (None, Some(sentence(error))),
+    }
 }
 
 fn goes_on(finished: Finished) -> String {

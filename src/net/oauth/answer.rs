@@ -345,6 +345,9 @@ fn words(body: &ErrorBody) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn id_token(claims: &str) -> String {
@@ -462,6 +465,37 @@ mod tests {
             device_code(200, script.as_bytes()),
             Err(Refusal::Strange(_))
         ));
+    }
+
+    proptest! {
+        /// Whatever a provider says: a token fits into a header, words into a line.
+        #[test]
+        fn nothing_a_provider_says_is_more_than_it_may_be(
+            status in 100u16..600,
+            bytes in vec(any::<u8>(), 0..200),
+            texts in vec(any::<String>(), 4..5),
+        ) {
+            let json = serde_json::json!({
+                "access_token": texts[0], "refresh_token": texts[1], "expires_in": texts[2],
+                "id_token": format!("a.{}.b", URL_SAFE_NO_PAD.encode(&texts[3])),
+                "device_code": texts[0], "user_code": texts[1], "verification_uri": texts[2],
+                "email": texts[3],
+            });
+            let error = serde_json::json!({ "error": texts[0], "error_description": texts[1] });
+            for body in [bytes, json.to_string().into_bytes(), error.to_string().into_bytes()] {
+                match tokens(status, &body, "us") {
+                    Ok(given) => prop_assert!(given.access.expose().bytes().all(|b| b.is_ascii_graphic())),
+                    Err(refusal) => prop_assert!(!refusal.to_string().contains(char::is_control)),
+                }
+                if let Ok(code) = device_code(status, &body) {
+                    prop_assert!(code.verification_url.starts_with("https://"));
+                    prop_assert!(!code.user_code.contains(char::is_control));
+                }
+                if let Ok(account) = userinfo(status, &body) {
+                    prop_assert!(!account.name().contains(char::is_control));
+                }
+            }
+        }
     }
 
     #[test]
