@@ -392,6 +392,30 @@ fn a_token_that_is_refused_even_when_it_is_new_asks_for_a_person() {
 }
 
 #[test]
+fn a_maildrop_is_signed_in_as_well() {
+    let house = House::open();
+    house.provider.lives(60);
+    let drop = format!("localhost:{}", house.dovecot.ports.pop3s);
+    let add = [
+        "mailbox",
+        "add",
+        USER,
+        "--sign-in",
+        "--history",
+        "all",
+        "--pop3",
+        &drop,
+    ];
+    house.by_code(&add).good();
+    house.until("active");
+    house.dovecot.deliver(USER, &mail("a"));
+    house.gateway.run(&["mailbox", "refresh", USER]).good();
+    house.arrives("a");
+    assert!(house.provider.renewals() > 0);
+    assert_eq!(house.provider.reuses(), 0);
+}
+
+#[test]
 fn an_unbound_mailbox_is_bound_by_signing_in() {
     let house = House::open();
     house.connect_by_code();

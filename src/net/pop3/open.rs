@@ -142,7 +142,7 @@ impl Opening {
         let takes = |mechanism: &Mechanism| known.has_mechanism(mechanism.name());
         let credentials = &options.login.credentials;
         if let Some(token) = credentials.bearer() {
-            let mechanism = [Mechanism::XOAuth2, Mechanism::OAuthBearer]
+            let mechanism = Mechanism::of_tokens(credentials.mechanism())
                 .into_iter()
                 .find(takes)
                 .ok_or_else(|| OpenError::NoTokenMechanism {
