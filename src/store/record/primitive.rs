@@ -188,7 +188,12 @@ impl Stored for Timestamp {
     }
 
     fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
-        Self::from_microsecond(i64::read(input)?).map_err(|_| RecordError::Damaged)
+        let microseconds = i64::read(input)?;
+        // "Never" lies within the last second, which jiff does not count in microseconds.
+        if microseconds == Self::MAX.as_microsecond() {
+            return Ok(Self::MAX);
+        }
+        Self::from_microsecond(microseconds).map_err(|_| RecordError::Damaged)
     }
 }
 

@@ -137,6 +137,14 @@ fn golden_bytes() {
     );
 }
 
+/// Mail above the limit is never tried again by itself, and its cursor must be read.
+#[test]
+fn never_comes_back_as_never() {
+    for time in [Timestamp::MAX, Timestamp::MIN, at(-1), at(1)] {
+        assert_eq!(decode::<Timestamp>(&encode(&time)), Ok(time));
+    }
+}
+
 #[test]
 fn foreign_versions_and_trailing_bytes_are_refused() {
     let mut bytes = encode(&Cursor::start(UidValidity::new(7).unwrap()));
