@@ -196,7 +196,7 @@ impl Config {
         toml::to_string_pretty(self)
     }
 
-    /// How often a server without IDLE is asked.
+    /// How often a server that does not push is asked.
     #[must_use]
     pub fn check_interval(&self) -> Duration {
         Duration::from_secs(self.mail.check_interval_seconds)

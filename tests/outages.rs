@@ -6,6 +6,7 @@
 mod box_of_mail;
 mod forwarded;
 mod hostile;
+mod maildrop;
 mod missed;
 
 use std::time::Duration;

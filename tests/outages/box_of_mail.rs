@@ -9,8 +9,8 @@ use postern::domain::condition::Patience;
 use postern::domain::key::WorkspaceKey;
 use postern::domain::ledger::Fate;
 use postern::domain::mailbox::{
-    Condition, Credentials, History, Login, Mailbox, MailboxLogins, MailboxSettings, Security,
-    Server, WayIn, WayOut,
+    Condition, Credentials, History, Login, Mailbox, MailboxLogins, MailboxSettings, Pop3Keep,
+    Pop3Way, Security, Server, WayIn, WayOut,
 };
 use postern::domain::secret::Secret;
 use postern::net::dial::{DialOptions, Dialer};
@@ -103,12 +103,19 @@ impl Boxes {
 
     /// Connects a mailbox to a port, all mail included.
     pub async fn connect(&self, address: &str, port: u16, security: Security) -> Mailbox {
+        self.add(address, WayIn::inbox(server(port, security)))
+            .await
+    }
+
+    /// The same by POP3, in the clear.
+    pub async fn connect_maildrop(&self, address: &str, port: u16, keep: Pop3Keep) -> Mailbox {
+        let server = server(port, Security::None);
+        self.add(address, WayIn::Pop3(Pop3Way { server, keep }))
+            .await
+    }
+
+    async fn add(&self, address: &str, way_in: WayIn) -> Mailbox {
         let address = Address::parse(address).unwrap();
-        let server = Server {
-            host: "localhost".to_owned(),
-            port,
-            security,
-        };
         let login = Login {
             user: address.as_str().to_owned(),
             credentials: Credentials::Password(Secret::new(PASSWORD)),
@@ -116,7 +123,7 @@ impl Boxes {
         let settings = MailboxSettings {
             name: "Help".to_owned(),
             history: History::All,
-            ..MailboxSettings::new(address, WayIn::inbox(server.clone()), WayOut::Own(server))
+            ..MailboxSettings::new(address, way_in, WayOut::System)
         };
         let logins = MailboxLogins {
             incoming: Some(login),
@@ -181,6 +188,14 @@ impl Boxes {
         let is = || wanted(&self.receiving(mailbox)).then_some(());
         let what = format!("the mailbox is {}", std::any::type_name_of_val(&wanted));
         self.until(&what, is).await;
+    }
+}
+
+fn server(port: u16, security: Security) -> Server {
+    Server {
+        host: "localhost".to_owned(),
+        port,
+        security,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct SyncOptions {
     /// Mail above this many bytes waits for a person.
     pub mail_size_max: u64,
-    /// How often a server without IDLE is asked.
+    /// How often a server that does not push is asked.
     pub check_interval: Duration,
     /// How often IDLE is renewed and the folder looked through. Well under the 29
     /// minutes of RFC 2177, because many networks forget a silent connection after 5 to 10.

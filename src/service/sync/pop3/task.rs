@@ -65,7 +65,9 @@ impl Task {
 
     async fn open_as(&self, login: Login) -> Result<Session, SyncError> {
         let mut options = Pop3Options::new(self.way.server.clone(), login);
-        options.limits.command_deadline = self.handles.options.answer_deadline;
+        let answer_deadline = self.handles.options.answer_deadline;
+        options.limits.command_deadline = answer_deadline;
+        options.limits.stream_deadline = options.limits.stream_deadline.min(answer_deadline);
         options.limits.body_max = self.handles.options.mail_size_max + SIZE_SLACK;
         options.tap = self.handles.board.diary().tap(self.mailbox.key, "pop3");
         let opening = Session::open(&self.handles.dialer, &options);

@@ -1,0 +1,223 @@
+//! POP3 servers that do what they should not, and what becomes of the mails.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use postern::domain::ledger::Fate;
+use postern::domain::mailbox::Pop3Keep;
+use postern::service::sync::options::SyncOptions;
+
+use super::box_of_mail::{Boxes, is_active, is_error, is_interrupted, patience, quick};
+use super::{ADDRESS, SHORT};
+
+/// What happens when the second of three mails is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quirk {
+    /// Half of it comes, and the connection ends.
+    Cut,
+    /// Half of it comes, and nothing more.
+    Hang,
+    /// Half of it comes, and then a byte now and then.
+    Drip,
+    /// It is refused.
+    Err,
+    /// It is empty.
+    Empty,
+    /// It is listed as larger than the limit.
+    Large,
+    /// No mail at all: the maildrop is in use by somebody else.
+    InUse,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    quirk: Option<Quirk>,
+    logins: usize,
+    deleted: Vec<usize>,
+}
+
+/// A maildrop with three mails; its threads end with the test's process.
+struct Maildrop {
+    port: u16,
+    state: Arc<Mutex<State>>,
+}
+
+impl Maildrop {
+    fn start(quirk: Quirk) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(Mutex::new(State {
+            quirk: Some(quirk),
+            ..State::default()
+        }));
+        let theirs = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let state = Arc::clone(&theirs);
+                // A client that hangs up ends its thread.
+                std::thread::spawn(move || serve(stream, &state).ok());
+            }
+        });
+        Self { port, state }
+    }
+
+    fn mend(&self) {
+        self.state.lock().unwrap().quirk = None;
+    }
+
+    fn logins(&self) -> usize {
+        self.state.lock().unwrap().logins
+    }
+
+    fn deleted(&self) -> Vec<usize> {
+        self.state.lock().unwrap().deleted.clone()
+    }
+}
+
+fn mail(number: usize) -> String {
+    format!("From: a@example.net\r\nSubject: {number}\r\n\r\nabout {number}\r\n")
+}
+
+fn serve(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+    let lines = BufReader::new(stream.try_clone()?).lines();
+    let mut marked = Vec::new();
+    stream.write_all(b"+OK hello\r\n")?;
+    for line in lines {
+        let line = line?;
+        let quirk = state.lock().unwrap().quirk;
+        let words: Vec<&str> = line.split(' ').collect();
+        let answer = match (words.as_slice(), quirk) {
+            (["CAPA"], _) => "+OK\r\nUIDL\r\nTOP\r\nUSER\r\n.\r\n".to_owned(),
+            (["PASS", _], Some(Quirk::InUse)) => {
+                state.lock().unwrap().logins += 1;
+                "-ERR [IN-USE] wrong password or busy\r\n".to_owned()
+            }
+            (["PASS", _], _) => {
+                state.lock().unwrap().logins += 1;
+                "+OK\r\n".to_owned()
+            }
+            (["LIST"], quirk) => {
+                let size = if quirk == Some(Quirk::Large) {
+                    99_999
+                } else {
+                    60
+                };
+                format!("+OK\r\n1 60\r\n2 {size}\r\n3 60\r\n.\r\n")
+            }
+            (["UIDL"], _) => "+OK\r\n1 a\r\n2 b\r\n3 c\r\n.\r\n".to_owned(),
+            (["RETR", "2"], Some(Quirk::Err)) => "-ERR cannot read it\r\n".to_owned(),
+            (["RETR", "2"], Some(Quirk::Empty)) => "+OK\r\n.\r\n".to_owned(),
+            (["RETR", "2"], Some(Quirk::Cut)) => {
+                stream.write_all(b"+OK\r\nFrom: a@exa")?;
+                return Ok(());
+            }
+            (["RETR", "2"], Some(Quirk::Hang)) => "+OK\r\nFrom: a@exa".to_owned(),
+            (["RETR", "2"], Some(Quirk::Drip)) => {
+                stream.write_all(b"+OK\r\n")?;
+                loop {
+                    stream.write_all(b"x")?;
+                    // The server's own pace: this is the fault that is played.
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+            (["RETR", number], _) => format!("+OK\r\n{}.\r\n", mail(number.parse().unwrap())),
+            (["DELE", number], _) => {
+                marked.push(number.parse().unwrap());
+                "+OK\r\n".to_owned()
+            }
+            (["QUIT"], _) => {
+                state.lock().unwrap().deleted.extend(&marked);
+                stream.write_all(b"+OK\r\n")?;
+                return Ok(());
+            }
+            _ => "+OK\r\n".to_owned(),
+        };
+        stream.write_all(answer.as_bytes())?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn half_a_mail_is_never_stored_and_the_whole_one_comes_later() {
+    for quirk in [Quirk::Cut, Quirk::Hang, Quirk::Drip] {
+        let boxes = Boxes::open(patience(100, Duration::from_millis(500)), quick());
+        let server = Maildrop::start(quirk);
+        let mailbox = boxes
+            .connect_maildrop(ADDRESS, server.port, Pop3Keep::DeleteOnceStored)
+            .await;
+        boxes.until_condition(&mailbox, is_interrupted).await;
+        assert_eq!(boxes.subjects(&mailbox), ["1"], "{quirk:?}");
+        assert_eq!(server.deleted(), [0; 0], "{quirk:?}");
+        server.mend();
+        boxes.until_subjects(&mailbox, &["1", "2", "3"]).await;
+    }
+}
+
+#[tokio::test]
+async fn one_mail_that_ends_every_session_does_not_hold_up_the_others() {
+    let boxes = Boxes::open(patience(100, SHORT), quick());
+    let server = Maildrop::start(Quirk::Cut);
+    let mailbox = boxes
+        .connect_maildrop(ADDRESS, server.port, Pop3Keep::Leave)
+        .await;
+    boxes.until_subjects(&mailbox, &["1", "3"]).await;
+    assert!(server.logins() <= 6, "{}", server.logins());
+}
+
+#[tokio::test]
+async fn a_mail_that_is_not_given_does_not_hold_up_the_others_and_is_never_deleted() {
+    for quirk in [Quirk::Err, Quirk::Empty] {
+        let boxes = Boxes::open(patience(100, SHORT), quick());
+        let server = Maildrop::start(quirk);
+        let mailbox = boxes
+            .connect_maildrop(ADDRESS, server.port, Pop3Keep::DeleteOnceStored)
+            .await;
+        boxes.until_subjects(&mailbox, &["1", "3"]).await;
+        boxes.until_condition(&mailbox, is_active).await;
+        assert!(!server.deleted().contains(&2), "{quirk:?}");
+        server.mend();
+        boxes.until_subjects(&mailbox, &["1", "2", "3"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_mail_above_the_limit_is_noted_once_and_left_on_the_server() {
+    let options = SyncOptions {
+        mail_size_max: 1_000,
+        ..quick()
+    };
+    let boxes = Boxes::open(patience(3, SHORT), options);
+    let server = Maildrop::start(Quirk::Large);
+    let mailbox = boxes
+        .connect_maildrop(ADDRESS, server.port, Pop3Keep::DeleteOnceStored)
+        .await;
+    boxes.until_subjects(&mailbox, &["1", "3"]).await;
+    assert!(boxes.sync.refresh(mailbox.key));
+    let clock = Maildrop::start(Quirk::InUse);
+    let clock = boxes
+        .connect_maildrop("clock@shop.example", clock.port, Pop3Keep::Leave)
+        .await;
+    boxes.until_condition(&clock, is_error).await;
+    let rows = boxes.store.ledger(mailbox.key, None, 100).unwrap();
+    let large = rows
+        .iter()
+        .filter(|row| row.fate == Fate::TooLarge { size: 99_999 });
+    assert_eq!((large.count(), rows.len()), (1, 3));
+    assert!(!server.deleted().contains(&2));
+    let held = boxes.store.held_in_maildrop(mailbox.key).unwrap();
+    assert_eq!((held.too_large, held.incomplete), (1, 0));
+}
+
+#[tokio::test]
+async fn a_maildrop_in_use_is_no_verdict_on_the_password() {
+    let boxes = Boxes::open(patience(3, SHORT), quick());
+    let server = Maildrop::start(Quirk::InUse);
+    let mailbox = boxes
+        .connect_maildrop(ADDRESS, server.port, Pop3Keep::Leave)
+        .await;
+    boxes.until_condition(&mailbox, is_error).await;
+    server.mend();
+    boxes.until_subjects(&mailbox, &["1", "2", "3"]).await;
+}
