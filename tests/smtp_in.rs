@@ -746,3 +746,97 @@ fn holds_any(gateway: &Gateway, numbers: impl IntoIterator<Item = usize>) {
     gateway.api().feed().until_routed(expected.len());
     assert_eq!(gateway.api().message_ids(), expected);
 }
+
+/// A name server that knows these TXT records and nothing else (RFC 1035).
+fn name_server(records: &'static [(&'static str, &'static str)]) -> std::net::SocketAddr {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut packet = [0; 1_500];
+        while let Ok((count, from)) = socket.recv_from(&mut packet) {
+            let answer = answer(&packet[..count], records);
+            socket.send_to(&answer, from).unwrap();
+        }
+    });
+    address
+}
+
+fn answer(question: &[u8], records: &[(&str, &str)]) -> Vec<u8> {
+    let (mut at, mut labels) = (12, Vec::new());
+    while question[at] != 0 {
+        let length = usize::from(question[at]);
+        let label = &question[at + 1..=at + length];
+        labels.push(String::from_utf8_lossy(label).to_lowercase());
+        at += length + 1;
+    }
+    let asks_for_text = question[at + 1..at + 3] == [0, 16];
+    let asked = &question[12..at + 5];
+    let name = labels.join(".");
+    let found = records
+        .iter()
+        .find(|(known, _)| asks_for_text && *known == name);
+    let mut out = question[..2].to_vec();
+    // An answer with authority; NXDOMAIN when nothing is known.
+    out.extend([0x84, if found.is_some() { 0 } else { 3 }, 0, 1, 0]);
+    out.extend([u8::from(found.is_some()), 0, 0, 0, 0]);
+    out.extend(asked);
+    if let Some((_, text)) = found {
+        // The name again, as a pointer to the question; TXT, IN, a minute.
+        out.extend([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60]);
+        let length = u16::try_from(text.len() + 1).unwrap();
+        out.extend(length.to_be_bytes());
+        out.push(u8::try_from(text.len()).unwrap());
+        out.extend(text.as_bytes());
+    }
+    out
+}
+
+#[test]
+fn what_a_mail_proves_of_its_sender_is_shown_and_its_250_does_not_wait_for_it() {
+    let dns = name_server(&[
+        ("provider.example", "v=spf1 ip4:127.0.0.1 -all"),
+        ("elsewhere.example", "v=spf1 ip4:192.0.2.1 -all"),
+        ("_dmarc.provider.example", "v=DMARC1; p=reject"),
+    ]);
+    let keys = format!("[network]\nname_server = \"{dns}\"\n");
+    let forwarded = Forwarded::start_with(&keys, |_| ());
+    let mut dialogue = forwarded.dialogue();
+    let written_by = |domain: &str, number: usize| {
+        let text = String::from_utf8(mail(number)).unwrap();
+        let from = format!("<customer{number}@{domain}>");
+        text.replace(&format!("<customer{number}@example.net>"), &from)
+    };
+    for (from, number) in [
+        ("a@provider.example", 1),
+        ("a@elsewhere.example", 2),
+        ("a@unknown.example", 3),
+    ] {
+        let domain = from.split('@').next_back().unwrap();
+        let mail = written_by(domain, number);
+        let reply = dialogue
+            .mail(from, &forwarded.receiving, mail.as_bytes())
+            .unwrap();
+        assert!(reply.starts_with("250"), "{reply}");
+    }
+    holds(&forwarded.gateway, [1, 2, 3]);
+    let api = forwarded.gateway.api();
+    for (id, spf, dmarc) in [
+        ("<1@example.net>", "pass", "pass"),
+        ("<2@example.net>", "fail", "none"),
+        ("<3@example.net>", "none", "none"),
+    ] {
+        let messages = api.all_messages();
+        let message = messages.iter().find(|one| one["message_id"] == id).unwrap();
+        let path = format!("/messages/{}", message["id"].as_str().unwrap());
+        let found = until("the mail is checked", || {
+            let found = api.get(&path)["authentication"].clone();
+            (!found.is_null()).then_some(found)
+        });
+        assert_eq!(
+            (&found["spf"], &found["dmarc"]),
+            (&spf.into(), &dmarc.into()),
+            "{id}: {found}"
+        );
+        assert_eq!(found["dkim"], "none");
+    }
+}

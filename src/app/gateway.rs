@@ -19,10 +19,12 @@ use crate::domain::key::WorkspaceKey;
 use crate::http;
 use crate::http::options::PublicUrl;
 use crate::net::dial::{DialOptions, Dialer};
+use crate::net::dns::{RecordOptions, Records};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
 use crate::plugin::Plugins;
 use crate::script::{Limits, Reloaded, Scripts};
+use crate::service::authenticating::Authenticating;
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
 use crate::service::composing::Composing;
@@ -283,6 +285,22 @@ impl Gateway {
         ));
         tasks.spawn(jobs::run(
             filing,
+            store.clone(),
+            clock.clone(),
+            stop.clone(),
+        ));
+        let records = RecordOptions {
+            name_server: self.config.network.name_server(),
+            ..RecordOptions::default()
+        };
+        let authenticating = Authenticating::new(
+            store.clone(),
+            Records::new(records),
+            clock.clone(),
+            self.config.smtp_listener.host(),
+        );
+        tasks.spawn(jobs::run(
+            authenticating,
             store.clone(),
             clock.clone(),
             stop.clone(),

@@ -141,6 +141,17 @@ impl SmtpListenerSection {
         }
     }
 
+    /// What we call ourselves.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let name = if self.host_name.is_empty() {
+            &self.domain
+        } else {
+            &self.host_name
+        };
+        name.to_ascii_lowercase()
+    }
+
     /// How the listener is run; `None` when it is off.
     ///
     /// # Errors
@@ -154,15 +165,10 @@ impl SmtpListenerSection {
             (Some(certificate), Some(key)) => Some(Acceptor::load(&certificate, &key)?),
             _ => None,
         };
-        let host = if self.host_name.is_empty() {
-            &self.domain
-        } else {
-            &self.host_name
-        };
         Ok(Some(smtp_server::Options {
             listen: self.mail_listen,
             lmtp_socket: set(&self.lmtp_socket),
-            host: host.to_ascii_lowercase(),
+            host: self.host(),
             acceptor,
             size_max: self.forwarded_size_max_mib * 1024 * 1024,
             recipients_max: self.recipients_max,

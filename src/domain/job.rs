@@ -15,6 +15,8 @@ pub enum Work {
     Submit(OutgoingKey),
     /// Put a copy into Sent.
     File(OutgoingKey),
+    /// Check what a forwarded mail proves of its sender.
+    Authenticate(MessageKey),
 }
 
 /// The sorts of work, each with workers of its own.
@@ -28,6 +30,8 @@ pub enum WorkKind {
     Submit,
     /// [`Work::File`]
     File,
+    /// [`Work::Authenticate`]
+    Authenticate,
 }
 
 impl Work {
@@ -39,6 +43,7 @@ impl Work {
             Self::Compose(_) => WorkKind::Compose,
             Self::Submit(_) => WorkKind::Submit,
             Self::File(_) => WorkKind::File,
+            Self::Authenticate(_) => WorkKind::Authenticate,
         }
     }
 }

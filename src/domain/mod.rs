@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod attempt;
+pub mod authentication;
 pub mod back_off;
 pub mod change;
 pub mod condition;

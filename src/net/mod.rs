@@ -5,6 +5,7 @@
 //! Deliberately absent: retries and back-off (they belong to the sync task and
 //! to the job rows), the store, and any idea of what a mail means.
 
+pub mod authentication;
 pub mod certificate;
 pub mod dial;
 pub mod discovery;

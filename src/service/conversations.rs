@@ -6,6 +6,7 @@
 
 pub mod content;
 
+use crate::domain::authentication::Authentication;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, Priority, Status, Tag};
 use crate::domain::decision::Decision;
@@ -215,6 +216,17 @@ impl Conversations {
         found
             .filter(|found| actor.may(Role::Operator, found.workspace))
             .ok_or(ConversationError::NotFound)
+    }
+
+    /// What a message proves of its sender, when it was forwarded to us and is checked.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn authentication(
+        &self,
+        message: &Message,
+    ) -> Result<Option<Authentication>, ConversationError> {
+        Ok(self.store.authentication(message.key)?)
     }
 
     /// The conversation a message stands in.

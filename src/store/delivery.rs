@@ -234,6 +234,7 @@ impl Stage<'_, '_> {
             )?;
         } else {
             self.announce(&message)?;
+            self.have_checked(&arrival.source, &message)?;
         }
         Ok(message)
     }
@@ -394,6 +395,20 @@ impl Stage<'_, '_> {
             !message.new_participant,
             &self.mailbox.settings.address,
         )
+    }
+
+    /// Who took a mail from a stranger also checks what it proves.
+    fn have_checked(&self, source: &Source, message: &Message) -> Result<(), StoreError> {
+        if matches!(source, Source::Smtp(_)) {
+            jobs::add(
+                self.transaction,
+                message.workspace,
+                message.conversation,
+                Work::Authenticate(message.key),
+                message.arrived_at,
+            )?;
+        }
+        Ok(())
     }
 
     fn announce(&self, message: &Message) -> Result<(), StoreError> {

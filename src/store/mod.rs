@@ -14,11 +14,12 @@
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
-//! 7. `receiving`: whose a receiving address is; `forwarding`: what forwarded mail tells of it; `delivery`, `triage`: the stages; `open`: everything there is, started.
+//! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `delivery`, `triage`: the stages; `open`: everything there is, started.
 //!
 //! Invariant: feed listeners are told after the commit, never before.
 
 mod attempts;
+mod authentications;
 mod contacts;
 mod conversation_list;
 mod conversations;

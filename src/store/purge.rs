@@ -126,6 +126,7 @@ fn end_jobs(transaction: &Transaction<'_>, of: &[Conversation]) -> Result<(), St
         WorkKind::Compose,
         WorkKind::Submit,
         WorkKind::File,
+        WorkKind::Authenticate,
     ] {
         for job in jobs::of_kind(transaction, kind)? {
             if ours(job.conversation) {
@@ -178,6 +179,7 @@ fn remove_message(transaction: &Transaction<'_>, message: &Message) -> Result<()
     threading::forget_ids(transaction, workspace, message.conversation, &message.head)?;
     ledger::forget(transaction, message.key)?;
     transaction.remove_all(Table::Decisions, &key)?;
+    transaction.remove(Table::Authentications, &key)?;
     remove_public_id(transaction, IdKind::Message, message.id)?;
     transaction.remove(Table::Messages, &key)?;
     Ok(())

@@ -124,6 +124,8 @@ tables! {
     JobsDue = "jobs-due",
     /// outgoing -> its one job.
     OutgoingJobs = "outgoing-jobs",
+    /// message -> record.
+    Authentications = "authentications",
     /// message, decision -> record.
     Decisions = "decisions",
     /// version -> files.

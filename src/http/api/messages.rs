@@ -24,7 +24,11 @@ pub(super) async fn get(
     let conversation = conversations
         .conversation_of(&message)
         .map_err(of_conversations)?;
-    Ok(Json(MessageBody::new(&message, conversation.id)))
+    let found = conversations
+        .authentication(&message)
+        .map_err(of_conversations)?;
+    let body = MessageBody::new(&message, conversation.id);
+    Ok(Json(body.checked(found.as_ref())))
 }
 
 pub(super) async fn raw(

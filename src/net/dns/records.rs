@@ -160,7 +160,7 @@ impl Records {
     }
 
     /// Made for each question: the settings of the system may have changed since the last.
-    fn resolver(&self) -> Result<TokioResolver, RecordError> {
+    pub(in crate::net) fn resolver(&self) -> Result<TokioResolver, RecordError> {
         let none = |error: NetError| RecordError::NoNameServer(io::Error::other(error.to_string()));
         let mut builder = match self.options.name_server {
             None => TokioResolver::builder_tokio().map_err(none)?,

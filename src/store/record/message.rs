@@ -1,6 +1,7 @@
 //! Forms of messages, contacts and the ledger.
 
 use super::{stored_enum, stored_struct};
+use crate::domain::authentication::{Authentication, Verdict};
 use crate::domain::contact::Contact;
 use crate::domain::forwarded::{ArrivedTwice, Way};
 use crate::domain::ledger::{Fate, Forwarded, LedgerRow, Source};
@@ -17,6 +18,25 @@ stored_enum!(Kind {
     4 = List,
     5 = ReadReceipt,
     6 = Invitation,
+});
+stored_enum!(Verdict {
+    0 = None,
+    1 = Pass,
+    2 = Fail,
+    3 = SoftFail,
+    4 = Neutral,
+    5 = TemporaryError,
+    6 = PermanentError,
+});
+stored_struct!(Authentication {
+    spf,
+    spf_domain,
+    dkim,
+    dkim_domain,
+    dmarc,
+    dmarc_domain,
+    arc,
+    checked_at,
 });
 stored_enum!(TransferEncoding { 0 = Identity, 1 = Base64, 2 = QuotedPrintable });
 stored_enum!(Defect {

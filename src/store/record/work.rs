@@ -9,6 +9,7 @@ stored_enum!(Work {
     1 = Compose(outgoing),
     2 = Submit(outgoing),
     3 = File(outgoing),
+    4 = Authenticate(message),
 });
 stored_struct!(Job {
     key,

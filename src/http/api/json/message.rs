@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::PersonBody;
 use super::conversation::direction_name;
+use crate::domain::authentication::{Authentication, Verdict};
 use crate::domain::key::PublicId;
 use crate::domain::message::{Attachment, Defect, Kind, Message};
 use crate::service::conversations::content::Text;
@@ -45,6 +46,50 @@ pub(in crate::http::api) struct MessageBody {
     new_participant: bool,
     attachments: Vec<AttachmentBody>,
     defects: Vec<&'static str>,
+    /// What it proves of its sender; only of one message, and once it was checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication: Option<AuthenticationBody>,
+}
+
+/// What a forwarded mail proves of its sender.
+#[derive(Debug, Serialize)]
+struct AuthenticationBody {
+    spf: &'static str,
+    spf_domain: String,
+    dkim: &'static str,
+    dkim_domain: Option<String>,
+    dmarc: &'static str,
+    dmarc_domain: String,
+    arc: &'static str,
+    checked_at: String,
+}
+
+impl AuthenticationBody {
+    fn new(found: &Authentication) -> Self {
+        Self {
+            spf: verdict_name(found.spf),
+            spf_domain: found.spf_domain.clone(),
+            dkim: verdict_name(found.dkim),
+            dkim_domain: found.dkim_domain.clone(),
+            dmarc: verdict_name(found.dmarc),
+            dmarc_domain: found.dmarc_domain.clone(),
+            arc: verdict_name(found.arc),
+            checked_at: found.checked_at.to_string(),
+        }
+    }
+}
+
+/// As in RFC 8601.
+pub(in crate::http) fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::None => "none",
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::SoftFail => "softfail",
+        Verdict::Neutral => "neutral",
+        Verdict::TemporaryError => "temperror",
+        Verdict::PermanentError => "permerror",
+    }
 }
 
 /// A file; its content is at `/messages/{id}/attachments/{place}`.
@@ -87,7 +132,13 @@ impl MessageBody {
                 .map(AttachmentBody::new)
                 .collect(),
             defects: head.defects.iter().copied().map(defect_name).collect(),
+            authentication: None,
         }
+    }
+
+    pub(in crate::http::api) fn checked(mut self, found: Option<&Authentication>) -> Self {
+        self.authentication = found.map(AuthenticationBody::new);
+        self
     }
 }
 
