@@ -74,7 +74,7 @@ impl Authenticating {
         let rows = self.store.ledger_of_message(message.key)?;
         Ok(rows.into_iter().find_map(|row| match row.source {
             Source::Smtp(forwarded) => Some(forwarded),
-            Source::Imap { .. } => None,
+            Source::Imap { .. } | Source::Pop3 { .. } => None,
         }))
     }
 }
