@@ -87,7 +87,9 @@ impl Dialogue {
             (_, b"AUTH") => {
                 self.mode = Mode::Secret;
                 let mechanism = prose::decode(words.next().unwrap_or_default());
-                let more = if words.next().is_some() { " …" } else { "" };
+                // The end of the line is white space, too, with nothing behind it.
+                let more = words.next().is_some_and(|rest| !rest.is_empty());
+                let more = if more { " …" } else { "" };
                 format!("AUTH {mechanism}{more}")
             }
             (_, b"DATA") => {
