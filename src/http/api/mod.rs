@@ -34,7 +34,7 @@ pub(super) use json::conversation::{
 };
 pub(super) use json::decision::{assign_name, hexadecimal};
 pub(super) use json::mailbox::{condition_name, way_name};
-pub(super) use json::message::kind_name;
+pub(super) use json::message::{kind_name, verdict_name};
 pub(super) use json::outgoing::{reason_of, state_name};
 
 pub(super) fn routes(door: &Door) -> Router<Wired> {

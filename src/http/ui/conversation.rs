@@ -13,7 +13,7 @@ use super::super::download;
 use super::super::error::{Kind, Problem};
 use super::page::{Frame, render};
 use super::view::conversation::ConversationView;
-use super::view::message::MessageView;
+use super::view::message::{MessageView, proves};
 use crate::domain::key::PublicId;
 use crate::domain::message::Message;
 use crate::domain::user::{Actor, User};
@@ -97,13 +97,12 @@ fn view(
         .iter()
         .find(|user| Some(user.key) == writer)
         .map(|user| user.name.as_str());
-    Ok(MessageView::new(
-        message,
-        text,
-        &decisions,
-        outgoing.as_ref(),
-        writer,
-    ))
+    let found = conversations
+        .authentication(message)
+        .map_err(of_conversations)?;
+    let mut view = MessageView::new(message, text, &decisions, outgoing.as_ref(), writer);
+    view.proves = found.as_ref().map(proves);
+    Ok(view)
 }
 
 /// A reply.

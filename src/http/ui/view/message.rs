@@ -2,11 +2,13 @@
 
 use super::{Moment, size};
 use crate::domain::address::NamedAddress;
+use crate::domain::authentication::Authentication;
 use crate::domain::decision::{Assign, Decision, Outcome};
 use crate::domain::message::{Attachment, Defect, Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::http::api::{
     assign_name, direction_name, kind_name, priority_name, reason_of, state_name, status_name,
+    verdict_name,
 };
 use crate::service::conversations::content::Text;
 
@@ -31,6 +33,8 @@ pub(in crate::http::ui) struct MessageView {
     pub(in crate::http::ui) has_html: bool,
     pub(in crate::http::ui) has_raw: bool,
     pub(in crate::http::ui) defective: bool,
+    /// What it proves of its sender, in one word of DMARC and in all words.
+    pub(in crate::http::ui) proves: Option<(&'static str, String)>,
     pub(in crate::http::ui) files: Vec<FileView>,
     pub(in crate::http::ui) outgoing: Option<OutgoingView>,
     pub(in crate::http::ui) decisions: Vec<DecisionView>,
@@ -101,6 +105,7 @@ impl MessageView {
             cut: text.cut,
             has_html: text.has_html && message.direction == Direction::Inbound,
             has_raw: message.raw.is_some(),
+            proves: None,
             defective: head.defects.iter().any(is_worth_telling),
             files: head
                 .attachments
@@ -112,6 +117,20 @@ impl MessageView {
             decisions: decisions.iter().map(DecisionView::new).collect(),
         }
     }
+}
+
+/// For the page; the names of the methods are the same in every language.
+pub(in crate::http::ui) fn proves(found: &Authentication) -> (&'static str, String) {
+    let spf = verdict_name(found.spf);
+    let dkim = verdict_name(found.dkim);
+    let dmarc = verdict_name(found.dmarc);
+    let arc = verdict_name(found.arc);
+    let signer = found.dkim_domain.as_deref().unwrap_or("-");
+    let all = format!(
+        "SPF {spf} ({}), DKIM {dkim} ({signer}), DMARC {dmarc} ({}), ARC {arc}",
+        found.spf_domain, found.dmarc_domain
+    );
+    (dmarc, all)
 }
 
 /// A missing date or closing line changes nothing for the reader.
