@@ -5,12 +5,14 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use postern::domain::ledger::Fate;
 use postern::domain::mailbox::Pop3Keep;
 use postern::service::sync::options::SyncOptions;
 
 use super::box_of_mail::{Boxes, is_active, is_error, is_interrupted, patience, quick};
 use super::{ADDRESS, SHORT};
+use crate::peers::until;
 
 /// What happens when the second of three mails is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ enum Quirk {
     Empty,
     /// It is listed as larger than the limit.
     Large,
+    /// None, but the server wants to be left alone for an hour.
+    LoginDelay,
     /// No mail at all: the maildrop is in use by somebody else.
     InUse,
 }
@@ -89,6 +93,9 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         let quirk = state.lock().unwrap().quirk;
         let words: Vec<&str> = line.split(' ').collect();
         let answer = match (words.as_slice(), quirk) {
+            (["CAPA"], Some(Quirk::LoginDelay)) => {
+                "+OK\r\nUIDL\r\nLOGIN-DELAY 3600\r\n.\r\n".to_owned()
+            }
             (["CAPA"], _) => "+OK\r\nUIDL\r\nTOP\r\nUSER\r\n.\r\n".to_owned(),
             (["PASS", _], Some(Quirk::InUse)) => {
                 state.lock().unwrap().logins += 1;
@@ -220,4 +227,54 @@ async fn a_maildrop_in_use_is_no_verdict_on_the_password() {
     boxes.until_condition(&mailbox, is_error).await;
     server.mend();
     boxes.until_subjects(&mailbox, &["1", "2", "3"]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_wants_to_be_left_alone_is() {
+    let boxes = Boxes::open(patience(3, Duration::from_millis(500)), quick());
+    let server = Maildrop::start(Quirk::LoginDelay);
+    let mailbox = boxes
+        .connect_maildrop(ADDRESS, server.port, Pop3Keep::Leave)
+        .await;
+    boxes.until_subjects(&mailbox, &["1", "2", "3"]).await;
+    // Another mailbox that fails over and over is the clock: two waits are longer than
+    // the interval between looks.
+    let clock = Maildrop::start(Quirk::InUse);
+    let clock = boxes
+        .connect_maildrop("clock@shop.example", clock.port, Pop3Keep::Leave)
+        .await;
+    boxes.until_condition(&clock, is_error).await;
+    assert_eq!(server.logins(), 1);
+    assert!(
+        boxes.sync.refresh(mailbox.key),
+        "a person is not kept waiting"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_is_deleted_when_its_days_are_over_and_not_before() {
+    let boxes = Boxes::open(patience(3, SHORT), quick());
+    let server = Maildrop::start(Quirk::Err);
+    let mailbox = boxes
+        .connect_maildrop(ADDRESS, server.port, Pop3Keep::Days(3))
+        .await;
+    boxes.until_subjects(&mailbox, &["1", "3"]).await;
+    boxes.sync.stop(mailbox.key).await;
+    assert_eq!(server.deleted(), [0; 0]);
+    // Four days later; the mail that was not given is as old.
+    let known = boxes.store.maildrop(mailbox.key).unwrap();
+    let older = known.rows.into_iter().map(|(id, mut row)| {
+        row.at -= SignedDuration::from_hours(4 * 24);
+        (id, row)
+    });
+    let older = older.collect();
+    let changed = boxes.store.set_maildrop(mailbox.key, older, Vec::new());
+    changed.await.unwrap();
+    boxes.sync.start(mailbox);
+    until("the old mail is deleted", || {
+        (server.deleted().len() == 2).then_some(())
+    });
+    let mut deleted = server.deleted();
+    deleted.sort_unstable();
+    assert_eq!(deleted, [1, 3]);
 }
