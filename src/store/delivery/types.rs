@@ -15,7 +15,7 @@ use crate::store::raw::CompressedRaw;
 pub enum ArrivalRaw {
     /// Here.
     Whole(CompressedRaw),
-    /// Sent ahead through a [`super::RawWriter`].
+    /// Sent ahead through a [`RawWriter`](crate::store::RawWriter).
     Stored(RawKey),
 }
 
