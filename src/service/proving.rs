@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use self::junk::find_in_junk;
+use self::junk::where_it_may_be;
 use self::mail::{Hands, SendError};
 use crate::domain::address::NamedAddress;
 use crate::domain::change::Event;
@@ -257,16 +257,7 @@ impl Proving {
             Waited::Stopped => Ok(None),
             Waited::Late => {
                 let minutes = ARRIVAL_TIME_MAX.as_secs() / 60;
-                let place = match find_in_junk(&self.hands, mailbox, token).await {
-                    Ok(Some(folder)) => format!(
-                        "it lies in {folder}: the provider takes it for spam, and may take \
-                         customers' mail for it as well"
-                    ),
-                    Ok(None) => "it is not in the junk folder either; look whether the account \
-                                 delivers mail to its own address, or forwards it elsewhere"
-                        .to_owned(),
-                    Err(words) => format!("the junk folder could not be searched: {words}"),
-                };
+                let place = where_it_may_be(&self.hands, mailbox, token).await;
                 let words = format!(
                     "the outgoing server took the mail, and it has not come back within \
                      {minutes} minutes; {place}"

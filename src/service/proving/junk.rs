@@ -1,8 +1,9 @@
-//! Where a mail may be that did not come: the provider's folder for spam.
+//! Where a mail may be that did not come: the provider's folder for spam, or what to
+//! look at where there are no folders.
 
 use super::mail::Hands;
 use crate::domain::folder::FolderName;
-use crate::domain::mailbox::Mailbox;
+use crate::domain::mailbox::{ImapWay, Mailbox, WayIn};
 use crate::domain::proof::Token;
 use crate::net::imap::Session;
 use crate::protocol::imap::event::SpecialUse;
@@ -18,15 +19,41 @@ const USUAL_NAMES: &[&str] = &[
     "垃圾邮件",
 ];
 
+/// What is known of a test mail that did not come back, as the end of a sentence.
+pub(super) async fn where_it_may_be(hands: &Hands, mailbox: &Mailbox, token: &Token) -> String {
+    let way = match &mailbox.settings.way_in {
+        WayIn::Imap(way) => way,
+        WayIn::Pop3(_) => {
+            return "POP3 shows no junk folder: look for it there at the provider, and whether \
+                    the account delivers mail to its own address"
+                .to_owned();
+        }
+        WayIn::Forwarding(_) => {
+            return "look whether the provider has confirmed and switched on the forwarding to \
+                    the receiving address of this mailbox (`postern mailbox show`), and whether \
+                    it reaches the listener"
+                .to_owned();
+        }
+    };
+    match find_in_junk(hands, mailbox, way, token).await {
+        Ok(Some(folder)) => format!(
+            "it lies in {folder}: the provider takes it for spam, and may take customers' mail \
+             for it as well"
+        ),
+        Ok(None) => "it is not in the junk folder either; look whether the account delivers \
+                     mail to its own address, or forwards it elsewhere"
+            .to_owned(),
+        Err(words) => format!("the junk folder could not be searched: {words}"),
+    }
+}
+
 /// The junk folder, when the mail with that token lies there. Failing is told in words.
-pub(super) async fn find_in_junk(
+async fn find_in_junk(
     hands: &Hands,
     mailbox: &Mailbox,
+    way: &ImapWay,
     token: &Token,
 ) -> Result<Option<FolderName>, String> {
-    let Some(way) = mailbox.settings.imap() else {
-        return Ok(None);
-    };
     let tap = hands.board.diary().tap(mailbox.key, "imap");
     let entered = hands.keyring.enter(&hands.dialer, mailbox, way, tap).await;
     let mut session = entered.map_err(|error| error.to_string())?;
