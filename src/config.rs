@@ -4,6 +4,7 @@
 //! has a default that is right for a small team; an unknown key or a wrong value
 //! is refused with file, line and column.
 
+mod mail;
 mod network;
 mod oauth;
 mod place;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::turns::Ceilings;
 use crate::http::options::PublicUrl;
 
 pub use self::network::NetworkSection;
@@ -123,6 +125,9 @@ impl Config {
             1..=1_000,
         )?;
         within("mail_size_max_mib", self.mail.mail_size_max_mib, 1..=1_024)?;
+        for (key, value) in self.mail.ceilings_by_key() {
+            within(key, u64::from(value), 1..=100_000)?;
+        }
         if let Err(error) = self.zone() {
             return Err(source.at_key(
                 "time_zone",
@@ -202,6 +207,12 @@ impl Config {
         Duration::from_secs(self.mail.check_interval_seconds)
     }
 
+    /// How many connections to mail servers are opened at a time.
+    #[must_use]
+    pub fn ceilings(&self) -> Ceilings {
+        self.mail.ceilings()
+    }
+
     /// How often IDLE is renewed and the folder looked through.
     #[must_use]
     pub fn rescan(&self) -> Duration {
@@ -279,6 +290,7 @@ mod tests {
         let off = "[smtp_listener]\nenabled = true\n";
         assert!(error(off).contains("domain is \"\"; it must be a domain"));
         assert!(error("[smtp_listener]\nconnections_max = 0\n").contains("from 1 to"));
+        assert!(error("[mail]\nconnects_at_once_max = 0\n").contains("from 1 to"));
         assert!(error("[log]\nlevel = \"loud\"\n").starts_with("postern.toml:2:1: level is"));
         assert!(error("[mail]\nca_files = [\"no.pem\"]\n").contains("no.pem"));
         assert!(error("[scripts]\ntime_zone = \"Mars\"\n").contains("time_zone is \"Mars\""));

@@ -8,6 +8,7 @@ mod forwarded;
 mod hostile;
 mod maildrop;
 mod missed;
+mod storms;
 
 use std::time::Duration;
 

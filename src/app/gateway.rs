@@ -113,6 +113,7 @@ impl Gateway {
             mail_size_max: config.mail.mail_size_max_mib * 1024 * 1024,
             check_interval: config.check_interval(),
             rescan: config.rescan(),
+            ceilings: config.ceilings(),
             ..SyncOptions::default()
         };
         let system_smtp = config

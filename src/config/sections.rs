@@ -57,6 +57,14 @@ pub struct MailSection {
     pub max_reconnect_attempts: u32,
     /// MiB.
     pub mail_size_max_mib: u64,
+    /// New connections to one host within a second.
+    pub connects_per_second_per_host_max: u32,
+    /// Those being opened there at the same time.
+    pub connects_at_once_per_host_max: u32,
+    /// New connections to all hosts within a second.
+    pub connects_per_second_max: u32,
+    /// Those being opened at the same time.
+    pub connects_at_once_max: u32,
     /// PEM files.
     pub ca_files: Vec<PathBuf>,
 }
@@ -156,6 +164,10 @@ impl Default for MailSection {
             rescan_seconds: 300,
             max_reconnect_attempts: 5,
             mail_size_max_mib: 64,
+            connects_per_second_per_host_max: 10,
+            connects_at_once_per_host_max: 8,
+            connects_per_second_max: 50,
+            connects_at_once_max: 32,
             ca_files: Vec::new(),
         }
     }

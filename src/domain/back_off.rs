@@ -17,6 +17,11 @@ impl BackOff {
         first: Duration::from_secs(2),
         longest: Duration::from_secs(15 * 60),
     };
+    /// Logins that a server puts off for the moment.
+    pub const PUT_OFF: Self = Self {
+        first: Duration::from_secs(2),
+        longest: Duration::from_secs(2),
+    };
     /// Submission of replies (RFC 5321 section 4.5.4.1 asks for patience).
     pub const SUBMISSION: Self = Self {
         first: Duration::from_secs(30),

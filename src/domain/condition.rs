@@ -17,6 +17,8 @@ use super::mailbox::Condition;
 pub enum Failure {
     /// The network, the server or a limit of the provider: it will pass.
     Passing(String),
+    /// The server lets nobody in, or not now, and says so (RFC 5530 `UNAVAILABLE`).
+    PutOff(String),
     /// The server refused the credentials and left no doubt (RFC 5530 `AUTHENTICATIONFAILED`, `EXPIRED`).
     Refused(String),
     /// The server refused the login in words that can mean more than one thing.
@@ -30,6 +32,10 @@ pub struct Patience {
     pub attempts_max: u32,
     /// The waits between attempts.
     pub back_off: BackOff,
+    /// The waits between logins that were put off, as long as there are few in a row.
+    pub put_off: BackOff,
+    /// So many in a row are few; what follows waits as after any other failure.
+    pub put_offs_max: u32,
     /// The wait once attempts are used up.
     pub slow_retry: Duration,
     /// A connection that lasted this long ends a row of failures. One that works and
@@ -42,6 +48,8 @@ impl Default for Patience {
         Self {
             attempts_max: 5,
             back_off: BackOff::CONNECTION,
+            put_off: BackOff::PUT_OFF,
+            put_offs_max: 8,
             slow_retry: Duration::from_secs(15 * 60),
             steady_after: Duration::from_secs(60),
         }
@@ -95,6 +103,8 @@ pub struct Attempts {
     patience: Patience,
     standing: Standing,
     connected_since: Option<Timestamp>,
+    /// Logins put off in a row.
+    put_offs: u32,
 }
 
 impl Attempts {
@@ -111,6 +121,7 @@ impl Attempts {
             patience,
             standing,
             connected_since: None,
+            put_offs: 0,
         }
     }
 
@@ -143,6 +154,7 @@ impl Attempts {
 
     /// A person says so: what went wrong before no longer counts.
     pub fn forget_failures(&mut self) {
+        self.put_offs = 0;
         self.standing = Standing {
             last_success: self.standing.last_success,
             ..Standing::default()
@@ -152,6 +164,7 @@ impl Attempts {
     /// It works, and nothing more is to be proven.
     pub fn succeed(&mut self, now: Timestamp) -> Condition {
         self.connected_since = None;
+        self.put_offs = 0;
         self.standing = Standing {
             last_success: Some(now),
             ..Standing::default()
@@ -168,6 +181,7 @@ impl Attempts {
             ..Standing::default()
         };
         self.connected_since.get_or_insert(now);
+        self.put_offs = 0;
         Condition::Active
     }
 
@@ -183,7 +197,16 @@ impl Attempts {
         match failure {
             Failure::Refused(reason) => self.hold(reason, None),
             Failure::RefusedPerhaps(reason) => self.refuse_perhaps(reason, now),
-            Failure::Passing(reason) => {
+            Failure::PutOff(reason) if self.put_offs < self.patience.put_offs_max => {
+                self.put_offs += 1;
+                self.standing.held = None;
+                // It answers, so it is neither gone nor far: the first tries need not grow
+                // apart, and the ceilings keep them from becoming a flood.
+                self.standing.failures = self.standing.failures.max(1);
+                let wait = self.patience.put_off.wait(self.put_offs, random);
+                self.waiting(reason, later(now, wait))
+            }
+            Failure::Passing(reason) | Failure::PutOff(reason) => {
                 self.standing.held = None;
                 self.standing.failures = self.standing.failures.saturating_add(1);
                 let failures = self.standing.failures;
@@ -284,6 +307,35 @@ mod tests {
             attempts.fail(passing(), minute(12), 0),
             Condition::Interrupted { retry: 1, .. }
         ));
+    }
+
+    #[test]
+    fn a_login_that_is_put_off_is_soon_tried_again_for_a_while() {
+        let patience = Patience::default();
+        let mut attempts = Attempts::new(patience);
+        let put_off = || Failure::PutOff("try later".into());
+        attempts.connected(minute(0));
+        attempts.fail(Failure::Passing("cut".into()), minute(2), 0);
+        let next = |condition| match condition {
+            Condition::Interrupted { retry, next_at, .. } => {
+                (retry, next_at.duration_since(minute(3)).as_secs())
+            }
+            other => panic!("{other:?}"),
+        };
+        for _ in 0..patience.put_offs_max {
+            let (retry, wait) = next(attempts.fail(put_off(), minute(3), 0));
+            assert!(retry == 1 && wait <= 2, "{retry} {wait}");
+        }
+        assert_eq!(next(attempts.fail(put_off(), minute(3), 0)).0, 2);
+        for _ in 0..3 {
+            attempts.fail(put_off(), minute(3), 0);
+        }
+        let error = attempts.fail(put_off(), minute(3), 0);
+        assert!(matches!(error, Condition::Error { .. }), "{error:?}");
+        // Being let in ends the row.
+        attempts.connected(minute(3));
+        attempts.fail(Failure::Passing("cut".into()), minute(9), 0);
+        assert_eq!(next(attempts.fail(put_off(), minute(3), 0)).0, 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use postern::domain::address::Address;
 use postern::domain::back_off::BackOff;
+use postern::domain::ceiling::Ceiling;
 use postern::domain::condition::Patience;
 use postern::domain::key::WorkspaceKey;
 use postern::domain::ledger::Fate;
@@ -13,6 +14,7 @@ use postern::domain::mailbox::{
     Pop3Way, Security, Server, WayIn, WayOut,
 };
 use postern::domain::secret::Secret;
+use postern::domain::turns::Ceilings;
 use postern::net::dial::{DialOptions, Dialer};
 use postern::net::http_client::{HttpClient, HttpOptions};
 use postern::net::oauth::OAuth;
@@ -52,16 +54,29 @@ pub fn patience(attempts_max: u32, wait: Duration) -> Patience {
             first: wait,
             longest: wait,
         },
+        put_off: BackOff {
+            first: wait,
+            longest: wait,
+        },
         slow_retry: wait,
         ..Patience::default()
     }
 }
+
+const UNBOUND: Ceiling = Ceiling {
+    per_second: 10_000,
+    at_once: 1_000,
+};
 
 pub fn quick() -> SyncOptions {
     SyncOptions {
         rescan: Duration::from_millis(300),
         check_interval: Duration::from_millis(300),
         answer_deadline: Duration::from_secs(1),
+        ceilings: Ceilings {
+            host: UNBOUND,
+            all: UNBOUND,
+        },
         ..SyncOptions::default()
     }
 }
@@ -103,18 +118,24 @@ impl Boxes {
 
     /// Connects a mailbox to a port, all mail included.
     pub async fn connect(&self, address: &str, port: u16, security: Security) -> Mailbox {
-        self.add(address, WayIn::inbox(server(port, security)))
-            .await
+        let way = WayIn::inbox(server(port, security));
+        self.add(address, way, History::All).await
+    }
+
+    /// The same for mail that comes from now on.
+    pub async fn connect_from_now(&self, address: &str, port: u16) -> Mailbox {
+        let way = WayIn::inbox(server(port, Security::None));
+        self.add(address, way, History::Nothing).await
     }
 
     /// The same by POP3, in the clear.
     pub async fn connect_maildrop(&self, address: &str, port: u16, keep: Pop3Keep) -> Mailbox {
         let server = server(port, Security::None);
-        self.add(address, WayIn::Pop3(Pop3Way { server, keep }))
-            .await
+        let way = WayIn::Pop3(Pop3Way { server, keep });
+        self.add(address, way, History::All).await
     }
 
-    async fn add(&self, address: &str, way_in: WayIn) -> Mailbox {
+    async fn add(&self, address: &str, way_in: WayIn, history: History) -> Mailbox {
         let address = Address::parse(address).unwrap();
         let login = Login {
             user: address.as_str().to_owned(),
@@ -122,7 +143,7 @@ impl Boxes {
         };
         let settings = MailboxSettings {
             name: "Help".to_owned(),
-            history: History::All,
+            history,
             ..MailboxSettings::new(address, way_in, WayOut::System)
         };
         let logins = MailboxLogins {

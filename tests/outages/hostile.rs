@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -39,6 +40,10 @@ pub enum Opening {
     EndlessLine,
     /// Nothing is ever said.
     Silent,
+    /// A line comes byte by byte and never ends.
+    Drips,
+    /// Every login is put off.
+    Busy,
     /// Everything goes well up to SELECT; then the connection ends.
     HangsUp,
     /// IDLE is offered and refused.
@@ -50,6 +55,8 @@ struct Shared {
     opening: Opening,
     quirk: Mutex<Option<(u32, Quirk)>>,
     logins: AtomicUsize,
+    /// When connections came.
+    came: Mutex<Vec<Instant>>,
     idled: AtomicBool,
 }
 
@@ -61,6 +68,8 @@ pub struct Hostile {
 }
 
 const MAILS: [u32; 3] = [1, 2, 3];
+/// From one byte of a dripping line to the next.
+const DRIP: Duration = Duration::from_millis(50);
 /// An endless line stops after this many bytes, should nobody hang up.
 const LINE_MAX: usize = 64 * 1024 * 1024;
 
@@ -78,12 +87,14 @@ impl Hostile {
             opening,
             quirk: Mutex::new(quirk),
             logins: AtomicUsize::new(0),
+            came: Mutex::default(),
             idled: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let shared = Arc::clone(&theirs);
+                shared.came.lock().unwrap().push(Instant::now());
                 // A client that goes away is what many of the tests are about.
                 tokio::spawn(async move { drop(serve(stream, &shared).await) });
             }
@@ -93,6 +104,10 @@ impl Hostile {
 
     pub fn logins(&self) -> usize {
         self.shared.logins.load(Ordering::SeqCst)
+    }
+
+    pub fn came(&self) -> Vec<Instant> {
+        self.shared.came.lock().unwrap().clone()
     }
 
     pub fn mend(&self) {
@@ -114,6 +129,10 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             }
             return Ok(());
         }
+        Opening::Drips => loop {
+            stream.write_all(b"*").await?;
+            tokio::time::sleep(DRIP).await;
+        },
         Opening::Preauth => stream.write_all(b"* PREAUTH welcome\r\n").await?,
         _ => stream.write_all(b"* OK ready\r\n").await?,
     }
@@ -144,6 +163,9 @@ async fn answer(
         "LOGIN" => {
             shared.logins.fetch_add(1, Ordering::SeqCst);
             match shared.opening {
+                Opening::Busy => {
+                    return Ok(Some(format!("{tag} NO [UNAVAILABLE] try later\r\n")));
+                }
                 Opening::StaleTag => "zz NO [AUTHENTICATIONFAILED] another session\r\n".to_owned(),
                 _ => String::new(),
             }

@@ -3,16 +3,15 @@
 
 use std::fmt::Display;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio::sync::watch as signal;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
+use super::gate::Gate;
 use super::options::SyncOptions;
 use crate::domain::condition::Failure;
 use crate::domain::mailbox::{Condition, Mailbox, MailboxSettings};
@@ -25,7 +24,7 @@ use crate::service::random::Random;
 use crate::store::Store;
 
 /// A connection that is still not open after this no longer counts among those being opened.
-const PLACE_TIME_MAX: Duration = Duration::from_secs(3);
+const PLACE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The handles a task works with.
 #[derive(Clone, Debug)]
@@ -38,24 +37,25 @@ pub(super) struct Handles {
     pub(super) options: SyncOptions,
     pub(super) presets: Presets,
     pub(super) keyring: Keyring,
-    /// Places for connections being opened at the same time, over all mailboxes.
-    pub(super) opening: Arc<Semaphore>,
+    /// Where connections wait for their turn, over all mailboxes.
+    pub(super) gate: Gate,
 }
 
 impl Handles {
-    /// Opens a connection in its turn. After an outage all mailboxes come back; they
-    /// queue here instead of at the servers.
+    /// Opens a connection to a host in its turn. After an outage all mailboxes come back;
+    /// they queue here instead of at the servers.
     pub(super) async fn in_turn<T, E>(
         &self,
+        host: &str,
         opening: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let place = self.opening.acquire().await;
+        let turn = self.gate.turn(host).await;
         let mut opening = pin!(opening);
         // A server that says nothing must not keep its place from mailboxes that work.
         if let Ok(opened) = timeout(PLACE_TIME_MAX, &mut opening).await {
             return opened;
         }
-        drop(place);
+        drop(turn);
         opening.await
     }
 

@@ -1,6 +1,7 @@
 //! Keeps mailboxes connected: one task each, started, stopped and woken here.
 
 pub mod board;
+mod gate;
 pub mod history;
 mod imap;
 mod keeper;
@@ -14,12 +15,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::board::Board;
+use self::gate::Gate;
 use self::keeper::Handles;
 use self::options::SyncOptions;
 use crate::domain::key::MailboxKey;
@@ -30,9 +31,6 @@ use crate::service::credentials::Keyring;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
 use crate::store::{Store, StoreError};
-
-/// Connections being opened at the same time.
-const OPENING_MAX: usize = 16;
 
 /// Starts, stops and wakes the tasks. A cheap clone.
 #[derive(Clone, Debug)]
@@ -61,6 +59,7 @@ impl Sync {
         keyring: Keyring,
         options: SyncOptions,
     ) -> Self {
+        let gate = Gate::new(options.ceilings);
         let handles = Handles {
             store,
             dialer,
@@ -70,7 +69,7 @@ impl Sync {
             options,
             presets,
             keyring,
-            opening: Arc::new(Semaphore::new(OPENING_MAX)),
+            gate,
         };
         Self {
             handles,

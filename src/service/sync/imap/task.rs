@@ -11,6 +11,7 @@ use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Condition, ImapWay, Login, Mailbox};
 use crate::domain::refusal::Dialogue;
 use crate::net::imap::{ImapError, ImapOptions, OpenError, RefusalMeaning, Session};
+use crate::protocol::imap::Code;
 use crate::service::credentials::CredentialsError;
 use crate::service::ingest::IngestError;
 use crate::service::sync::keeper::Handles;
@@ -76,7 +77,7 @@ impl Task {
         options.limits.command_deadline = self.handles.options.answer_deadline;
         options.tap = self.handles.board.diary().tap(self.key(), "imap");
         let opening = Session::open(&self.handles.dialer, &options);
-        Ok(self.handles.in_turn(opening).await?)
+        Ok(self.handles.in_turn(&self.way.server.host, opening).await?)
     }
 
     pub(super) fn folder(&self) -> Folder {
@@ -123,7 +124,12 @@ impl Task {
                 let clear = refusal.meaning() == RefusalMeaning::Credentials;
                 let (said, settings) = (refusal.as_said(), &self.mailbox.settings);
                 let handles = &self.handles;
-                handles.refused(settings, Dialogue::Imap, &said, &sentence, clear)
+                match handles.refused(settings, Dialogue::Imap, &said, &sentence, clear) {
+                    Failure::Passing(reason) if refusal.code == Some(Code::Unavailable) => {
+                        Failure::PutOff(reason)
+                    }
+                    failure => failure,
+                }
             }
             SyncError::Credentials(error) => error.failure(),
             _ => Failure::Passing(sentence),

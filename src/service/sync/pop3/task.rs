@@ -71,7 +71,7 @@ impl Task {
         options.limits.body_max = self.handles.options.mail_size_max + SIZE_SLACK;
         options.tap = self.handles.board.diary().tap(self.mailbox.key, "pop3");
         let opening = Session::open(&self.handles.dialer, &options);
-        Ok(self.handles.in_turn(opening).await?)
+        Ok(self.handles.in_turn(&self.way.server.host, opening).await?)
     }
 
     /// How long to wait before the next look: as the mailbox says, and no less than the
