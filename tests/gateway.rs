@@ -12,6 +12,7 @@
 )]
 
 mod badinput;
+mod connect;
 mod demo;
 mod disk;
 mod doctor;

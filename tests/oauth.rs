@@ -504,3 +504,48 @@ fn what_is_missing_for_a_sign_in_is_named_where_it_is_looked_for() {
     let refused = house.gateway.run(&["mailbox", "add", USER, "--sign-in"]);
     refused.refused(&["`enabled` of [oauth]"]);
 }
+
+#[test]
+fn a_program_signs_in_by_a_code_and_connects_and_later_signs_in_again() {
+    let house = House::open();
+    let api = house.gateway.api();
+    let asked = serde_json::json!({ "address": USER, "history": "all" });
+    let begun = api.post("/mailboxes/sign-ins", &[], &asked);
+    assert_eq!(begun.status, 201, "{begun:?}");
+    let begun = begun.json();
+    assert_eq!(
+        (&begun["state"], &begun["account"]),
+        (&"waiting".into(), &USER.into())
+    );
+    assert!(text(&begun, "code").starts_with("TYPE-"), "{begun}");
+    house.provider.type_code();
+    let path = format!("/mailboxes/sign-ins/{}", text(&begun, "id"));
+    let ended = |path: &str| {
+        until("somebody has signed in", || {
+            let now = api.get(path);
+            (now["state"] != "waiting").then_some(now)
+        })
+    };
+    let signed_in = ended(&path);
+    assert_eq!(signed_in["state"], "signed_in", "{signed_in}");
+    let probe = format!("/mailboxes/probes/{}", text(&signed_in, "probe"));
+    until("it is connected", || {
+        (api.get(&probe)["state"] == "connected").then_some(())
+    });
+    house.until("active");
+
+    let again = api.post(
+        &format!("/mailboxes/{USER}/sign-in"),
+        &[],
+        &serde_json::json!({}),
+    );
+    assert_eq!(again.status, 201, "{again:?}");
+    house.provider.type_code();
+    let path = format!("/mailboxes/sign-ins/{}", text(&again.json(), "id"));
+    let signed_in = ended(&path);
+    assert!(signed_in["mailbox"].is_string(), "{signed_in}");
+    // What was begun by a program is no page of anybody's browser.
+    let browser = Browser::sign_in(&house.gateway);
+    let page = browser.get(&format!("/sign-ins/{}", text(&signed_in, "id")));
+    assert_eq!(page.status, 404);
+}

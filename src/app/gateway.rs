@@ -19,6 +19,7 @@ use crate::domain::key::WorkspaceKey;
 use crate::http;
 use crate::http::options::PublicUrl;
 use crate::net::dial::{DialOptions, Dialer};
+use crate::net::discovery::{DiscoveryOptions, LookUps};
 use crate::net::dns::{RecordOptions, Records};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
@@ -29,6 +30,7 @@ use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
 use crate::service::composing::Composing;
 use crate::service::connect::Connect;
+use crate::service::connect::detection::Detection;
 use crate::service::conversations::Conversations;
 use crate::service::credentials::Keyring;
 use crate::service::diary::{self, Diary, Unwritten};
@@ -73,6 +75,8 @@ pub struct Gateway {
     keyring: Keyring,
     clients: OAuthClients,
     oauth: OAuth,
+    records: Records,
+    detection: Detection,
     shutdown: CancellationToken,
 }
 
@@ -134,7 +138,15 @@ impl Gateway {
             guard: config.network.lookups(),
             ..HttpOptions::default()
         };
-        let oauth = OAuth::new(HttpClient::new(dialer.clone(), https));
+        let http = HttpClient::new(dialer.clone(), https);
+        let oauth = OAuth::new(http.clone());
+        let records = Records::new(RecordOptions {
+            name_server: config.network.name_server(),
+            ..RecordOptions::default()
+        });
+        let look_ups = LookUps::new(http, records.clone(), DiscoveryOptions::default());
+        let look_ups = config.network.look_up_servers.then_some(look_ups);
+        let detection = Detection::new(presets.clone(), look_ups);
         let keyring = Keyring::new(store.clone(), oauth.clone(), clients.clone(), clock.clone());
         let sync = Sync::new(
             store.clone(),
@@ -161,6 +173,8 @@ impl Gateway {
             keyring,
             clients,
             oauth,
+            records,
+            detection,
             shutdown,
         })
     }
@@ -290,13 +304,9 @@ impl Gateway {
             clock.clone(),
             stop.clone(),
         ));
-        let records = RecordOptions {
-            name_server: self.config.network.name_server(),
-            ..RecordOptions::default()
-        };
         let authenticating = Authenticating::new(
             store.clone(),
-            Records::new(records),
+            self.records.clone(),
             clock.clone(),
             self.config.smtp_listener.host(),
         );
@@ -356,6 +366,7 @@ impl Gateway {
             self.presets.clone(),
         )
         .taking_mail_for(self.config.smtp_listener.receiving())
+        .looking_up(self.detection.clone())
     }
 
     fn receiving(&self) -> Receiving {

@@ -67,6 +67,14 @@ pub(super) struct DemoOptions {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MailboxCommand {
+    /// Say which servers an address probably has, and how that was found out
+    Suggest {
+        /// The support address
+        address: String,
+        /// The plugin of its provider [default: found by the address]
+        #[arg(long, value_name = "PLUGIN")]
+        preset: Option<String>,
+    },
     /// Try a mailbox and connect it
     Add(Box<MailboxOptions>),
     /// Try a mailbox without connecting it

@@ -109,6 +109,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 fn mailbox_request(command: MailboxCommand) -> anyhow::Result<Request> {
     Ok(match command {
         MailboxCommand::List => Request::MailboxList,
+        MailboxCommand::Suggest { address, preset } => Request::MailboxSuggest { address, preset },
         MailboxCommand::Add(options) => Request::MailboxAdd(Box::new(options.form()?)),
         MailboxCommand::Probe(options) => Request::MailboxProbe(Box::new(options.form()?)),
         MailboxCommand::Show { mailbox } => Request::MailboxShow { mailbox },

@@ -17,6 +17,8 @@ pub struct NetworkSection {
     pub lookups_may_reach: Vec<String>,
     /// Mail servers may stand in private networks.
     pub private_mail_servers: bool,
+    /// The servers of unknown domains are looked up.
+    pub look_up_servers: bool,
     /// Asked for MX and SRV records; empty means the system's.
     pub name_server: String,
 }
@@ -26,6 +28,7 @@ impl Default for NetworkSection {
         Self {
             lookups_may_reach: Vec::new(),
             private_mail_servers: true,
+            look_up_servers: true,
             name_server: String::new(),
         }
     }

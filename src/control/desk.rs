@@ -4,9 +4,11 @@
 use super::form;
 use super::message::{Answer, Hidden, MailboxForm, Request};
 use super::row::{row, told};
+use super::suggest::found;
 use crate::domain::address::Address;
 use crate::domain::user::{Actor, Role, User};
 use crate::service::collecting::Collecting;
+use crate::service::connect::wish::Known;
 use crate::service::connect::{Connect, Proposal};
 use crate::service::diary_reading::DiaryReading;
 use crate::service::ledger::Ledger;
@@ -48,6 +50,9 @@ impl Desk {
             Request::MailboxList => self.list(),
             Request::MailboxProbe(form) => self.probe(*form, &mut tell).await,
             Request::MailboxAdd(form) => self.add(*form, &mut tell).await,
+            Request::MailboxSuggest { address, preset } => {
+                self.suggest(&address, preset.as_deref(), &mut tell).await
+            }
             Request::MailboxShow { mailbox } => self.show(&mailbox),
             Request::MailboxEdit { mailbox, edit } => self.edit(&mailbox, *edit, &mut tell).await,
             Request::MailboxRotateAddress { mailbox } => self.rotate_address(&mailbox).await,
@@ -109,6 +114,23 @@ impl Desk {
         })
     }
 
+    async fn suggest(
+        &self,
+        address: &str,
+        preset: Option<&str>,
+        tell: &mut impl FnMut(Answer),
+    ) -> Result<Answer, String> {
+        let address = parse(address)?;
+        let suggestion = self.connect.suggest(&address, preset).await;
+        tell(found(address.as_str(), &suggestion));
+        Ok(Answer::Done {
+            words: format!(
+                "`postern mailbox add {address}` tries that and connects it; its options change \
+                 whatever is different."
+            ),
+        })
+    }
+
     async fn proposal(
         &self,
         form: MailboxForm,
@@ -116,7 +138,16 @@ impl Desk {
     ) -> Result<Proposal, String> {
         let sign_in = form.sign_in;
         let mut wish = form::wish(form);
-        let known = self.connect.known(&wish).await;
+        let known = match self.connect.suggest_beside(&wish).await {
+            Some(suggestion) => {
+                if !wish.names_its_servers() {
+                    tell(found(wish.address.trim(), &suggestion));
+                }
+                suggestion.known
+            }
+            // What is wrong with the address is said with the other fields.
+            None => Known::default(),
+        };
         if sign_in {
             let asked = Box::new((wish.clone(), known.clone()));
             wish.grant = Some(self.grant(Purpose::Connect(asked), tell).await?);

@@ -16,6 +16,13 @@ pub const LINE_LENGTH_MAX: usize = 256 * 1024;
 pub enum Request {
     /// The mailboxes and how they are doing.
     MailboxList,
+    /// What an address probably needs.
+    MailboxSuggest {
+        /// The support address.
+        address: String,
+        /// The plugin of its provider, where it is known.
+        preset: Option<String>,
+    },
     /// Try a mailbox without saving it.
     MailboxProbe(Box<MailboxForm>),
     /// Try and save a mailbox.

@@ -17,6 +17,7 @@ mod prove;
 mod row;
 pub mod server;
 mod sign_in;
+mod suggest;
 mod watch;
 
 /// The socket's name in the data folder.

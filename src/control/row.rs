@@ -169,7 +169,7 @@ fn way_out(way: &WayOut) -> String {
     }
 }
 
-fn server(server: &Server) -> String {
+pub(super) fn server(server: &Server) -> String {
     let security = match server.security {
         Security::Tls => "tls",
         Security::StartTls => "starttls",

@@ -3,6 +3,7 @@
 //! Nothing is saved that was not verified a moment before.
 
 pub mod attempts;
+pub mod detection;
 mod proposal;
 pub(in crate::service) mod server;
 pub mod suggestion;
@@ -19,6 +20,7 @@ pub use self::proposal::Proposal;
 pub use self::trial::{Step, StepResult};
 
 use self::attempts::{Attempt, Attempts, End, TooMany};
+use self::detection::Detection;
 use self::suggestion::{How, Suggestion};
 use self::trial::{Means, Trial};
 use self::wish::{Known, Wish, WrongField};
@@ -120,6 +122,7 @@ pub struct Connect {
     random: Random,
     system: Option<SystemSmtp>,
     presets: Presets,
+    detection: Detection,
     attempts: Attempts,
     receiving: ReceivingOptions,
 }
@@ -143,10 +146,18 @@ impl Connect {
             clock,
             random,
             system,
+            detection: Detection::new(presets.clone(), None),
             presets,
             attempts: Attempts::default(),
             receiving: ReceivingOptions::default(),
         }
+    }
+
+    /// Addresses whose domain no plugin knows are looked up.
+    #[must_use]
+    pub fn looking_up(mut self, detection: Detection) -> Self {
+        self.detection = detection;
+        self
     }
 
     /// Mail can be forwarded to addresses that are made like this.
@@ -175,6 +186,14 @@ impl Connect {
 
     /// What an address probably needs; `chosen` is the preset a person picked.
     pub async fn suggest(&self, address: &Address, chosen: Option<&str>) -> Suggestion {
+        let known = self.suggest_without_looking(address, chosen);
+        match known.how {
+            How::Guess => self.detection.find(address).await.unwrap_or(known),
+            _ => known,
+        }
+    }
+
+    fn suggest_without_looking(&self, address: &Address, chosen: Option<&str>) -> Suggestion {
         if let Some(plugin) = chosen.and_then(|id| self.presets.get(id)) {
             return self.suggestion(plugin, address, How::Chosen);
         }
@@ -198,10 +217,19 @@ impl Connect {
 
     /// What is known beside what was typed.
     pub async fn known(&self, wish: &Wish) -> Known {
-        match Address::parse(wish.address.trim()) {
-            Ok(address) => self.suggest(&address, wish.preset.as_deref()).await.known,
-            Err(_) => Known::default(),
+        let suggestion = self.suggest_beside(wish).await;
+        suggestion.map_or_else(Known::default, |suggestion| suggestion.known)
+    }
+
+    /// What is suggested beside what was typed: nobody is asked for servers that are
+    /// there. `None` when the address is none.
+    pub async fn suggest_beside(&self, wish: &Wish) -> Option<Suggestion> {
+        let address = Address::parse(wish.address.trim()).ok()?;
+        let chosen = wish.preset.as_deref();
+        if wish.names_its_servers() {
+            return Some(self.suggest_without_looking(&address, chosen));
         }
+        Some(self.suggest(&address, chosen).await)
     }
 
     /// The proposal that a person's words amount to.
@@ -301,6 +329,30 @@ impl Connect {
         if let Some(older) = take_over.and_then(|id| self.attempts.get(actor, id)) {
             wish.take_secrets(older.wish);
         }
+        self.run_by_itself(actor, wish, known, true)
+    }
+
+    /// Begins to try, by itself, and saves nothing; [`Connect::attempt`] tells how it goes.
+    ///
+    /// # Errors
+    /// As for [`Connect::begin`].
+    pub fn begin_trial(
+        &self,
+        actor: &Actor,
+        wish: Wish,
+        known: Known,
+    ) -> Result<PublicId, BeginError> {
+        allow(actor)?;
+        self.run_by_itself(actor, wish, known, false)
+    }
+
+    fn run_by_itself(
+        &self,
+        actor: &Actor,
+        wish: Wish,
+        known: Known,
+        save: bool,
+    ) -> Result<PublicId, BeginError> {
         let proposal = self.propose(&wish, &known)?;
         let id = PublicId::new(self.clock.now(), self.random.bytes()?);
         let told = self.attempts.begin(id, actor, wish, known)?;
@@ -309,13 +361,17 @@ impl Connect {
             let on_step = |step: &StepResult| {
                 told.send_modify(|progress| progress.steps.push(step.clone()));
             };
-            let saved = connect.save(&actor, proposal, on_step).await;
-            let end = match saved {
-                Ok(mailbox) => End::Connected {
+            let end = if save {
+                let saved = connect.save(&actor, proposal, on_step).await;
+                saved.map(|mailbox| End::Connected {
                     mailbox: mailbox.id,
-                },
-                Err(error) => End::Failed(error.to_string()),
+                })
+            } else {
+                let steps = connect.try_out(&proposal, on_step).await;
+                let passed = steps.passed().then_some(End::Passed);
+                passed.ok_or(SaveError::Probe(steps.steps))
             };
+            let end = end.unwrap_or_else(|error| End::Failed(error.to_string()));
             told.send_modify(|progress| progress.end = Some(end));
         });
         Ok(id)

@@ -58,6 +58,31 @@ impl Presets {
         self.plugins.current().by_mx(host).cloned()
     }
 
+    /// The provider that reads mail at this server. Where several do, the one that has no
+    /// domains of its own is meant: it serves those of others.
+    #[must_use]
+    pub fn by_server(&self, host: &str) -> Option<Plugin> {
+        let catalogue = self.plugins.current();
+        let here = |server: Option<&Server>| {
+            server.is_some_and(|server| server.host.eq_ignore_ascii_case(host))
+        };
+        let mut found: Vec<&Plugin> = catalogue
+            .iter()
+            .filter(|Plugin { preset, .. }| {
+                !preset.overlay
+                    && (here(preset.imap.as_ref().map(|imap| &imap.server))
+                        || here(preset.pop3.as_ref().map(|pop3| &pop3.server)))
+            })
+            .collect();
+        if found.len() > 1 {
+            found.retain(|plugin| plugin.preset.domains.is_empty());
+        }
+        match found.as_slice() {
+            [one] => Some((*one).clone()),
+            _ => None,
+        }
+    }
+
     /// What a preset fills in when a mailbox is connected.
     #[must_use]
     pub fn known(&self, id: &str, domain: &str) -> Known {

@@ -6,13 +6,14 @@ use std::time::Duration;
 use super::super::error::{Kind, Problem};
 use crate::service::collecting::CollectingError;
 use crate::service::connect::wish::WrongField;
-use crate::service::connect::{ProposeError, SaveError};
+use crate::service::connect::{BeginError, ProposeError, SaveError};
 use crate::service::conversations::{ConversationError, StoreError};
 use crate::service::credentials::EnterError;
 use crate::service::mailboxes::{AddError, MailboxError};
 use crate::service::proving::ProvingError;
 use crate::service::proving::canary::CanaryError;
 use crate::service::replies::ReplyError;
+use crate::service::signing_in::SignInError;
 
 /// When trying again makes sense after the disk was full.
 const RETRY: Duration = Duration::from_secs(30);
@@ -139,6 +140,38 @@ pub(in crate::http) fn of_saving(error: SaveError) -> Problem {
         }
         SaveError::Randomness(cause) => Problem::internal(&cause),
         SaveError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For a trial that did not begin.
+pub(in crate::http) fn of_beginning(error: BeginError) -> Problem {
+    match error {
+        BeginError::Save(error) => of_saving(error),
+        BeginError::Propose(error) => of_wish(error),
+        BeginError::TooMany(_) => Problem::new(Kind::TooMany, sentence(&error)),
+        BeginError::Randomness(cause) => Problem::internal(&cause),
+    }
+}
+
+pub(in crate::http) fn of_sign_in(error: SignInError) -> Problem {
+    match error {
+        SignInError::NoSignIn(_) => Problem::new(Kind::Conflict, sentence(&error)),
+        SignInError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
+        SignInError::Propose(error) => of_wish(error),
+        SignInError::Begin(error) => of_beginning(error),
+        SignInError::Mailbox(error) => of_mailboxes(error),
+        SignInError::TooMany(_) => Problem::new(Kind::TooMany, sentence(&error)),
+        SignInError::Randomness(_) => Problem::internal(&error),
+        SignInError::State(_) => Problem::new(Kind::NotFound, sentence(&error)),
+        SignInError::Issuer { .. }
+        | SignInError::Declined(_)
+        | SignInError::Refused(_)
+        | SignInError::NoCode
+        | SignInError::CodeEnded
+        | SignInError::OtherAccount { .. }
+        | SignInError::NoRefreshToken
+        | SignInError::Url(_) => Problem::new(Kind::Unprocessable, sentence(&error)),
+        SignInError::Provider(_) => Problem::new(Kind::Unavailable, sentence(&error)),
     }
 }
 

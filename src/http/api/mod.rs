@@ -11,6 +11,8 @@ mod ledger;
 mod lifecycle;
 mod mailboxes;
 mod messages;
+mod presets;
+mod probes;
 mod problems;
 mod proving;
 mod replies;
@@ -27,7 +29,8 @@ use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 
 pub(super) use failure::{
-    of_conversations, of_mailboxes, of_replies, of_saving, of_store, of_wish, sentence,
+    of_beginning, of_conversations, of_mailboxes, of_replies, of_saving, of_sign_in, of_store,
+    sentence,
 };
 pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,
@@ -41,6 +44,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
     let slow = Router::new()
         .route("/mailboxes", get(mailboxes::list).post(mailboxes::add))
         .route("/mailboxes/probe", post(mailboxes::probe))
+        .route("/mailboxes/probes", post(probes::begin))
+        .route("/mailboxes/sign-ins", post(probes::sign_in))
+        .route("/mailboxes/{id}/sign-in", post(probes::sign_in_again))
+        .route("/mailboxes/suggest", get(presets::suggest))
         .route("/mailboxes/{id}/count", post(ledger::count))
         .route("/mailboxes/{id}/collect", post(ledger::collect))
         .route(
@@ -56,6 +63,11 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         )
         .layer(answer_within(PROBE_TIME_MAX));
     let usual = Router::new()
+        .route("/presets", get(presets::list))
+        .route("/presets/{preset}", get(presets::get))
+        .route("/presets/{preset}/icon.svg", get(presets::icon))
+        .route("/mailboxes/probes/{id}", get(probes::get))
+        .route("/mailboxes/sign-ins/{id}", get(probes::sign_in_state))
         .route(
             "/mailboxes/{id}/rotate-address",
             post(lifecycle::rotate_address),

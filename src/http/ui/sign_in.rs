@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::stream;
 use serde::Deserialize;
 
-use super::super::api::{of_mailboxes, of_saving, of_wish, sentence};
+use super::super::api::{of_sign_in, sentence};
 use super::super::auth::Session;
 use super::super::body::Id;
 use super::super::error::{Kind, Problem};
@@ -22,7 +22,6 @@ use super::conversation::BareForm;
 use super::page::{Frame, render};
 use crate::domain::secret::Secret;
 use crate::domain::user::Actor;
-use crate::service::connect::BeginError;
 use crate::service::signing_in::{
     Finished, Mark, Purpose, Returned, SignInError, SigningIn, StateError, Unfinished,
 };
@@ -282,33 +281,5 @@ fn goes_on(finished: Finished) -> String {
     match finished {
         Finished::Attempt(id) => format!("/mailboxes/connect/{id}"),
         Finished::SignedIn(id) => format!("/mailboxes#mailbox-{id}"),
-    }
-}
-
-pub(super) fn of_sign_in(error: SignInError) -> Problem {
-    match error {
-        SignInError::NoSignIn(_) => Problem::new(Kind::Conflict, sentence(&error)),
-        SignInError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
-        SignInError::Propose(error) | SignInError::Begin(BeginError::Propose(error)) => {
-            of_wish(error)
-        }
-        SignInError::Begin(BeginError::Save(error)) => of_saving(error),
-        SignInError::Mailbox(error) => of_mailboxes(error),
-        SignInError::TooMany(_) | SignInError::Begin(BeginError::TooMany(_)) => {
-            Problem::new(Kind::TooMany, sentence(&error))
-        }
-        SignInError::Randomness(_) | SignInError::Begin(BeginError::Randomness(_)) => {
-            Problem::internal(&error)
-        }
-        SignInError::State(_) => Problem::new(Kind::NotFound, sentence(&error)),
-        SignInError::Issuer { .. }
-        | SignInError::Declined(_)
-        | SignInError::Refused(_)
-        | SignInError::NoCode
-        | SignInError::CodeEnded
-        | SignInError::OtherAccount { .. }
-        | SignInError::NoRefreshToken
-        | SignInError::Url(_) => Problem::new(Kind::Unprocessable, sentence(&error)),
-        SignInError::Provider(_) => Problem::new(Kind::Unavailable, sentence(&error)),
     }
 }

@@ -35,6 +35,8 @@ pub struct Progress {
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
+    /// Every step passed, and nothing was to be saved.
+    Passed,
     /// The mailbox is connected.
     Connected {
         /// Its id.

@@ -198,6 +198,15 @@ impl Wish {
         typed(self.account.as_ref()).or_else(|| typed(self.user.as_ref()))
     }
 
+    /// Every server it needs has been typed.
+    #[must_use]
+    pub fn names_its_servers(&self) -> bool {
+        let forwarded = matches!(self.protocol(), Ok(Protocol::Forwarding));
+        let incoming = forwarded || typed(self.incoming.as_ref()).is_some();
+        let outgoing = self.system_smtp || typed(self.outgoing.as_ref()).is_some();
+        incoming && outgoing
+    }
+
     /// How mail is to come in.
     ///
     /// # Errors

@@ -8,7 +8,6 @@ use crate::domain::forwarded::{Confirmation, TwoWays};
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch, WayIn};
 use crate::domain::secret::Secret;
 use crate::service::connect::wish::Wish;
-use crate::service::connect::{Step, StepResult};
 
 /// What is needed to connect a mailbox. What is left out follows from the address.
 #[derive(Deserialize)]
@@ -130,7 +129,7 @@ impl ServerBody {
         (Some(host), server.security)
     }
 
-    fn new(server: &Server) -> Self {
+    pub(super) fn new(server: &Server) -> Self {
         let security = match server.security {
             Security::Tls => "tls",
             Security::StartTls => "starttls",
@@ -365,48 +364,5 @@ pub(in crate::http) fn condition_name(condition: &Condition) -> &'static str {
         Condition::ReauthenticationNeeded { .. } => "reauthentication_needed",
         Condition::Offline => "offline",
         Condition::Unbound => "unbound",
-    }
-}
-
-/// How a trial connection went.
-#[derive(Debug, Serialize)]
-pub(in crate::http::api) struct ProbeBody {
-    passed: bool,
-    steps: Vec<StepBody>,
-}
-
-/// A step of it.
-#[derive(Debug, Serialize)]
-struct StepBody {
-    step: &'static str,
-    passed: bool,
-    words: String,
-    took_ms: u64,
-}
-
-impl ProbeBody {
-    pub(in crate::http::api) fn new(steps: &[StepResult]) -> Self {
-        Self {
-            passed: !steps.is_empty() && steps.iter().all(|step| step.outcome.is_ok()),
-            steps: steps.iter().map(StepBody::new).collect(),
-        }
-    }
-}
-
-impl StepBody {
-    fn new(result: &StepResult) -> Self {
-        let step = match result.step {
-            Step::Incoming => "incoming",
-            Step::Folder => "folder",
-            Step::Outgoing => "outgoing",
-        };
-        let (Ok(words) | Err(words)) = result.outcome.clone();
-        let took_ms = u64::try_from(result.took.as_millis()).unwrap_or(u64::MAX);
-        Self {
-            step,
-            passed: result.outcome.is_ok(),
-            words,
-            took_ms,
-        }
     }
 }

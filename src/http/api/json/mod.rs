@@ -9,6 +9,8 @@ pub(super) mod ledger;
 pub(super) mod mailbox;
 pub(super) mod message;
 pub(super) mod outgoing;
+pub(super) mod preset;
+pub(super) mod probe;
 pub(super) mod proof;
 pub(super) mod scripts;
 

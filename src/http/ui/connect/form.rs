@@ -7,12 +7,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::super::api::of_saving;
+use super::super::super::api::{of_beginning, of_sign_in};
 use super::super::super::body::Id;
-use super::super::super::error::{Kind, Problem};
+use super::super::super::error::Problem;
 use super::super::super::handles::Wired;
 use super::super::page::{Frame, render};
-use super::super::sign_in::{of_sign_in, session_mark};
+use super::super::sign_in::session_mark;
 use super::guide::{SectionView, sections};
 use super::provider::{ProviderView, SignInView, said};
 use super::start::allowed;
@@ -301,11 +301,7 @@ pub(in crate::http::ui) async fn begin(
             let typed = typed.without_secrets();
             page(&desk, frame, typed, Some(wrong), take_over).await
         }
-        Err(BeginError::Save(error)) => Err(of_saving(error)),
-        Err(BeginError::TooMany(error)) => Err(Problem::new(Kind::TooMany, error.to_string())),
-        Err(
-            BeginError::Propose(ProposeError::Randomness(cause)) | BeginError::Randomness(cause),
-        ) => Err(Problem::internal(&cause)),
+        Err(error) => Err(of_beginning(error)),
     }
 }
 

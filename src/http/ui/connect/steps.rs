@@ -46,7 +46,8 @@ pub(in crate::http::ui) async fn show(
     let (connected, failed) = match &progress.end {
         Some(End::Connected { mailbox }) => (Some(mailbox.to_string()), None),
         Some(End::Failed(words)) => (None, Some(words.clone())),
-        None => (None, None),
+        // A trial of a program, whose person is looking on.
+        Some(End::Passed) | None => (None, None),
     };
     Ok(render(&StepsPage {
         frame,

@@ -1,0 +1,50 @@
+//! What an address probably needs, as a terminal shows it.
+
+use serde_json::json;
+
+use super::message::Answer;
+use super::row::server;
+use crate::domain::mailbox::Server;
+use crate::service::connect::suggestion::{How, Suggestion};
+
+/// How the provider was found, and its servers.
+pub(super) fn found(address: &str, suggestion: &Suggestion) -> Answer {
+    let domain = address
+        .rsplit_once('@')
+        .map_or(address, |(_, domain)| domain);
+    let (known, plugin) = (&suggestion.known, suggestion.plugin.as_ref());
+    let name = plugin.map_or("a provider without a plugin", |plugin| {
+        &plugin.preset.name.en
+    });
+    let how = match &suggestion.how {
+        How::Chosen => format!("{name}, as you chose"),
+        How::Domain => format!("{name}, by the domain {domain}"),
+        How::Mx(host) => format!("{name}, since {host} receives mail of {domain}"),
+        How::Autoconfig => format!("{name}; {domain} publishes these servers"),
+        How::Srv => format!("{name}; DNS of {domain} names these servers"),
+        How::Guess => format!("nothing is known of {domain}; the usual names are a guess"),
+    };
+    let shown = |known: &Option<Server>, usual: &str| match known {
+        Some(known) => server(known),
+        None => format!("{usual}.{domain} (guessed)"),
+    };
+    let (imap, pop3, smtp) = (
+        shown(&known.imap, "imap"),
+        known.pop3.as_ref().map(server),
+        shown(&known.smtp, "smtp"),
+    );
+    let or_pop3 = pop3.as_ref().map(|pop3| format!(" (or POP3 {pop3})"));
+    Answer::Item {
+        words: format!(
+            "{how}: reads at {imap}{}, sends by {smtp}",
+            or_pop3.unwrap_or_default()
+        ),
+        item: json!({
+            "how": how,
+            "preset": plugin.map(|plugin| &plugin.preset.id),
+            "imap": imap,
+            "pop3": pop3,
+            "smtp": smtp,
+        }),
+    }
+}
