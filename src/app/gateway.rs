@@ -23,7 +23,6 @@ use crate::net::discovery::{DiscoveryOptions, LookUps};
 use crate::net::dns::{RecordOptions, Records};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
-use crate::plugin::Plugins;
 use crate::script::{Limits, Reloaded, Scripts};
 use crate::service::authenticating::Authenticating;
 use crate::service::clock::Clock;
@@ -124,7 +123,7 @@ impl Gateway {
             .system_smtp
             .way()
             .context("the password_file of [system_smtp]")?;
-        let presets = Presets::new(Plugins::open(&config.plugins.folder));
+        let presets = Presets::open(&config.plugins.folder);
         let oauth_options = OAuthOptions {
             enabled: config.oauth.enabled,
             clients: config
@@ -273,6 +272,7 @@ impl Gateway {
         let triage = Triage::new(
             store.clone(),
             self.scripts.clone(),
+            self.presets.clone(),
             clock.clone(),
             zone.clone(),
         );

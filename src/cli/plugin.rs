@@ -12,11 +12,12 @@ use crate::plugin::{
     self, Catalogue, Language, Plugin, PluginFolder, Problem, SECTIONS, Severity, bytes_of_hex,
     dialogue_of,
 };
+use crate::service::hooks;
 
 /// Every plugin of the installation and what is wrong with them.
 fn all(config: &Config) -> (Catalogue, Vec<Problem>) {
     let (own, mut problems) = plugin::read_folder(&config.plugins.folder);
-    let (catalogue, wrong) = Catalogue::build([plugin::shipped(), own].concat());
+    let (catalogue, wrong) = Catalogue::build([plugin::shipped(), own].concat(), hooks::check);
     problems.extend(wrong);
     (catalogue, problems)
 }
@@ -99,7 +100,11 @@ pub(super) fn check(
     };
     let mut right = 0;
     for id in &chosen {
-        let found = catalogue.get(id).map(|one| one.check(&catalogue, strict));
+        let found = catalogue.get(id).map(|one| {
+            let mut found = one.check(&catalogue, strict);
+            found.extend(hooks::failed_examples(one));
+            found
+        });
         let found = found.unwrap_or_default();
         right += usize::from(found.is_empty());
         problems.extend(found);
@@ -126,7 +131,7 @@ fn with(config: &Config, folder: PluginFolder) -> (Catalogue, Vec<Problem>) {
         .filter(|other| other.name != folder.name)
         .collect();
     folders.push(folder);
-    Catalogue::build(folders)
+    Catalogue::build(folders, hooks::check)
 }
 
 pub(super) fn classify(

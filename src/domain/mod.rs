@@ -15,6 +15,7 @@ pub mod contact;
 pub mod conversation;
 pub mod decision;
 pub mod envelope;
+pub mod extraction;
 pub mod fetching;
 pub mod fingerprint;
 pub mod folder;

@@ -43,6 +43,10 @@ pub struct Preset {
     pub failures: Vec<FailureRule>,
     /// What hooks put on a mail.
     pub fields: Vec<Field>,
+    /// What a notice can be about, as hooks call it.
+    pub notices: Vec<Field>,
+    /// From where replies to some addresses must leave.
+    pub replies: Option<ReplyRule>,
     /// The question for the address registered at a marketplace.
     pub asks_registered_address: Option<Bilingual>,
 }
@@ -232,7 +236,25 @@ impl PartialEq for FailureRule {
 
 impl Eq for FailureRule {}
 
-/// A field that hooks fill in.
+/// Replies to some domains leave from the registered address only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyRule {
+    /// Domains of recipients for whom it holds, lower case.
+    pub to_domains: Vec<String>,
+    /// What to do about a reply that is refused.
+    pub advice: Option<Bilingual>,
+}
+
+impl ReplyRule {
+    /// It holds for mail to this domain.
+    #[must_use]
+    pub fn holds_for(&self, domain: &str) -> bool {
+        let same = |own: &String| own.eq_ignore_ascii_case(domain);
+        self.to_domains.iter().any(same)
+    }
+}
+
+/// A word that hooks use, and its name for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Its name in scripts.

@@ -17,6 +17,18 @@ use crate::domain::refusal::{Dialogue, Verdict};
 /// Plugins that extend one another, in a row.
 const EXTENDS_MAX: usize = 8;
 
+/// `hooks.rhai` of a plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookFile {
+    /// Its name for people: `plugins/acme/hooks.rhai`.
+    pub shown: String,
+    /// Its text.
+    pub source: String,
+}
+
+/// Says what is wrong with hooks. What runs them lives in another room.
+pub type HookCheck = fn(&HookFile) -> Vec<Problem>;
+
 /// One plugin, ready for use.
 #[derive(Clone, Debug)]
 pub struct Plugin {
@@ -28,8 +40,8 @@ pub struct Plugin {
     pub extends: Option<String>,
     /// Whose place it takes.
     pub replaces: Option<String>,
-    /// `hooks.rhai`.
-    pub hooks: Option<String>,
+    /// Its own `hooks.rhai`, or that of the plugin it extends.
+    pub hooks: Option<HookFile>,
     /// `icon.svg`.
     pub icon: Option<String>,
     /// What its author expects.
@@ -93,6 +105,12 @@ impl Plugin {
         found
     }
 
+    /// The name of one of its files, for people.
+    #[must_use]
+    pub fn shown(&self, file: &str) -> String {
+        format!("{}/{file}", self.shown)
+    }
+
     /// Texts whose meaning is another than expected.
     fn failed_examples(&self, catalogue: &Catalogue) -> Vec<Problem> {
         let file = format!("{}/tests.toml", self.shown);
@@ -129,11 +147,11 @@ impl Plugin {
 impl Catalogue {
     /// Joins plugins. What is wrong keeps one plugin out and leaves the others.
     #[must_use]
-    pub fn build(folders: Vec<PluginFolder>) -> (Self, Vec<Problem>) {
+    pub fn build(folders: Vec<PluginFolder>, check: HookCheck) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut read: BTreeMap<String, Read> = BTreeMap::new();
         for folder in folders {
-            match Read::of(folder) {
+            match Read::of(folder, check) {
                 Ok(one) => {
                     if let Some(other) = read.get(&one.facts.id) {
                         let words = format!(
@@ -162,7 +180,7 @@ impl Catalogue {
                     if let Some(replaced) = &one.facts.replaces {
                         self.note_replacement(one, replaced, read, problems);
                     }
-                    let plugin = one.plugin(preset);
+                    let plugin = one.plugin(preset, hooks_of(one, read));
                     self.plugins.insert(one.facts.id.clone(), Arc::new(plugin));
                 }
                 Err(problem) => problems.push(problem),
@@ -279,12 +297,13 @@ struct Read {
     folder: PluginFolder,
     facts: Facts,
     guides: Vec<(Language, Guide)>,
+    hooks: Option<HookFile>,
     remarks: Vec<Problem>,
     examples: Vec<Example>,
 }
 
 impl Read {
-    fn of(folder: PluginFolder) -> Result<Self, Vec<Problem>> {
+    fn of(folder: PluginFolder, check: HookCheck) -> Result<Self, Vec<Problem>> {
         let path = |file: &str| format!("{}/{file}", folder.shown);
         let file = path("plugin.toml");
         let text = folder
@@ -304,12 +323,14 @@ impl Read {
             };
             let (guide, found) = Guide::read(&file, text, language);
             guides.push((language, guide));
-            let (wrong, mild): (Vec<_>, Vec<_>) = found
-                .into_iter()
-                .partition(|problem| problem.severity == Severity::Error);
-            errors.extend(wrong);
-            remarks.extend(mild);
+            sort_out(found, &mut errors, &mut remarks);
         }
+        let hooks = folder.files.get("hooks.rhai").map(|source| HookFile {
+            shown: path("hooks.rhai"),
+            source: source.clone(),
+        });
+        let found = hooks.as_ref().map(check).unwrap_or_default();
+        sort_out(found, &mut errors, &mut remarks);
         let examples = match folder.files.get("tests.toml") {
             Some(text) => {
                 let file = path("tests.toml");
@@ -325,6 +346,7 @@ impl Read {
                 folder,
                 facts,
                 guides,
+                hooks,
                 remarks,
                 examples,
             })
@@ -344,7 +366,7 @@ impl Read {
         }
     }
 
-    fn plugin(&self, preset: Preset) -> Plugin {
+    fn plugin(&self, preset: Preset, hooks: Option<HookFile>) -> Plugin {
         let file = |name: &str| self.folder.files.get(name).cloned();
         let named = |named: &Option<Named>| named.as_ref().map(|named| named.name.clone());
         Plugin {
@@ -352,7 +374,7 @@ impl Read {
             shipped: self.folder.shipped,
             extends: named(&self.facts.extends),
             replaces: named(&self.facts.replaces),
-            hooks: file("hooks.rhai"),
+            hooks,
             icon: file("icon.svg"),
             examples: self.examples.clone(),
             mails: self.folder.mails.clone(),
@@ -362,6 +384,29 @@ impl Read {
             shown: self.folder.shown.clone(),
         }
     }
+}
+
+/// What keeps a plugin out, and what is only worth mending.
+fn sort_out(found: Vec<Problem>, errors: &mut Vec<Problem>, remarks: &mut Vec<Problem>) {
+    let (wrong, mild): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|problem| problem.severity == Severity::Error);
+    errors.extend(wrong);
+    remarks.extend(mild);
+}
+
+/// Its own hooks, or those of the plugin it extends.
+fn hooks_of(one: &Read, all: &BTreeMap<String, Read>) -> Option<HookFile> {
+    let mut next = Some(one);
+    for _ in 0..=EXTENDS_MAX {
+        let read = next?;
+        if read.hooks.is_some() {
+            return read.hooks.clone();
+        }
+        let base = read.facts.extends.as_ref();
+        next = base.and_then(|named| all.get(&named.name));
+    }
+    None
 }
 
 fn resolve(one: &Read, all: &BTreeMap<String, Read>, depth: usize) -> Result<Preset, Problem> {
@@ -440,7 +485,7 @@ mod tests {
 
     fn build(folders: &[(&str, &str)]) -> (Catalogue, Vec<String>) {
         let folders = folders.iter().map(|(name, rest)| folder(name, rest));
-        let (catalogue, problems) = Catalogue::build(folders.collect());
+        let (catalogue, problems) = Catalogue::build(folders.collect(), |_| Vec::new());
         (
             catalogue,
             problems.iter().map(ToString::to_string).collect(),
@@ -553,7 +598,7 @@ mod tests {
             let mut folder = folder("a", &text);
             folder.files.insert("guide.en.md", text.clone());
             folder.files.insert("tests.toml", text);
-            let _any = Catalogue::build(vec![folder]);
+            let _any = Catalogue::build(vec![folder], |_| Vec::new());
         }
     }
 }

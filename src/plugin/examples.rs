@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::problem::{Problem, Text};
+use crate::domain::extraction::MailSort;
 use crate::domain::refusal::{Dialogue, FailureClass};
 
 /// Examples of one plugin.
@@ -32,15 +33,28 @@ pub enum Expected {
         /// What they mean.
         class: FailureClass,
     },
-    /// Hooks put these fields on this mail.
-    Mail {
-        /// A file below the plugin's `tests/`.
-        eml: String,
-        /// Fields and their values.
-        fields: BTreeMap<String, String>,
-        /// `buyer_message` or `notice`.
-        kind: Option<String>,
-    },
+    /// Hooks say this of this mail.
+    Mail(ExpectedMail),
+}
+
+/// What hooks say of a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedMail {
+    /// The mail.
+    pub source: MailSource,
+    /// Fields and their values, and no others.
+    pub fields: BTreeMap<String, String>,
+    /// What sort of mail it is; `None` when they shall not say.
+    pub sort: Option<MailSort>,
+}
+
+/// Where the mail of an example stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailSource {
+    /// In a file below the plugin's `tests/`.
+    File(String),
+    /// In the example itself.
+    Text(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,10 +78,13 @@ struct FailureExample {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MailExample {
-    eml: String,
+    eml: Option<String>,
+    raw: Option<String>,
     #[serde(default)]
     fields: BTreeMap<String, String>,
     kind: Option<String>,
+    #[serde(default)]
+    notice: String,
 }
 
 /// A dialogue by its name in files and on the command line.
@@ -119,12 +136,12 @@ pub(super) fn read(text: Text<'_>) -> Result<Vec<Example>, Vec<Problem>> {
         }
     }
     for example in file.mail {
-        let line = text.place(example.span().start).0;
-        let MailExample { eml, fields, kind } = example.into_inner();
-        examples.push(Example {
-            line,
-            expected: Expected::Mail { eml, fields, kind },
-        });
+        let span = example.span();
+        let line = text.place(span.start).0;
+        match mail(example.into_inner()) {
+            Ok(expected) => examples.push(Example { line, expected }),
+            Err(words) => problems.push(text.problem(span, words)),
+        }
     }
     if problems.is_empty() {
         Ok(examples)
@@ -159,4 +176,27 @@ fn failure(example: FailureExample) -> Result<Expected, String> {
         bytes,
         class,
     })
+}
+
+fn mail(example: MailExample) -> Result<Expected, String> {
+    let source = match (example.eml, example.raw) {
+        (Some(file), None) => MailSource::File(file),
+        (None, Some(text)) => MailSource::Text(text),
+        _ => return Err("an example has either `eml` or `raw`".to_owned()),
+    };
+    let sort = match example.kind {
+        Some(kind) => Some(MailSort::named(&kind, &example.notice).ok_or_else(|| {
+            let known = MailSort::NAMES.join(", ");
+            format!("{kind:?} is no kind; there are {known}")
+        })?),
+        None => None,
+    };
+    if !example.notice.is_empty() && sort.as_ref().is_none_or(|sort| sort.notice().is_empty()) {
+        return Err("only `kind = \"notice\"` has a `notice`".to_owned());
+    }
+    Ok(Expected::Mail(ExpectedMail {
+        source,
+        fields: example.fields,
+        sort,
+    }))
 }

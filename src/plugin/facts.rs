@@ -9,11 +9,12 @@ use super::file::{
 };
 use super::problem::{Problem, Text};
 use super::words::{bilingual, class, dialogue, method, user_name};
+use crate::domain::extraction::FIELDS_MAX;
 use crate::domain::mailbox::{Security, Server, TokenMechanism};
 use crate::domain::oauth::OAuthModule;
 use crate::domain::preset::{
     FailureRule, Field, FilesSent, Folders, IdleQuality, ImapFacts, ImapId, Limits, Pop3Facts,
-    SignIn, SmtpFacts, Words,
+    ReplyRule, SignIn, SmtpFacts, Words,
 };
 use crate::domain::refusal::Bilingual;
 
@@ -51,6 +52,8 @@ pub(super) struct Facts {
     pub(super) limits: Option<Limits>,
     pub(super) failures: Vec<FailureRule>,
     pub(super) fields: Vec<Field>,
+    pub(super) notices: Vec<Field>,
+    pub(super) replies: Option<ReplyRule>,
     pub(super) asks_registered_address: Option<Bilingual>,
 }
 
@@ -89,7 +92,7 @@ pub fn is_id(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-struct Reader<'t> {
+pub(super) struct Reader<'t> {
     text: Text<'t>,
     problems: Vec<Problem>,
 }
@@ -120,7 +123,15 @@ impl Reader<'_> {
             self.wrong(&file.id, words);
         }
         self.short("failure", file.failure.len(), &file.id);
-        self.short("fields", file.fields.len(), &file.id);
+        self.short("notices", file.notices.len(), &file.id);
+        if file.fields.len() > FIELDS_MAX {
+            let words = format!("a mail has at most {FIELDS_MAX} fields");
+            self.wrong(&file.id, words);
+        }
+        let asks = file.ask.as_ref();
+        // The plugin it extends may ask.
+        let asks =
+            file.extends.is_some() || asks.is_some_and(|ask| ask.registered_address.is_some());
         let mut sign_in = file.sign_in.map(|table| SignIn {
             methods: table.methods.into_iter().map(method).collect(),
             code_valid_days: table.code_valid_days,
@@ -162,7 +173,9 @@ impl Reader<'_> {
                 .into_iter()
                 .filter_map(|table| self.failure(table))
                 .collect(),
-            fields: self.fields(file.fields),
+            fields: self.words_of_hooks(file.fields, "field"),
+            notices: self.words_of_hooks(file.notices, "notice"),
+            replies: file.replies.map(|table| self.replies(table, asks)),
             asks_registered_address: file
                 .ask
                 .and_then(|ask| ask.registered_address)
@@ -171,7 +184,7 @@ impl Reader<'_> {
         }
     }
 
-    fn wrong<T>(&mut self, value: &At<T>, words: impl Into<String>) {
+    pub(super) fn wrong<T>(&mut self, value: &At<T>, words: impl Into<String>) {
         self.problems.push(self.text.problem(value.span(), words));
     }
 
@@ -198,7 +211,7 @@ impl Reader<'_> {
         self.named(value)
     }
 
-    fn names(&mut self, values: &[At<String>], what: &str) -> Vec<Named> {
+    pub(super) fn names(&mut self, values: &[At<String>], what: &str) -> Vec<Named> {
         if values.len() > LIST_MAX
             && let Some(first) = values.first()
         {
@@ -376,27 +389,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    fn fields(
-        &mut self,
-        tables: std::collections::BTreeMap<At<String>, super::file::FieldTable>,
-    ) -> Vec<Field> {
-        let mut fields = Vec::new();
-        for (key, table) in tables {
-            let usual =
-                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-            let name = key.get_ref();
-            if name.is_empty() || name.len() > ID_BYTES_MAX || !name.bytes().all(usual) {
-                let words = format!("{name:?} is no field; write lower-case letters, digits and _");
-                self.wrong(&key, words);
-            }
-            fields.push(Field {
-                key: key.into_inner(),
-                label: bilingual(table.label),
-            });
-        }
-        fields
     }
 }
 

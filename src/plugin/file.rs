@@ -70,6 +70,12 @@ pub(super) struct PluginFile {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, FieldTable>")]
     pub(super) fields: BTreeMap<At<String>, FieldTable>,
+    /// What a notice can be about, as `hooks.rhai` calls it.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, FieldTable>")]
+    pub(super) notices: BTreeMap<At<String>, FieldTable>,
+    /// From where replies to some addresses must leave.
+    pub(super) replies: Option<RepliesTable>,
     /// What is asked when a mailbox is connected.
     pub(super) ask: Option<AskTable>,
 }
@@ -324,6 +330,26 @@ pub(super) struct FailureTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct FieldTable {
     pub(super) label: TwoTexts,
+}
+
+/// The answer to a question of `[ask]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AnswerWord {
+    RegisteredAddress,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RepliesTable {
+    /// They leave from this address only, which `[ask]` asks for.
+    #[schemars(with = "AnswerWord")]
+    pub(super) only_from: At<AnswerWord>,
+    /// When they go to one of these domains, lower case.
+    #[schemars(with = "Vec<String>")]
+    pub(super) to_domains: Vec<At<String>>,
+    /// What to do about a reply that is refused.
+    pub(super) advice: Option<TwoTexts>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, HookCheck};
 use super::problem::{Problem, Severity};
 use super::source::{PluginFolder, read_folder, shipped};
 
@@ -17,6 +17,7 @@ pub struct Plugins(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     folder: PathBuf,
+    check: HookCheck,
     current: ArcSwap<Catalogue>,
     problems: ArcSwap<Vec<Problem>>,
     /// What was read last; reloads happen one after the other.
@@ -37,15 +38,16 @@ pub enum Reloaded {
 impl Plugins {
     /// The shipped plugins and those of a folder. A wrong one is left out and shown.
     #[must_use]
-    pub fn open(folder: &Path) -> Self {
+    pub fn open(folder: &Path, check: HookCheck) -> Self {
         let (own, mut problems) = read_folder(folder);
-        let (catalogue, wrong) = build(&own);
+        let (catalogue, wrong) = build(&own, check);
         problems.extend(wrong);
         for problem in &problems {
             tracing::warn!(%problem, "a plugin is not used");
         }
         Self(Arc::new(Inner {
             folder: folder.to_owned(),
+            check,
             current: ArcSwap::from_pointee(catalogue),
             problems: ArcSwap::from_pointee(problems),
             read: Mutex::new(own),
@@ -78,7 +80,7 @@ impl Plugins {
         if own == *read && problems.is_empty() && self.0.problems.load().is_empty() {
             return Reloaded::Unchanged;
         }
-        let (catalogue, wrong) = build(&own);
+        let (catalogue, wrong) = build(&own, self.0.check);
         problems.extend(wrong);
         if problems.iter().any(|one| one.severity == Severity::Error) {
             if *self.0.problems.load().as_ref() == problems {
@@ -94,10 +96,10 @@ impl Plugins {
     }
 }
 
-fn build(own: &[PluginFolder]) -> (Catalogue, Vec<Problem>) {
+fn build(own: &[PluginFolder], check: HookCheck) -> (Catalogue, Vec<Problem>) {
     let mut all = shipped();
     all.extend(own.iter().cloned());
-    Catalogue::build(all)
+    Catalogue::build(all, check)
 }
 
 #[cfg(test)]
@@ -107,7 +109,7 @@ mod tests {
     #[test]
     fn the_last_good_plugins_stay_when_a_file_breaks() {
         let folder = tempfile::tempdir().expect("a folder");
-        let plugins = Plugins::open(folder.path());
+        let plugins = Plugins::open(folder.path(), |_| Vec::new());
         let file = folder.path().join("ours").join("plugin.toml");
         std::fs::create_dir(folder.path().join("ours")).expect("made");
         let good = "format = 1\nid = \"ours\"\ndomains = [\"ours.example\"]\n";
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_shipped_plugins_are_right() {
-        let (catalogue, problems) = Catalogue::build(shipped());
+        let (catalogue, problems) = Catalogue::build(shipped(), |_| Vec::new());
         assert_eq!(problems, []);
         for plugin in catalogue.iter() {
             let found = plugin.check(&catalogue, true);

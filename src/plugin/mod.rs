@@ -1,12 +1,12 @@
 //! What is known about mail providers, as data: the folder of a plugin says it.
 //!
 //! `problem` is what is wrong and where, `file` the form of `plugin.toml`, `facts` its
-//! values in the words of `domain`, `guide` and `examples` the files beside it. `source`
+//! values in the words of `domain` (`marks` what hooks may say), `guide` and `examples` the files beside it. `source`
 //! are the shipped plugins (compiled in) and the installation's own folder; `catalogue`
 //! is all of them, resolved; `classify` says what a server's words mean; `handle` swaps
 //! the catalogue when files change.
 //!
-//! Deliberately absent: running hooks (`script/`), looking anything up in the network
+//! Deliberately absent: running hooks (`script/`, joined in `service/hooks`), looking anything up in the network
 //! (`net/`), knowing when to reload (`app/reload.rs`).
 
 mod catalogue;
@@ -16,14 +16,15 @@ mod facts;
 mod file;
 mod guide;
 mod handle;
+mod marks;
 mod problem;
 mod resolve;
 mod source;
 mod words;
 
-pub use self::catalogue::{Catalogue, Plugin};
+pub use self::catalogue::{Catalogue, HookCheck, HookFile, Plugin};
 pub use self::classify::{classify, decode};
-pub use self::examples::{Example, Expected, bytes_of_hex, dialogue_of};
+pub use self::examples::{Example, Expected, ExpectedMail, MailSource, bytes_of_hex, dialogue_of};
 pub use self::facts::is_id;
 pub use self::file::schema;
 pub use self::guide::{Guide, Language, SECTIONS, Section};

@@ -1,7 +1,7 @@
 //! A plugin joined with the one it extends.
 
 use super::facts::{Facts, Named};
-use crate::domain::preset::Preset;
+use crate::domain::preset::{Field, Preset};
 use crate::domain::refusal::Bilingual;
 
 impl Facts {
@@ -22,13 +22,11 @@ impl Facts {
             .or_else(|| base.and_then(|base| base.sign_in.oauth.clone()));
         let mut failures = self.failures;
         let mut fields = self.fields;
+        let mut notices = self.notices;
         if let Some(base) = base {
             failures.extend(base.failures.iter().cloned());
-            for field in &base.fields {
-                if !fields.iter().any(|own| own.key == field.key) {
-                    fields.push(field.clone());
-                }
-            }
+            add_missing(&mut fields, &base.fields);
+            add_missing(&mut notices, &base.notices);
         }
         let same = self.id.clone();
         Preset {
@@ -40,7 +38,7 @@ impl Facts {
                     zh: same,
                 }),
             id: self.id,
-            overlay: self.overlay,
+            overlay: self.overlay || base.is_some_and(|base| base.overlay),
             domains: inherit(self.domains, base.map(|base| &base.domains)),
             mx: inherit(self.mx, base.map(|base| &base.mx)),
             settings_url: self
@@ -70,9 +68,21 @@ impl Facts {
                 .unwrap_or_default(),
             failures,
             fields,
+            notices,
+            replies: self
+                .replies
+                .or_else(|| base.and_then(|base| base.replies.clone())),
             asks_registered_address: self
                 .asks_registered_address
                 .or_else(|| base.and_then(|base| base.asks_registered_address.clone())),
+        }
+    }
+}
+
+fn add_missing(own: &mut Vec<Field>, base: &[Field]) {
+    for field in base {
+        if !own.iter().any(|own| own.key == field.key) {
+            own.push(field.clone());
         }
     }
 }

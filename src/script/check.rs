@@ -23,8 +23,8 @@ pub(super) struct Entry {
     pub(super) parameters: &'static [(&'static str, Sort)],
 }
 
-/// The entry functions there are so far.
-pub(super) const ENTRIES: [Entry; 2] = [
+/// The entry functions there are so far. Of a file with several one will do.
+const ENTRIES: [Entry; 4] = [
     Entry {
         file: "routing.rhai",
         function: "route",
@@ -34,6 +34,20 @@ pub(super) const ENTRIES: [Entry; 2] = [
         file: "signature.rhai",
         function: "signature",
         parameters: &[("ctx", Sort::Context)],
+    },
+    Entry {
+        file: "hooks.rhai",
+        function: "extract",
+        parameters: &[("mail", Sort::Mail)],
+    },
+    Entry {
+        file: "hooks.rhai",
+        function: "classify",
+        parameters: &[
+            ("protocol", Sort::Plain),
+            ("phase", Sort::Plain),
+            ("text", Sort::Plain),
+        ],
     },
 ];
 
@@ -77,7 +91,13 @@ impl Checked<'_> {
     pub(super) fn all(&self) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         self.calls(&mut found);
-        if let Some(entry) = ENTRIES.iter().find(|entry| entry.file == self.file) {
+        let entries = || ENTRIES.iter().filter(|entry| entry.file == self.file);
+        let there = |entry: &&Entry| self.ast.iter_functions().any(|f| f.name == entry.function);
+        if entries().any(|entry| there(&entry)) {
+            for entry in entries().filter(there) {
+                self.entry(entry, &mut found);
+            }
+        } else if let Some(entry) = entries().next() {
             self.entry(entry, &mut found);
         }
         found.sort_by_key(|found| (found.line, found.column));
@@ -193,6 +213,9 @@ impl Checked<'_> {
                 let name = property.2.as_str();
                 if let Some(next) = members.properties.get(name) {
                     return Some(*next);
+                }
+                if members.open && !members.methods.contains_key(name) {
+                    return Some(Sort::Plain);
                 }
                 let (message, help) = if members.methods.contains_key(name) {
                     let message = format!("`{name}` of {owner} is a function");

@@ -15,6 +15,20 @@ const OPERATIONS_PER_LOOK: u64 = 256;
 
 /// An engine without modules yet, and the table of what it offers.
 pub(super) fn furnished(limits: &Limits) -> (Engine, Table) {
+    let mut shape = confined(limits);
+    reading::register(&mut shape);
+    answer::register(&mut shape);
+    (shape.engine, shape.table)
+}
+
+/// The same for hooks of plugins: they see a mail, and route nothing.
+pub(super) fn for_hooks(limits: &Limits) -> (Engine, Table) {
+    let mut shape = confined(limits);
+    reading::register_mail(&mut shape);
+    (shape.engine, shape.table)
+}
+
+fn confined(limits: &Limits) -> Shape {
     let mut shape = Shape {
         engine: Engine::new(),
         table: Table::default(),
@@ -22,9 +36,7 @@ pub(super) fn furnished(limits: &Limits) -> (Engine, Table) {
     confine(&mut shape.engine, limits);
     printing(&mut shape.engine);
     helpers::register(&mut shape.engine);
-    reading::register(&mut shape);
-    answer::register(&mut shape);
-    (shape.engine, shape.table)
+    shape
 }
 
 fn confine(engine: &mut Engine, limits: &Limits) {

@@ -30,6 +30,24 @@ pub struct Limits {
     pub prints_max: usize,
 }
 
+impl Limits {
+    /// Of the hooks of a plugin: they read one mail and answer with some words.
+    pub(super) const HOOKS: Self = Self {
+        operations_max: 100_000,
+        call_levels_max: 16,
+        expression_depth_max: 32,
+        text_bytes_max: 1024 * 1024,
+        array_elements_max: 2_000,
+        map_entries_max: 100,
+        variables_max: 100,
+        functions_max: 50,
+        modules_max: 0,
+        file_bytes_max: 256 * 1024,
+        files_max: 1,
+        prints_max: 20,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Scripts of the administrator, in Rhai: pure functions, a view in, an answer out.
+//! Scripts of the administrator and hooks of plugins, in Rhai: pure functions, a view in, an answer out.
 //!
 //! Invariant: a script does no I/O, knows no time but `ctx.now`, and is bounded in
 //! operations, depth, sizes and time. A failing script costs a mail its decision,
@@ -10,15 +10,19 @@
 //! The files, in the order in which a call passes them: [`files`](self) reads the
 //! folder, `check` refuses what can be known to be wrong, [`Snapshot`] is the
 //! immutable result, `reading` and `answer` are what a script sees, `trace` is what
-//! it did, `words` says what went wrong.
+//! it did, `words` says what went wrong. `hooks` does the same with the one file that a
+//! plugin may have.
 
 mod answer;
+mod call;
 mod check;
 mod diagnostic;
 mod engine;
 mod files;
+mod found;
 mod handle;
 mod helpers;
+mod hooks;
 mod limits;
 mod reading;
 mod shape;
@@ -30,6 +34,7 @@ mod words;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use handle::{Reloaded, Scripts};
+pub use hooks::{Extracted, Hooks, Vocabulary};
 pub use limits::Limits;
 pub use snapshot::{Routed, Signed, Snapshot};
 pub use view::{

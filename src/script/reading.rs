@@ -8,6 +8,7 @@ use jiff::civil::Weekday;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use rhai::{Dynamic, ImmutableString, NativeCallContext};
 
+use super::found::{self, Fields};
 use super::shape::{Shape, Sort};
 use super::trace;
 use super::view::{
@@ -136,12 +137,18 @@ struct Moment(Arc<Zoned>);
 
 /// Registers all views.
 pub(super) fn register(shape: &mut Shape) {
-    mail(shape);
-    mail_sort(shape);
-    attachment(shape);
+    register_mail(shape);
     context(shape);
     conversation(shape);
     people(shape);
+}
+
+/// Registers a mail and what hangs on it.
+pub(super) fn register_mail(shape: &mut Shape) {
+    mail(shape);
+    mail_sort(shape);
+    attachment(shape);
+    found::register(shape);
     moment(shape);
 }
 
@@ -166,6 +173,9 @@ fn mail(shape: &mut Shape) {
     add("late", |m| m.0.view.late.into());
     add("imported", |m| m.0.view.imported.into());
     add("new_participant", |m| m.0.view.new_participant.into());
+    shape.property::<Mail>(Sort::Mail, "fields", Sort::Fields, |m| {
+        Dynamic::from(Fields(Arc::clone(&m.0.view.fields)))
+    });
     shape.property::<Mail>(Sort::Mail, "date", Sort::Moment, |m| {
         m.moment(m.0.view.head.date.unwrap_or(m.0.view.arrived_at))
     });

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{Dynamic, Engine, NativeCallContext, Variant};
+use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext, Variant};
 
 use super::trace;
 
@@ -24,6 +24,8 @@ pub(super) enum Sort {
     Operator,
     /// One of `mail.attachments`.
     Attachment,
+    /// `mail.fields`.
+    Fields,
     /// A point in time.
     Moment,
     /// What `route` answers.
@@ -43,6 +45,7 @@ impl Sort {
             Self::Mailbox => "mailbox",
             Self::Operator => "operator",
             Self::Attachment => "attachment",
+            Self::Fields => "fields",
             Self::Moment => "time",
             Self::Answer => "answer",
             Self::Plain => "value",
@@ -57,6 +60,8 @@ pub(super) struct Members {
     pub(super) properties: BTreeMap<&'static str, Sort>,
     /// Called as `value.name(...)`; what comes out is of the same table.
     pub(super) methods: BTreeMap<&'static str, Sort>,
+    /// There are more properties than are known here; they are texts.
+    pub(super) open: bool,
 }
 
 /// All names, by sort.
@@ -102,6 +107,24 @@ impl Shape {
         self.engine.register_get(name, getter);
         let members = self.table.0.entry(owner).or_default();
         members.properties.insert(name, result);
+    }
+
+    /// Texts under names that nobody knows beforehand, read as `value.name`.
+    pub(super) fn texts<T: Variant + Clone>(
+        &mut self,
+        owner: Sort,
+        read: fn(&T, &str) -> ImmutableString,
+    ) {
+        let getter = move |context: NativeCallContext<'_>, value: &mut T, name: ImmutableString| {
+            let found = read(value, &name);
+            trace::step(&context, || {
+                let shown = trace::quoted(&found);
+                format!("{}.{name} = {shown}", owner.shown())
+            });
+            found
+        };
+        self.engine.register_indexer_get(getter);
+        self.table.0.entry(owner).or_default().open = true;
     }
 
     /// Notes a method that the caller has registered with the engine.

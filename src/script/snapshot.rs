@@ -3,19 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use rhai::module_resolvers::StaticModuleResolver;
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, Module, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, FuncArgs, Module, Scope};
 
 use super::answer::Answer;
+use super::call::{Callee, Trouble};
 use super::check::{self, Checked};
 use super::diagnostic::{Diagnostic, Severity};
 use super::limits::Limits;
 use super::reading::{Context, Mail};
 use super::view::{ContextView, MailView};
-use super::{engine, files, suggest, trace, words};
+use super::{engine, files, suggest, words};
 use crate::domain::decision::{Outcome, Routing, ScriptVersion, TraceStep};
 
 /// Longest signature, in bytes; more is a mistake in the script.
@@ -213,29 +213,25 @@ impl Snapshot {
         arguments: impl FuncArgs,
         expired: impl Fn() -> bool + 'static,
     ) -> (Option<Result<Dynamic, String>>, Vec<TraceStep>) {
-        let program = self.programs.get(file);
-        let Some(ast) = program.filter(|ast| ast.iter_functions().any(|f| f.name == function))
-        else {
+        let Some(ast) = self.programs.get(file) else {
             return (None, Vec::new());
         };
-        let (answer, trace) = trace::record(file, self.limits.prints_max, expired, || {
-            // Imports stand outside functions; without any there is nothing to run there.
-            let options = CallFnOptions::new().eval_ast(!ast.statements().is_empty());
-            let scope = &mut Scope::new();
-            // What a view reads is made by other rooms; a mistake there costs this
-            // mail its decision and nothing else. The engine is not changed by calls.
-            panic::catch_unwind(AssertUnwindSafe(|| {
-                self.engine
-                    .call_fn_with_options::<Dynamic>(options, scope, ast, function, arguments)
-            }))
-        });
-        let answer = match answer {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.explain(file, function, &error).headline()),
-            Err(_) => Err(format!(
-                "{file}: `{function}` met a defect of the gateway; please report it"
-            )),
+        let callee = Callee {
+            engine: &self.engine,
+            ast,
+            file,
+            function,
         };
+        if !callee.exists() {
+            return (None, Vec::new());
+        }
+        let (answer, trace) = callee.call(arguments, self.limits.prints_max, expired);
+        let answer = answer.map_err(|trouble| match trouble {
+            Trouble::Script(error) => self.explain(file, function, &error).headline(),
+            Trouble::Defect => {
+                format!("{file}: `{function}` met a defect of the gateway; please report it")
+            }
+        });
         (Some(answer), trace)
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::{Timestamp, Zoned};
 
 use crate::domain::conversation::{Priority, Status, Tag};
+use crate::domain::extraction::Extraction;
 use crate::domain::message::Head;
 
 /// The parts of a mail that cost something to read.
@@ -38,8 +39,21 @@ pub struct MailView {
     pub imported: bool,
     /// Its sender had no part in the conversation before.
     pub new_participant: bool,
+    /// What the plugin of the mailbox has read in it.
+    pub fields: Arc<Extraction>,
     /// Texts and headers, read when asked for.
     pub content: Arc<dyn MailContent>,
+}
+
+impl MailView {
+    /// Takes over what the plugin of the mailbox has read in it.
+    pub fn learn(&mut self, found: &Extraction) {
+        if let Some(sort) = &found.sort {
+            let kind = sort.kind(self.head.kind);
+            Arc::make_mut(&mut self.head).kind = kind;
+        }
+        self.fields = Arc::new(found.clone());
+    }
 }
 
 impl fmt::Debug for MailView {

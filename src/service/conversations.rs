@@ -10,6 +10,7 @@ use crate::domain::authentication::Authentication;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, Priority, Status, Tag};
 use crate::domain::decision::Decision;
+use crate::domain::extraction::{Extraction, MailSort};
 use crate::domain::key::{ConversationKey, MessageKey, PublicId};
 use crate::domain::ledger::LedgerRow;
 use crate::domain::mailbox::Mailbox;
@@ -101,6 +102,8 @@ pub struct Listed {
     pub team: Option<Team>,
     /// Who looks after it.
     pub assignee: Option<User>,
+    /// What its newest mail is, where a plugin told.
+    pub newest_sort: Option<MailSort>,
 }
 
 /// The service.
@@ -227,6 +230,14 @@ impl Conversations {
         message: &Message,
     ) -> Result<Option<Authentication>, ConversationError> {
         Ok(self.store.authentication(message.key)?)
+    }
+
+    /// What the plugin of its mailbox read in a message.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn extraction(&self, message: &Message) -> Result<Option<Extraction>, ConversationError> {
+        Ok(self.store.extraction(message.key)?)
     }
 
     /// The conversation a message stands in.
@@ -447,6 +458,7 @@ impl Conversations {
                 .map(|key| self.store.user(key))
                 .transpose()?
                 .flatten(),
+            newest_sort: self.store.newest_sort(conversation.key)?,
             conversation,
         })
     }

@@ -16,6 +16,7 @@ pub mod diary;
 pub mod diary_reading;
 pub mod feed;
 pub mod filing;
+pub mod hooks;
 pub mod ingest;
 pub mod jobs;
 pub mod ledger;

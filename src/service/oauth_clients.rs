@@ -143,7 +143,6 @@ fn steps_with(steps: &Bilingual, redirect_uri: &str) -> Bilingual {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::Plugins;
 
     fn clients(enabled: bool, clients: Vec<(String, OAuthClient)>) -> OAuthClients {
         let folder = tempfile::tempdir().expect("a folder");
@@ -152,7 +151,7 @@ mod tests {
             clients,
             public_url: "https://desk.example.com".to_owned(),
         };
-        OAuthClients::new(options, Presets::new(Plugins::open(folder.path())))
+        OAuthClients::new(options, Presets::open(folder.path()))
     }
 
     #[test]

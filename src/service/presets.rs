@@ -1,19 +1,24 @@
 //! What plugins know, for everybody who asks: what an address probably needs, and what
 //! a server meant when it refused.
 
+use std::path::Path;
+
 use crate::domain::address::Address;
 use crate::domain::condition::Failure;
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{MailboxSettings, OTHER_PRESET, Server};
 use crate::domain::preset::{FilesSent, Preset, UserName};
 use crate::domain::refusal::{Dialogue, Verdict};
-use crate::plugin::{Plugin, Plugins};
+use crate::plugin::{Catalogue, Plugin, Plugins};
+use crate::script::MailView;
 use crate::service::connect::wish::Known;
+use crate::service::hooks::{self, HookShelf, Read};
 
 /// The service. A cheap clone.
 #[derive(Clone, Debug)]
 pub struct Presets {
     plugins: Plugins,
+    hooks: HookShelf,
 }
 
 /// A refusal, understood.
@@ -28,10 +33,13 @@ pub struct Understood {
 }
 
 impl Presets {
-    /// A service over the plugins.
+    /// A service over the shipped plugins and those of a folder.
     #[must_use]
-    pub fn new(plugins: Plugins) -> Self {
-        Self { plugins }
+    pub fn open(folder: &Path) -> Self {
+        Self {
+            plugins: Plugins::open(folder, hooks::check),
+            hooks: HookShelf::default(),
+        }
     }
 
     /// The plugins themselves, for lists.
@@ -105,7 +113,9 @@ impl Presets {
         clear: bool,
     ) -> Understood {
         let catalogue = self.plugins.current();
-        let verdict = catalogue.classify(&settings.preset, dialogue, text);
+        let verdict = catalogue
+            .classify(&settings.preset, dialogue, text)
+            .or_else(|| self.by_hooks(&catalogue, settings, dialogue, text));
         let Some(verdict) = verdict else {
             let failure = if clear {
                 Failure::Refused(sentence.to_owned())
@@ -134,6 +144,42 @@ impl Presets {
             verdict: Some(verdict),
         }
     }
+}
+
+impl Presets {
+    /// What the hooks of a mailbox read in a mail: those of its overlay, else those of
+    /// its provider. `None` when neither has some.
+    pub(super) fn extract(&self, settings: &MailboxSettings, mail: &MailView) -> Option<Read> {
+        let catalogue = self.plugins.current();
+        let mut ids = plugins_of(settings);
+        ids.find_map(|id| self.hooks.extract(catalogue.get(id)?, mail.clone()))
+    }
+
+    /// What hooks think of words that no rule knows.
+    fn by_hooks(
+        &self,
+        catalogue: &Catalogue,
+        settings: &MailboxSettings,
+        dialogue: Dialogue,
+        text: &str,
+    ) -> Option<Verdict> {
+        plugins_of(settings).find_map(|id| {
+            let plugin = catalogue.get(id)?;
+            let class = self.hooks.classify(plugin, dialogue, text)?;
+            Some(Verdict {
+                class,
+                may_be: Vec::new(),
+                advice: None,
+                rule: plugin.hooks.as_ref()?.shown.clone(),
+            })
+        })
+    }
+}
+
+/// The overlay of a mailbox before its provider.
+fn plugins_of(settings: &MailboxSettings) -> impl Iterator<Item = &str> {
+    let ids = [settings.overlay.as_deref(), Some(settings.preset.as_str())];
+    ids.into_iter().flatten()
 }
 
 fn known(preset: &Preset, domain: &str) -> Known {
@@ -197,9 +243,10 @@ class = "bad_credentials"
 may_be = ["temporary"]
 "#;
         std::fs::write(plugin.join("plugin.toml"), text).expect("written");
-        let plugins = Plugins::open(folder.path());
-        assert!(plugins.problems().is_empty(), "{:?}", plugins.problems());
-        (Presets::new(plugins), folder)
+        let presets = Presets::open(folder.path());
+        let problems = presets.plugins().problems();
+        assert!(problems.is_empty(), "{problems:?}");
+        (presets, folder)
     }
 
     #[test]

@@ -11,10 +11,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::decision::{Outcome, Routing, ScriptVersion};
+use crate::domain::extraction::Extraction;
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::MessageKey;
 use crate::script::Scripts;
 use crate::service::clock::Clock;
+use crate::service::presets::Presets;
 use crate::service::view;
 use crate::store::{NewDecision, Store, StoreError, Triaged};
 
@@ -32,17 +34,25 @@ const STORE_TROUBLE_PAUSE: Duration = Duration::from_secs(2);
 pub struct Triage {
     store: Store,
     scripts: Scripts,
+    presets: Presets,
     clock: Clock,
     zone: TimeZone,
 }
 
 impl Triage {
-    /// A service over the store and the scripts; `zone` is what scripts see as local time.
+    /// A service over the store, the scripts and the hooks of plugins; `zone` is what scripts see as local time.
     #[must_use]
-    pub fn new(store: Store, scripts: Scripts, clock: Clock, zone: TimeZone) -> Self {
+    pub fn new(
+        store: Store,
+        scripts: Scripts,
+        presets: Presets,
+        clock: Clock,
+        zone: TimeZone,
+    ) -> Self {
         Self {
             store,
             scripts,
+            presets,
             clock,
             zone,
         }
@@ -118,16 +128,19 @@ impl Triage {
             let Work::Triage(message) = job.work else {
                 continue;
             };
+            let (extraction, decision) = self.decide(message)?;
             decided.push(Triaged {
                 job: job.key,
                 message,
-                decision: self.decide(message)?,
+                extraction,
+                decision,
             });
         }
         Ok(decided)
     }
 
-    fn decide(&self, key: MessageKey) -> Result<NewDecision, StoreError> {
+    /// What the hooks of the mailbox read in a mail, and what the scripts decide on it.
+    fn decide(&self, key: MessageKey) -> Result<(Option<Extraction>, NewDecision), StoreError> {
         let at = self.clock.now();
         let undecided = |outcome| NewDecision {
             at,
@@ -138,27 +151,44 @@ impl Triage {
             warnings: Vec::new(),
         };
         let Some(message) = self.store.message(key)? else {
-            return Ok(undecided(Outcome::Failed(
-                "the mail is no longer there".to_owned(),
-            )));
+            let gone = Outcome::Failed("the mail is no longer there".to_owned());
+            return Ok((None, undecided(gone)));
         };
-        let Some(snapshot) = self.scripts.current() else {
-            return Ok(undecided(Outcome::NoScript));
-        };
-        let (mail, context) =
+        let mailbox = self.store.mailbox(message.mailbox)?;
+        let (mut mail, context) =
             view::of_message(&self.store, message, at.to_zoned(self.zone.clone()))?;
-        let begun = Instant::now();
-        let routed = snapshot.route(mail, context, move || begun.elapsed() > SCRIPT_TIME_MAX);
-        if let Outcome::Failed(words) = &routed.outcome {
-            tracing::warn!(message = key.0, %words, "the routing script failed; the mail took the default route");
+        let read = mailbox.and_then(|mailbox| self.presets.extract(&mailbox.settings, &mail));
+        if let Some(read) = &read {
+            mail.learn(&read.extraction);
         }
-        Ok(NewDecision {
-            at,
-            version: Some(snapshot.version()),
-            outcome: routed.outcome,
-            routing: routed.routing,
-            trace: routed.trace,
-            warnings: routed.warnings,
-        })
+        let mut decision = match self.scripts.current() {
+            Some(snapshot) => {
+                let begun = Instant::now();
+                let expired = move || begun.elapsed() > SCRIPT_TIME_MAX;
+                let routed = snapshot.route(mail, context, expired);
+                if let Outcome::Failed(words) = &routed.outcome {
+                    tracing::warn!(message = key.0, %words, "the routing script failed; the mail took the default route");
+                }
+                NewDecision {
+                    at,
+                    version: Some(snapshot.version()),
+                    outcome: routed.outcome,
+                    routing: routed.routing,
+                    trace: routed.trace,
+                    warnings: routed.warnings,
+                }
+            }
+            None => undecided(Outcome::NoScript),
+        };
+        let Some(read) = read else {
+            return Ok((None, decision));
+        };
+        if let Some(words) = &read.extraction.failure {
+            tracing::warn!(message = key.0, %words, "the hooks of a plugin failed; the mail goes without its fields");
+            decision.warnings.push(words.clone());
+            // How far they came stands before what the script did after them.
+            decision.trace = [read.trace, decision.trace].concat();
+        }
+        Ok((Some(read.extraction), decision))
     }
 }

@@ -47,6 +47,7 @@ pub(super) fn of_message(
         late: message.late,
         imported: message.imported,
         new_participant: message.new_participant,
+        fields: Arc::default(),
         content: Arc::new(StoredContent::new(store.clone(), message)),
     };
     Ok((mail, context))

@@ -14,7 +14,7 @@
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
-//! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `delivery`, `triage`: the stages; `open`: everything there is, started.
+//! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `delivery`, `triage`: the stages; `open`: everything there is, started.
 //!
 //! Invariant: feed listeners are told after the commit, never before.
 
@@ -26,6 +26,7 @@ mod conversations;
 mod database;
 mod delivery;
 mod error;
+mod extractions;
 mod feed;
 mod forwarding;
 mod handle;

@@ -9,7 +9,7 @@ use super::key::{Key, number_at};
 use super::listing::{self, Facet, Shelf, list_prefix};
 use super::public_id::{IdKind, remove_public_id};
 use super::table::{Order, Rows, Table, Transaction};
-use super::{Store, contacts, jobs, ledger, outbox, raw, threading};
+use super::{Store, contacts, extractions, jobs, ledger, outbox, raw, threading};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::job::WorkKind;
@@ -152,6 +152,7 @@ fn remove(transaction: &Transaction<'_>, conversation: &Conversation) -> Result<
         transaction.remove(Table::ConversationMessages, &row)?;
     }
     threading::forget_participants(transaction, conversation.key)?;
+    extractions::remove_of_conversation(transaction, conversation.key)?;
     let number = Key::new(conversation.workspace.0).number(conversation.number);
     transaction.remove(Table::Numbers, number.as_ref())?;
     remove_public_id(transaction, IdKind::Conversation, conversation.id)?;
@@ -180,6 +181,7 @@ fn remove_message(transaction: &Transaction<'_>, message: &Message) -> Result<()
     ledger::forget(transaction, message.key)?;
     transaction.remove_all(Table::Decisions, &key)?;
     transaction.remove(Table::Authentications, &key)?;
+    extractions::remove_of_message(transaction, message.key)?;
     remove_public_id(transaction, IdKind::Message, message.id)?;
     transaction.remove(Table::Messages, &key)?;
     Ok(())

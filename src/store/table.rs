@@ -126,6 +126,10 @@ tables! {
     OutgoingJobs = "outgoing-jobs",
     /// message -> record.
     Authentications = "authentications",
+    /// message -> record.
+    Extractions = "extractions",
+    /// conversation -> what its newest mail is.
+    NewestSorts = "newest-sorts",
     /// message, decision -> record.
     Decisions = "decisions",
     /// version -> files.

@@ -12,11 +12,12 @@ use super::key::Key;
 use super::listing::{self, Facet, Shelf, count_on};
 use super::record::ScriptFiles;
 use super::table::{Counter, Order, Rows, Table, Transaction};
-use super::{Store, feed, jobs, ledger, people};
+use super::{Store, extractions, feed, jobs, ledger, people};
 use crate::domain::address::Address;
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Status, Tag};
 use crate::domain::decision::{Assign, Decision, Outcome, Routing, ScriptVersion, TraceStep};
+use crate::domain::extraction::Extraction;
 use crate::domain::key::{DecisionKey, JobKey, MessageKey, PublicId, TeamKey, UserKey};
 use crate::domain::message::Message;
 use crate::domain::user::{Team, User};
@@ -48,6 +49,8 @@ pub struct Triaged {
     pub job: JobKey,
     /// The mail.
     pub message: MessageKey,
+    /// What the hooks of its mailbox's plugin read in it, when there are some.
+    pub extraction: Option<Extraction>,
     /// What they decided.
     pub decision: NewDecision,
 }
@@ -113,12 +116,15 @@ fn triage(transaction: &Transaction<'_>, triaged: &Triaged) -> Result<(), StoreE
     if !jobs::finish(transaction, triaged.job)? {
         return Ok(());
     }
-    let message: Message = transaction.named(Table::Messages, triaged.message.0, "message")?;
+    let mut message: Message = transaction.named(Table::Messages, triaged.message.0, "message")?;
+    let extraction = triaged.extraction.as_ref();
+    extractions::keep(transaction, &mut message, extraction)?;
     let before: Conversation =
         transaction.named(Table::Conversations, message.conversation.0, "conversation")?;
     let decision = &triaged.decision;
     let mut warnings = decision.warnings.clone();
     let mut after = before.clone();
+    extractions::settle(&mut after, extraction);
     route(transaction, decision, &message, &mut after, &mut warnings)?;
     listing::save(transaction, Some(&before), &after)?;
     let stored = Decision {

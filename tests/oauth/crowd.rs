@@ -16,7 +16,6 @@ use postern::net::dial::{DialOptions, Dialer};
 use postern::net::guard::Guard;
 use postern::net::http_client::{HttpClient, HttpOptions};
 use postern::net::oauth::{OAuth, OAuthClient};
-use postern::plugin::Plugins;
 use postern::service::clock::Clock;
 use postern::service::credentials::{CredentialsError, Keyring};
 use postern::service::oauth_clients::{OAuthClients, OAuthOptions};
@@ -73,7 +72,7 @@ impl Ring {
             clients: vec![("corp".to_owned(), client)],
             public_url: "https://desk.example.com".to_owned(),
         };
-        let presets = Presets::new(Plugins::open(&folder.path().join("plugins")));
+        let presets = Presets::open(&folder.path().join("plugins"));
         let clients = OAuthClients::new(options, presets);
         let clock = Clock::new(Timestamp::now);
         let keyring = Keyring::new(store.clone(), oauth, clients, clock);

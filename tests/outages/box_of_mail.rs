@@ -18,7 +18,6 @@ use postern::domain::turns::Ceilings;
 use postern::net::dial::{DialOptions, Dialer};
 use postern::net::http_client::{HttpClient, HttpOptions};
 use postern::net::oauth::OAuth;
-use postern::plugin::Plugins;
 use postern::service::clock::Clock;
 use postern::service::credentials::Keyring;
 use postern::service::diary::Diary;
@@ -93,7 +92,7 @@ impl Boxes {
         let shutdown = CancellationToken::new();
         let dialer = Dialer::new(DialOptions::default()).unwrap();
         let clock = Clock::new(Timestamp::now);
-        let presets = Presets::new(Plugins::open(folder.path().join("plugins").as_path()));
+        let presets = Presets::open(&folder.path().join("plugins"));
         let clients = OAuthClients::new(OAuthOptions::default(), presets.clone());
         let oauth = OAuth::new(HttpClient::new(dialer.clone(), HttpOptions::default()));
         let keyring = Keyring::new(store.clone(), oauth, clients, clock.clone());

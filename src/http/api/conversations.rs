@@ -106,8 +106,12 @@ pub(super) async fn messages(
     let items = page
         .items
         .iter()
-        .map(|message| MessageBody::new(message, id))
-        .collect::<Vec<_>>();
+        .map(|message| {
+            let read = conversations.extraction(message)?;
+            Ok(MessageBody::new(message, id).read(read.as_ref()))
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(of_conversations)?;
     Ok(Json(PageBody {
         items,
         next: page.next,

@@ -28,7 +28,10 @@ pub(super) async fn get(
         .authentication(&message)
         .map_err(of_conversations)?;
     let body = MessageBody::new(&message, conversation.id);
-    Ok(Json(body.checked(found.as_ref())))
+    let read = conversations
+        .extraction(&message)
+        .map_err(of_conversations)?;
+    Ok(Json(body.checked(found.as_ref()).read(read.as_ref())))
 }
 
 pub(super) async fn raw(

@@ -29,7 +29,6 @@ use crate::mime;
 use crate::net::dial::{DialOptions, Dialer};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
-use crate::plugin::Plugins;
 use crate::script::{Limits, Scripts};
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
@@ -228,7 +227,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
     let dialer = Dialer::new(DialOptions::default()).expect("a dialer");
     let (diary, _unwritten) = Diary::new(clock.clone());
     let board = Board::new(Patience::default(), diary.clone());
-    let presets = Presets::new(Plugins::open(Path::new("none")));
+    let presets = Presets::open(Path::new("none"));
     let clients = OAuthClients::new(OAuthOptions::default(), presets.clone());
     let https = HttpClient::new(dialer.clone(), HttpOptions::default());
     let oauth = OAuth::new(https);
@@ -414,6 +413,7 @@ async fn triage(store: &Store, message: MessageKey, routing: Routing) {
         .triage(vec![Triaged {
             job,
             message,
+            extraction: None,
             decision,
         }])
         .await

@@ -13,12 +13,14 @@ use super::super::download;
 use super::super::error::{Kind, Problem};
 use super::page::{Frame, render};
 use super::view::conversation::ConversationView;
+use super::view::marks::FieldsView;
 use super::view::message::{MessageView, proves};
 use crate::domain::key::PublicId;
 use crate::domain::message::Message;
 use crate::domain::user::{Actor, User};
 use crate::service::conversations::{Conversations, Edit, PAGE_MAX};
 use crate::service::people::People;
+use crate::service::presets::Presets;
 use crate::service::random::Random;
 use crate::service::replies::{Replies, ReplyRequest};
 
@@ -45,6 +47,7 @@ struct ConversationPage {
 pub(super) async fn show(
     State(conversations): State<Conversations>,
     State(people): State<People>,
+    State(presets): State<Presets>,
     State(random): State<Random>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
@@ -60,10 +63,16 @@ pub(super) async fn show(
     let messages = page
         .items
         .iter()
-        .map(|message| view(&conversations, &actor, &users, message))
-        .collect::<Result<_, _>>()?;
+        .map(|message| {
+            let mut view = view(&conversations, &actor, &users, message)?;
+            let found = conversations.extraction(message);
+            let found = found.map_err(of_conversations)?;
+            view.found = found.map(|found| FieldsView::new(&presets, frame.words, &found));
+            Ok(view)
+        })
+        .collect::<Result<_, Problem>>()?;
     Ok(render(&ConversationPage {
-        conversation: ConversationView::new(&listed),
+        conversation: ConversationView::new(&listed, &presets, frame.words),
         messages,
         teams: teams
             .iter()

@@ -13,6 +13,7 @@ use super::view::conversation::ConversationView;
 use crate::domain::user::Actor;
 use crate::service::conversations::{Conversations, Counts, Wanted};
 use crate::service::mailboxes::Mailboxes;
+use crate::service::presets::Presets;
 
 /// Rows of a page.
 const ROWS: usize = 50;
@@ -49,6 +50,7 @@ struct Tab {
 pub(super) async fn list(
     State(conversations): State<Conversations>,
     State(mailboxes): State<Mailboxes>,
+    State(presets): State<Presets>,
     Extension(actor): Extension<Actor>,
     Asked(query): Asked<ListQuery>,
     frame: Frame,
@@ -81,7 +83,11 @@ pub(super) async fn list(
             .iter()
             .map(|(one, _)| (one.id.to_string(), one.settings.name.clone()))
             .collect(),
-        rows: page.items.iter().map(ConversationView::new).collect(),
+        rows: page
+            .items
+            .iter()
+            .map(|listed| ConversationView::new(listed, &presets, frame.words))
+            .collect(),
         next: page.next,
         further: query.after.is_some(),
         frame,

@@ -13,6 +13,7 @@ use crate::domain::conversation::Tag;
 use crate::domain::message::{Attachment, Head, Part, TransferEncoding};
 
 mod cases;
+mod hooks;
 mod loading;
 
 #[derive(Default)]
@@ -75,6 +76,7 @@ pub(super) fn mail(content: Arc<Content>) -> MailView {
         late: false,
         imported: false,
         new_participant: false,
+        fields: Arc::default(),
         content,
     }
 }

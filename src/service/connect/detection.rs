@@ -212,7 +212,6 @@ mod tests {
     use crate::net::guard::Guard;
     use crate::net::http_client::{HttpClient, HttpOptions};
     use crate::net::testing::{Authority, host, serve_tls};
-    use crate::plugin::Plugins;
 
     const MX: u8 = 15;
     const SRV: u8 = 33;
@@ -290,7 +289,7 @@ mod tests {
         guard: Guard,
     ) -> Detection {
         let folder = tempfile::tempdir().expect("a folder");
-        let presets = Presets::new(Plugins::open(folder.path()));
+        let presets = Presets::open(folder.path());
         let http = HttpClient::new(
             authority.dialer(),
             HttpOptions {
@@ -434,7 +433,7 @@ mod tests {
     #[tokio::test]
     async fn a_gateway_that_asks_nobody_finds_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
-        let presets = Presets::new(Plugins::open(folder.path()));
+        let presets = Presets::open(folder.path());
         let detection = Detection::new(presets, None);
         assert!(detection.find(&address("a@shop.example")).await.is_none());
     }

@@ -3,6 +3,7 @@
 use super::{stored_enum, stored_struct};
 use crate::domain::authentication::{Authentication, Verdict};
 use crate::domain::contact::Contact;
+use crate::domain::extraction::{Extraction, MailSort};
 use crate::domain::forwarded::{ArrivedTwice, Way};
 use crate::domain::ledger::{Fate, Forwarded, LedgerRow, Source};
 use crate::domain::message::{
@@ -104,6 +105,18 @@ stored_struct!(Message {
     late,
     imported,
     new_participant,
+});
+stored_enum!(MailSort {
+    0 = BuyerMessage,
+    1 = Notice(about),
+    2 = OwnAnswer,
+    3 = Undeliverable,
+});
+stored_struct!(Extraction {
+    plugin,
+    sort,
+    fields,
+    failure
 });
 stored_struct!(Contact {
     key,

@@ -148,6 +148,7 @@ impl Fixture {
             .map(|job| Triaged {
                 job: job.key,
                 message: message_of(&job),
+                extraction: None,
                 decision: decision(routing.clone()),
             })
             .collect();

@@ -157,6 +157,7 @@ async fn figures_of_ten_thousand_mails() {
             .map(|job| Triaged {
                 job: job.key,
                 message: message_of(job),
+                extraction: None,
                 decision: decision(Default::default()),
             })
             .collect();

@@ -95,6 +95,7 @@ async fn what_is_unknown_is_a_warning_and_a_job_counts_once() {
     let triaged = Triaged {
         job,
         message: message.key,
+        extraction: None,
         decision: decision(routing),
     };
     let batch = vec![triaged.clone(), triaged];
@@ -165,6 +166,7 @@ async fn ignored_mail_is_hidden_and_the_ledger_says_by_whom() {
     let batch = vec![Triaged {
         job,
         message: message.key,
+        extraction: None,
         decision: decided,
     }];
     fixture.store.triage(batch).await.unwrap();

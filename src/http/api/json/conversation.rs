@@ -5,9 +5,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::super::super::body::{id_in, shortened};
 use super::super::super::error::{Kind, Problem};
 use super::NamedBody;
+use super::extraction::notice_of;
 use crate::domain::address::Address;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::{Priority, Status, Tag};
+use crate::domain::extraction::MailSort;
 use crate::domain::key::PublicId;
 use crate::domain::message::Direction;
 use crate::service::conversations::Counts;
@@ -30,6 +32,11 @@ pub(in crate::http::api) struct ConversationBody {
     preview: String,
     message_count: u32,
     last_direction: &'static str,
+    /// What the newest mail is, where a plugin told: `buyer_message`, `notice`,
+    /// `own_answer` or `undeliverable`.
+    newest_mail: Option<&'static str>,
+    /// What the newest mail is about, when it is a notice.
+    newest_notice: Option<String>,
     first_at: String,
     last_at: String,
 }
@@ -74,6 +81,8 @@ impl ConversationBody {
             preview: conversation.preview.clone(),
             message_count: conversation.message_count,
             last_direction: direction_name(conversation.last_direction),
+            newest_mail: listed.newest_sort.as_ref().map(MailSort::name),
+            newest_notice: notice_of(listed.newest_sort.as_ref()),
             first_at: conversation.first_at.to_string(),
             last_at: conversation.last_at.to_string(),
         }

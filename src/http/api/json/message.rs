@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::PersonBody;
 use super::conversation::direction_name;
+use super::extraction::ExtractionBody;
 use crate::domain::authentication::{Authentication, Verdict};
+use crate::domain::extraction::Extraction;
 use crate::domain::key::PublicId;
 use crate::domain::message::{Attachment, Defect, Kind, Message};
 use crate::service::conversations::content::Text;
@@ -49,6 +51,9 @@ pub(in crate::http::api) struct MessageBody {
     /// What it proves of its sender; only of one message, and once it was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     authentication: Option<AuthenticationBody>,
+    /// What the plugin of its mailbox read in it, where there is one that does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extraction: Option<ExtractionBody>,
 }
 
 /// What a forwarded mail proves of its sender.
@@ -133,7 +138,13 @@ impl MessageBody {
                 .collect(),
             defects: head.defects.iter().copied().map(defect_name).collect(),
             authentication: None,
+            extraction: None,
         }
+    }
+
+    pub(in crate::http::api) fn read(mut self, found: Option<&Extraction>) -> Self {
+        self.extraction = found.map(ExtractionBody::new);
+        self
     }
 
     pub(in crate::http::api) fn checked(mut self, found: Option<&Authentication>) -> Self {

@@ -1,8 +1,8 @@
 //! A provider as the wizard shows it.
 
 use super::super::language::Words;
+use super::super::view::marks::said;
 use crate::domain::preset::{Preset, SignInMethod};
-use crate::domain::refusal::Bilingual;
 use crate::plugin::Plugin;
 use crate::service::oauth_clients::NoSignIn;
 use crate::service::signing_in::SigningIn;
@@ -27,14 +27,6 @@ pub(super) struct ProviderView {
     pub(super) code_shape: Option<String>,
     pub(super) pop3: bool,
     pub(super) pop3_discouraged: Option<String>,
-}
-
-pub(super) fn said(words: Words, texts: &Bilingual) -> &str {
-    if words.tag() == "zh" {
-        &texts.zh
-    } else {
-        &texts.en
-    }
 }
 
 impl ProviderView {

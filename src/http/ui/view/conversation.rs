@@ -1,11 +1,14 @@
 //! A conversation as a row of the list and as the head of its page.
 
-use super::Moment;
+use super::super::language::Words;
+use super::{Moment, marks};
 use crate::domain::address::Address;
 use crate::domain::conversation::Priority;
+use crate::domain::extraction::MailSort;
 use crate::domain::message::Direction;
 use crate::http::api::{priority_name, status_name};
 use crate::service::conversations::Listed;
+use crate::service::presets::Presets;
 
 /// A conversation.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub(in crate::http::ui) struct ConversationView {
     pub(in crate::http::ui) messages: u32,
     /// The last word is the contact's: it waits for us.
     pub(in crate::http::ui) waits_for_us: bool,
+    /// What its newest mail is, when a marketplace wrote it and no buyer.
+    pub(in crate::http::ui) newest: Option<String>,
     pub(in crate::http::ui) last_at: Moment,
 }
 
@@ -38,7 +43,7 @@ pub(in crate::http::ui) struct ConversationView {
 const HUES: u8 = 6;
 
 impl ConversationView {
-    pub(in crate::http::ui) fn new(listed: &Listed) -> Self {
+    pub(in crate::http::ui) fn new(listed: &Listed, presets: &Presets, words: Words) -> Self {
         let conversation = &listed.conversation;
         let contact = listed
             .contact
@@ -49,6 +54,7 @@ impl ConversationView {
             .as_ref()
             .and_then(|contact| contact.addresses.first())
             .map(Address::to_string);
+        let newest = listed.newest_sort.as_ref();
         let letters = contact
             .chars()
             .find(|c| c.is_alphanumeric())
@@ -78,7 +84,12 @@ impl ConversationView {
             assignee: listed.assignee.as_ref().map(|user| user.name.clone()),
             preview: conversation.preview.clone(),
             messages: conversation.message_count,
-            waits_for_us: conversation.last_direction == Direction::Inbound,
+            waits_for_us: conversation.last_direction == Direction::Inbound
+                && newest.is_none_or(MailSort::wants_an_answer),
+            newest: newest.and_then(|sort| {
+                let mailbox = listed.mailbox.as_ref().map(|mailbox| &mailbox.settings);
+                marks::newest(presets, words, mailbox, sort)
+            }),
             last_at: Moment::new(conversation.last_at),
         }
     }

@@ -1,5 +1,6 @@
 //! A message of the conversation page, with its text, files, fate and decisions.
 
+use super::marks::FieldsView;
 use super::{Moment, size};
 use crate::domain::address::NamedAddress;
 use crate::domain::authentication::Authentication;
@@ -35,6 +36,8 @@ pub(in crate::http::ui) struct MessageView {
     pub(in crate::http::ui) defective: bool,
     /// What it proves of its sender, in one word of DMARC and in all words.
     pub(in crate::http::ui) proves: Option<(&'static str, String)>,
+    /// What a plugin read in it.
+    pub(in crate::http::ui) found: Option<FieldsView>,
     pub(in crate::http::ui) files: Vec<FileView>,
     pub(in crate::http::ui) outgoing: Option<OutgoingView>,
     pub(in crate::http::ui) decisions: Vec<DecisionView>,
@@ -106,6 +109,7 @@ impl MessageView {
             has_html: text.has_html && message.direction == Direction::Inbound,
             has_raw: message.raw.is_some(),
             proves: None,
+            found: None,
             defective: head.defects.iter().any(is_worth_telling),
             files: head
                 .attachments

@@ -3,6 +3,7 @@
 
 pub(super) mod conversation;
 pub(super) mod mailbox;
+pub(super) mod marks;
 pub(super) mod message;
 pub(super) mod scripts;
 

@@ -1,0 +1,34 @@
+//! `mail.fields`: what the plugin of the mailbox has read in a mail. Names come from
+//! plugins, so any name can be asked for, and what is absent reads as an empty text.
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, ImmutableString};
+
+use super::shape::{Shape, Sort};
+use crate::domain::extraction::{Extraction, MailSort};
+
+/// `mail.fields`.
+#[derive(Clone, Debug)]
+pub(super) struct Fields(pub(super) Arc<Extraction>);
+
+impl Fields {
+    fn sort(&self, read: fn(&MailSort) -> &str) -> Dynamic {
+        let text = self.0.sort.as_ref().map(read).unwrap_or_default();
+        ImmutableString::from(text).into()
+    }
+
+    fn field(&self, name: &str) -> ImmutableString {
+        let mut fields = self.0.fields.iter();
+        let found = fields.find(|(field, _)| field == name);
+        found.map_or_else(ImmutableString::new, |(_, value)| value.into())
+    }
+}
+
+pub(super) fn register(shape: &mut Shape) {
+    shape.name::<Fields>(Sort::Fields);
+    let mut add = |name, read| shape.property::<Fields>(Sort::Fields, name, Sort::Plain, read);
+    add("kind", |fields| fields.sort(|sort| sort.name()));
+    add("notice", |fields| fields.sort(MailSort::notice));
+    shape.texts::<Fields>(Sort::Fields, Fields::field);
+}
