@@ -4,6 +4,7 @@
 //! has a default that is right for a small team; an unknown key or a wrong value
 //! is refused with file, line and column.
 
+mod alerts;
 mod mail;
 mod network;
 mod oauth;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::turns::Ceilings;
 use crate::http::options::PublicUrl;
 
+pub use self::alerts::AlertsSection;
 pub use self::network::NetworkSection;
 pub use self::oauth::{OAuthClientSection, OAuthSection};
 pub use self::place::ConfigError;
@@ -55,6 +57,8 @@ pub struct Config {
     pub mail: MailSection,
     /// The gateway's own way out.
     pub system_smtp: SystemSmtpSection,
+    /// Notices about mailboxes.
+    pub alerts: AlertsSection,
     /// Mail that is forwarded to us.
     pub smtp_listener: SmtpListenerSection,
     /// How far connections may reach.
@@ -151,6 +155,7 @@ impl Config {
             }
         }
         self.system_smtp.check(source, folder)?;
+        self.alerts.check(source)?;
         self.smtp_listener.check(source, folder)?;
         self.network.check(source)?;
         self.oauth.check(source, folder)?;
@@ -191,6 +196,12 @@ impl Config {
             return format!("http://{}", self.http.listen);
         }
         self.http.public_url.trim_end_matches('/').to_owned()
+    }
+
+    /// The same for mails that are read elsewhere: only an address that was set.
+    #[must_use]
+    pub fn address_in_mails(&self) -> Option<String> {
+        (!self.http.public_url.is_empty()).then(|| self.public_url())
     }
 
     /// Every setting in force, as a file that could be loaded.
@@ -291,6 +302,8 @@ mod tests {
         assert!(error(off).contains("domain is \"\"; it must be a domain"));
         assert!(error("[smtp_listener]\nconnections_max = 0\n").contains("from 1 to"));
         assert!(error("[mail]\nconnects_at_once_max = 0\n").contains("from 1 to"));
+        assert!(error("[alerts]\ndays_before = [0]\n").starts_with("postern.toml:2:1: "));
+        assert!(error("[alerts]\nalso_to = [\"me\"]\n").contains("\"me\""));
         assert!(error("[log]\nlevel = \"loud\"\n").starts_with("postern.toml:2:1: level is"));
         assert!(error("[mail]\nca_files = [\"no.pem\"]\n").contains("no.pem"));
         assert!(error("[scripts]\ntime_zone = \"Mars\"\n").contains("time_zone is \"Mars\""));

@@ -24,6 +24,7 @@ use crate::net::dns::{RecordOptions, Records};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
 use crate::script::{Limits, Reloaded, Scripts};
+use crate::service::alerts::Alerts;
 use crate::service::authenticating::Authenticating;
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
@@ -189,6 +190,7 @@ impl Gateway {
             ledger: self.ledger(),
             collecting: self.collecting(),
             proving: self.proving(),
+            alerts: self.alerts(),
             signing_in: self.signing_in(self.connect()),
             public_url: self.config.public_url(),
         }
@@ -245,6 +247,7 @@ impl Gateway {
         let proving = self.proving();
         proving.resume()?;
         tasks.spawn(proving.run_canaries(self.shutdown.clone()));
+        tasks.spawn(self.alerts().run(self.shutdown.clone()));
         tracing::info!(%address, mailboxes, folder = %self.config.store.folder.display(), "Postern is up");
         ready(address);
         self.shutdown.cancelled().await;
@@ -422,6 +425,20 @@ impl Gateway {
         proving.until(self.shutdown.clone())
     }
 
+    fn alerts(&self) -> Alerts {
+        Alerts::new(
+            self.store.clone(),
+            self.dialer.clone(),
+            self.board.clone(),
+            self.mailboxes(),
+            self.keyring.clone(),
+            self.clock.clone(),
+            self.system_smtp.clone(),
+            self.presets.clone(),
+            self.config.alerts.options(self.config.address_in_mails()),
+        )
+    }
+
     fn collecting(&self) -> Collecting {
         Collecting::new(
             self.store.clone(),
@@ -458,6 +475,7 @@ impl Gateway {
             ledger: self.ledger(),
             collecting: self.collecting(),
             proving: self.proving(),
+            alerts: self.alerts(),
             presets: self.presets.clone(),
             feed: Feed::new(self.store.clone()),
             scripts: self.scripts.clone(),

@@ -73,7 +73,12 @@ fn print(answer: &Answer, json: bool) {
             eprintln!("{words}");
             say(&secret.0);
         }
-        Answer::Mailboxes { rows } => print_mailboxes(rows),
+        Answer::Mailboxes { rows, warnings } => {
+            print_mailboxes(rows);
+            for words in warnings {
+                eprintln!("warning: {words}");
+            }
+        }
         Answer::Mailbox { row, settings } => {
             print_mailbox(row);
             for (name, value) in settings {
@@ -107,6 +112,14 @@ fn print_mailbox(row: &MailboxRow) {
         if let Some(at) = at {
             say(format_args!("  {name}  {at}"));
         }
+    }
+    if let (Some(day), Some(days)) = (&row.expires_on, row.days_left) {
+        let words = match days {
+            ..0 => "it should have ended; make a new one".to_owned(),
+            0 => "today".to_owned(),
+            _ => format!("{days} days left"),
+        };
+        say(format_args!("  login ends  {day} ({words})"));
     }
     match &row.proven_at {
         Some(at) => say(format_args!("  tested     {at}")),

@@ -3,10 +3,11 @@
 
 use super::form;
 use super::message::{Answer, Hidden, MailboxForm, Request};
-use super::row::{row, told};
+use super::row::{row, told, worry};
 use super::suggest::found;
 use crate::domain::address::Address;
 use crate::domain::user::{Actor, Role, User};
+use crate::service::alerts::Alerts;
 use crate::service::collecting::Collecting;
 use crate::service::connect::wish::Known;
 use crate::service::connect::{Connect, Proposal};
@@ -34,6 +35,8 @@ pub struct Desk {
     pub collecting: Collecting,
     /// Test mails and canaries.
     pub proving: Proving,
+    /// Whether people would hear of a sick mailbox.
+    pub alerts: Alerts,
     /// Sign-ins at providers.
     pub signing_in: SigningIn,
     /// For links, without a slash at its end.
@@ -106,7 +109,9 @@ impl Desk {
 
     fn list(&self) -> Result<Answer, String> {
         let rows = self.mailboxes.list(&Actor::Console).map_err(words)?;
+        let worries = self.alerts.worries(&Actor::Console).map_err(words)?;
         Ok(Answer::Mailboxes {
+            warnings: worries.iter().map(worry).collect(),
             rows: rows
                 .iter()
                 .map(|(mailbox, health)| row(mailbox, health))
@@ -193,6 +198,17 @@ impl Desk {
             words += &format!(
                 " Let its provider forward a copy of every mail to {receiving}; a code that the \
                  provider asks for is shown by `postern mailbox show {address}`."
+            );
+        }
+        let (_, health) = self
+            .mailboxes
+            .get(&Actor::Console, mailbox.id)
+            .map_err(self::words)?;
+        if let Some((expiry, days)) = health.expiry {
+            words += &format!(
+                " Its login is good for {days} days, until {}, counted from {}; `postern mailbox \
+                 edit {address} --code-created-on DAY` corrects that.",
+                expiry.ends_on, expiry.since
             );
         }
         Ok(Answer::Done { words })

@@ -290,6 +290,8 @@ pub enum Answer {
     Mailboxes {
         /// One row each.
         rows: Vec<MailboxRow>,
+        /// Why people would not hear of a sick one.
+        warnings: Vec<String>,
     },
     /// One mailbox.
     Mailbox {
@@ -336,6 +338,10 @@ pub struct MailboxRow {
     pub last_submission: Option<String>,
     /// The day the authorization code was made, where it is known.
     pub code_created_on: Option<String>,
+    /// The day its code or sign-in ends by age, where that is known.
+    pub expires_on: Option<String>,
+    /// Days until then; negative when it should have ended.
+    pub days_left: Option<i64>,
     /// Mail still to be collected in the catch-up under way.
     pub catching_up: Option<u32>,
     /// Mail too large to be taken in, left on the server.

@@ -1,10 +1,11 @@
 //! Mailboxes and steps of a trial as a terminal shows them.
 
 use super::message::{Answer, MailboxRow};
-use crate::domain::address::NamedAddress;
+use crate::domain::address::{Address, NamedAddress};
 use crate::domain::mailbox::{
     Condition, Mailbox, MailboxHealth, Pop3Keep, Security, Server, WayIn, WayOut,
 };
+use crate::service::alerts::Worry;
 use crate::service::connect::{Step, StepResult};
 
 pub(super) fn told(step: &StepResult) -> Answer {
@@ -41,6 +42,8 @@ pub(super) fn row(mailbox: &Mailbox, health: &MailboxHealth) -> MailboxRow {
         last_mail_at: health.last_mail_at.map(|at| at.to_string()),
         last_submission: health.last_submission.map(|at| at.to_string()),
         code_created_on: mailbox.settings.code_created_on.map(|day| day.to_string()),
+        expires_on: health.expiry.map(|(expiry, _)| expiry.ends_on.to_string()),
+        days_left: health.expiry.map(|(_, days_left)| days_left),
         catching_up: health.catching_up,
         too_large: health.held.too_large,
         incomplete: health.held.incomplete,
@@ -76,6 +79,27 @@ fn condition(condition: &Condition) -> String {
         }
         Condition::Offline => "offline".to_owned(),
         Condition::Unbound => "interrupted: unbound by a person".to_owned(),
+    }
+}
+
+/// What an administrator should mend, so that people hear of a sick mailbox.
+pub(super) fn worry(worry: &Worry) -> String {
+    match worry {
+        Worry::NoWayOut { addresses } => {
+            let addresses: Vec<&str> = addresses.iter().map(Address::as_str).collect();
+            format!(
+                "nobody would hear when {} stops working: there is no other way out. Fill in \
+                 [system_smtp] in the configuration and restart, or connect another mailbox",
+                addresses.join(", ")
+            )
+        }
+        Worry::NobodyToTell => "nobody would hear when a mailbox stops working: no administrator \
+             has a mail address. `postern user add` makes one; also_to in [alerts] of the \
+             configuration names others"
+            .to_owned(),
+        Worry::Unsent { count, failure } => {
+            format!("{count} notices about mailboxes could not be sent yet: {failure}")
+        }
     }
 }
 

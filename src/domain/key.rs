@@ -49,6 +49,8 @@ keys! {
     JobKey
     /// A row of the ledger.
     LedgerKey
+    /// A notice about a mailbox.
+    NoticeKey
 }
 
 /// Position in the feed. Grows by one per change, without gaps, over the whole gateway.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::address::{Address, NamedAddress};
+use super::expiry::Expiry;
 use super::folder::{Cursor, FolderName, PendingReason};
 use super::forwarded::{Confirmation, TwoWays};
 use super::key::{MailboxKey, PublicId, WorkspaceKey};
@@ -409,6 +410,8 @@ pub struct MailboxHealth {
     pub confirmation: Option<Confirmation>,
     /// Mail comes by two ways, one of them too many.
     pub two_ways: Option<TwoWays>,
+    /// What of its login ends by age, and in how many days.
+    pub expiry: Option<(Expiry, i64)>,
 }
 
 /// Mail the cursor has passed without taking it in, so that it holds nothing up.

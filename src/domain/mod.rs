@@ -5,6 +5,7 @@
 //! place; neither a file format nor an API leaks in here.
 
 pub mod address;
+pub mod alert;
 pub mod attempt;
 pub mod authentication;
 pub mod back_off;
@@ -15,6 +16,7 @@ pub mod contact;
 pub mod conversation;
 pub mod decision;
 pub mod envelope;
+pub mod expiry;
 pub mod extraction;
 pub mod fetching;
 pub mod fingerprint;
@@ -28,6 +30,7 @@ pub mod mailbox;
 pub mod maildrop;
 pub mod message;
 pub mod message_id;
+pub mod notice;
 pub mod oauth;
 pub mod outbox;
 pub mod preset;

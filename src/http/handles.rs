@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::auth::Door;
 use super::options::{Options, STREAMS_MAX};
 use crate::script::Scripts;
+use crate::service::alerts::Alerts;
 use crate::service::collecting::Collecting;
 use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
@@ -49,6 +50,8 @@ pub struct Handles {
     pub collecting: Collecting,
     /// Test mails and canaries.
     pub proving: Proving,
+    /// Whether people would hear of a sick mailbox.
+    pub alerts: Alerts,
     /// What is known about providers.
     pub presets: Presets,
     /// Keys that keep a form from being sent twice.
@@ -111,6 +114,7 @@ wire! {
     Ledger: handles.ledger;
     Collecting: handles.collecting;
     Proving: handles.proving;
+    Alerts: handles.alerts;
     Presets: handles.presets;
     Random: handles.random;
     Scripts: handles.scripts;

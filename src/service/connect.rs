@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 pub use self::proposal::Proposal;
 pub use self::trial::{Step, StepResult};
@@ -25,9 +24,10 @@ use self::suggestion::{How, Suggestion};
 use self::trial::{Means, Trial};
 use self::wish::{Known, Wish, WrongField};
 use crate::domain::address::Address;
+use crate::domain::alert::day_of;
 use crate::domain::folder::Cursor;
 use crate::domain::key::PublicId;
-use crate::domain::mailbox::{Mailbox, MailboxSettings};
+use crate::domain::mailbox::{Credentials, Mailbox, MailboxLogins, MailboxSettings};
 use crate::domain::maildrop::Begin;
 use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
@@ -174,6 +174,10 @@ impl Connect {
         self.receiving.address_of(mailbox)
     }
 
+    pub(in crate::service) fn presets(&self) -> &Presets {
+        &self.presets
+    }
+
     pub(in crate::service) fn receiving(&self) -> &ReceivingOptions {
         &self.receiving
     }
@@ -181,7 +185,7 @@ impl Connect {
     /// The day it is (UTC): codes are mostly made when a mailbox is connected.
     #[must_use]
     pub fn today(&self) -> Date {
-        self.clock.now().to_zoned(TimeZone::UTC).date()
+        day_of(self.clock.now())
     }
 
     /// What an address probably needs; `chosen` is the preset a person picked.
@@ -237,7 +241,19 @@ impl Connect {
     /// # Errors
     /// The first field that cannot be used.
     pub fn propose(&self, wish: &Wish, known: &Known) -> Result<Proposal, ProposeError> {
-        Ok(wish.propose(known, self.random.bytes()?)?)
+        let mut proposal = wish.propose(known, self.random.bytes()?)?;
+        let settings = &mut proposal.settings;
+        if settings.code_created_on.is_none() && has_password(&proposal.logins) {
+            settings.code_created_on = self.made_today(&settings.preset);
+        }
+        Ok(proposal)
+    }
+
+    /// The day a code is taken to have been made that somebody gives now, where codes of
+    /// the provider end by age.
+    pub(in crate::service) fn made_today(&self, preset: &str) -> Option<Date> {
+        let ends = self.presets.code_valid_days(preset).is_some();
+        ends.then(|| self.today())
     }
 
     /// The settings that a person's words amount to, before anything proves who they are.
@@ -428,6 +444,11 @@ impl Connect {
         }
         trial
     }
+}
+
+fn has_password(logins: &MailboxLogins) -> bool {
+    let mut both = [&logins.incoming, &logins.outgoing].into_iter().flatten();
+    both.any(|login| matches!(login.credentials, Credentials::Password(_)))
 }
 
 fn allow(actor: &Actor) -> Result<(), SaveError> {

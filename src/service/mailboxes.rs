@@ -11,6 +11,8 @@ mod receiving_address;
 mod signed_in;
 
 use crate::domain::address::Address;
+use crate::domain::alert::day_of;
+use crate::domain::expiry::Expiry;
 use crate::domain::key::PublicId;
 use crate::domain::ledger::Fate;
 use crate::domain::mailbox::{HeldMail, Mailbox, MailboxHealth, Switch, WayIn};
@@ -269,6 +271,16 @@ impl Mailboxes {
         }
     }
 
+    /// When the login of a mailbox ends by age, where that is known.
+    pub(super) fn expiry(&self, mailbox: &Mailbox) -> Result<Option<Expiry>, StoreError> {
+        let (presets, settings) = (self.connect.presets(), &mailbox.settings);
+        if settings.switch == Switch::Unbound || !presets.logins_end(&settings.preset) {
+            return Ok(None);
+        }
+        let logins = self.store.logins(mailbox.key)?;
+        Ok(presets.expiry(settings, &logins))
+    }
+
     fn health(&self, mailbox: &Mailbox) -> Result<MailboxHealth, StoreError> {
         let mut health = self.board.health(mailbox.key);
         health.held = match &mailbox.settings.way_in {
@@ -283,6 +295,9 @@ impl Mailboxes {
         health.confirmation = self.confirmation(mailbox)?;
         health.two_ways = self.two_ways(mailbox)?;
         health.receiving_address = self.connect.receiving_address(mailbox);
+        let today = day_of(self.clock.now());
+        let expiry = self.expiry(mailbox)?;
+        health.expiry = expiry.map(|expiry| (expiry, expiry.days_left(today)));
         if health.last_mail_at.is_none() {
             let rows = self.store.ledger(mailbox.key, None, LAST_MAIL_ROWS)?;
             let mail = rows.iter().find(|row| {

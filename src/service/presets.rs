@@ -3,16 +3,24 @@
 
 use std::path::Path;
 
+use jiff::SignedDuration;
+
 use crate::domain::address::Address;
+use crate::domain::alert::day_of;
 use crate::domain::condition::Failure;
+use crate::domain::expiry::{Ending, Expiry};
 use crate::domain::folder::FolderName;
-use crate::domain::mailbox::{MailboxSettings, OTHER_PRESET, Server};
+use crate::domain::mailbox::{Credentials, MailboxLogins, MailboxSettings, OTHER_PRESET, Server};
 use crate::domain::preset::{FilesSent, Preset, UserName};
 use crate::domain::refusal::{Dialogue, Verdict};
 use crate::plugin::{Catalogue, Plugin, Plugins};
 use crate::script::MailView;
 use crate::service::connect::wish::Known;
 use crate::service::hooks::{self, HookShelf, Read};
+
+/// An access token lasts no longer; so it came, and its sign-in was used, no earlier than
+/// this before its end.
+const ACCESS_TOKEN_LIFE_MAX: SignedDuration = SignedDuration::from_hours(24);
 
 /// The service. A cheap clone.
 #[derive(Clone, Debug)]
@@ -98,6 +106,44 @@ impl Presets {
         found
             .map(|plugin| known(&plugin.preset, domain))
             .unwrap_or_default()
+    }
+
+    /// Codes of that provider end after so many days, where they end by age.
+    #[must_use]
+    pub fn code_valid_days(&self, id: &str) -> Option<u16> {
+        self.get(id)?.preset.sign_in.code_valid_days
+    }
+
+    /// Whether logins at that provider can end by age at all.
+    #[must_use]
+    pub fn logins_end(&self, id: &str) -> bool {
+        self.get(id).is_some_and(|plugin| {
+            let sign_in = &plugin.preset.sign_in;
+            let oauth = sign_in.oauth.as_ref();
+            sign_in.code_valid_days.is_some()
+                || oauth.is_some_and(|oauth| oauth.refresh_valid_days.is_some())
+        })
+    }
+
+    /// When the login of a mailbox ends by age, where that is known.
+    #[must_use]
+    pub fn expiry(&self, settings: &MailboxSettings, logins: &MailboxLogins) -> Option<Expiry> {
+        let sign_in = self.get(&settings.preset)?.preset.sign_in;
+        let login = logins.incoming.as_ref().or(logins.outgoing.as_ref())?;
+        match &login.credentials {
+            Credentials::Password(_) => Some(Expiry::after(
+                Ending::Code,
+                settings.code_created_on?,
+                sign_in.code_valid_days?,
+            )),
+            Credentials::AccessToken(_) => None,
+            Credentials::OAuth(grant) => {
+                let renewed = grant.access_expires_at.checked_sub(ACCESS_TOKEN_LIFE_MAX);
+                let used = renewed.map_or(grant.obtained_at, |at| at.max(grant.obtained_at));
+                let days = sign_in.oauth?.refresh_valid_days?;
+                Some(Expiry::after(Ending::SignIn, day_of(used), days))
+            }
+        }
     }
 
     /// What the refusal of a login means for a mailbox: the sentence gets the provider's

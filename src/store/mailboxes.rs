@@ -240,6 +240,7 @@ pub(super) fn remove(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result
     let prefix = mailbox.key.0.to_be_bytes();
     transaction.remove(Table::Logins, &prefix)?;
     transaction.remove(Table::Standings, &prefix)?;
+    transaction.remove(Table::Told, &prefix)?;
     transaction.remove(Table::ForwardingConfirmations, &prefix)?;
     transaction.remove(Table::ArrivedTwice, &prefix)?;
     attempts::remove_of(transaction, mailbox.key)?;

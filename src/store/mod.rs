@@ -12,7 +12,7 @@
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
 //! 5. `feed`, `jobs`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `proofs`,
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
-//! 6. `standings`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
+//! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
 //! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `delivery`, `triage`: the stages; `open`: everything there is, started.
 //!
@@ -41,6 +41,7 @@ mod mailboxes;
 mod maildrops;
 mod mails;
 mod migrate;
+mod notices;
 mod open;
 mod outbox;
 mod outbox_attempts;

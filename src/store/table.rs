@@ -76,6 +76,12 @@ tables! {
     Maildrops = "maildrops",
     /// mailbox -> how its last attempts went.
     Standings = "standings",
+    /// mailbox -> what was told about it.
+    Told = "told",
+    /// notice -> record.
+    Notices = "notices",
+    /// notice that is still to be sent.
+    NoticesWaiting = "notices-waiting",
     /// removed mailbox whose conversations are still to be removed.
     Purges = "purges",
     /// kind, public id -> key.
@@ -338,9 +344,10 @@ pub(super) enum Counter {
     Job,
     Ledger,
     Feed,
+    Notice,
 }
 
-const COUNTERS: usize = 14;
+const COUNTERS: usize = 15;
 
 impl Counter {
     pub(super) fn key(self) -> Key {

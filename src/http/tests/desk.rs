@@ -30,6 +30,7 @@ use crate::net::dial::{DialOptions, Dialer};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
 use crate::script::{Limits, Scripts};
+use crate::service::alerts::{AlertOptions, Alerts};
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
 use crate::service::connect::Connect;
@@ -268,7 +269,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
     let proving = Proving::new(
         store.clone(),
         dialer.clone(),
-        board,
+        board.clone(),
         keyring.clone(),
         clock.clone(),
         None,
@@ -283,12 +284,23 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         ledger: Ledger::new(store.clone(), mailboxes.clone()),
         collecting: Collecting::new(
             store.clone(),
-            dialer,
+            dialer.clone(),
             sync,
             diary,
-            keyring,
+            keyring.clone(),
             clock.clone(),
             mailboxes.clone(),
+        ),
+        alerts: Alerts::new(
+            store.clone(),
+            dialer,
+            board,
+            mailboxes.clone(),
+            keyring,
+            clock.clone(),
+            None,
+            presets.clone(),
+            AlertOptions::default(),
         ),
         mailboxes,
         proving,

@@ -23,6 +23,11 @@ impl Words {
         text(self.0, key)
     }
 
+    /// Which language it is.
+    pub(super) fn language(self) -> Language {
+        self.0
+    }
+
     /// For `<html lang>`.
     pub(super) fn tag(self) -> &'static str {
         self.0.tag()

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, FromRef, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::super::api::{of_mailboxes, sentence};
 use super::super::body::Id;
 use super::super::error::Problem;
+use super::super::handles::Wired;
 use super::conversation::BareForm;
 use super::page::{Frame, render};
 use super::view::mailbox::MailboxView;
@@ -18,6 +19,7 @@ use crate::domain::key::PublicId;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::secret::Secret;
 use crate::domain::user::{Actor, Role};
+use crate::service::alerts::{Alerts, Worry};
 use crate::service::mailboxes::{Changed, GivenLogins, MailboxError, Mailboxes};
 use crate::service::oauth_clients::NoSignIn;
 use crate::service::signing_in::SigningIn;
@@ -29,29 +31,49 @@ struct MailboxesPage {
     mailboxes: Vec<MailboxView>,
     /// The reader may change mailboxes.
     manages: bool,
+    /// Why people would not hear of a sick mailbox.
+    worries: Vec<Worry>,
+}
+
+/// What the list is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
+    mailboxes: Mailboxes,
+    signing_in: SigningIn,
+    alerts: Alerts,
+}
+
+impl FromRef<Wired> for Desk {
+    fn from_ref(wired: &Wired) -> Self {
+        Self {
+            mailboxes: Mailboxes::from_ref(wired),
+            signing_in: SigningIn::from_ref(wired),
+            alerts: Alerts::from_ref(wired),
+        }
+    }
 }
 
 pub(super) async fn list(
-    State(mailboxes): State<Mailboxes>,
-    State(signing_in): State<SigningIn>,
+    State(desk): State<Desk>,
     Extension(actor): Extension<Actor>,
     frame: Frame,
 ) -> Result<Response, Problem> {
-    page((&mailboxes, &signing_in), &actor, frame, None)
+    page(&desk, &actor, frame, None)
 }
 
 /// The page; with words for one of the mailboxes when something was not done.
 fn page(
-    (mailboxes, signing_in): (&Mailboxes, &SigningIn),
+    desk: &Desk,
     actor: &Actor,
     frame: Frame,
     notice: Option<(PublicId, String)>,
 ) -> Result<Response, Problem> {
-    let all = mailboxes.list(actor).map_err(of_mailboxes)?;
+    let all = desk.mailboxes.list(actor).map_err(of_mailboxes)?;
+    let worries = desk.alerts.worries(actor);
     let mut views: Vec<MailboxView> = all
         .iter()
         .map(|(mailbox, health)| MailboxView {
-            signs_in: signs_in(signing_in, mailbox),
+            signs_in: signs_in(&desk.signing_in, mailbox),
             ..MailboxView::new(mailbox, health)
         })
         .collect();
@@ -65,6 +87,7 @@ fn page(
         frame,
         mailboxes: views,
         manages: actor.may(Role::Manager, actor.workspace()),
+        worries: worries.map_err(|error| Problem::internal(&error))?,
     }))
 }
 
@@ -177,14 +200,14 @@ impl LoginForm {
 }
 
 pub(super) async fn reauthenticate(
-    State(mailboxes): State<Mailboxes>,
-    State(signing_in): State<SigningIn>,
+    State(desk): State<Desk>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
     Form(form): Form<LoginForm>,
 ) -> Result<Response, Problem> {
     frame.session.check(&form.form_token)?;
+    let mailboxes = &desk.mailboxes;
     let done = if form.stored {
         let stored = GivenLogins::default();
         mailboxes.reauthenticate(&actor, id, stored, |_| ()).await
@@ -194,12 +217,11 @@ pub(super) async fn reauthenticate(
         let given = form.into_logins();
         mailboxes.reauthenticate(&actor, id, given, |_| ()).await
     };
-    told((&mailboxes, &signing_in), &actor, frame, id, done)
+    told(&desk, &actor, frame, id, done)
 }
 
 pub(super) async fn bind(
-    State(mailboxes): State<Mailboxes>,
-    State(signing_in): State<SigningIn>,
+    State(desk): State<Desk>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
@@ -207,13 +229,13 @@ pub(super) async fn bind(
 ) -> Result<Response, Problem> {
     frame.session.check(&form.form_token)?;
     let given = form.into_logins();
-    let done = mailboxes.bind(&actor, id, given, |_| ()).await;
-    told((&mailboxes, &signing_in), &actor, frame, id, done)
+    let done = desk.mailboxes.bind(&actor, id, given, |_| ()).await;
+    told(&desk, &actor, frame, id, done)
 }
 
 /// What a trial found stands at the mailbox it was about.
 fn told(
-    services: (&Mailboxes, &SigningIn),
+    desk: &Desk,
     actor: &Actor,
     frame: Frame,
     id: PublicId,
@@ -227,7 +249,7 @@ fn told(
             | MailboxError::NoPassword),
         ) => {
             let notice = Some((id, sentence(&error)));
-            let mut response = page(services, actor, frame, notice)?;
+            let mut response = page(desk, actor, frame, notice)?;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)
         }

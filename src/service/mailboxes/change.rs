@@ -3,12 +3,16 @@
 //! Invariant: servers and logins are tried before they are saved; when the trial
 //! fails, everything is as it was. Id, conversations and scripts stay whatever changes.
 
+use jiff::civil::Date;
+
 use super::edit::Edit;
-use super::given::GivenLogins;
+use super::given::{GivenLogins, same_secret};
 use super::{MailboxError, Mailboxes};
 use crate::domain::folder::{Cursor, FolderName};
 use crate::domain::key::PublicId;
-use crate::domain::mailbox::{History, Mailbox, MailboxLogins, MailboxSettings, Switch, WayIn};
+use crate::domain::mailbox::{
+    Credentials, History, Mailbox, MailboxLogins, MailboxSettings, Switch, WayIn,
+};
 use crate::domain::user::Actor;
 use crate::service::connect::{Proposal, StepResult};
 use crate::service::credentials::Held;
@@ -78,12 +82,19 @@ impl Mailboxes {
         let found = self.connect.verify(&proposal, connected_at, on_step).await;
         let found = found.map_err(MailboxError::Trial)?;
         let (goes_on, words) = account.goes_on(&wanted, found);
+        let made_on = match edit.code_created_on {
+            Some(_) => None,
+            None => self.made_today(&wanted, &stored, &logins),
+        };
         let logins = if edit.logins.is_empty() {
             NewLogins::Keep
         } else {
             NewLogins::Are(Box::new(logins))
         };
-        let change = move |settings: &mut MailboxSettings| apply(&edit, settings);
+        let change = move |settings: &mut MailboxSettings| {
+            apply(&edit, settings);
+            date_code(settings, made_on);
+        };
         let mailbox = self.replace(&before, change, logins, goes_on).await?;
         Ok(Changed {
             mailbox,
@@ -151,7 +162,12 @@ impl Mailboxes {
         };
         let account = Account { same, known };
         let (goes_on, words) = account.goes_on(&before.settings, found);
-        let on = |settings: &mut MailboxSettings| settings.switch = Switch::On;
+        let none = MailboxLogins::default();
+        let made_on = self.made_today(&before.settings, &none, &logins);
+        let on = move |settings: &mut MailboxSettings| {
+            settings.switch = Switch::On;
+            date_code(settings, made_on);
+        };
         let mailbox = self
             .replace(&before, on, NewLogins::Are(Box::new(logins)), goes_on)
             .await?;
@@ -226,13 +242,33 @@ impl Mailboxes {
         let found = self.connect.verify(&proposal, connected_at, on_step).await;
         let found = found.map_err(MailboxError::Trial)?;
         let (goes_on, words) = account.goes_on(&before.settings, found);
+        let made_on = self.made_today(&before.settings, &stored, &logins);
+        let change = move |settings: &mut MailboxSettings| date_code(settings, made_on);
         let mailbox = self
-            .replace(&before, |_| {}, NewLogins::Are(Box::new(logins)), goes_on)
+            .replace(&before, change, NewLogins::Are(Box::new(logins)), goes_on)
             .await?;
         Ok(Changed {
             mailbox,
             reading: words,
         })
+    }
+
+    /// The day a new code was made, as far as anybody knows; `None` when it is the old one
+    /// or does not end by age.
+    fn made_today(
+        &self,
+        settings: &MailboxSettings,
+        stored: &MailboxLogins,
+        logins: &MailboxLogins,
+    ) -> Option<Date> {
+        let login = logins.incoming.as_ref().or(logins.outgoing.as_ref())?;
+        let before = stored.incoming.as_ref().or(stored.outgoing.as_ref());
+        let password = matches!(login.credentials, Credentials::Password(_));
+        let other =
+            before.is_none_or(|before| !same_secret(&before.credentials, &login.credentials));
+        (password && other)
+            .then(|| self.connect.made_today(&settings.preset))
+            .flatten()
     }
 
     /// Puts verified servers and logins in place of those in use: the task that uses
@@ -324,6 +360,12 @@ impl Account {
             }
             (true, None, Some(_), None) => (GoesOn::WhereItStopped, None),
         }
+    }
+}
+
+fn date_code(settings: &mut MailboxSettings, made_on: Option<Date>) {
+    if made_on.is_some() {
+        settings.code_created_on = made_on;
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod conversation;
 mod message;
+mod notice;
 mod people;
 mod primitive;
 mod standing;

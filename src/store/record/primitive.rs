@@ -14,7 +14,7 @@ use crate::domain::decision::ScriptVersion;
 use crate::domain::fingerprint::Fingerprint;
 use crate::domain::folder::{Cursor, FolderName, ModSeq, Pending, Uid, UidValidity};
 use crate::domain::key::{
-    ContactKey, ConversationKey, DecisionKey, JobKey, LedgerKey, MailboxKey, MessageKey,
+    ContactKey, ConversationKey, DecisionKey, JobKey, LedgerKey, MailboxKey, MessageKey, NoticeKey,
     OutgoingKey, PublicId, RawKey, Sequence, TeamKey, TokenKey, UserKey, WorkspaceKey,
 };
 use crate::domain::maildrop::HeaderHash;
@@ -244,7 +244,7 @@ macro_rules! wrapped {
         }
     )*};
 }
-wrapped!(WorkspaceKey UserKey TeamKey TokenKey MailboxKey ContactKey ConversationKey MessageKey RawKey DecisionKey OutgoingKey JobKey LedgerKey Sequence ModSeq ScriptVersion Fingerprint HeaderHash);
+wrapped!(WorkspaceKey UserKey TeamKey TokenKey MailboxKey ContactKey ConversationKey MessageKey RawKey DecisionKey OutgoingKey JobKey LedgerKey NoticeKey Sequence ModSeq ScriptVersion Fingerprint HeaderHash);
 
 /// A form made of a simpler one, and the way back where values have conditions.
 macro_rules! through {

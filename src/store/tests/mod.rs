@@ -11,6 +11,8 @@ mod lifecycle;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod outbox;
 #[cfg(test)]
 mod people;

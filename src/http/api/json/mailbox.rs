@@ -180,6 +180,10 @@ pub(in crate::http::api) struct MailboxBody {
     provider_files_sent: bool,
     rescue_address: Option<String>,
     code_created_on: Option<String>,
+    /// The day its code or sign-in ends by age, where that is known.
+    expires_on: Option<String>,
+    /// Days until then; negative when it should have ended.
+    days_left: Option<i64>,
     /// The gateway's when absent.
     check_interval_seconds: Option<u64>,
     /// The gateway's when absent.
@@ -285,6 +289,8 @@ impl MailboxBody {
             provider_files_sent: settings.provider_files_sent,
             rescue_address: settings.rescue_address.as_ref().map(ToString::to_string),
             code_created_on: settings.code_created_on.map(|day| day.to_string()),
+            expires_on: health.expiry.map(|(expiry, _)| expiry.ends_on.to_string()),
+            days_left: health.expiry.map(|(_, days_left)| days_left),
             check_interval_seconds: settings.check_interval.map(|wait| wait.as_secs()),
             max_reconnect_attempts: settings.attempts_max,
             switch: switch_name(settings.switch),

@@ -4,6 +4,7 @@ use pulldown_cmark::{Parser, html};
 
 use super::super::language::Words;
 use crate::plugin::{Guide, Language, Plugin, SECTIONS};
+use crate::text;
 
 /// A section of a guide.
 #[derive(Clone, Debug)]
@@ -14,10 +15,9 @@ pub(super) struct SectionView {
 }
 
 pub(super) fn language(words: Words) -> Language {
-    if words.tag() == "zh" {
-        Language::Chinese
-    } else {
-        Language::English
+    match words.language() {
+        text::Language::Zh => Language::Chinese,
+        text::Language::En => Language::English,
     }
 }
 

@@ -35,6 +35,10 @@ pub(in crate::http::ui) struct MailboxView {
     /// `imap`, `pop3` or `forwarding`.
     pub(in crate::http::ui) way_in: &'static str,
     pub(in crate::http::ui) code_created_on: Option<String>,
+    /// The day its login ends by age.
+    pub(in crate::http::ui) expires_on: Option<String>,
+    /// Days until then.
+    pub(in crate::http::ui) days_left: i64,
     pub(in crate::http::ui) receiving_address: Option<String>,
     pub(in crate::http::ui) confirmation: Option<Confirmation>,
     pub(in crate::http::ui) two_ways: Option<TwoWays>,
@@ -104,6 +108,8 @@ impl MailboxView {
             slug: settings.slug.to_string(),
             way_in: way_name(&settings.way_in),
             code_created_on: settings.code_created_on.map(|day| day.to_string()),
+            expires_on: health.expiry.map(|(expiry, _)| expiry.ends_on.to_string()),
+            days_left: health.expiry.map_or(0, |(_, days_left)| days_left),
             receiving_address: health.receiving_address.clone(),
             confirmation: health.confirmation.clone(),
             two_ways: health.two_ways.clone(),

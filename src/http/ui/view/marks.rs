@@ -7,13 +7,13 @@ use crate::domain::preset::Field;
 use crate::domain::refusal::Bilingual;
 use crate::plugin::Plugin;
 use crate::service::presets::Presets;
+use crate::text;
 
 /// A text of a plugin in the page's language.
 pub(in crate::http::ui) fn said(words: Words, texts: &Bilingual) -> &str {
-    if words.tag() == "zh" {
-        &texts.zh
-    } else {
-        &texts.en
+    match words.language() {
+        text::Language::Zh => &texts.zh,
+        text::Language::En => &texts.en,
     }
 }
 

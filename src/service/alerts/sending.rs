@@ -1,0 +1,285 @@
+//! Brings notices to people, one after the other, again and again until somebody has them.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use super::Alerts;
+use super::ways::Way;
+use super::words::{Facts, written};
+use crate::domain::address::{Address, NamedAddress};
+use crate::domain::alert::{Due, day_of};
+use crate::domain::envelope::Envelope;
+use crate::domain::mailbox::Mailbox;
+use crate::domain::message_id::MessageId;
+use crate::domain::notice::{GIVE_UP_AFTER, NOTICE_BACK_OFF, Notice, NoticeState};
+use crate::mime::compose::{self, Automatic, Composition};
+use crate::net::submission::{
+    RecipientOutcome, SubmissionError, SubmissionOptions, Submitted, submit,
+};
+use crate::store::StoreError;
+
+/// The longest wait without looking, in case the wall clock jumps.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Who notices are from, beside the address.
+const SENDER_NAME: &str = "Postern";
+
+/// What an attempt came to.
+struct Outcome {
+    accepted: Vec<Address>,
+    failure: Option<String>,
+    /// Somebody may still get it.
+    again: bool,
+}
+
+impl Alerts {
+    pub(super) async fn send_all(&self, shutdown: CancellationToken) {
+        loop {
+            let wait = match self.send_due(&shutdown).await {
+                Ok(wait) => wait,
+                Err(error) => {
+                    tracing::warn!(%error, "notices cannot be sent at this moment");
+                    LOOK_AGAIN
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.made.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Sends what is due; answers how long nothing is.
+    async fn send_due(&self, shutdown: &CancellationToken) -> Result<Duration, StoreError> {
+        let mut next: Option<Timestamp> = None;
+        for notice in self.store.waiting_notices()? {
+            let NoticeState::Waiting { next: at } = notice.state else {
+                continue;
+            };
+            if at > self.clock.now() {
+                next = Some(next.map_or(at, |next| next.min(at)));
+            } else if shutdown.is_cancelled() {
+                break;
+            } else {
+                self.send(notice).await?;
+            }
+        }
+        let now = self.clock.now();
+        let wait = next.and_then(|at| Duration::try_from(at.duration_since(now)).ok());
+        Ok(wait.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN))
+    }
+
+    async fn send(&self, notice: Notice) -> Result<(), StoreError> {
+        let mailbox = self.store.mailbox(notice.mailbox)?;
+        let Some(mailbox) = mailbox.filter(|mailbox| self.still_true(&notice, mailbox)) else {
+            let dropped = |notice: &mut Notice| notice.state = NoticeState::Dropped;
+            return self.store.change_notice(notice.key, dropped).await;
+        };
+        let mut people = self.people(Some(&mailbox))?;
+        people.retain(|address| !notice.accepted.contains(address));
+        let outcome = if people.is_empty() {
+            Outcome {
+                accepted: Vec::new(),
+                failure: Some(
+                    "there is nobody to tell: no administrator has a mail address, and also_to in \
+                     [alerts] of the configuration is empty"
+                        .to_owned(),
+                ),
+                again: true,
+            }
+        } else {
+            self.try_ways(&notice, &mailbox, &people).await?
+        };
+        self.record(&notice, &mailbox, outcome).await
+    }
+
+    /// A code that was replaced meanwhile does not end any more.
+    fn still_true(&self, notice: &Notice, mailbox: &Mailbox) -> bool {
+        let Due::Ends { expiry, .. } = &notice.due else {
+            return true;
+        };
+        match self.mailboxes.expiry(mailbox) {
+            Ok(now) => now.is_some_and(|now| now.ends_on == expiry.ends_on),
+            // What cannot be read is no reason to be silent.
+            Err(_) => true,
+        }
+    }
+
+    async fn try_ways(
+        &self,
+        notice: &Notice,
+        mailbox: &Mailbox,
+        people: &[Address],
+    ) -> Result<Outcome, StoreError> {
+        let mut failures = Vec::new();
+        for way in self.ways(mailbox.key)? {
+            match self.hand_over(notice, mailbox, people, &way).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(words) => failures.push(words),
+            }
+        }
+        if failures.is_empty() {
+            failures.push(
+                "there is no way out: no other mailbox can send, and [system_smtp] of the \
+                 configuration is not set"
+                    .to_owned(),
+            );
+        }
+        Ok(Outcome {
+            accepted: Vec::new(),
+            failure: Some(failures.join("; ")),
+            again: true,
+        })
+    }
+
+    /// Hands the notice to one server; the error is why nobody has it.
+    async fn hand_over(
+        &self,
+        notice: &Notice,
+        mailbox: &Mailbox,
+        people: &[Address],
+        way: &Way,
+    ) -> Result<Outcome, String> {
+        let (envelope, bytes) = self.mail(notice, mailbox, people, way)?;
+        let (by, result) = match way {
+            Way::System(system) => {
+                let options = SubmissionOptions::new(system.server.clone(), system.login.clone());
+                let sent = submit(&self.dialer, &options, &envelope, &bytes).await;
+                (system.from.to_string(), sent)
+            }
+            Way::Mailbox(other) => {
+                let address = other.settings.address.to_string();
+                let server = other.settings.way_out.server();
+                let server = server.ok_or_else(|| format!("{address} has no server to send by"))?;
+                let logins = self.keyring.logins(other).await;
+                let login = logins.map_err(|error| error.to_string())?.outgoing;
+                let mut options = SubmissionOptions::new(server.clone(), login);
+                options.tap = self.board.diary().tap(other.key, "smtp");
+                let sent = self
+                    .keyring
+                    .submit(&self.dialer, other, options, &envelope, &bytes);
+                match sent.await {
+                    (_, Some(trouble)) => return Err(trouble.to_string()),
+                    (result, None) => (address, result),
+                }
+            }
+        };
+        match result {
+            Ok(Submitted { recipients, .. }) => Ok(settled(recipients, &by)),
+            // Whoever refuses each of them for good will do so again; another way may not.
+            Err(error @ SubmissionError::NoRecipient { .. }) => Err(format!("by {by}: {error}")),
+            Err(error) => Err(format!("by {by}: {error}")),
+        }
+    }
+
+    fn mail(
+        &self,
+        notice: &Notice,
+        mailbox: &Mailbox,
+        people: &[Address],
+        way: &Way,
+    ) -> Result<(Envelope, Vec<u8>), String> {
+        let sender = match way {
+            Way::System(system) => system.from.clone(),
+            Way::Mailbox(other) => other.settings.address.clone(),
+        };
+        let mark: String = notice
+            .mark
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let id = format!(
+            "postern-notice.{mark}@{}",
+            mailbox.settings.address.domain()
+        );
+        let id = MessageId::parse(&id)
+            .ok_or_else(|| format!("{id} cannot be a Message-ID; nothing was sent"))?;
+        let (subject, text) = written(&Facts {
+            mailbox,
+            due: &notice.due,
+            today: day_of(self.clock.now()),
+            settings_url: self.settings_url(mailbox),
+            public_url: self.options.public_url.as_deref(),
+        });
+        let from = NamedAddress::new(Some(SENDER_NAME), sender);
+        let to: Vec<NamedAddress> = people.iter().cloned().map(NamedAddress::from).collect();
+        let composed = compose::compose(&Composition {
+            from: &from,
+            reply_to: None,
+            to: &to,
+            cc: &[],
+            bcc: &[],
+            subject: &subject,
+            date: self.clock.now(),
+            message_id: &id,
+            answered: None,
+            text: &text,
+            quotation: None,
+            with_html: false,
+            automatic: Some(Automatic::Generated),
+            files: &[],
+        });
+        let composed = composed.map_err(|error| error.to_string())?;
+        Ok((composed.envelope, composed.bytes))
+    }
+
+    fn settings_url(&self, mailbox: &Mailbox) -> Option<String> {
+        let plugin = self.presets.get(&mailbox.settings.preset)?;
+        plugin.preset.settings_url
+    }
+
+    async fn record(
+        &self,
+        notice: &Notice,
+        mailbox: &Mailbox,
+        outcome: Outcome,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let address = &mailbox.settings.address;
+        match &outcome.failure {
+            None => {
+                tracing::info!(%address, notice = notice.key.0, "a notice about a mailbox has left")
+            }
+            Some(failure) => {
+                tracing::warn!(%address, notice = notice.key.0, %failure, "a notice about a mailbox did not reach everybody");
+            }
+        }
+        let wait = NOTICE_BACK_OFF.wait(notice.attempts.saturating_add(1), self.random.jitter());
+        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+        let next = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        let patient = now.duration_since(notice.made_at) < GIVE_UP_AFTER;
+        let change = move |notice: &mut Notice| {
+            notice.attempts = notice.attempts.saturating_add(1);
+            notice.accepted.extend(outcome.accepted.iter().cloned());
+            notice.failure.clone_from(&outcome.failure);
+            let somebody = !notice.accepted.is_empty();
+            notice.state = match (outcome.again && patient, somebody) {
+                (true, _) => NoticeState::Waiting { next },
+                (false, true) => NoticeState::Sent { at: now },
+                (false, false) => NoticeState::GivenUp,
+            };
+        };
+        self.store.change_notice(notice.key, change).await
+    }
+}
+
+/// The server has the mail for at least one of them.
+fn settled(recipients: Vec<RecipientOutcome>, by: &str) -> Outcome {
+    let mut outcome = Outcome {
+        accepted: Vec::new(),
+        failure: None,
+        again: false,
+    };
+    for one in recipients {
+        match one.refusal {
+            None => outcome.accepted.push(one.address),
+            Some(refusal) => {
+                outcome.again |= !refusal.is_permanent();
+                outcome.failure = Some(format!("by {by}: {} is refused: {refusal}", one.address));
+            }
+        }
+    }
+    outcome
+}

@@ -1,0 +1,118 @@
+//! What a notice says: in English and in Chinese, since nobody has told us which language
+//! its readers prefer.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::domain::alert::Due;
+use crate::domain::expiry::Ending;
+use crate::domain::mailbox::Mailbox;
+use crate::text::{Language, text, text_with};
+
+/// Between the two languages.
+const RULE: &str = "\n\n----------------------------------------\n\n";
+
+/// What a notice is made of.
+pub(super) struct Facts<'a> {
+    pub(super) mailbox: &'a Mailbox,
+    pub(super) due: &'a Due,
+    pub(super) today: Date,
+    /// Where the provider makes codes.
+    pub(super) settings_url: Option<String>,
+    /// The address people use.
+    pub(super) public_url: Option<&'a str>,
+}
+
+/// Subject and text.
+pub(super) fn written(facts: &Facts<'_>) -> (String, String) {
+    let subjects = Language::ALL.map(|language| facts.subject(language));
+    let texts = Language::ALL.map(|language| facts.text(language));
+    let subject = format!("[Postern] {}", subjects.join(" / "));
+    (subject, texts.join(RULE) + "\n")
+}
+
+impl Facts<'_> {
+    fn subject(&self, language: Language) -> String {
+        let (key, days) = match self.due {
+            Due::Ends { expiry, .. } => match expiry.days_left(self.today) {
+                ..0 => ("notice.ended.subject", 0),
+                days => ("notice.ends.subject", days),
+            },
+            Due::Reauthenticate { .. } => ("notice.reauthenticate.subject", 0),
+            Due::Error { .. } => ("notice.error.subject", 0),
+            Due::Recovered { .. } => ("notice.recovered.subject", 0),
+        };
+        let days = days.to_string();
+        let address = self.mailbox.settings.address.as_str();
+        text_with(language, key, &[("address", address), ("days", &days)])
+    }
+
+    fn text(&self, language: Language) -> String {
+        let address = self.mailbox.settings.address.as_str();
+        let mut parts = vec![self.news(language)];
+        if let Due::Reauthenticate { reason } | Due::Error { reason, .. } = self.due {
+            parts.push(text_with(language, "notice.said", &[("reason", reason)]));
+        }
+        if let Due::Reauthenticate { .. } | Due::Ends { .. } = self.due {
+            if let Some(url) = &self.settings_url {
+                parts.push(text_with(language, "notice.where", &[("url", url)]));
+            }
+            parts.push(text_with(
+                language,
+                "notice.command",
+                &[("address", address)],
+            ));
+        }
+        if let Some(url) = self.public_url {
+            let url = format!("{url}/mailboxes#mailbox-{}", self.mailbox.id);
+            parts.push(text_with(language, "notice.page", &[("url", &url)]));
+        }
+        parts.push(text(language, "notice.foot").to_owned());
+        parts.join("\n\n")
+    }
+
+    fn news(&self, language: Language) -> String {
+        let settings = &self.mailbox.settings;
+        let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let (key, day, days, since) = match self.due {
+            Due::Ends { expiry, .. } => {
+                let days = expiry.days_left(self.today);
+                let key = match (expiry.of, days) {
+                    (Ending::Code, ..0) => "notice.ended.code",
+                    (Ending::Code, _) => "notice.ends.code",
+                    (Ending::SignIn, ..0) => "notice.ended.sign_in",
+                    (Ending::SignIn, _) => "notice.ends.sign_in",
+                };
+                (
+                    key,
+                    expiry.ends_on.to_string(),
+                    days.to_string(),
+                    String::new(),
+                )
+            }
+            Due::Reauthenticate { .. } => (
+                "notice.reauthenticate",
+                String::new(),
+                String::new(),
+                String::new(),
+            ),
+            Due::Error { since, .. } => {
+                ("notice.error", String::new(), String::new(), minute(*since))
+            }
+            Due::Recovered { since } => (
+                "notice.recovered",
+                String::new(),
+                String::new(),
+                minute(*since),
+            ),
+        };
+        let values = [
+            ("address", settings.address.as_str()),
+            ("name", settings.name.as_str()),
+            ("day", &day),
+            ("days", &days),
+            ("since", &since),
+        ];
+        text_with(language, key, &values)
+    }
+}
