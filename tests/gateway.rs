@@ -11,6 +11,7 @@
     reason = "a test fails by panicking; the peers are also used by the bench"
 )]
 
+mod alerts;
 mod badinput;
 mod connect;
 mod demo;

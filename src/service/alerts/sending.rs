@@ -15,13 +15,14 @@ use crate::domain::mailbox::Mailbox;
 use crate::domain::message_id::MessageId;
 use crate::domain::notice::{GIVE_UP_AFTER, NOTICE_BACK_OFF, Notice, NoticeState};
 use crate::mime::compose::{self, Automatic, Composition};
-use crate::net::submission::{
-    RecipientOutcome, SubmissionError, SubmissionOptions, Submitted, submit,
-};
+use crate::net::submission::{RecipientOutcome, SubmissionOptions, Submitted, submit};
 use crate::store::StoreError;
 
 /// The longest wait without looking, in case the wall clock jumps.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Where nobody was asked, because there is no way out or nobody to tell, this is soon
+/// enough to see that there is one.
+const NOBODY_ASKED_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 /// Who notices are from, beside the address.
 const SENDER_NAME: &str = "Postern";
 
@@ -31,6 +32,19 @@ struct Outcome {
     failure: Option<String>,
     /// Somebody may still get it.
     again: bool,
+    /// A server was asked.
+    asked: bool,
+}
+
+impl Outcome {
+    fn nobody_asked(failure: &str) -> Self {
+        Self {
+            accepted: Vec::new(),
+            failure: Some(failure.to_owned()),
+            again: true,
+            asked: false,
+        }
+    }
 }
 
 impl Alerts {
@@ -80,15 +94,10 @@ impl Alerts {
         let mut people = self.people(Some(&mailbox))?;
         people.retain(|address| !notice.accepted.contains(address));
         let outcome = if people.is_empty() {
-            Outcome {
-                accepted: Vec::new(),
-                failure: Some(
-                    "there is nobody to tell: no administrator has a mail address, and also_to in \
-                     [alerts] of the configuration is empty"
-                        .to_owned(),
-                ),
-                again: true,
-            }
+            Outcome::nobody_asked(
+                "there is nobody to tell: no administrator has a mail address, and also_to in \
+                 [alerts] of the configuration is empty",
+            )
         } else {
             self.try_ways(&notice, &mailbox, &people).await?
         };
@@ -121,16 +130,16 @@ impl Alerts {
             }
         }
         if failures.is_empty() {
-            failures.push(
+            return Ok(Outcome::nobody_asked(
                 "there is no way out: no other mailbox can send, and [system_smtp] of the \
-                 configuration is not set"
-                    .to_owned(),
-            );
+                 configuration is not set",
+            ));
         }
         Ok(Outcome {
             accepted: Vec::new(),
             failure: Some(failures.join("; ")),
             again: true,
+            asked: true,
         })
     }
 
@@ -168,8 +177,6 @@ impl Alerts {
         };
         match result {
             Ok(Submitted { recipients, .. }) => Ok(settled(recipients, &by)),
-            // Whoever refuses each of them for good will do so again; another way may not.
-            Err(error @ SubmissionError::NoRecipient { .. }) => Err(format!("by {by}: {error}")),
             Err(error) => Err(format!("by {by}: {error}")),
         }
     }
@@ -242,12 +249,17 @@ impl Alerts {
             None => {
                 tracing::info!(%address, notice = notice.key.0, "a notice about a mailbox has left")
             }
+            Some(_) if outcome.failure == notice.failure => {}
             Some(failure) => {
                 tracing::warn!(%address, notice = notice.key.0, %failure, "a notice about a mailbox did not reach everybody");
             }
         }
         let wait = NOTICE_BACK_OFF.wait(notice.attempts.saturating_add(1), self.random.jitter());
-        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+        let wait = if outcome.asked {
+            SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)
+        } else {
+            NOBODY_ASKED_PAUSE
+        };
         let next = now.checked_add(wait).unwrap_or(Timestamp::MAX);
         let patient = now.duration_since(notice.made_at) < GIVE_UP_AFTER;
         let change = move |notice: &mut Notice| {
@@ -271,6 +283,7 @@ fn settled(recipients: Vec<RecipientOutcome>, by: &str) -> Outcome {
         accepted: Vec::new(),
         failure: None,
         again: false,
+        asked: true,
     };
     for one in recipients {
         match one.refusal {

@@ -80,6 +80,19 @@ impl Alerts {
         Ok(worries)
     }
 
+    /// Whether people would hear of one more mailbox, were it sick.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn another_would_have_a_way(&self) -> Result<bool, StoreError> {
+        if self.system.is_some() || !self.options.enabled {
+            return Ok(true);
+        }
+        let all = self.store.mailboxes()?;
+        let mut all = all.iter();
+        Ok(all.any(|one| can_send(one, &self.board.health(one.key))))
+    }
+
     /// The ways out, best first, for a notice about this mailbox; it is none of them.
     pub(super) fn ways(&self, about: MailboxKey) -> Result<Vec<Way>, StoreError> {
         let mut mailboxes: Vec<(bool, Mailbox)> = Vec::new();

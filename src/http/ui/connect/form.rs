@@ -22,6 +22,7 @@ use crate::domain::key::PublicId;
 use crate::domain::mailbox::{OTHER_PRESET, Security, Server};
 use crate::domain::secret::Secret;
 use crate::domain::user::Actor;
+use crate::service::alerts::Alerts;
 use crate::service::connect::suggestion::{How, Suggestion};
 use crate::service::connect::wish::{Wish, WrongField};
 use crate::service::connect::{BeginError, Connect, ProposeError};
@@ -34,6 +35,7 @@ pub(in crate::http::ui) struct Desk {
     connect: Connect,
     presets: Presets,
     signing_in: SigningIn,
+    alerts: Alerts,
 }
 
 impl FromRef<Wired> for Desk {
@@ -42,6 +44,7 @@ impl FromRef<Wired> for Desk {
             connect: Connect::from_ref(wired),
             presets: Presets::from_ref(wired),
             signing_in: SigningIn::from_ref(wired),
+            alerts: Alerts::from_ref(wired),
         }
     }
 }
@@ -58,6 +61,8 @@ struct FormPage {
     wish: Typed,
     /// What is suggested for what is left empty.
     hints: Hints,
+    /// Nobody would hear when this mailbox stops working.
+    alone: bool,
     wrong: Option<WrongField>,
     /// A password was typed in an earlier attempt and is used again when left empty.
     take_over: Option<PublicId>,
@@ -325,6 +330,7 @@ async fn page(
         connect,
         presets,
         signing_in,
+        alerts,
     } = desk;
     let chosen = Some(typed.preset.as_str()).filter(|id| !id.is_empty());
     let suggestion = match Address::parse(typed.address.trim()) {
@@ -356,7 +362,9 @@ async fn page(
     } else {
         StatusCode::OK
     };
+    let other_way = alerts.another_would_have_a_way();
     let shown = render(&FormPage {
+        alone: !other_way.map_err(|error| Problem::internal(&error))?,
         provider: ProviderView::new(&plugin, words),
         sign_in: SignInView::of(signing_in, &plugin, words),
         how,
