@@ -22,6 +22,7 @@ mod imap;
 mod imap_session;
 mod injection;
 mod kill;
+mod large;
 mod oauth;
 mod outages;
 mod pages;

@@ -165,6 +165,13 @@ pub(super) enum MailboxCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Fetch the whole of a mail that is larger than the limit
+    Fetch {
+        /// Address or id
+        mailbox: String,
+        /// The mail's Message-ID; the ledger shows it with --json
+        message_id: String,
+    },
     /// Send a mail from it to itself, wait until it is here, and answer it
     Test {
         /// Address or id

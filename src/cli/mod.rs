@@ -170,6 +170,13 @@ fn mailbox_request(command: MailboxCommand) -> anyhow::Result<Request> {
             since,
             dry_run,
         },
+        MailboxCommand::Fetch {
+            mailbox,
+            message_id,
+        } => Request::MailboxFetch {
+            mailbox,
+            message_id,
+        },
         MailboxCommand::Test { mailbox } => Request::MailboxTest { mailbox },
         MailboxCommand::Canary { mailbox, every, .. } => Request::MailboxCanary {
             mailbox,

@@ -85,6 +85,10 @@ impl Desk {
                 since,
                 dry_run,
             } => self.collect(&mailbox, &since, dry_run).await,
+            Request::MailboxFetch {
+                mailbox,
+                message_id,
+            } => self.fetch(&mailbox, &message_id).await,
             Request::MailboxSignIn { mailbox, account } => {
                 self.sign_in(&mailbox, account, &mut tell).await
             }

@@ -8,7 +8,7 @@ use crate::domain::key::LedgerKey;
 use crate::domain::message_id::MessageId;
 use crate::domain::user::Actor;
 use crate::service::collecting::{begin_of, day};
-use crate::service::ledger::words::{fate, fate_name, source};
+use crate::service::ledger::words::{fate, fate_name, megabytes, source};
 use crate::service::ledger::{Entry, Question};
 
 impl Desk {
@@ -58,6 +58,26 @@ impl Desk {
         } else {
             Err(words)
         }
+    }
+
+    pub(super) async fn fetch(&self, which: &str, message_id: &str) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        let wanted = MessageId::parse(message_id);
+        let wanted = wanted.ok_or_else(|| format!("{message_id:?} is no Message-ID"))?;
+        let question = Question {
+            message_id: Some(wanted),
+            ..Question::default()
+        };
+        let page = self.ledger.page(&Actor::Console, mailbox.id, &question);
+        let entries = page.map_err(words)?.entries;
+        let message = entries.into_iter().find_map(|entry| entry.message);
+        let message = message
+            .ok_or_else(|| format!("{} has seen no mail with that id", mailbox.settings.address))?;
+        let begun = self.collecting.fetch_anyway(&Actor::Console, message.id);
+        let size = begun.await.map_err(words)?.size;
+        Ok(Answer::Done {
+            words: format!("The whole mail, {}, is being fetched.", megabytes(size)),
+        })
     }
 
     pub(super) async fn collect(

@@ -128,6 +128,13 @@ pub enum Request {
         /// Only say what would be collected.
         dry_run: bool,
     },
+    /// Fetch the rest of a mail that is larger than the limit.
+    MailboxFetch {
+        /// Address or id.
+        mailbox: String,
+        /// The mail's Message-ID.
+        message_id: String,
+    },
     /// Send a test mail and tell how it goes.
     MailboxTest {
         /// Address or id.

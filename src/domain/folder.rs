@@ -101,6 +101,8 @@ pub enum PendingReason {
     TooLarge,
     /// A person has asked for it, although it was passed before.
     Wanted,
+    /// A person has asked for it, however large it is.
+    Anyway,
 }
 
 /// A mail that is remembered although the cursor has passed it.

@@ -55,10 +55,12 @@ pub enum Fate {
     Duplicate(MessageKey),
     /// One of our own replies, seen in a folder.
     Own(MessageKey),
-    /// Larger than the limit; a stub stands in the conversation.
+    /// Larger than the limit: it waits on the server until somebody asks for it.
     TooLarge {
         /// Its size in bytes.
         size: u64,
+        /// The message that shows its beginning, where the server gave that.
+        beginning: Option<MessageKey>,
     },
     /// Stored raw; it could not be read.
     Unreadable(MessageKey),

@@ -5,6 +5,7 @@
 //! nothing. Collecting marks mails as wanted in the cursor, so that it survives a
 //! restart and the mailbox's own task does the fetching.
 
+mod anyway;
 mod compare;
 
 use jiff::civil::Date;
@@ -12,6 +13,7 @@ use jiff::tz::TimeZone;
 
 use self::compare::{CompareError, Comparison};
 
+pub use self::anyway::{OnItsWay, Rest};
 pub use self::compare::Counted;
 
 use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid};
@@ -27,7 +29,7 @@ use crate::service::credentials::{EnterError, Keyring};
 use crate::service::diary::Diary;
 use crate::service::ledger::words::{grouped, megabytes};
 use crate::service::mailboxes::{MailboxError, Mailboxes};
-use crate::service::sync::Sync;
+use crate::service::sync::{ANYWAY_BYTES_MAX, Sync};
 use crate::store::{Store, StoreError};
 
 /// Mails whose sizes are asked for in one command.
@@ -53,6 +55,24 @@ pub enum CollectingError {
         "{0} has not been read since the server numbered it anew; look for mail first (mailbox refresh)"
     )]
     Renumbered(FolderName),
+    /// There is no such message, or it is not the beginning of a mail.
+    #[error("there is no such mail")]
+    NoSuchMail,
+    /// Nothing is missing.
+    #[error("the whole mail is here already")]
+    IsWhole,
+    /// No setting allows it.
+    #[error(
+        "the mail has more than {} MiB, which is more than is ever fetched; open it at its provider",
+        ANYWAY_BYTES_MAX / 1024 / 1024
+    )]
+    LargerThanAnything,
+    /// A maildrop without names for its mails.
+    #[error(
+        "the mail is gone from the server, or the server has no name for it (UIDL); raise \
+         mail_size_max_mib instead"
+    )]
+    Unnamed,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -51,6 +51,8 @@ pub struct Circumstances {
     pub arrived_at: Timestamp,
     /// It was there before the mailbox was connected.
     pub imported: bool,
+    /// Its size on the server, when only its beginning was asked for.
+    pub whole_size: Option<u64>,
 }
 
 /// A mail whose bytes are still coming.
@@ -178,14 +180,20 @@ impl Intake {
                 (read, ArrivalRaw::Stored(writer.finish().await?))
             }
         };
-        let (head, fingerprint) = match read {
+        let (mut head, fingerprint) = match read {
             Some(mail) => (mail.head, mail.fingerprint),
             None => unreadable(&circumstances),
         };
+        if circumstances.whole_size.is_some() {
+            // What stands after the beginning is missing, but not damaged.
+            head.defects.retain(|defect| *defect != Defect::Unclosed);
+            head.defects.push(Defect::TooLarge);
+        }
         Ok(Arrival {
             source: circumstances.source,
             raw,
             size: self.size,
+            whole_size: circumstances.whole_size,
             head,
             fingerprint,
             arrived_at: circumstances.arrived_at,
@@ -267,6 +275,7 @@ mod tests {
             received_at: None,
             arrived_at: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second),
             imported: false,
+            whole_size: None,
         };
         let (head, fingerprint) = unreadable(&arrived(1));
         assert_eq!(head.defects, [Defect::Unreadable]);

@@ -270,6 +270,7 @@ mod tests {
                 received_at: None,
                 arrived_at: Timestamp::UNIX_EPOCH,
                 imported: false,
+                whole_size: None,
             };
             arrivals.push(intake.finish(circumstances, Random).await.expect("read"));
         }

@@ -155,7 +155,11 @@ impl Ledger {
             | Fate::Own(message)
             | Fate::Unreadable(message)
             | Fate::Ignored { message, .. } => self.store.message(*message)?,
-            Fate::TooLarge { .. } | Fate::Canary => None,
+            Fate::TooLarge { beginning, .. } => match beginning {
+                Some(message) => self.store.message(*message)?,
+                None => None,
+            },
+            Fate::Canary => None,
         };
         let conversation = match &message {
             Some(message) => self.store.conversation(message.conversation)?,

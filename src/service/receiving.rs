@@ -174,6 +174,7 @@ impl Receiving {
             received_at: None,
             arrived_at,
             imported: false,
+            whole_size: None,
         };
         let mut arrival = mail.finish(circumstances, self.random).await?;
         let domain = self.options.domain.as_deref().unwrap_or_default();

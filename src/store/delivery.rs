@@ -4,6 +4,7 @@
 //! Deliberately absent: reading mail (`mime/`) and the rules of threading
 //! (`domain::threading`); this is where their answers become durable.
 
+mod beginning;
 mod types;
 
 use jiff::Timestamp;
@@ -108,13 +109,17 @@ impl Stage<'_, '_> {
             self.refuse_copy(arrival, Fate::Own(own.message))?;
             return Ok(Delivered::Own(own.message));
         }
+        if let Some(beginning) = self.beginning_of(arrival)? {
+            return self.complete(beginning, arrival);
+        }
         let fingerprint = Key::new(self.workspace().0).bytes(&arrival.fingerprint.0);
         if let Some(known) = self
             .transaction
             .pointer(Table::Fingerprints, fingerprint.as_ref())?
         {
             forwarding::came_again(self.transaction, self.mailbox, MessageKey(known), arrival)?;
-            self.refuse_copy(arrival, Fate::Duplicate(MessageKey(known)))?;
+            let fate = self.fate_of_double(MessageKey(known), arrival)?;
+            self.refuse_copy(arrival, fate)?;
             return Ok(Delivered::Duplicate(MessageKey(known)));
         }
         let stored = self.store(arrival, to_itself.is_some())?;
@@ -175,7 +180,10 @@ impl Stage<'_, '_> {
     }
 
     fn pass(&self, passed: &TooLarge) -> Result<(), StoreError> {
-        let fate = Fate::TooLarge { size: passed.size };
+        let fate = Fate::TooLarge {
+            size: passed.size,
+            beginning: None,
+        };
         self.record(&passed.source, passed.at, None, fate)
     }
 
@@ -200,21 +208,20 @@ impl Stage<'_, '_> {
 
     /// A test mail is no work for anybody: no script is asked, and nobody is told.
     fn store(&self, arrival: &Arrival, is_test: bool) -> Result<Message, StoreError> {
-        let raw = match &arrival.raw {
-            ArrivalRaw::Whole(compressed) => raw::put(self.transaction, compressed)?,
-            ArrivalRaw::Stored(raw) => {
-                raw::adopt(self.transaction, *raw)?;
-                *raw
-            }
-        };
+        let raw = self.keep_raw(arrival)?;
         let message = self.place(arrival, raw, is_test)?;
         self.transaction
             .put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
         self.index(&message)?;
-        let fate = if message.head.defects.contains(&Defect::Unreadable) {
-            Fate::Unreadable(message.key)
-        } else {
-            Fate::Stored(message.key)
+        let fate = match arrival.whole_size {
+            Some(size) => Fate::TooLarge {
+                size,
+                beginning: Some(message.key),
+            },
+            None if message.head.defects.contains(&Defect::Unreadable) => {
+                Fate::Unreadable(message.key)
+            }
+            None => Fate::Stored(message.key),
         };
         self.record(
             &arrival.source,
@@ -237,6 +244,16 @@ impl Stage<'_, '_> {
             self.have_checked(&arrival.source, &message)?;
         }
         Ok(message)
+    }
+
+    fn keep_raw(&self, arrival: &Arrival) -> Result<RawKey, StoreError> {
+        match &arrival.raw {
+            ArrivalRaw::Whole(compressed) => raw::put(self.transaction, compressed),
+            ArrivalRaw::Stored(raw) => {
+                raw::adopt(self.transaction, *raw)?;
+                Ok(*raw)
+            }
+        }
     }
 
     /// Finds or makes the conversation, and writes it with the mail counted in.

@@ -12,7 +12,7 @@ use crate::domain::message_id::MessageId;
 /// Rows of one message that are read: one per folder or way it was seen by.
 const ROWS_OF_MESSAGE_MAX: usize = 1_000;
 
-/// Where an arrival from a folder is looked up; others are never asked for.
+/// Where an arrival from a folder or a maildrop is looked up; others are never asked for.
 fn source_key(mailbox: MailboxKey, source: &Source) -> Option<Key> {
     match source {
         Source::Imap {
@@ -22,6 +22,9 @@ fn source_key(mailbox: MailboxKey, source: &Source) -> Option<Key> {
         } => {
             let folder = folder_key(mailbox, folder, *validity);
             Some(folder.bytes(&uid.get().to_be_bytes()))
+        }
+        Source::Pop3 { uidl } if !uidl.is_empty() => {
+            Some(Key::new(mailbox.0).bytes(&hash16(uidl.as_bytes())))
         }
         Source::Smtp(_) | Source::Pop3 { .. } => None,
     }
@@ -34,7 +37,8 @@ fn message_of(fate: &Fate) -> Option<MessageKey> {
         | Fate::Own(message)
         | Fate::Unreadable(message)
         | Fate::Ignored { message, .. } => Some(*message),
-        Fate::TooLarge { .. } | Fate::Canary => None,
+        Fate::TooLarge { beginning, .. } => *beginning,
+        Fate::Canary => None,
     }
 }
 
@@ -70,6 +74,21 @@ pub(super) fn ignore(
         }
     }
     Ok(())
+}
+
+/// What became of one mail of a folder or a maildrop.
+pub(super) fn find(
+    rows: &impl Rows,
+    mailbox: MailboxKey,
+    source: &Source,
+) -> Result<Option<LedgerRow>, StoreError> {
+    let Some(key) = source_key(mailbox, source) else {
+        return Ok(None);
+    };
+    let Some(row) = rows.pointer(Table::LedgerBySource, key.as_ref())? else {
+        return Ok(None);
+    };
+    rows.record(Table::Ledger, Key::new(mailbox.0).number(row).as_ref())
 }
 
 pub(super) fn rows_of(rows: &impl Rows, message: MessageKey) -> Result<Vec<LedgerRow>, StoreError> {
@@ -222,7 +241,7 @@ impl Store {
         })
     }
 
-    /// What became of one mail of a folder.
+    /// What became of one mail of a folder or a maildrop.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -231,14 +250,6 @@ impl Store {
         mailbox: MailboxKey,
         source: &Source,
     ) -> Result<Option<LedgerRow>, StoreError> {
-        let Some(key) = source_key(mailbox, source) else {
-            return Ok(None);
-        };
-        self.read(|rows| {
-            let Some(row) = rows.pointer(Table::LedgerBySource, key.as_ref())? else {
-                return Ok(None);
-            };
-            rows.record(Table::Ledger, Key::new(mailbox.0).number(row).as_ref())
-        })
+        self.read(|rows| find(rows, mailbox, source))
     }
 }

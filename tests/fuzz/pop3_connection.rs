@@ -36,7 +36,7 @@ fn told(stream: &[u8], size: usize) -> Vec<Event> {
     machine.list(now);
     machine.uidl(now);
     machine.retr(1, now);
-    machine.top(2, now);
+    machine.top(2, 0, now);
     machine.dele(1, now);
     machine.quit(now);
     let mut events = Vec::new();

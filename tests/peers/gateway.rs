@@ -31,6 +31,8 @@ pub struct Gateway {
     public_url: String,
     /// Further sections of the configuration.
     sections: String,
+    /// Larger mail waits on its server, in MiB.
+    mail_size_max_mib: u32,
     /// Where the pages answer; 0 is a port of the system's choice.
     listen: u16,
 }
@@ -137,6 +139,7 @@ impl Gateway {
             floor_mib: 0,
             public_url: String::new(),
             sections: String::new(),
+            mail_size_max_mib: 64,
             listen: 0,
             dir,
         };
@@ -180,6 +183,12 @@ impl Gateway {
     /// The pages answer on this port. From the next `launch` on.
     pub fn listen_on(&mut self, port: u16) {
         self.listen = port;
+        self.write_config();
+    }
+
+    /// Larger mail waits on its server. From the next `launch` on.
+    pub fn limit_mails(&mut self, mib: u32) {
+        self.mail_size_max_mib = mib;
         self.write_config();
     }
 
@@ -345,7 +354,7 @@ impl Gateway {
     fn write_config(&self) {
         let (data, floor) = (self.data.display(), self.floor_mib);
         let (public_url, sections) = (&self.public_url, &self.sections);
-        let listen = self.listen;
+        let (listen, largest) = (self.listen, self.mail_size_max_mib);
         let ca = self.dir.path().join("ca.pem");
         let trust = match fs::metadata(ca).unwrap().len() {
             0 => "",
@@ -355,7 +364,7 @@ impl Gateway {
             "[store]\nfolder = \"{data}\"\nfree_space_floor_mib = {floor}\n\
              [http]\nlisten = \"127.0.0.1:{listen}\"\npublic_url = \"{public_url}\"\n\
              [scripts]\nfolder = \"scripts\"\n[plugins]\nfolder = \"plugins\"\n\
-             [mail]\n{trust}[log]\nlevel = \"info\"\n{sections}"
+             [mail]\nmail_size_max_mib = {largest}\n{trust}[log]\nlevel = \"info\"\n{sections}"
         );
         fs::write(self.config(), text).unwrap();
     }

@@ -94,7 +94,11 @@ pub(in crate::http) fn of_wish(error: ProposeError) -> Problem {
 pub(in crate::http) fn of_collecting(error: CollectingError) -> Problem {
     match error {
         CollectingError::Mailbox(error) => of_mailboxes(error),
+        CollectingError::NoSuchMail => Problem::not_found(),
         CollectingError::NoFolders(_)
+        | CollectingError::IsWhole
+        | CollectingError::LargerThanAnything
+        | CollectingError::Unnamed
         | CollectingError::Enter(EnterError::NoLogin)
         | CollectingError::Renumbered(_) => Problem::new(Kind::Conflict, sentence(&error)),
         CollectingError::Enter(_) | CollectingError::Imap(_) => {

@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Extension, State};
+use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::super::body::{Asked, Body, Id, PAGE_DEFAULT};
 use super::super::error::{Kind, Problem};
 use super::failure::{of_collecting, of_mailboxes};
-use super::json::ledger::{CollectedBody, CountedBody, LedgerBody};
+use super::json::ledger::{CollectedBody, CountedBody, LedgerBody, OnItsWayBody};
 use crate::domain::key::LedgerKey;
 use crate::domain::message_id::MessageId;
 use crate::domain::user::Actor;
@@ -81,4 +82,15 @@ pub(super) async fn collect(
     let collected = collecting.collect(&actor, id, since, body.dry_run).await;
     let (_, collected) = collected.map_err(of_collecting)?;
     Ok(Json(CollectedBody::new(&collected, since)))
+}
+
+/// Fetches the rest of a mail that was left on its server because of its size.
+pub(super) async fn fetch(
+    State(collecting): State<Collecting>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+) -> Result<(StatusCode, Json<OnItsWayBody>), Problem> {
+    let begun = collecting.fetch_anyway(&actor, id).await;
+    let body = OnItsWayBody::new(&begun.map_err(of_collecting)?);
+    Ok((StatusCode::ACCEPTED, Json(body)))
 }

@@ -29,8 +29,8 @@ use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 
 pub(super) use failure::{
-    of_beginning, of_conversations, of_mailboxes, of_replies, of_saving, of_sign_in, of_store,
-    sentence,
+    of_beginning, of_collecting, of_conversations, of_mailboxes, of_replies, of_saving, of_sign_in,
+    of_store, sentence,
 };
 pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,
@@ -98,6 +98,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/messages/{id}", get(messages::get))
         .route("/messages/{id}/raw", get(messages::raw))
         .route("/messages/{id}/text", get(messages::text))
+        .route("/messages/{id}/fetch", post(ledger::fetch))
         .route("/messages/{id}/decisions", get(messages::decisions))
         .route(
             "/messages/{id}/attachments/{place}",

@@ -380,6 +380,7 @@ async fn deliver(store: &Store, mailbox: MailboxKey, mail: &str, routing: Routin
         },
         raw: ArrivalRaw::Whole(CompressedRaw::new(mail.as_bytes())),
         size: mail.len() as u64,
+        whole_size: None,
         head: read.head,
         fingerprint: read.fingerprint,
         arrived_at: Timestamp::now(),

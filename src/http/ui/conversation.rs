@@ -7,7 +7,9 @@ use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::api::{of_conversations, of_replies, of_store, status_named, tag_named};
+use super::super::api::{
+    of_collecting, of_conversations, of_replies, of_store, status_named, tag_named,
+};
 use super::super::body::Id;
 use super::super::download;
 use super::super::error::{Kind, Problem};
@@ -15,9 +17,11 @@ use super::page::{Frame, render};
 use super::view::conversation::ConversationView;
 use super::view::marks::FieldsView;
 use super::view::message::{MessageView, proves};
+use super::view::size;
 use crate::domain::key::PublicId;
 use crate::domain::message::Message;
 use crate::domain::user::{Actor, User};
+use crate::service::collecting::Collecting;
 use crate::service::conversations::{Conversations, Edit, PAGE_MAX};
 use crate::service::people::People;
 use crate::service::presets::Presets;
@@ -48,6 +52,7 @@ pub(super) async fn show(
     State(conversations): State<Conversations>,
     State(people): State<People>,
     State(presets): State<Presets>,
+    State(collecting): State<Collecting>,
     State(random): State<Random>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
@@ -64,7 +69,7 @@ pub(super) async fn show(
         .items
         .iter()
         .map(|message| {
-            let mut view = view(&conversations, &actor, &users, message)?;
+            let mut view = view(&conversations, &collecting, &actor, &users, message)?;
             let found = conversations.extraction(message);
             let found = found.map_err(of_conversations)?;
             view.found = found.map(|found| FieldsView::new(&presets, frame.words, &found));
@@ -90,6 +95,7 @@ pub(super) async fn show(
 
 fn view(
     conversations: &Conversations,
+    collecting: &Collecting,
     actor: &Actor,
     users: &[User],
     message: &Message,
@@ -111,7 +117,32 @@ fn view(
         .map_err(of_conversations)?;
     let mut view = MessageView::new(message, text, &decisions, outgoing.as_ref(), writer);
     view.proves = found.as_ref().map(proves);
+    let rest = collecting.rest_of(message).map_err(of_collecting)?;
+    view.rest = rest.map(|rest| (size(rest.size), rest.is_coming));
     Ok(view)
+}
+
+/// Lets the rest of a mail be fetched.
+pub(super) async fn fetch(
+    State(conversations): State<Conversations>,
+    State(collecting): State<Collecting>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<BareForm>,
+) -> Result<Redirect, Problem> {
+    frame.session.check(&form.form_token)?;
+    let message = conversations.message(&actor, id);
+    let message = message.map_err(of_conversations)?;
+    let place = conversations
+        .conversation_of(&message)
+        .map_err(of_conversations)?;
+    let begun = collecting.fetch_anyway(&actor, id).await;
+    begun.map_err(of_collecting)?;
+    let place = place.id;
+    Ok(Redirect::to(&format!(
+        "/conversations/{place}#message-{id}"
+    )))
 }
 
 /// A reply.

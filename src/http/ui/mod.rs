@@ -42,6 +42,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/outgoing/{id}/cancel", post(conversation::cancel))
         .route("/messages/{id}/frame", get(conversation::frame))
         .route("/messages/{id}/raw", get(conversation::raw))
+        .route("/messages/{id}/fetch", post(conversation::fetch))
         .route(
             "/messages/{id}/attachments/{place}",
             get(conversation::attachment),

@@ -94,18 +94,19 @@ impl Session {
         Ok(mails)
     }
 
-    /// The header of a mail, at most `bytes_max` of it; `None` when the server does not
-    /// give it.
+    /// The header of a mail and so many lines of its body, at most `bytes_max` of it;
+    /// `None` when the server does not give it.
     ///
     /// # Errors
     /// When the session is over.
     pub async fn top(
         &mut self,
         number: Number,
+        lines: u32,
         bytes_max: usize,
     ) -> Result<Option<Vec<u8>>, Pop3Error> {
         let now = self.driver.now();
-        let command = self.driver.machine_mut().top(number, now);
+        let command = self.driver.machine_mut().top(number, lines, now);
         let mut header = Vec::new();
         let keep = |event| {
             if let Event::BodyChunk(chunk) = event {

@@ -46,10 +46,16 @@ pub fn fate(entry: &Entry) -> String {
             None => format!("{place} has it already"),
         },
         Fate::Own(_) => format!("our own reply in {place}"),
-        Fate::TooLarge { size } => format!(
-            "left on the server: {} is more than the limit in the settings",
-            megabytes(*size)
-        ),
+        Fate::TooLarge { size, beginning } => {
+            let left = format!(
+                "left on the server: {} is more than the limit in the settings",
+                megabytes(*size)
+            );
+            match beginning {
+                Some(_) => format!("{left}; its beginning is in {place}"),
+                None => left,
+            }
+        }
         Fate::Unreadable(_) => format!("{place}; it could not be read and is kept as it came"),
         Fate::Canary => {
             "a canary: the mailbox wrote to itself to see whether mail comes".to_owned()

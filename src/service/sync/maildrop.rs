@@ -91,6 +91,12 @@ fn hash16(parts: &[&[u8]]) -> [u8; 16] {
     short
 }
 
+/// What tells a mail from the others when the server has a name for it.
+#[must_use]
+pub fn identity_of(uidl: &[u8]) -> MailIdentity {
+    MailIdentity(hash16(&[b"uidl", uidl]))
+}
+
 /// Lists a maildrop. Where ids are missing or several mails have the same, headers tell
 /// them apart.
 ///
@@ -111,7 +117,7 @@ pub async fn look(session: &mut Session) -> Result<Vec<OnServer>, LookError> {
             mails.push(OnServer {
                 number,
                 size,
-                id: MailIdentity(hash16(&[b"uidl", &uidl])),
+                id: identity_of(&uidl),
                 uidl: String::from_utf8_lossy(&uidl).into_owned(),
                 header: None,
             });
@@ -140,7 +146,7 @@ pub async fn look(session: &mut Session) -> Result<Vec<OnServer>, LookError> {
 /// # Errors
 /// When the session is over.
 pub async fn header_of(session: &mut Session, number: Number) -> Result<Option<Known>, Pop3Error> {
-    let header = session.top(number, HEADER_MAX).await?;
+    let header = session.top(number, 0, HEADER_MAX).await?;
     Ok(header.map(|header| Known::of(&header)))
 }
 

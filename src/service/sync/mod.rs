@@ -19,6 +19,8 @@ use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use self::pending::ANYWAY_BYTES_MAX;
+
 use self::board::Board;
 use self::gate::Gate;
 use self::keeper::Handles;

@@ -28,6 +28,8 @@ pub struct Arrival {
     pub raw: ArrivalRaw,
     /// How many.
     pub size: u64,
+    /// The size of the whole mail, when these are only its beginning.
+    pub whole_size: Option<u64>,
     /// What it says of itself.
     pub head: Head,
     /// What makes two arrivals one mail.
@@ -42,7 +44,7 @@ pub struct Arrival {
     pub random: [u8; 20],
 }
 
-/// A mail that was left on the server because of its size.
+/// A mail that was left on the server because of its size, beginning and all.
 #[derive(Clone, Debug)]
 pub struct TooLarge {
     /// Where it stands.

@@ -152,7 +152,7 @@ stored_enum!(Fate {
     0 = Stored(message),
     1 = Duplicate(message),
     2 = Own(message),
-    3 = TooLarge { size },
+    3 = TooLarge { size, beginning },
     4 = Unreadable(message),
     5 = Ignored { message, by },
     6 = Canary,

@@ -287,7 +287,7 @@ impl Stored for NamedAddress {
     }
 }
 
-super::stored_enum!(crate::domain::folder::PendingReason { 0 = Incomplete, 1 = TooLarge, 2 = Wanted });
+super::stored_enum!(crate::domain::folder::PendingReason { 0 = Incomplete, 1 = TooLarge, 2 = Wanted, 3 = Anyway });
 stored_struct!(Pending {
     reason,
     attempts,

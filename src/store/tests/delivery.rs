@@ -298,7 +298,13 @@ async fn a_removed_mailbox_takes_nothing_and_a_passed_mail_is_on_record() {
         .ledger_find(fixture.mailbox.key, &passed.source)
         .unwrap()
         .unwrap();
-    assert_eq!(row.fate, Fate::TooLarge { size: 1 << 40 });
+    assert_eq!(
+        row.fate,
+        Fate::TooLarge {
+            size: 1 << 40,
+            beginning: None
+        }
+    );
     let removed = fixture
         .store
         .remove_mailbox(fixture.mailbox.key, false, at(10))

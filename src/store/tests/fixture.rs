@@ -194,6 +194,7 @@ pub(super) fn mail(number: u32, from: &str, subject: &str) -> Arrival {
             uid: Uid::new(number).unwrap(),
         },
         size: bytes.len() as u64,
+        whole_size: None,
         raw: ArrivalRaw::Whole(CompressedRaw::new(bytes.as_bytes())),
         head: Head {
             message_id: Some(id(&format!("{number}@customers.example"))),

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::PersonBody;
 use crate::domain::folder::{FolderName, Uid};
-use crate::service::collecting::{Collected, Counted};
+use crate::service::collecting::{Collected, Counted, OnItsWay};
 use crate::service::ledger::words::{fate, fate_name, source};
 use crate::service::ledger::{Entry, LedgerPage};
 
@@ -117,6 +117,22 @@ impl CollectedBody {
             bytes: collected.bytes,
             taken: collected.taken,
             words: collected.words(since),
+        }
+    }
+}
+
+/// A mail that is being fetched.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct OnItsWayBody {
+    mailbox: String,
+    bytes: u64,
+}
+
+impl OnItsWayBody {
+    pub(in crate::http::api) fn new(begun: &OnItsWay) -> Self {
+        Self {
+            mailbox: begun.mailbox.settings.address.to_string(),
+            bytes: begun.size,
         }
     }
 }

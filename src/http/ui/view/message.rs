@@ -38,6 +38,8 @@ pub(in crate::http::ui) struct MessageView {
     pub(in crate::http::ui) proves: Option<(&'static str, String)>,
     /// What a plugin read in it.
     pub(in crate::http::ui) found: Option<FieldsView>,
+    /// Only the beginning is here: the size of the whole, and whether that is coming.
+    pub(in crate::http::ui) rest: Option<(String, bool)>,
     pub(in crate::http::ui) files: Vec<FileView>,
     pub(in crate::http::ui) outgoing: Option<OutgoingView>,
     pub(in crate::http::ui) decisions: Vec<DecisionView>,
@@ -110,6 +112,7 @@ impl MessageView {
             has_raw: message.raw.is_some(),
             proves: None,
             found: None,
+            rest: None,
             defective: head.defects.iter().any(is_worth_telling),
             files: head
                 .attachments
@@ -140,8 +143,11 @@ pub(in crate::http::ui) fn proves(found: &Authentication) -> (&'static str, Stri
 /// A missing date or closing line changes nothing for the reader.
 fn is_worth_telling(defect: &Defect) -> bool {
     match defect {
-        Defect::TooComplex | Defect::TooLarge | Defect::Charset | Defect::Unreadable => true,
-        Defect::NoSender | Defect::TextCut | Defect::Unclosed | Defect::Date => false,
+        Defect::TooComplex | Defect::Charset | Defect::Unreadable => true,
+        // That only the beginning is here has a line of its own.
+        Defect::TooLarge | Defect::NoSender | Defect::TextCut | Defect::Unclosed | Defect::Date => {
+            false
+        }
     }
 }
 

@@ -85,9 +85,9 @@ impl Connection {
         self.queue(Task::Uidl, "UIDL".to_owned(), now)
     }
 
-    /// TOP without a line of the body: the header, by `Event::BodyChunk`.
-    pub fn top(&mut self, number: Number, now: Instant) -> CommandId {
-        self.queue(Task::Body, format!("TOP {number} 0"), now)
+    /// TOP: the header and so many lines of the body, by `Event::BodyChunk`.
+    pub fn top(&mut self, number: Number, lines: u32, now: Instant) -> CommandId {
+        self.queue(Task::Body, format!("TOP {number} {lines}"), now)
     }
 
     /// RETR; the mail comes by `Event::BodyChunk`.

@@ -94,7 +94,7 @@ fn call(machine: &mut Connection, call: &str, now: &mut Instant) {
         }
         ["list"] => drop(machine.list(at)),
         ["uidl"] => drop(machine.uidl(at)),
-        ["top", number] => drop(machine.top(number.parse().expect("a number"), at)),
+        ["top", number] => drop(machine.top(number.parse().expect("a number"), 0, at)),
         ["retr", number] => drop(machine.retr(number.parse().expect("a number"), at)),
         ["dele", number] => drop(machine.dele(number.parse().expect("a number"), at)),
         ["quit"] => drop(machine.quit(at)),

@@ -7,7 +7,8 @@
 //! as Dovecot does when nothing comes between them. So a window is announced when its
 //! bodies are asked for, not when the one before it has ended.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::num::NonZeroU32;
 
 use tokio::sync::mpsc;
 
@@ -15,8 +16,14 @@ use super::intake::{Listed, Piece};
 use crate::domain::fetching::{ListedMail, WINDOW_UIDS_MAX};
 use crate::domain::folder::Uid;
 use crate::net::imap::{FetchStep, ImapError, Refusal, Session};
-use crate::protocol::imap::{Body, CommandId, FetchItems, Fetched, UidSet};
+use crate::protocol::imap::{Body, BodyWanted, CommandId, FetchItems, Fetched, UidSet};
+use crate::service::sync::pending::BEGINNING_BYTES;
 
+/// What is asked of a mail above the limit.
+const BEGINNING: NonZeroU32 = match NonZeroU32::new(BEGINNING_BYTES) {
+    Some(count) => count,
+    None => NonZeroU32::MIN,
+};
 /// Listings under way or done before the bodies they are for.
 const LISTINGS_AHEAD: usize = 2;
 
@@ -31,19 +38,27 @@ pub(super) enum CollectError {
     Storing,
 }
 
-/// Collects the given mails, lowest first. Bodies above `mail_size_max` bytes are
-/// listed but not asked for. `progress` hears how many mails are left.
+/// What is asked for of a mail.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// Of mails above this many bytes only the beginning.
+    pub(super) mail_size_max: u64,
+    /// These whole, whatever their size.
+    pub(super) anyway: BTreeSet<Uid>,
+}
+
+/// Collects the given mails, lowest first. `progress` hears how many mails are left.
 pub(super) async fn collect(
     session: &mut Session,
     uids: &[Uid],
-    mail_size_max: u64,
+    wanted: Wanted,
     pieces: &mpsc::Sender<Piece>,
     progress: impl Fn(usize),
 ) -> Result<(), CollectError> {
     let mut run = Run {
         session,
         pieces,
-        mail_size_max,
+        wanted,
         unlisted: uids.chunks(WINDOW_UIDS_MAX as usize),
         listings: VecDeque::new(),
         windows: VecDeque::new(),
@@ -69,8 +84,10 @@ struct Listing<'a> {
 
 /// A window whose bodies are on their way or to come.
 struct Bodies {
-    /// `None` when nothing (more) is to come for this window.
+    /// `None` when nothing (more) is to come for this window: of whole mails, and of
+    /// beginnings.
     command: Option<CommandId>,
+    beginnings: Option<CommandId>,
     wanted: Option<UidSet>,
     asked: usize,
     /// Answers to it so far.
@@ -80,7 +97,7 @@ struct Bodies {
 struct Run<'a> {
     session: &'a mut Session,
     pieces: &'a mpsc::Sender<Piece>,
-    mail_size_max: u64,
+    wanted: Wanted,
     unlisted: std::slice::Chunks<'a, Uid>,
     listings: VecDeque<Listing<'a>>,
     /// All have been announced to the storing half.
@@ -130,7 +147,9 @@ impl Run<'_> {
     /// it may be the server that is in trouble, not a mail.
     async fn refused(&mut self, command: CommandId, refusal: Refusal) -> Result<(), CollectError> {
         let goes_on = self.windows.iter().any(|window| {
-            window.command == Some(command) && (window.told > 0 || window.asked == 1)
+            let whole = window.command == Some(command) && (window.told > 0 || window.asked == 1);
+            // Where parts cannot be had, large mails are noted without theirs.
+            whole || window.beginnings == Some(command)
         });
         if goes_on {
             tracing::warn!(%refusal, "the server did not give every mail; the others are tried again later");
@@ -167,29 +186,40 @@ impl Run<'_> {
         if let Some(listing) = listed {
             self.fetch_bodies(listing).await?;
             self.list_next();
-        } else if let Some(window) = self
-            .windows
-            .iter_mut()
-            .find(|window| window.command == Some(command))
-        {
-            window.command = None;
+        } else {
+            for window in &mut self.windows {
+                let ended = |one: &mut CommandId| *one == command;
+                window.command.take_if(ended);
+                window.beginnings.take_if(ended);
+            }
         }
         self.end_answered_windows().await
     }
 
     async fn fetch_bodies(&mut self, listing: Listing<'_>) -> Result<(), CollectError> {
-        let fitting = listing
-            .mails
-            .iter()
-            .filter(|mail| mail.size <= self.mail_size_max);
-        let items = FetchItems {
+        let fits = |mail: &&ListedMail| {
+            mail.size <= self.wanted.mail_size_max || self.wanted.anyway.contains(&mail.uid)
+        };
+        let (fitting, large): (Vec<&ListedMail>, Vec<_>) = listing.mails.iter().partition(fits);
+        let whole = FetchItems {
             flags: false,
             ..FetchItems::whole()
         };
-        let wanted = UidSet::of(fitting.map(|mail| mail.uid));
-        let command = wanted
-            .as_ref()
-            .map(|set| self.session.begin_fetch(set, &items));
+        let beginning = FetchItems {
+            body: Some(BodyWanted::Part {
+                offset: 0,
+                count: BEGINNING,
+            }),
+            ..whole.clone()
+        };
+        let [fitting, large] =
+            [fitting, large].map(|mails| UidSet::of(mails.iter().map(|mail| mail.uid)));
+        let mut ask = |set: &Option<UidSet>, items| {
+            let set = set.as_ref()?;
+            Some(self.session.begin_fetch(set, items))
+        };
+        let (command, beginnings) = (ask(&fitting, &whole), ask(&large, &beginning));
+        let wanted = UidSet::of(listing.mails.iter().map(|mail| mail.uid));
         let told: HashSet<Uid> = listing.mails.iter().map(|mail| mail.uid).collect();
         let untold = listing.asked.iter().filter(|uid| !told.contains(uid));
         let listed = Listed {
@@ -198,6 +228,7 @@ impl Run<'_> {
         };
         self.windows.push_back(Bodies {
             command,
+            beginnings,
             wanted,
             asked: listing.asked.len(),
             told: 0,
@@ -207,7 +238,9 @@ impl Run<'_> {
 
     /// Windows end in the order they were announced in.
     async fn end_answered_windows(&mut self) -> Result<(), CollectError> {
-        while let Some(window) = self.windows.pop_front_if(|window| window.command.is_none()) {
+        let has_ended =
+            |window: &mut Bodies| window.command.is_none() && window.beginnings.is_none();
+        while let Some(window) = self.windows.pop_front_if(has_ended) {
             self.left = self.left.saturating_sub(window.asked);
             self.hand_over(Piece::End).await?;
         }

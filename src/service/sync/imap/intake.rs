@@ -4,7 +4,7 @@
 //! bytes travel. One commit is under way at a time and the next batch gathers
 //! meanwhile: a later cursor can never overtake an earlier one that failed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::domain::fetching::{ListedMail, Window};
-use crate::domain::folder::{Cursor, FolderName, Uid};
+use crate::domain::folder::{Cursor, FolderName, PendingReason, Uid};
 use crate::domain::key::MailboxKey;
 use crate::domain::ledger::Source;
 use crate::protocol::imap::{Body, Fetched};
@@ -87,6 +87,8 @@ pub(super) struct Storing {
     asked: VecDeque<Vec<Uid>>,
     body: Option<Intake>,
     arrivals: Vec<Arrival>,
+    /// Mails above the limit, of which the beginning is on its way, and their sizes.
+    large: BTreeMap<Uid, u64>,
     too_large: Vec<TooLarge>,
     batch_bytes: u64,
     commit: Option<JoinHandle<Result<Vec<Delivered>, StoreError>>>,
@@ -110,6 +112,7 @@ impl Storing {
             asked: VecDeque::new(),
             body: None,
             arrivals: Vec::new(),
+            large: BTreeMap::new(),
             too_large: Vec::new(),
             batch_bytes: 0,
             commit: None,
@@ -159,26 +162,17 @@ impl Storing {
         // Wanted like the others, so that the cursor does not pass them unseen.
         mails.extend(untold.into_iter().map(|uid| ListedMail { uid, size: 0 }));
         let high = mails.iter().map(|mail| mail.uid.get()).max().unwrap_or(0);
-        let mut window = match self.window.take() {
+        let window = match self.window.take() {
             Some(mut open) => {
                 open.extend(high, &mails);
                 open
             }
             None => Window::new(self.cursor.clone(), high, &mails),
         };
-        let large: Vec<ListedMail> = window
-            .wanted()
-            .filter(|mail| mail.size > self.folder.mail_size_max)
-            .collect();
-        for mail in large {
-            let at = self.clock.now();
-            window.defer(mail.uid, too_large());
-            self.too_large.push(TooLarge {
-                source: self.source(mail.uid),
-                size: mail.size,
-                at,
-            });
-        }
+        let large = mails
+            .iter()
+            .filter(|mail| window.expects(mail.uid) && self.folder.passes(&self.cursor, mail));
+        self.large.extend(large.map(|mail| (mail.uid, mail.size)));
         self.window = Some(window);
         self.asked
             .push_back(mails.iter().map(|mail| mail.uid).collect());
@@ -192,17 +186,24 @@ impl Storing {
         if !window.expects(uid) {
             return Ok(());
         }
-        let Some(intake) = body.filter(|intake| is_whole(intake, fetched)) else {
+        let whole_size = self.large.get(&uid).copied();
+        let Some(intake) = body.filter(|intake| is_whole(intake, fetched, whole_size)) else {
             // NIL, an empty body or fewer bytes than announced: tried again later.
             return Ok(());
         };
-        window.settle(uid);
+        if whole_size.is_some() {
+            self.large.remove(&uid);
+            window.defer(uid, too_large());
+        } else {
+            window.settle(uid);
+        }
         let received_at = fetched.internal_date;
         let circumstances = Circumstances {
             source: self.source(uid),
             received_at,
             arrived_at: self.clock.now(),
             imported: self.is_imported(uid, received_at),
+            whole_size,
         };
         let arrival = intake.finish(circumstances, self.random).await?;
         self.batch_bytes += stored_size(&arrival);
@@ -218,10 +219,18 @@ impl Storing {
         let now = self.clock.now();
         if let Some(window) = &mut self.window {
             let asked = self.asked.pop_front().unwrap_or_default();
-            let missing: Vec<Uid> = asked
+            let (large, missing): (Vec<Uid>, Vec<Uid>) = asked
                 .into_iter()
                 .filter(|uid| window.expects(*uid))
-                .collect();
+                .partition(|uid| self.large.contains_key(uid));
+            // Not even their beginnings came.
+            for uid in large {
+                window.defer(uid, too_large());
+                let size = self.large.remove(&uid).unwrap_or_default();
+                let source = source(&self.folder, &self.cursor, uid);
+                let at = now;
+                self.too_large.push(TooLarge { source, size, at });
+            }
             if let (Some(first), Some(last)) = (missing.first(), missing.last()) {
                 tracing::warn!(
                     mailbox = self.folder.mailbox.0, folder = %self.folder.name,
@@ -230,15 +239,8 @@ impl Storing {
                 );
             }
             for uid in missing {
-                let before = self
-                    .cursor
-                    .pending
-                    .get(&uid)
-                    .map_or(0, |pending| pending.attempts);
-                window.defer(
-                    uid,
-                    try_again(before.saturating_add(1), now, self.random.jitter()),
-                );
+                let before = self.cursor.pending.get(&uid);
+                window.defer(uid, try_again(before, now, self.random.jitter()));
             }
             if window.cursor().pending.len() > Cursor::PENDING_MAX {
                 return Err(IngestError::TooManyPending);
@@ -308,11 +310,24 @@ impl Storing {
     }
 
     fn source(&self, uid: Uid) -> Source {
-        Source::Imap {
-            folder: self.folder.name.clone(),
-            validity: self.cursor.validity,
-            uid,
-        }
+        source(&self.folder, &self.cursor, uid)
+    }
+}
+
+impl Folder {
+    /// Whether a mail is too large to be taken in whole.
+    fn passes(&self, cursor: &Cursor, mail: &ListedMail) -> bool {
+        let pending = cursor.pending.get(&mail.uid);
+        let anyway = pending.is_some_and(|pending| pending.reason == PendingReason::Anyway);
+        mail.size > self.mail_size_max && !anyway
+    }
+}
+
+fn source(folder: &Folder, cursor: &Cursor, uid: Uid) -> Source {
+    Source::Imap {
+        folder: folder.name.clone(),
+        validity: cursor.validity,
+        uid,
     }
 }
 
@@ -324,7 +339,12 @@ fn stored_size(arrival: &Arrival) -> u64 {
     }
 }
 
-/// A mail counts only when all announced bytes came and there were any.
-fn is_whole(intake: &Intake, fetched: &Fetched) -> bool {
-    matches!(fetched.body, Body::Complete { size, offset: None } if size == intake.size() && size > 0)
+/// A mail counts only when all announced bytes came and there were any; with its size on
+/// the server given, when they are its beginning.
+fn is_whole(intake: &Intake, fetched: &Fetched, whole_size: Option<u64>) -> bool {
+    let Body::Complete { size, offset } = fetched.body else {
+        return false;
+    };
+    let from = whole_size.map(|_| 0);
+    offset == from && size == intake.size() && size > 0
 }

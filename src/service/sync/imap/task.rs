@@ -15,6 +15,7 @@ use crate::protocol::imap::Code;
 use crate::service::credentials::CredentialsError;
 use crate::service::ingest::IngestError;
 use crate::service::sync::keeper::Handles;
+use crate::service::sync::pending::ANYWAY_BYTES_MAX;
 use crate::store::StoreError;
 
 /// Why a connection ended.
@@ -74,6 +75,7 @@ impl Task {
     async fn open_as(&self, login: Login) -> Result<Session, SyncError> {
         let mut options = ImapOptions::new(self.way.server.clone(), login);
         options.limits.idle_renewal = self.handles.options.rescan;
+        options.limits.body_max = ANYWAY_BYTES_MAX;
         options.limits.command_deadline = self.handles.options.answer_deadline;
         options.tap = self.handles.board.diary().tap(self.key(), "imap");
         let opening = Session::open(&self.handles.dialer, &options);

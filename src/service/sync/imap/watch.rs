@@ -8,10 +8,10 @@ use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
 
 use super::begin::{Begun, above};
-use super::collect::collect;
+use super::collect::{Wanted, collect};
 use super::intake::{PIECES_MAX, Stored, Storing};
 use super::task::{SyncError, Task};
-use crate::domain::folder::{Cursor, Uid};
+use crate::domain::folder::{Cursor, PendingReason, Uid};
 use crate::net::imap::{ImapError, Session};
 
 /// Collects, watches, and collects again, until the gateway stops.
@@ -96,6 +96,12 @@ async fn collect_and_store(
     uids: &[Uid],
 ) -> Result<Cursor, SyncError> {
     let handles = &task.handles;
+    let anyway = cursor.pending.iter();
+    let anyway = anyway.filter(|(_, pending)| pending.reason == PendingReason::Anyway);
+    let wanted = Wanted {
+        mail_size_max: handles.options.mail_size_max,
+        anyway: anyway.map(|(uid, _)| *uid).collect(),
+    };
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     let storing = Storing::new(
         task.folder(),
@@ -112,14 +118,7 @@ async fn collect_and_store(
             u32::try_from(left).ok().filter(|left| *left > 0),
         )
     };
-    let collected = collect(
-        session,
-        uids,
-        handles.options.mail_size_max,
-        &sender,
-        progress,
-    )
-    .await;
+    let collected = collect(session, uids, wanted, &sender, progress).await;
     drop(sender);
     let stored = match storing.await {
         Ok(stored) => stored,

@@ -7,17 +7,23 @@ use jiff::Timestamp;
 
 use super::plan::Wanted;
 use super::task::{SyncError, Task};
+use crate::domain::folder::PendingReason;
 use crate::domain::ledger::Source;
 use crate::domain::maildrop::{MailIdentity, MailState, MaildropRow};
 use crate::net::pop3::{FetchStep, Refusal, Session};
 use crate::protocol::pop3::{CommandId, Number};
 use crate::service::ingest::{Circumstances, Intake};
 use crate::service::sync::maildrop::{HEADER_MAX, Known};
-use crate::service::sync::pending::{too_large, try_again};
+use crate::service::sync::pending::{BEGINNING_BYTES, too_large, try_again};
 use crate::store::{Arrival, ArrivalRaw, Delivery, TooLarge};
 
 /// Mails asked for ahead of the one that is coming.
 const AHEAD_MAX: usize = 16;
+/// Lines asked for of a mail above the limit, beside its header.
+const BEGINNING_LINES: u32 = 2_000;
+/// So much more than listed is what servers count differently; half as much again, when
+/// that is more.
+const SIZE_SLACK: u64 = 1024 * 1024;
 /// Mails in one commit.
 const BATCH_MAILS_MAX: usize = 128;
 /// Compressed bytes in one commit.
@@ -35,6 +41,8 @@ struct Coming {
 /// The mail that is being read.
 struct Body {
     intake: Intake,
+    /// Its size as the server listed it.
+    listed: u64,
     /// Its beginning, with the header.
     head: Vec<u8>,
 }
@@ -44,6 +52,10 @@ pub(super) struct Fetch<'a> {
     task: &'a Task,
     session: &'a mut Session,
     coming: VecDeque<Coming>,
+    /// Above the limit: their beginnings are asked for when the others are here.
+    passed: Vec<Wanted>,
+    /// The one of them that is being asked for.
+    beginning: Option<MailIdentity>,
     arrivals: Vec<Arrival>,
     too_large: Vec<TooLarge>,
     rows: Vec<(MailIdentity, MaildropRow)>,
@@ -59,6 +71,8 @@ impl<'a> Fetch<'a> {
             task,
             session,
             coming: VecDeque::new(),
+            passed: Vec::new(),
+            beginning: None,
             arrivals: Vec::new(),
             too_large: Vec::new(),
             rows: Vec::new(),
@@ -71,12 +85,18 @@ impl<'a> Fetch<'a> {
     /// Takes in what is wanted. What came whole is durable when this returns, also when
     /// the connection broke.
     pub(super) async fn run(&mut self, wanted: Vec<Wanted>) -> Result<(), SyncError> {
-        let fetched = self.fetch(wanted).await;
+        let mut fetched = self.fetch(wanted).await;
+        if fetched.is_ok() {
+            fetched = self.fetch_beginnings().await;
+        }
         let committed = self.commit().await;
         let mut suspicion = self.task.suspicion();
-        match (&fetched, self.coming.front()) {
+        let whole = self.coming.front().map(|coming| coming.wanted.mail.id);
+        match (&fetched, whole.or(self.beginning)) {
             (Ok(()), _) => suspicion.clear(),
-            (Err(SyncError::Pop3(_)), Some(coming)) => suspicion.lost_at(coming.wanted.mail.id),
+            (Err(SyncError::Pop3(_) | SyncError::Endless { .. }), Some(id)) => {
+                suspicion.lost_at(id)
+            }
             (Err(_), _) => {}
         }
         drop(suspicion);
@@ -99,8 +119,8 @@ impl<'a> Fetch<'a> {
             while self.coming.len() < AHEAD_MAX
                 && let Some(next) = wanted.next()
             {
-                if next.mail.size > size_max {
-                    self.pass(&next);
+                if next.mail.size > size_max && !is_wanted_anyway(&next) {
+                    self.passed.push(next);
                     left -= 1;
                     continue;
                 }
@@ -149,19 +169,48 @@ impl<'a> Fetch<'a> {
             .map_or(0, |coming| coming.wanted.mail.size);
         Body {
             intake: Intake::begin(&self.task.handles.store, size).await,
+            listed: size,
             head: Vec::new(),
         }
     }
 
-    /// Larger than the limit: it waits on the server until a person asks for it.
-    fn pass(&mut self, wanted: &Wanted) {
-        let at = self.task.handles.clock.now();
-        self.too_large.push(TooLarge {
-            source: source(wanted),
-            size: wanted.mail.size,
-            at,
-        });
+    /// Of what is larger than the limit the beginning is shown; it waits on the server
+    /// until a person asks for it.
+    async fn fetch_beginnings(&mut self) -> Result<(), SyncError> {
+        for wanted in std::mem::take(&mut self.passed) {
+            self.beginning = Some(wanted.mail.id);
+            let lines = BEGINNING_LINES;
+            let bytes_max = BEGINNING_BYTES as usize;
+            let top = self.session.top(wanted.mail.number, lines, bytes_max);
+            let beginning = top.await?.filter(|beginning| !beginning.is_empty());
+            self.pass(&wanted, beginning).await?;
+        }
+        self.beginning = None;
+        Ok(())
+    }
+
+    async fn pass(&mut self, wanted: &Wanted, beginning: Option<Vec<u8>>) -> Result<(), SyncError> {
+        let handles = &self.task.handles;
+        let (at, size) = (handles.clock.now(), wanted.mail.size);
+        if let Some(beginning) = beginning {
+            let mut intake = Intake::begin(&handles.store, beginning.len() as u64).await;
+            let known = Known::of(&beginning);
+            intake.take(Bytes::from(beginning)).await?;
+            let circumstances = Circumstances {
+                source: source(wanted),
+                received_at: known.received_at,
+                arrived_at: at,
+                imported: wanted.imported,
+                whole_size: Some(size),
+            };
+            let arrival = intake.finish(circumstances, handles.random).await?;
+            self.arrivals.push(arrival);
+        } else {
+            let source = source(wanted);
+            self.too_large.push(TooLarge { source, size, at });
+        }
         self.note(wanted, MailState::Pending(too_large()), at);
+        Ok(())
     }
 
     /// The server does not give it; the others come all the same.
@@ -169,7 +218,7 @@ impl<'a> Fetch<'a> {
         tracing::warn!(mailbox = %self.task.mailbox.settings.address, %refusal, "the server listed a mail and does not give it; it is tried again later");
         let now = self.task.handles.clock.now();
         let jitter = self.task.handles.random.jitter();
-        let pending = try_again(wanted.attempts.saturating_add(1), now, jitter);
+        let pending = try_again(wanted.before.as_ref(), now, jitter);
         self.note(wanted, MailState::Pending(pending), now);
     }
 
@@ -191,10 +240,9 @@ impl<'a> Fetch<'a> {
     async fn end(&mut self, wanted: Wanted, body: Option<Body>) -> Result<(), SyncError> {
         let handles = &self.task.handles;
         let now = handles.clock.now();
-        let Some(Body { intake, head }) = body.filter(|body| body.intake.size() > 0) else {
+        let Some(Body { intake, head, .. }) = body.filter(|body| body.intake.size() > 0) else {
             // An empty mail is none: it is tried again later.
-            let attempts = wanted.attempts.saturating_add(1);
-            let pending = try_again(attempts, now, handles.random.jitter());
+            let pending = try_again(wanted.before.as_ref(), now, handles.random.jitter());
             self.note(&wanted, MailState::Pending(pending), now);
             return Ok(());
         };
@@ -204,6 +252,7 @@ impl<'a> Fetch<'a> {
             received_at: known.received_at,
             arrived_at: now,
             imported: wanted.imported,
+            whole_size: None,
         };
         let arrival = intake.finish(circumstances, handles.random).await?;
         if let ArrivalRaw::Whole(raw) = &arrival.raw {
@@ -245,7 +294,17 @@ async fn take(body: &mut Body, chunk: Bytes) -> Result<(), SyncError> {
     let room = HEADER_MAX.saturating_sub(body.head.len());
     body.head.extend_from_slice(&chunk[..chunk.len().min(room)]);
     body.intake.take(chunk).await?;
+    let listed = body.listed;
+    let most = listed.saturating_add(SIZE_SLACK.max(listed / 2));
+    if body.intake.size() > most {
+        return Err(SyncError::Endless { listed });
+    }
     Ok(())
+}
+
+fn is_wanted_anyway(wanted: &Wanted) -> bool {
+    let before = wanted.before.as_ref();
+    before.is_some_and(|before| before.reason == PendingReason::Anyway)
 }
 
 fn source(wanted: &Wanted) -> Source {

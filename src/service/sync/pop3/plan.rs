@@ -28,8 +28,8 @@ pub(super) struct Wanted {
     pub(super) mail: OnServer,
     /// It was there before the mailbox was connected.
     pub(super) imported: bool,
-    /// How often the server did not give it.
-    pub(super) attempts: u16,
+    /// What it waited for before.
+    pub(super) before: Option<Pending>,
 }
 
 /// What there is to do.
@@ -84,7 +84,7 @@ impl Plan {
                     self.sort_known(mail, row);
                 }
                 None if renamed || compare => self.undecided.push(mail.clone()),
-                None => self.want(mail, false, 0),
+                None => self.want(mail, false, None),
             }
         }
         for (id, mut row) in rows {
@@ -108,11 +108,11 @@ impl Plan {
     fn sort_known(&mut self, mail: &OnServer, row: MaildropRow) {
         let imported = row.at <= self.connected_at;
         match &row.state {
-            MailState::Waiting if self.history == History::All => self.want(mail, true, 0),
+            MailState::Waiting if self.history == History::All => self.want(mail, true, None),
             MailState::Waiting => self.undecided.push(mail.clone()),
-            MailState::Pending(Pending {
-                attempts, retry_at, ..
-            }) if *retry_at <= self.now => self.want(mail, imported, *attempts),
+            MailState::Pending(pending) if pending.retry_at <= self.now => {
+                self.want(mail, imported, Some(pending.clone()));
+            }
             MailState::Stored if row.may_be_deleted(self.keep, self.now) => {
                 self.deletable.insert(mail.id, (mail.number, row));
             }
@@ -120,11 +120,11 @@ impl Plan {
         }
     }
 
-    fn want(&mut self, mail: &OnServer, imported: bool, attempts: u16) {
+    fn want(&mut self, mail: &OnServer, imported: bool, before: Option<Pending>) {
         self.wanted.push(Wanted {
             mail: mail.clone(),
             imported,
-            attempts,
+            before,
         });
     }
 
@@ -167,7 +167,7 @@ impl Plan {
         let received_at = header.and_then(|header| header.received_at);
         if is_wanted(self.history, self.connected_at, received_at) {
             let imported = received_at.is_none_or(|at| at < self.connected_at);
-            return self.want(mail, imported, 0);
+            return self.want(mail, imported, None);
         }
         let header = header.map(|header| header.hash);
         let row = MaildropRow::new(MailState::Passed, self.connected_at, header);

@@ -13,12 +13,11 @@ use crate::service::credentials::CredentialsError;
 use crate::service::ingest::IngestError;
 use crate::service::sync::keeper::Handles;
 use crate::service::sync::maildrop::LookError;
+use crate::service::sync::pending::ANYWAY_BYTES_MAX;
 use crate::store::StoreError;
 
 /// Sessions that may end at one mail before it is put aside for a while.
 const LOSSES_MAX: u32 = 4;
-/// A mail may be larger than it was listed, by what the server counts differently.
-const SIZE_SLACK: u64 = 1024 * 1024;
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +32,10 @@ pub(super) enum SyncError {
     Ingest(#[from] IngestError),
     #[error("the store is in trouble: {0}")]
     Store(#[from] StoreError),
+    #[error(
+        "the server listed a mail of {listed} bytes and sends far more; it is tried again later"
+    )]
+    Endless { listed: u64 },
     #[error("the mailbox has no login; give it one by editing or binding it")]
     NoLogin,
     #[error(transparent)]
@@ -68,7 +71,7 @@ impl Task {
         let answer_deadline = self.handles.options.answer_deadline;
         options.limits.command_deadline = answer_deadline;
         options.limits.stream_deadline = options.limits.stream_deadline.min(answer_deadline);
-        options.limits.body_max = self.handles.options.mail_size_max + SIZE_SLACK;
+        options.limits.body_max = ANYWAY_BYTES_MAX;
         options.tap = self.handles.board.diary().tap(self.mailbox.key, "pop3");
         let opening = Session::open(&self.handles.dialer, &options);
         Ok(self.handles.in_turn(&self.way.server.host, opening).await?)
