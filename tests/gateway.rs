@@ -12,6 +12,7 @@
 )]
 
 mod alerts;
+mod amazon;
 mod badinput;
 mod connect;
 mod demo;

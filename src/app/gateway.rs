@@ -467,7 +467,12 @@ impl Gateway {
         http::Handles {
             people: self.people(),
             conversations: Conversations::new(self.store.clone(), self.clock.clone(), Random),
-            replies: Replies::new(self.store.clone(), self.clock.clone(), Random),
+            replies: Replies::new(
+                self.store.clone(),
+                self.presets.clone(),
+                self.clock.clone(),
+                Random,
+            ),
             mailboxes: self.mailboxes(),
             signing_in: self.signing_in(connect.clone()),
             connect,

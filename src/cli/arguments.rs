@@ -302,7 +302,7 @@ pub(super) struct MailboxOptions {
     /// A preset over the provider's, such as amazon-seller
     #[arg(long, value_name = "PRESET")]
     overlay: Option<String>,
-    /// The address that is registered there
+    /// The address that is registered there: replies leave only from it
     #[arg(long, value_name = "ADDRESS")]
     registered_address: Option<String>,
 }

@@ -71,6 +71,12 @@ pub(super) struct EditOptions {
     /// Who is written to, besides administrators, when the login no longer works
     #[arg(long, value_name = "ADDRESS")]
     rescue_address: Option<String>,
+    /// A preset over the provider's, such as amazon-seller
+    #[arg(long, value_name = "PRESET")]
+    overlay: Option<String>,
+    /// The address that is registered there: replies leave only from it
+    #[arg(long, value_name = "ADDRESS")]
+    registered_address: Option<String>,
     /// The day the authorization code was made, as 2026-01-31
     #[arg(long, value_name = "DAY")]
     code_created_on: Option<String>,
@@ -106,6 +112,8 @@ impl EditOptions {
             aliases: self.aliases,
             signature: self.signature,
             rescue_address: self.rescue_address,
+            overlay: self.overlay,
+            registered_address: self.registered_address,
             code_created_on: self.code_created_on,
             check_interval: self.check_interval,
             attempts_max: self.attempts_max,

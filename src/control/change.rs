@@ -41,6 +41,10 @@ pub struct EditForm {
     pub signature: Option<String>,
     /// Who is written to when the login no longer works.
     pub rescue_address: Option<String>,
+    /// Preset that lies over the provider's.
+    pub overlay: Option<String>,
+    /// The address that is registered there.
+    pub registered_address: Option<String>,
     /// When the authorization code was made.
     pub code_created_on: Option<String>,
     /// Seconds between looks.
@@ -83,6 +87,8 @@ impl From<EditForm> for Edit {
             aliases: form.aliases,
             signature: form.signature,
             rescue_address: form.rescue_address,
+            overlay: form.overlay,
+            registered_address: form.registered_address,
             code_created_on: form.code_created_on,
             check_interval: form.check_interval,
             attempts_max: form.attempts_max,

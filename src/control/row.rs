@@ -113,6 +113,9 @@ pub(super) fn settings(mailbox: &Mailbox, health: &MailboxHealth) -> Vec<(String
         ("from", named(&set.identity)),
         ("connected", mailbox.connected_at.to_string()),
     ];
+    rows.extend(set.overlay.clone().map(|overlay| ("overlay", overlay)));
+    let registered = set.registered_address.as_ref();
+    rows.extend(registered.map(|address| ("registered address", address.to_string())));
     let receiving = health.receiving_address.clone();
     rows.extend(receiving.map(|address| ("receiving address", address)));
     if let Some(asked) = &health.confirmation {

@@ -70,14 +70,16 @@ impl MailSort {
         }
     }
 
-    /// The kind of a mail of this sort. A plugin can only take automatic answers away:
-    /// what a machine wrote stays so, whatever a plugin says.
+    /// The kind of a mail of this sort. A marketplace sends buyers' messages by its own
+    /// machines, whose marks say nothing of the buyer; but what answers or reports by
+    /// itself stays so, whatever a plugin says.
     #[must_use]
     pub fn kind(&self, found: Kind) -> Kind {
         match (self, found) {
             (Self::Notice(_) | Self::OwnAnswer, Kind::Personal | Kind::List | Kind::Invitation) => {
                 Kind::Automatic
             }
+            (Self::BuyerMessage, Kind::Automatic | Kind::List) => Kind::Personal,
             (Self::Undeliverable, _) => Kind::Bounce,
             (_, found) => found,
         }
@@ -95,15 +97,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lead_back_and_no_machine_becomes_a_person() {
+    fn names_lead_back_and_only_buyers_are_persons() {
         for name in MailSort::NAMES {
             let sort = MailSort::named(name, "return").expect("a name");
             assert_eq!(sort.name(), name);
-            assert_ne!(sort.kind(Kind::Automatic), Kind::Personal);
-            assert_eq!(
-                sort.kind(Kind::Personal) == Kind::Personal,
-                sort.wants_an_answer()
-            );
+            for sent in [Kind::Automatic, Kind::Personal] {
+                let personal = sort.kind(sent) == Kind::Personal;
+                assert_eq!(personal, sort.wants_an_answer());
+            }
+            for machine in [Kind::AutomaticReply, Kind::Bounce, Kind::ReadReceipt] {
+                assert_ne!(sort.kind(machine), Kind::Personal);
+            }
         }
         assert_eq!(MailSort::named("ticket", ""), None);
     }

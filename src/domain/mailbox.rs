@@ -313,6 +313,22 @@ impl MailboxSettings {
         }
     }
 
+    /// Every address that is ours by it; some more than once.
+    pub fn own_addresses(&self) -> impl Iterator<Item = &Address> {
+        let named = std::iter::once(&self.identity).chain(&self.aliases);
+        let named = named.map(|one| &one.address);
+        named.chain([&self.address]).chain(&self.registered_address)
+    }
+
+    /// As whom it sends from this address; `None` when it does not.
+    #[must_use]
+    pub fn sender(&self, address: &Address) -> Option<NamedAddress> {
+        let folded = address.folded();
+        let mut known = std::iter::once(&self.identity).chain(&self.aliases);
+        let named = known.find(|one| one.address.folded() == folded).cloned();
+        named.or_else(|| (self.address.folded() == folded).then(|| self.address.clone().into()))
+    }
+
     /// A person has switched it off, one way or another.
     #[must_use]
     pub fn offline(&self) -> bool {
@@ -444,6 +460,26 @@ mod tests {
 
     use super::*;
     use crate::domain::folder::{Pending, Uid, UidValidity};
+
+    #[test]
+    fn it_sends_from_its_own_addresses_only() {
+        let address = |text: &str| Address::parse(text).expect("an address");
+        let server = Server {
+            host: "localhost".to_owned(),
+            port: 1,
+            security: Security::None,
+        };
+        let (way_in, way_out) = (WayIn::inbox(server.clone()), WayOut::Own(server));
+        let mut settings = MailboxSettings::new(address("help@shop.example"), way_in, way_out);
+        settings.aliases = vec![NamedAddress::new(
+            Some("Sales"),
+            address("Sales@shop.example"),
+        )];
+        let sales = settings.sender(&address("sales@SHOP.example"));
+        assert_eq!(sales.as_ref().and_then(NamedAddress::name), Some("Sales"));
+        assert!(settings.sender(&address("HELP@shop.example")).is_some());
+        assert_eq!(settings.sender(&address("other@shop.example")), None);
+    }
 
     #[test]
     fn what_a_cursor_passed_is_counted_by_its_reason() {

@@ -45,7 +45,8 @@ pub struct Composing {
 /// What a reply is composed from.
 struct Material {
     outgoing: Outgoing,
-    mailbox: Mailbox,
+    /// As it was decided when the reply was accepted.
+    from: NamedAddress,
     answered: Option<Message>,
     answered_text: String,
     signature: String,
@@ -116,9 +117,11 @@ impl Composing {
             _ => String::new(),
         };
         let signature = self.signature(&outgoing, &mailbox)?;
+        let shown = self.store.message(outgoing.message)?;
+        let from = shown.and_then(|message| message.head.from);
         let material = Material {
             outgoing,
-            mailbox,
+            from: from.unwrap_or(mailbox.settings.identity),
             answered,
             answered_text,
             signature,
@@ -136,7 +139,7 @@ impl Composing {
         let answered = material.answered.as_ref();
         let text = format!("{}{}", outgoing.text.trim_end(), material.signature);
         let composed = compose::compose(&Composition {
-            from: &material.mailbox.settings.identity,
+            from: &material.from,
             reply_to: None,
             to: &outgoing.to,
             cc: &outgoing.cc,

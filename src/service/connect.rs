@@ -22,7 +22,7 @@ use self::attempts::{Attempt, Attempts, End, TooMany};
 use self::detection::Detection;
 use self::suggestion::{How, Suggestion};
 use self::trial::{Means, Trial};
-use self::wish::{Known, Wish, WrongField};
+use self::wish::{Known, Wish, WrongField, wrong};
 use crate::domain::address::Address;
 use crate::domain::alert::day_of;
 use crate::domain::folder::Cursor;
@@ -242,6 +242,7 @@ impl Connect {
     /// The first field that cannot be used.
     pub fn propose(&self, wish: &Wish, known: &Known) -> Result<Proposal, ProposeError> {
         let mut proposal = wish.propose(known, self.random.bytes()?)?;
+        self.fits(wish, &proposal.settings)?;
         let settings = &mut proposal.settings;
         if settings.code_created_on.is_none() && has_password(&proposal.logins) {
             settings.code_created_on = self.made_today(&settings.preset);
@@ -261,7 +262,21 @@ impl Connect {
     /// # Errors
     /// The first field that cannot be used.
     pub fn settings(&self, wish: &Wish, known: &Known) -> Result<MailboxSettings, ProposeError> {
-        Ok(wish.settings(known, self.random.bytes()?)?)
+        let settings = wish.settings(known, self.random.bytes()?)?;
+        self.fits(wish, &settings)?;
+        Ok(settings)
+    }
+
+    /// Provider and overlay are what they are named as.
+    fn fits(&self, wish: &Wish, settings: &MailboxSettings) -> Result<(), WrongField> {
+        let chosen = wish.preset.as_deref().and_then(|id| self.presets.get(id));
+        if let Some(plugin) = chosen.filter(|plugin| plugin.preset.overlay) {
+            let id = &plugin.preset.id;
+            let words =
+                format!("{id} lies over the provider of the address: name it as the overlay");
+            return Err(wrong("preset", words));
+        }
+        self.presets.overlay_fits(settings)
     }
 
     /// Tries a proposal; every step is told when it ends, and the first failure ends

@@ -102,7 +102,7 @@ pub struct Listed {
     pub team: Option<Team>,
     /// Who looks after it.
     pub assignee: Option<User>,
-    /// What its newest mail is, where a plugin told.
+    /// What its newest mail is, where a plugin told; a notice only when nobody waits.
     pub newest_sort: Option<MailSort>,
 }
 

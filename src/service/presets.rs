@@ -11,11 +11,11 @@ use crate::domain::condition::Failure;
 use crate::domain::expiry::{Ending, Expiry};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{Credentials, MailboxLogins, MailboxSettings, OTHER_PRESET, Server};
-use crate::domain::preset::{FilesSent, Preset, UserName};
+use crate::domain::preset::{FilesSent, Preset, ReplyRule, UserName};
 use crate::domain::refusal::{Dialogue, Verdict};
 use crate::plugin::{Catalogue, Plugin, Plugins};
 use crate::script::MailView;
-use crate::service::connect::wish::Known;
+use crate::service::connect::wish::{Known, WrongField, wrong};
 use crate::service::hooks::{self, HookShelf, Read};
 
 /// An access token lasts no longer; so it came, and its sign-in was used, no earlier than
@@ -193,6 +193,49 @@ impl Presets {
 }
 
 impl Presets {
+    /// From where replies of a mailbox must leave, when its overlay or its provider say so.
+    #[must_use]
+    pub fn reply_rule(&self, settings: &MailboxSettings) -> Option<ReplyRule> {
+        let catalogue = self.plugins.current();
+        plugins_of(settings).find_map(|id| catalogue.get(id)?.preset.replies.clone())
+    }
+
+    /// Whether the overlay of a mailbox is one, and its question is answered.
+    ///
+    /// # Errors
+    /// The field that cannot be used.
+    pub(super) fn overlay_fits(&self, settings: &MailboxSettings) -> Result<(), WrongField> {
+        let catalogue = self.plugins.current();
+        let overlays = || {
+            let ids = catalogue.iter().filter(|plugin| plugin.preset.overlay);
+            let ids: Vec<&str> = ids.map(|plugin| plugin.preset.id.as_str()).collect();
+            format!("there are: {}", ids.join(", "))
+        };
+        let Some(id) = &settings.overlay else {
+            return match &settings.registered_address {
+                None => Ok(()),
+                Some(address) => {
+                    let words = format!(
+                        "nobody asks where {address} is registered; name the overlay too, {}",
+                        overlays()
+                    );
+                    Err(wrong("registered_address", words))
+                }
+            };
+        };
+        let Some(plugin) = catalogue.get(id).filter(|plugin| plugin.preset.overlay) else {
+            let words = format!("{id:?} is no overlay; {}", overlays());
+            return Err(wrong("overlay", words));
+        };
+        match &plugin.preset.asks_registered_address {
+            Some(question) if settings.registered_address.is_none() => {
+                let words = format!("{} asks for it: {}", plugin.preset.name.en, question.en);
+                Err(wrong("registered_address", words))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// What the hooks of a mailbox read in a mail: those of its overlay, else those of
     /// its provider. `None` when neither has some.
     pub(super) fn extract(&self, settings: &MailboxSettings, mail: &MailView) -> Option<Read> {

@@ -5,11 +5,13 @@ use jiff::Timestamp;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::envelope::Envelope;
 use crate::domain::key::{ConversationKey, PublicId};
+use crate::domain::mailbox::MailboxSettings;
 use crate::domain::message::{Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::domain::recipients::{answer_subject, plan_recipients};
 use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
+use crate::service::presets::Presets;
 use crate::service::random::{NoRandomness, Random};
 use crate::store::{AcceptError, Accepted, NewReply, Store, StoreError};
 
@@ -62,6 +64,31 @@ pub enum ReplyError {
     /// More than an envelope holds.
     #[error("the reply has more than {} recipients", Envelope::RECIPIENTS_MAX)]
     TooManyRecipients,
+    /// The marketplace takes answers only from an address this mailbox does not send from.
+    #[error(
+        "answers to {to} are taken only from {registered}, the registered address, and this mailbox sends from {from}{advice}"
+    )]
+    NotRegistered {
+        /// The recipient with that rule.
+        to: Address,
+        /// From where it would have left.
+        from: Address,
+        /// From where it must leave.
+        registered: Address,
+        /// What the plugin says to do about it; empty, or with its own beginning.
+        advice: String,
+    },
+    /// The marketplace takes answers from one address only, and nobody has said which.
+    #[error(
+        "answers to {to} are taken only from the address registered there, and for {mailbox} none is known; \
+         enter it in the settings of the mailbox (`postern mailbox edit {mailbox} --registered-address ADDRESS`)"
+    )]
+    NothingRegistered {
+        /// The recipient with that rule.
+        to: Address,
+        /// The mailbox.
+        mailbox: Address,
+    },
     /// Empty or overlong.
     #[error("an Idempotency-Key has 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} visible ASCII characters")]
     IdempotencyKey,
@@ -83,16 +110,18 @@ pub enum ReplyError {
 #[derive(Clone, Debug)]
 pub struct Replies {
     store: Store,
+    presets: Presets,
     clock: Clock,
     random: Random,
 }
 
 impl Replies {
-    /// A service over the store.
+    /// A service over the store and what plugins say of replies.
     #[must_use]
-    pub fn new(store: Store, clock: Clock, random: Random) -> Self {
+    pub fn new(store: Store, presets: Presets, clock: Clock, random: Random) -> Self {
         Self {
             store,
+            presets,
             clock,
             random,
         }
@@ -129,8 +158,9 @@ impl Replies {
         let own: Vec<Address> = self
             .store
             .mailboxes()?
-            .into_iter()
-            .map(|one| one.settings.address)
+            .iter()
+            .flat_map(|one| one.settings.own_addresses())
+            .cloned()
             .collect();
         let planned = answered
             .as_ref()
@@ -139,6 +169,8 @@ impl Replies {
         let to = request.to.unwrap_or(planned.to);
         let cc = request.cc.unwrap_or(planned.cc);
         check_count(&to, &cc, &request.bcc)?;
+        let recipients = to.iter().chain(&cc).chain(&request.bcc);
+        let from = self.sender(&mailbox.settings, recipients)?;
 
         let now = self.clock.now();
         let subject = request.subject.unwrap_or_else(|| {
@@ -160,7 +192,7 @@ impl Replies {
             author: actor.user(),
             message_id,
             in_reply_to: answered.map(|message| message.key),
-            from: mailbox.settings.identity,
+            from,
             to,
             cc,
             bcc: request.bcc,
@@ -207,6 +239,36 @@ impl Replies {
             }
             _ => Ok(false),
         }
+    }
+
+    /// From whom a reply leaves: who the mailbox is, or who its plugin demands for one of
+    /// the recipients.
+    fn sender<'r>(
+        &self,
+        settings: &MailboxSettings,
+        mut recipients: impl Iterator<Item = &'r NamedAddress>,
+    ) -> Result<NamedAddress, ReplyError> {
+        let usual = settings.identity.clone();
+        let Some(rule) = self.presets.reply_rule(settings) else {
+            return Ok(usual);
+        };
+        let bound = recipients.find(|one| rule.holds_for(one.address.domain()));
+        let Some(to) = bound.map(|one| one.address.clone()) else {
+            return Ok(usual);
+        };
+        let Some(registered) = settings.registered_address.clone() else {
+            let mailbox = settings.address.clone();
+            return Err(ReplyError::NothingRegistered { to, mailbox });
+        };
+        settings.sender(&registered).ok_or_else(|| {
+            let advice = rule.advice.map(|advice| format!(". {}", advice.en));
+            ReplyError::NotRegistered {
+                to,
+                from: usual.address,
+                registered,
+                advice: advice.unwrap_or_default(),
+            }
+        })
     }
 
     /// The newest mail of somebody who has a part in the conversation; else that of a

@@ -3,11 +3,15 @@
 
 use super::Store;
 use super::error::StoreError;
-use super::table::{Rows, Table, Transaction};
+use super::key::{Key, number_at};
+use super::table::{Order, Rows, Table, Transaction};
 use crate::domain::conversation::{Conversation, Status};
 use crate::domain::extraction::{Extraction, MailSort};
 use crate::domain::key::{ConversationKey, MessageKey};
-use crate::domain::message::Message;
+use crate::domain::message::{Direction, Kind, Message};
+
+/// Messages before a notice that are looked at for somebody who waits.
+const LOOK_BACK: usize = 50;
 
 impl Store {
     /// What hooks read in a mail.
@@ -18,7 +22,8 @@ impl Store {
         self.read(|rows| rows.record(Table::Extractions, &message.0.to_be_bytes()))
     }
 
-    /// What the newest mail of a conversation is, where hooks said so.
+    /// What the newest mail of a conversation is, where hooks said so. A notice does not
+    /// count while somebody before it waits for an answer.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -39,6 +44,8 @@ pub(super) fn keep(
     let conversation = message.conversation.0.to_be_bytes();
     let sort = found.and_then(|found| found.sort.as_ref());
     match sort {
+        // A notice must not hide that somebody before it waits.
+        Some(sort) if !sort.wants_an_answer() && somebody_waits(transaction, message)? => {}
         Some(sort) => transaction.put_record(Table::NewestSorts, &conversation, sort)?,
         None => {
             transaction.remove(Table::NewestSorts, &conversation)?;
@@ -55,11 +62,46 @@ pub(super) fn keep(
     Ok(())
 }
 
-/// A conversation that is nothing but a copy of an answer given elsewhere is done.
-pub(super) fn settle(conversation: &mut Conversation, found: Option<&Extraction>) {
-    let sort = found.and_then(|found| found.sort.as_ref());
-    if sort == Some(&MailSort::OwnAnswer) && conversation.message_count == 1 {
-        conversation.status = Status::Closed;
+/// A person wrote before this mail, and nobody has answered since.
+fn somebody_waits(transaction: &Transaction<'_>, message: &Message) -> Result<bool, StoreError> {
+    let prefix = message.conversation.0.to_be_bytes();
+    let this = Key::new(message.conversation.0).number(message.key.0);
+    let before = transaction.keys(
+        Table::ConversationMessages,
+        &prefix,
+        Some(this.as_ref()),
+        Order::Down,
+        LOOK_BACK,
+    )?;
+    for row in before {
+        let one: Message = transaction.named(Table::Messages, number_at(&row, 8), "message")?;
+        match (one.direction, one.head.kind) {
+            (Direction::Outbound, _) => return Ok(false),
+            (Direction::Inbound, Kind::Personal) => return Ok(true),
+            (Direction::Inbound | Direction::Note, _) => {}
+        }
+    }
+    Ok(false)
+}
+
+/// What the sort of its newest mail makes of a conversation: one that is nothing but a
+/// copy of an answer given elsewhere is done, and a buyer opens it again, even where
+/// the mail was taken for a machine's when it came.
+pub(super) fn settle(
+    conversation: &mut Conversation,
+    message: &Message,
+    found: Option<&Extraction>,
+) {
+    match found.and_then(|found| found.sort.as_ref()) {
+        Some(MailSort::OwnAnswer) if conversation.message_count == 1 => {
+            conversation.status = Status::Closed;
+        }
+        Some(MailSort::BuyerMessage)
+            if message.head.kind == Kind::Personal && !message.imported =>
+        {
+            conversation.status = Status::Open;
+        }
+        Some(_) | None => {}
     }
 }
 

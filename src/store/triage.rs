@@ -124,7 +124,7 @@ fn triage(transaction: &Transaction<'_>, triaged: &Triaged) -> Result<(), StoreE
     let decision = &triaged.decision;
     let mut warnings = decision.warnings.clone();
     let mut after = before.clone();
-    extractions::settle(&mut after, extraction);
+    extractions::settle(&mut after, &message, extraction);
     route(transaction, decision, &message, &mut after, &mut warnings)?;
     listing::save(transaction, Some(&before), &after)?;
     let stored = Decision {

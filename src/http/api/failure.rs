@@ -47,9 +47,11 @@ pub(in crate::http) fn of_conversations(error: ConversationError) -> Problem {
 pub(in crate::http) fn of_replies(error: ReplyError) -> Problem {
     match error {
         ReplyError::NoSuchConversation => Problem::not_found(),
-        ReplyError::NoMailbox | ReplyError::Domain | ReplyError::IdempotencyConflict => {
-            Problem::new(Kind::Conflict, sentence(&error))
-        }
+        ReplyError::NoMailbox
+        | ReplyError::NotRegistered { .. }
+        | ReplyError::NothingRegistered { .. }
+        | ReplyError::Domain
+        | ReplyError::IdempotencyConflict => Problem::new(Kind::Conflict, sentence(&error)),
         ReplyError::Empty
         | ReplyError::TooLong
         | ReplyError::NoRecipient

@@ -15,6 +15,7 @@ use crate::domain::address::{Address, NamedAddress};
 use crate::domain::condition::Patience;
 use crate::domain::conversation::Tag;
 use crate::domain::decision::{Outcome, Routing, TraceStep};
+use crate::domain::extraction::Extraction;
 use crate::domain::folder::{FolderName, Uid, UidValidity};
 use crate::domain::job::WorkKind;
 use crate::domain::key::{MailboxKey, MessageKey, PublicId, WorkspaceKey};
@@ -128,7 +129,26 @@ impl Desk {
     }
 
     pub(super) async fn receive_as(&self, mail: &str, routing: Routing) -> (PublicId, PublicId) {
-        let message = deliver(&self.store, self.mailbox.key, mail, routing).await;
+        self.take_in(mail, routing, None).await
+    }
+
+    /// A mail of a mailbox whose plugin reads mail.
+    pub(super) async fn receive_read(
+        &self,
+        mail: &str,
+        extraction: Extraction,
+    ) -> (PublicId, PublicId) {
+        self.take_in(mail, routing(), Some(extraction)).await
+    }
+
+    async fn take_in(
+        &self,
+        mail: &str,
+        routing: Routing,
+        extraction: Option<Extraction>,
+    ) -> (PublicId, PublicId) {
+        let message = deliver(&self.store, self.mailbox.key, mail).await;
+        triage(&self.store, message, routing, extraction).await;
         let message = self
             .store
             .message(message)
@@ -279,7 +299,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         conversations: Conversations::new(store.clone(), clock.clone(), Random),
         feed: Feed::new(store.clone()),
         people: people.clone(),
-        replies: Replies::new(store.clone(), clock.clone(), Random),
+        replies: Replies::new(store.clone(), presets.clone(), clock.clone(), Random),
         diary: DiaryReading::new(store.clone(), diary.clone(), mailboxes.clone()),
         ledger: Ledger::new(store.clone(), mailboxes.clone()),
         collecting: Collecting::new(
@@ -368,7 +388,7 @@ pub(super) async fn connect(
         .expect("a mailbox")
 }
 
-async fn deliver(store: &Store, mailbox: MailboxKey, mail: &str, routing: Routing) -> MessageKey {
+async fn deliver(store: &Store, mailbox: MailboxKey, mail: &str) -> MessageKey {
     let mail = mail.replace('\n', "\r\n");
     let read = mime::read_bytes(mail.as_bytes());
     let uid = u32::try_from(store.last_sequence().expect("readable").0).expect("few changes") + 1;
@@ -400,11 +420,15 @@ async fn deliver(store: &Store, mailbox: MailboxKey, mail: &str, routing: Routin
     let [Delivered::Stored { message, .. }] = delivered[..] else {
         panic!("not stored: {delivered:?}");
     };
-    triage(store, message, routing).await;
     message
 }
 
-async fn triage(store: &Store, message: MessageKey, routing: Routing) {
+async fn triage(
+    store: &Store,
+    message: MessageKey,
+    routing: Routing,
+    extraction: Option<Extraction>,
+) {
     let now = Timestamp::now() + SignedDuration::from_secs(1);
     let jobs = store.due_jobs(WorkKind::Triage, now, 10).expect("readable");
     let job = jobs.last().expect("a job").key;
@@ -426,7 +450,7 @@ async fn triage(store: &Store, message: MessageKey, routing: Routing) {
         .triage(vec![Triaged {
             job,
             message,
-            extraction: None,
+            extraction,
             decision,
         }])
         .await

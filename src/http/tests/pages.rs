@@ -5,6 +5,8 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 
 use super::desk::{Desk, ask, text_of};
+use crate::domain::extraction::{Extraction, MailSort};
+use crate::domain::key::PublicId;
 
 const HOSTILE: &str = "From: \"<img src=x onerror=alert(1)>\" <anna@customer.example>\nTo: support@desk.example\nSubject: <script>alert(2)</script>\" onload=\"x\nMessage-ID: <x@customer.example>\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html; charset=utf-8\n\n<p>Hello <b>there</b></p><script>alert(3)</script><img src=\"https://track.example/p.gif\">\n--b\nContent-Type: image/svg+xml\nContent-Disposition: attachment; filename=\"a&lt;b.svg\"\n\n<svg onload=\"alert(4)\"/>\n--b--\n";
 
@@ -228,4 +230,81 @@ async fn a_reply_sent_from_the_page_shows_where_it_stands() {
         page.contains("On its way\nAda") && page.contains("Ada Lovelace"),
         "{page}"
     );
+}
+
+#[tokio::test]
+async fn a_notice_is_marked_and_waits_for_nobody() {
+    let desk = Desk::open().await;
+    let mail = |id: &str| {
+        format!(
+            "From: Shop <{id}@market.example>\nTo: support@desk.example\nSubject: About {id}\n\
+             Message-ID: <{id}@market.example>\n\nHello.\n"
+        )
+    };
+    let found = |sort: MailSort| Extraction {
+        plugin: "amazon-seller".to_owned(),
+        sort: Some(sort),
+        fields: vec![
+            ("order_id".to_owned(), "102-1234567-7654321".to_owned()),
+            ("buyer_name".to_owned(), "<script>alert(5)".to_owned()),
+        ],
+        failure: None,
+    };
+    let claim = found(MailSort::Notice("a_to_z_claim".to_owned()));
+    let (_, notice) = desk.receive_read(&mail("claim"), claim).await;
+    let (_, buyer) = desk
+        .receive_read(&mail("buyer"), found(MailSort::BuyerMessage))
+        .await;
+    let session = desk.session().await;
+    let (_, list) = desk.page(&session, "/conversations").await;
+    let row = |id: PublicId| {
+        let begin = list.find(&format!("id=\"row-{id}\"")).expect("a row");
+        let end = begin + list[begin..].find("</li>").expect("its end");
+        &list[begin..end]
+    };
+    assert!(row(buyer).contains("class=\"waits\""), "{}", row(buyer));
+    assert!(!row(notice).contains("class=\"waits\""), "{}", row(notice));
+    assert!(!row(buyer).contains("label notice"), "{}", row(buyer));
+    // Its plugin is not that of the mailbox here, so the general word stands.
+    assert!(row(notice).contains(">Notice</span>"), "{}", row(notice));
+    let (_, page) = desk
+        .page(&session, &format!("/conversations/{notice}"))
+        .await;
+    for expected in [
+        ">A-to-z claim</span>",
+        "<dt>Order</dt><dd>102-1234567-7654321</dd>",
+        ">Automatic</span>",
+    ] {
+        assert!(page.contains(expected), "no {expected}:\n{page}");
+    }
+    assert!(!page.contains("<script>alert(5)"), "{page}");
+
+    // A notice behind a buyer who waits hides nobody.
+    let reply = mail("buyer")
+        .replace("Message-ID: <buyer@", "Message-ID: <status@")
+        .replace(
+            "\n\nHello",
+            "\nIn-Reply-To: <buyer@market.example>\n\nHello",
+        );
+    let (_, same) = desk
+        .receive_read(&reply, found(MailSort::Notice("order".to_owned())))
+        .await;
+    assert_eq!(same, buyer);
+    let (_, list) = desk.page(&session, "/conversations").await;
+    let row = list.split(&format!("id=\"row-{buyer}\"")).nth(1);
+    assert!(
+        row.is_some_and(|row| row.starts_with(" class=\"waits\"")),
+        "{list}"
+    );
+
+    let failed = Extraction {
+        plugin: "amazon-seller".to_owned(),
+        failure: Some("hooks.rhai:3:1: no idea".to_owned()),
+        ..Extraction::default()
+    };
+    let (_, unread) = desk.receive_read(&mail("odd"), failed).await;
+    let (_, page) = desk
+        .page(&session, &format!("/conversations/{unread}"))
+        .await;
+    assert!(page.contains("hooks.rhai:3:1: no idea"), "{page}");
 }

@@ -62,6 +62,7 @@ pub(super) struct SettingsForm {
     aliases: Option<String>,
     signature: Option<String>,
     rescue_address: Option<String>,
+    registered_address: Option<String>,
     code_created_on: Option<String>,
     check_interval: Option<String>,
     attempts_max: Option<String>,
@@ -85,6 +86,7 @@ impl SettingsForm {
             aliases: self.aliases.as_ref().map(lines),
             signature: self.signature.clone(),
             rescue_address: self.rescue_address.clone(),
+            registered_address: self.registered_address.clone(),
             code_created_on: self.code_created_on.clone(),
             check_interval: self.check_interval.clone(),
             attempts_max: self.attempts_max.clone(),
@@ -124,6 +126,9 @@ impl SettingsForm {
         }
         view.incoming = self.incoming.or_else(|| view.incoming.take());
         view.folder = self.folder.or_else(|| view.folder.take());
+        view.registered_address = self
+            .registered_address
+            .or_else(|| view.registered_address.take());
     }
 }
 

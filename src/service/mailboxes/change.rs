@@ -43,6 +43,9 @@ impl Mailboxes {
     ) -> Result<Changed, MailboxError> {
         let before = self.managed(actor, id)?;
         let wanted = edit.over(&before.settings)?;
+        if edit.overlay.is_some() || edit.registered_address.is_some() {
+            self.connect.presets().overlay_fits(&wanted)?;
+        }
         let unbound = wanted.switch == Switch::Unbound;
         if unbound && !edit.logins.is_empty() {
             return Err(MailboxError::Unbound);

@@ -60,6 +60,10 @@ pub struct Edit {
     pub signature: Option<String>,
     /// Who is written to when the login no longer works.
     pub rescue_address: Option<String>,
+    /// Preset that lies over the provider's.
+    pub overlay: Option<String>,
+    /// The address that is registered there.
+    pub registered_address: Option<String>,
     /// When the authorization code was made: `2026-01-31`.
     pub code_created_on: Option<String>,
     /// Seconds between looks at a server that does not push.
@@ -87,6 +91,7 @@ impl Edit {
                 .map(|text| address("rescue_address", text))
                 .transpose()?;
         }
+        self.overlay(&mut after)?;
         if let Some(text) = &self.code_created_on {
             let read = |text: &str| {
                 let words = format!("{text:?} is no day; write it as 2026-01-31");
@@ -95,6 +100,21 @@ impl Edit {
             after.code_created_on = typed(Some(text)).map(read).transpose()?;
         }
         Ok(after)
+    }
+
+    /// Without an overlay nothing is registered.
+    fn overlay(&self, after: &mut MailboxSettings) -> Result<(), WrongField> {
+        if let Some(text) = &self.overlay {
+            after.overlay = typed(Some(text)).map(str::to_owned);
+            if after.overlay.is_none() {
+                after.registered_address = None;
+            }
+        }
+        if let Some(text) = &self.registered_address {
+            let registered = typed(Some(text)).map(|text| address("registered_address", text));
+            after.registered_address = registered.transpose()?;
+        }
+        Ok(())
     }
 
     fn names(&self, after: &mut MailboxSettings) -> Result<(), WrongField> {
@@ -291,6 +311,21 @@ mod tests {
         };
         after = empty.over(&after).expect("fine");
         assert_eq!(after, before);
+    }
+
+    #[test]
+    fn without_an_overlay_nothing_is_registered() {
+        let before = settings("help@shop.example");
+        let edit = |overlay: &str, registered: Option<&str>| Edit {
+            overlay: Some(overlay.to_owned()),
+            registered_address: registered.map(str::to_owned),
+            ..Edit::default()
+        };
+        let with = edit("market", Some("shop@shop.example"));
+        let with = with.over(&before).expect("fine");
+        assert_eq!(with.overlay.as_deref(), Some("market"));
+        assert!(with.registered_address.is_some());
+        assert_eq!(edit("", None).over(&with).expect("fine"), before);
     }
 
     #[test]

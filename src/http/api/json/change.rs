@@ -32,6 +32,11 @@ pub(in crate::http::api) struct ChangeBody {
     signature: Option<String>,
     #[serde(default, deserialize_with = "named")]
     rescue_address: Option<Option<String>>,
+    #[serde(default, deserialize_with = "named")]
+    overlay: Option<Option<String>>,
+    /// The address that is registered there.
+    #[serde(default, deserialize_with = "named")]
+    registered_address: Option<Option<String>>,
     /// `2026-01-31`
     #[serde(default, deserialize_with = "named")]
     code_created_on: Option<Option<String>>,
@@ -82,6 +87,8 @@ impl ChangeBody {
             aliases: self.aliases,
             signature: self.signature,
             rescue_address: typed(self.rescue_address),
+            overlay: typed(self.overlay),
+            registered_address: typed(self.registered_address),
             code_created_on: typed(self.code_created_on),
             check_interval: typed(self.check_interval_seconds),
             attempts_max: typed(self.max_reconnect_attempts),

@@ -33,7 +33,7 @@ pub(in crate::http::api) struct ConversationBody {
     message_count: u32,
     last_direction: &'static str,
     /// What the newest mail is, where a plugin told: `buyer_message`, `notice`,
-    /// `own_answer` or `undeliverable`.
+    /// `own_answer` or `undeliverable`. Never a notice while a person before it waits.
     newest_mail: Option<&'static str>,
     /// What the newest mail is about, when it is a notice.
     newest_notice: Option<String>,

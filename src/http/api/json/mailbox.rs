@@ -160,6 +160,10 @@ pub(in crate::http::api) struct MailboxBody {
     name: String,
     address: String,
     preset: String,
+    /// Id of the preset that lies over the provider's.
+    overlay: Option<String>,
+    /// The address that is registered there; replies leave only from it.
+    registered_address: Option<String>,
     slug: String,
     /// `imap`, `pop3` or `forwarding`.
     way_in: &'static str,
@@ -274,6 +278,11 @@ impl MailboxBody {
             name: settings.name.clone(),
             address: settings.address.to_string(),
             preset: settings.preset.clone(),
+            overlay: settings.overlay.clone(),
+            registered_address: settings
+                .registered_address
+                .as_ref()
+                .map(ToString::to_string),
             slug: settings.slug.to_string(),
             way_in: way_name(&settings.way_in),
             incoming: settings.way_in.server().map(ServerBody::new),

@@ -81,6 +81,7 @@ struct OverlayView {
     id: String,
     name: String,
     question: Option<String>,
+    guide: Vec<SectionView>,
 }
 
 /// Servers as they would be typed.
@@ -349,6 +350,7 @@ async fn page(
     let catalogue = presets.plugins().current();
     let overlays = catalogue.iter().filter(|plugin| plugin.preset.overlay);
     let overlays = overlays.map(|plugin| OverlayView {
+        guide: sections(plugin, words, &typed.address),
         id: plugin.preset.id.clone(),
         name: said(words, &plugin.preset.name).to_owned(),
         question: plugin

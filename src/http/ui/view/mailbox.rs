@@ -58,6 +58,8 @@ pub(in crate::http::ui) struct SettingsView {
     pub(in crate::http::ui) aliases: String,
     pub(in crate::http::ui) signature: String,
     pub(in crate::http::ui) rescue_address: String,
+    /// Only under an overlay.
+    pub(in crate::http::ui) registered_address: Option<String>,
     pub(in crate::http::ui) code_created_on: String,
     pub(in crate::http::ui) check_interval: String,
     pub(in crate::http::ui) attempts_max: String,
@@ -132,6 +134,10 @@ impl SettingsView {
             aliases: aliases.join("\n"),
             signature: settings.signature.clone(),
             rescue_address: shown_or_empty(settings.rescue_address.as_ref()),
+            registered_address: settings
+                .overlay
+                .is_some()
+                .then(|| shown_or_empty(settings.registered_address.as_ref())),
             code_created_on: shown_or_empty(settings.code_created_on.as_ref()),
             check_interval: shown_or_empty(
                 settings.check_interval.map(|wait| wait.as_secs()).as_ref(),
