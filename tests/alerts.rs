@@ -1,5 +1,7 @@
 //! alerts: a code that ends is foreseen, and people hear of a sick mailbox by another way.
 
+mod links;
+
 use std::collections::HashSet;
 
 use base64::Engine as _;

@@ -2,6 +2,7 @@
 
 mod chromium;
 mod crowd;
+mod link;
 
 use std::fmt::Write as _;
 use std::process::Child;

@@ -286,6 +286,21 @@ async fn the_desk_speaks_chinese_and_fits_a_phone() {
         let width = browser.value("document.documentElement.scrollWidth").await;
         assert_eq!(width, PHONE_WIDTH, "{path}");
     }
+    // The page of a link, as somebody without an account opens it.
+    browser.open("/mailboxes").await;
+    browser
+        .click("form[action$='/reauthenticate-link'] button")
+        .await;
+    let link = browser.see("input.link").await;
+    let link = link.prop("value").await.unwrap().unwrap();
+    // The demo listens on a port that its settings do not know.
+    let (_, token) = link.rsplit_once('/').unwrap();
+    let width = browser.value("document.documentElement.scrollWidth").await;
+    assert_eq!(width, PHONE_WIDTH, "a link on the list");
+    browser.open(&format!("/reauthenticate/{token}")).await;
+    browser.see("input#password").await;
+    let width = browser.value("document.documentElement.scrollWidth").await;
+    assert_eq!(width, PHONE_WIDTH, "the page of a link");
     browser.leave().await;
 }
 

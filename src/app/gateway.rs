@@ -1,5 +1,7 @@
 //! The gateway as a whole: opened, running, stopped.
 
+mod reauthenticating;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -24,7 +26,6 @@ use crate::net::dns::{RecordOptions, Records};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
 use crate::script::{Limits, Reloaded, Scripts};
-use crate::service::alerts::Alerts;
 use crate::service::authenticating::Authenticating;
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
@@ -192,6 +193,7 @@ impl Gateway {
             proving: self.proving(),
             alerts: self.alerts(),
             signing_in: self.signing_in(self.connect()),
+            links: self.links(),
             public_url: self.config.public_url(),
         }
     }
@@ -425,20 +427,6 @@ impl Gateway {
         proving.until(self.shutdown.clone())
     }
 
-    fn alerts(&self) -> Alerts {
-        Alerts::new(
-            self.store.clone(),
-            self.dialer.clone(),
-            self.board.clone(),
-            self.mailboxes(),
-            self.keyring.clone(),
-            self.clock.clone(),
-            self.system_smtp.clone(),
-            self.presets.clone(),
-            self.config.alerts.options(self.config.address_in_mails()),
-        )
-    }
-
     fn collecting(&self) -> Collecting {
         Collecting::new(
             self.store.clone(),
@@ -464,6 +452,7 @@ impl Gateway {
 
     fn http_handles(&self) -> http::Handles {
         let connect = self.connect();
+        let signing_in = self.signing_in(connect.clone());
         http::Handles {
             people: self.people(),
             conversations: Conversations::new(self.store.clone(), self.clock.clone(), Random),
@@ -474,7 +463,9 @@ impl Gateway {
                 Random,
             ),
             mailboxes: self.mailboxes(),
-            signing_in: self.signing_in(connect.clone()),
+            reauthentication: self.reauthentication(signing_in.clone()),
+            links: self.links(),
+            signing_in,
             connect,
             diary: self.diary_reading(),
             ledger: self.ledger(),

@@ -90,6 +90,11 @@ pub(super) enum MailboxCommand {
     Edit(Box<EditOptions>),
     /// Give a new password or authorization code, and collect everything missed
     Reauthenticate(ReauthenticateOptions),
+    /// Make a link by which somebody gives a mailbox a new login, once, without an account
+    ReauthenticateLink {
+        /// Address, slug or id
+        mailbox: String,
+    },
     /// Forget the login; what comes meanwhile is collected when it is bound again
     Unbind {
         /// Address, slug or id

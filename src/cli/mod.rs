@@ -115,6 +115,9 @@ fn mailbox_request(command: MailboxCommand) -> anyhow::Result<Request> {
         MailboxCommand::Show { mailbox } => Request::MailboxShow { mailbox },
         MailboxCommand::Edit(options) => options.request()?,
         MailboxCommand::Reauthenticate(options) => options.request()?,
+        MailboxCommand::ReauthenticateLink { mailbox } => {
+            Request::MailboxReauthenticateLink { mailbox }
+        }
         MailboxCommand::RotateAddress { mailbox } => Request::MailboxRotateAddress { mailbox },
         MailboxCommand::Unbind { mailbox } => Request::MailboxUnbind { mailbox },
         MailboxCommand::Bind(options) => options.bind()?,

@@ -25,6 +25,8 @@ pub struct AlertsSection {
     pub error_after_minutes: u32,
     /// Who is told besides administrators and managers.
     pub also_to: Vec<String>,
+    /// Hours that the link of a notice is good.
+    pub link_valid_hours: u32,
 }
 
 impl Default for AlertsSection {
@@ -34,6 +36,7 @@ impl Default for AlertsSection {
             days_before: vec![14, 7, 1],
             error_after_minutes: 15,
             also_to: Vec::new(),
+            link_valid_hours: 72,
         }
     }
 }
@@ -55,6 +58,13 @@ impl AlertsSection {
             );
             return Err(source.at_key("error_after_minutes", words));
         }
+        if !(1..=720).contains(&self.link_valid_hours) {
+            let words = format!(
+                "link_valid_hours is {}; it must be from 1 to 720",
+                self.link_valid_hours
+            );
+            return Err(source.at_key("link_valid_hours", words));
+        }
         if self.also_to.len() > RECIPIENTS_MAX {
             let words = format!("also_to has more than {RECIPIENTS_MAX} addresses");
             return Err(source.at_key("also_to", words));
@@ -65,6 +75,12 @@ impl AlertsSection {
             }
         }
         Ok(())
+    }
+
+    /// How long a link is good.
+    #[must_use]
+    pub fn link_valid(&self) -> SignedDuration {
+        SignedDuration::from_hours(self.link_valid_hours.into())
     }
 
     /// What the service is told.

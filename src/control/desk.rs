@@ -16,6 +16,7 @@ use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
 use crate::service::proving::Proving;
+use crate::service::reauthentication::Links;
 use crate::service::signing_in::{Purpose, SigningIn};
 
 /// The services that commands use.
@@ -39,6 +40,8 @@ pub struct Desk {
     pub alerts: Alerts,
     /// Sign-ins at providers.
     pub signing_in: SigningIn,
+    /// Links that give a mailbox a new login.
+    pub links: Links,
     /// For links, without a slash at its end.
     pub public_url: String,
 }
@@ -65,6 +68,9 @@ impl Desk {
             }
             Request::MailboxReauthenticate { mailbox, logins } => {
                 self.reauthenticate(&mailbox, logins, &mut tell).await
+            }
+            Request::MailboxReauthenticateLink { mailbox } => {
+                self.reauthenticate_link(&mailbox).await
             }
             Request::MailboxRemove {
                 mailbox,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::change::{EditForm, LoginsForm};
 use super::desk::{Desk, words};
-use super::message::Answer;
+use super::message::{Answer, Hidden};
 use super::row::{row, settings, told};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::user::Actor;
@@ -157,6 +157,19 @@ impl Desk {
                 "{} mails of {} ({} bytes) are in {shown}.",
                 exported.mails, mailbox.settings.address, exported.bytes
             ),
+        })
+    }
+
+    pub(super) async fn reauthenticate_link(&self, which: &str) -> Result<Answer, String> {
+        let mailbox = self.find(which)?;
+        let made = self.links.make(&ACTOR, mailbox.id).await.map_err(words)?;
+        Ok(Answer::Made {
+            words: format!(
+                "Whoever opens this link can give {} a new login, once, until {}, and do nothing \
+                 else. It begins with http.public_url of the configuration:",
+                mailbox.settings.address, made.expires_at
+            ),
+            secret: Hidden(made.url.expose().to_owned()),
         })
     }
 

@@ -63,6 +63,11 @@ pub enum Request {
         /// Nothing given: the stored ones.
         logins: LoginsForm,
     },
+    /// Make a link by which somebody gives a mailbox a new login.
+    MailboxReauthenticateLink {
+        /// Address, slug or id.
+        mailbox: String,
+    },
     /// Give a mailbox a new login by signing in at its provider, with a code.
     MailboxSignIn {
         /// Address, slug or id.

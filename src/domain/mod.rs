@@ -35,6 +35,7 @@ pub mod oauth;
 pub mod outbox;
 pub mod preset;
 pub mod proof;
+pub mod reauthentication;
 pub mod recipients;
 pub mod refusal;
 pub mod secret;

@@ -1,4 +1,5 @@
-//! The two cookies: the session, and the language somebody chose.
+//! The cookies: the session, the language somebody chose, and the link by which somebody
+//! signs a mailbox in.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -6,6 +7,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 pub(super) const SESSION: &str = "postern_session";
 /// Holds `en` or `zh`.
 pub(super) const LANGUAGE: &str = "postern_language";
+
+/// Holds the token of a link while a browser is at a provider.
+pub(super) const REAUTHENTICATION: &str = "postern_reauthentication";
 
 /// Seconds of a year, for the language.
 pub(super) const YEAR_SECONDS: i64 = 365 * 24 * 3_600;

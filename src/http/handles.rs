@@ -22,6 +22,7 @@ use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
+use crate::service::reauthentication::{Links, Reauthentication};
 use crate::service::replies::Replies;
 use crate::service::signing_in::SigningIn;
 
@@ -42,6 +43,10 @@ pub struct Handles {
     pub connect: Connect,
     /// Sign-ins at providers.
     pub signing_in: SigningIn,
+    /// Links that give a mailbox a new login.
+    pub links: Links,
+    /// What such a link does.
+    pub reauthentication: Reauthentication,
     /// What was said and tried at servers.
     pub diary: DiaryReading,
     /// Where mails went.
@@ -115,6 +120,8 @@ wire! {
     Collecting: handles.collecting;
     Proving: handles.proving;
     Alerts: handles.alerts;
+    Links: handles.links;
+    Reauthentication: handles.reauthentication;
     Presets: handles.presets;
     Random: handles.random;
     Scripts: handles.scripts;

@@ -64,7 +64,7 @@ pub fn router(options: Options, handles: Handles, shutdown: CancellationToken) -
     Router::new()
         .merge(health::routes())
         .nest("/api/v1", api::routes(&door))
-        .merge(ui::routes(&door))
+        .merge(ui::routes(&door, &state))
         .with_state(state)
         .layer(DefaultBodyLimit::max(options::BODY_BYTES_MAX))
         .layer(CatchPanicLayer::custom(panicked))

@@ -25,6 +25,7 @@ use crate::service::credentials::Keyring;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
+use crate::service::reauthentication::Links;
 use crate::service::sync::board::Board;
 use crate::service::way_out::SystemSmtp;
 use crate::store::Store;
@@ -56,6 +57,7 @@ pub struct Alerts {
     random: Random,
     system: Option<SystemSmtp>,
     presets: Presets,
+    links: Links,
     options: Arc<AlertOptions>,
     /// A notice was made.
     made: Arc<Notify>,
@@ -77,6 +79,7 @@ impl Alerts {
         clock: Clock,
         system: Option<SystemSmtp>,
         presets: Presets,
+        links: Links,
         options: AlertOptions,
     ) -> Self {
         Self {
@@ -89,6 +92,7 @@ impl Alerts {
             random: Random,
             system,
             presets,
+            links,
             options: Arc::new(options),
             made: Arc::default(),
         }

@@ -28,6 +28,7 @@ pub mod presets;
 pub mod proving;
 pub mod random;
 pub mod reading;
+pub mod reauthentication;
 pub mod receiving;
 pub mod replies;
 pub mod signing_in;

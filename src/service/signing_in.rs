@@ -163,6 +163,13 @@ impl SigningIn {
         })
     }
 
+    /// Whether a browser that brings this state comes back from a sign-in that the actor
+    /// began in this session.
+    #[must_use]
+    pub fn awaits(&self, actor: &Actor, mark: Mark, state: &str) -> bool {
+        self.pendings.awaits(actor, mark, state)
+    }
+
     /// A browser came back.
     ///
     /// # Errors

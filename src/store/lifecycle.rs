@@ -15,7 +15,7 @@ use super::mailboxes::{
 };
 use super::outbox::{self, of_mailbox};
 use super::table::{Order, Rows, Table, Transaction};
-use super::{Store, jobs, maildrops};
+use super::{Store, jobs, maildrops, reauthentication_links};
 use crate::domain::folder::{Cursor, FolderName};
 use crate::domain::job::{Work, WorkKind};
 use crate::domain::key::MailboxKey;
@@ -145,9 +145,11 @@ impl Store {
                 NewLogins::Forget => {
                     mailbox.settings.switch = Switch::Unbound;
                     put_logins(transaction, &shared.keys, key, &MailboxLogins::default())?;
+                    reauthentication_links::revoke(transaction, key)?;
                 }
                 NewLogins::Are(logins) => {
                     put_logins(transaction, &shared.keys, key, logins)?;
+                    reauthentication_links::revoke(transaction, key)?;
                     // What was refused was refused to the old ones.
                     transaction.remove(Table::Standings, &key.0.to_be_bytes())?;
                 }

@@ -14,7 +14,7 @@ use super::public_id::{IdKind, by_public_id, put_public_id};
 use super::record;
 use super::seal::Keys;
 use super::table::{Counter, Order, Rows, Table, Transaction};
-use super::{Store, attempts, feed, maildrops, proofs};
+use super::{Store, attempts, feed, maildrops, proofs, reauthentication_links};
 use crate::domain::address::Address;
 use crate::domain::change::Event;
 use crate::domain::folder::{Cursor, FolderName};
@@ -241,6 +241,7 @@ pub(super) fn remove(transaction: &Transaction<'_>, mailbox: &Mailbox) -> Result
     transaction.remove(Table::Logins, &prefix)?;
     transaction.remove(Table::Standings, &prefix)?;
     transaction.remove(Table::Told, &prefix)?;
+    reauthentication_links::revoke(transaction, mailbox.key)?;
     transaction.remove(Table::ForwardingConfirmations, &prefix)?;
     transaction.remove(Table::ArrivedTwice, &prefix)?;
     attempts::remove_of(transaction, mailbox.key)?;

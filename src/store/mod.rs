@@ -10,7 +10,7 @@
 //! 2. `space`, `lock`, `database`: the disk; `table`: rows and transactions.
 //! 3. `migrate`, `key_mark`, `public_id`, `listing`, `threading`: rows without a question.
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
-//! 5. `feed`, `jobs`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `proofs`,
+//! 5. `feed`, `jobs`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
@@ -50,6 +50,7 @@ mod proofs;
 mod public_id;
 mod purge;
 mod raw;
+mod reauthentication_links;
 mod receiving;
 mod record;
 mod seal;

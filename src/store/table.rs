@@ -76,6 +76,8 @@ tables! {
     Maildrops = "maildrops",
     /// mailbox -> how its last attempts went.
     Standings = "standings",
+    /// hash of a token -> record; mailbox -> its hashes.
+    ReauthenticationLinks = "reauthentication-links",
     /// mailbox -> what was told about it.
     Told = "told",
     /// notice -> record.

@@ -19,6 +19,7 @@ pub struct Browser {
 pub struct Page {
     pub status: u16,
     pub location: Option<String>,
+    pub head: String,
     pub body: String,
 }
 
@@ -32,15 +33,36 @@ impl Browser {
             cookie: String::new(),
         };
         let head = browser.exchange("POST", &format!("/login/{token}"), "").0;
-        let cookie = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            name.eq_ignore_ascii_case("set-cookie")
-                .then(|| value.split(';').next())?
-        });
-        browser.cookie = cookie
-            .unwrap_or_else(|| panic!("no session: {head}"))
-            .to_owned();
+        browser.cookie = cookie_in(&head).unwrap_or_else(|| panic!("no session: {head}"));
         browser
+    }
+
+    /// Somebody who is not signed in.
+    pub fn stranger(gateway: &Gateway) -> Self {
+        Self {
+            port: gateway.api().port,
+            cookie: String::new(),
+        }
+    }
+
+    /// Keeps the cookie that a page has set.
+    pub fn keep_cookie(&mut self, page: &Page) {
+        let cookie = cookie_in(&page.head);
+        self.cookie = cookie.unwrap_or_else(|| panic!("no cookie: {page:?}"));
+    }
+
+    /// Sends a form of a page that nobody is signed in to.
+    pub fn send(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        self.send_from(&format!("http://127.0.0.1:{}", self.port), path, fields)
+    }
+
+    /// The same, asked for by a page of that origin.
+    pub fn send_from(&self, origin: &str, path: &str, fields: &[(&str, &str)]) -> Page {
+        let fields = fields.iter();
+        let fields: Vec<String> = fields
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
+        page_of(self.exchange_from(origin, "POST", path, &fields.join("&")))
     }
 
     pub fn get(&self, path: &str) -> Page {
@@ -58,27 +80,27 @@ impl Browser {
     }
 
     fn ask(&self, method: &str, path: &str, form: &str) -> Page {
-        let (head, body) = self.exchange(method, path, form);
-        let status = head.split_whitespace().nth(1).unwrap().parse().unwrap();
-        let location = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            name.eq_ignore_ascii_case("location")
-                .then(|| value.to_owned())
-        });
-        Page {
-            status,
-            location,
-            body,
-        }
+        page_of(self.exchange(method, path, form))
     }
 
     fn exchange(&self, method: &str, path: &str, form: &str) -> (String, String) {
+        let origin = format!("http://127.0.0.1:{}", self.port);
+        self.exchange_from(&origin, method, path, form)
+    }
+
+    fn exchange_from(
+        &self,
+        origin: &str,
+        method: &str,
+        path: &str,
+        form: &str,
+    ) -> (String, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(STEP_MAX * 4)).unwrap();
         let (port, cookie, length) = (self.port, &self.cookie, form.len());
         let request = format!(
             "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAccept: text/html\r\n\
-             Origin: http://127.0.0.1:{port}\r\nCookie: {cookie}\r\n\
+             Origin: {origin}\r\nCookie: {cookie}\r\n\
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
         );
         stream.write_all(request.as_bytes()).unwrap();
@@ -86,6 +108,21 @@ impl Browser {
         stream.read_to_string(&mut all).unwrap();
         let (head, body) = all.split_once("\r\n\r\n").unwrap();
         (head.to_owned(), body.to_owned())
+    }
+}
+
+fn page_of((head, body): (String, String)) -> Page {
+    let status = head.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let location = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("location")
+            .then(|| value.to_owned())
+    });
+    Page {
+        status,
+        location,
+        head,
+        body,
     }
 }
 
@@ -113,6 +150,14 @@ impl Page {
             assert!(self.body.contains(one), "nothing of {one:?} in {self:?}");
         }
     }
+}
+
+fn cookie_in(head: &str) -> Option<String> {
+    head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        let set = name.eq_ignore_ascii_case("set-cookie");
+        set.then(|| value.split(';').next().map(str::to_owned))?
+    })
 }
 
 fn encoded(text: &str) -> String {

@@ -47,6 +47,7 @@ use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
+use crate::service::reauthentication::{LinkOptions, Links, Reauthentication};
 use crate::service::replies::Replies;
 use crate::service::signing_in::SigningIn;
 use crate::service::sync::Sync;
@@ -295,6 +296,12 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         None,
         mailboxes.clone(),
     );
+    let links = Links::new(
+        store.clone(),
+        mailboxes.clone(),
+        clock.clone(),
+        LinkOptions::default(),
+    );
     Handles {
         conversations: Conversations::new(store.clone(), clock.clone(), Random),
         feed: Feed::new(store.clone()),
@@ -320,8 +327,16 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
             clock.clone(),
             None,
             presets.clone(),
+            links.clone(),
             AlertOptions::default(),
         ),
+        reauthentication: Reauthentication::new(
+            store.clone(),
+            mailboxes.clone(),
+            signing_in.clone(),
+            clock.clone(),
+        ),
+        links,
         mailboxes,
         proving,
         signing_in,

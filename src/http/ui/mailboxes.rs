@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::super::api::{of_mailboxes, sentence};
 use super::super::body::Id;
-use super::super::error::Problem;
+use super::super::error::{Kind, Problem};
 use super::super::handles::Wired;
 use super::conversation::BareForm;
 use super::page::{Frame, render};
@@ -22,6 +22,7 @@ use crate::domain::user::{Actor, Role};
 use crate::service::alerts::{Alerts, Worry};
 use crate::service::mailboxes::{Changed, GivenLogins, MailboxError, Mailboxes};
 use crate::service::oauth_clients::NoSignIn;
+use crate::service::reauthentication::{LinkError, Links};
 use crate::service::signing_in::SigningIn;
 
 #[derive(Template)]
@@ -41,6 +42,7 @@ pub(super) struct Desk {
     mailboxes: Mailboxes,
     signing_in: SigningIn,
     alerts: Alerts,
+    links: Links,
 }
 
 impl FromRef<Wired> for Desk {
@@ -49,6 +51,7 @@ impl FromRef<Wired> for Desk {
             mailboxes: Mailboxes::from_ref(wired),
             signing_in: SigningIn::from_ref(wired),
             alerts: Alerts::from_ref(wired),
+            links: Links::from_ref(wired),
         }
     }
 }
@@ -61,12 +64,20 @@ pub(super) async fn list(
     page(&desk, &actor, frame, None)
 }
 
+/// What stands at a mailbox after something was asked of it.
+enum Remark {
+    /// Why it was not done.
+    Notice(String),
+    /// A link that was made.
+    Link(Secret),
+}
+
 /// The page; with words for one of the mailboxes when something was not done.
 fn page(
     desk: &Desk,
     actor: &Actor,
     frame: Frame,
-    notice: Option<(PublicId, String)>,
+    remark: Option<(PublicId, Remark)>,
 ) -> Result<Response, Problem> {
     let all = desk.mailboxes.list(actor).map_err(of_mailboxes)?;
     let worries = desk.alerts.worries(actor);
@@ -77,10 +88,13 @@ fn page(
             ..MailboxView::new(mailbox, health)
         })
         .collect();
-    if let Some((id, words)) = notice {
+    if let Some((id, remark)) = remark {
         let id = id.to_string();
         if let Some(view) = views.iter_mut().find(|view| view.id == id) {
-            view.notice = Some(words);
+            match remark {
+                Remark::Notice(words) => view.notice = Some(words),
+                Remark::Link(url) => view.link = Some(url.expose().to_owned()),
+            }
         }
     }
     Ok(render(&MailboxesPage {
@@ -174,6 +188,28 @@ pub(super) async fn unbind(
     Ok(back_to(id))
 }
 
+/// Makes a link that somebody else gives the mailbox a new login by; it stands at the
+/// mailbox until the page is left.
+pub(super) async fn make_link(
+    State(desk): State<Desk>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<BareForm>,
+) -> Result<Response, Problem> {
+    frame.session.check(&form.form_token)?;
+    let made = desk
+        .links
+        .make(&actor, id)
+        .await
+        .map_err(|error| match error {
+            LinkError::Mailbox(error) => of_mailboxes(error),
+            LinkError::NoLogin(_) => Problem::new(Kind::Conflict, sentence(&error)),
+            error => Problem::internal(&error),
+        })?;
+    page(&desk, &actor, frame, Some((id, Remark::Link(made.url))))
+}
+
 /// A login as a card asks for it.
 #[derive(Deserialize)]
 pub(super) struct LoginForm {
@@ -248,7 +284,7 @@ fn told(
             | MailboxError::Credentials(_)
             | MailboxError::NoPassword),
         ) => {
-            let notice = Some((id, sentence(&error)));
+            let notice = Some((id, Remark::Notice(sentence(&error))));
             let mut response = page(desk, actor, frame, notice)?;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)

@@ -1,7 +1,7 @@
 //! The pages: server-rendered templates, one stylesheet, one small module of
 //! JavaScript. Everything works without the script; it adds life and keys.
 //!
-//! Invariant: every page but the login is behind `auth::by_session`; every change is
+//! Invariant: every page but the login and that of a link (`reauthenticate`) is behind `auth::by_session`; every change is
 //! a POST that passes `guard::refuse_forgery` and carries the session's form token.
 
 mod assets;
@@ -15,10 +15,12 @@ mod login;
 mod mailbox;
 mod mailboxes;
 mod page;
+mod reauthenticate;
 mod sign_in;
 mod view;
 
 use axum::Router;
+use axum::extract::FromRef as _;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
 use axum::routing::{get, post};
@@ -31,7 +33,7 @@ use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 use crate::service::oauth_clients::CALLBACK_PATH;
 
-pub(super) fn routes(door: &Door) -> Router<Wired> {
+pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
     let signed_in = Router::new()
         .route("/", get(async || Redirect::to("/conversations")))
         .route("/conversations", get(conversations::list))
@@ -69,6 +71,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             post(mailboxes::rotate_address),
         )
         .route("/mailboxes/{id}/unbind", post(mailboxes::unbind))
+        .route(
+            "/mailboxes/{id}/reauthenticate-link",
+            post(mailboxes::make_link),
+        )
         .route("/mailboxes/{id}/export", get(mailbox::export))
         .route(
             "/mailboxes/{id}/remove",
@@ -86,7 +92,6 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             "/mailboxes/{id}/edit",
             get(mailbox::settings).post(mailbox::edit),
         )
-        .route(CALLBACK_PATH, get(sign_in::callback))
         .route("/mailboxes/{id}/bind", post(mailboxes::bind))
         .route(
             "/mailboxes/{id}/reauthenticate",
@@ -94,6 +99,22 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         )
         .layer(answer_within(PROBE_TIME_MAX))
         .layer(from_fn_with_state(door.clone(), auth::by_session));
+    let links = reauthenticate::Desk::from_ref(wired);
+    let back = Router::new()
+        .route(CALLBACK_PATH, get(sign_in::callback))
+        .layer(from_fn_with_state(door.clone(), auth::by_session))
+        .layer(from_fn_with_state(links, reauthenticate::come_back))
+        .layer(answer_within(PROBE_TIME_MAX));
+    let by_link = Router::new()
+        .route(
+            "/reauthenticate/{token}",
+            get(reauthenticate::show).post(reauthenticate::give),
+        )
+        .route(
+            "/reauthenticate/{token}/sign-in",
+            post(reauthenticate::sign_in),
+        )
+        .layer(answer_within(PROBE_TIME_MAX));
     let open = Router::new()
         .route("/login", get(login::ask))
         .route("/login/{token}", get(login::offer).post(login::enter))
@@ -102,6 +123,8 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .layer(answer_within(ANSWER_TIME_MAX));
     signed_in
         .merge(slow)
+        .merge(back)
+        .merge(by_link)
         .merge(open)
         .layer(from_fn(guard::refuse_forgery))
         .layer(from_fn(error_page::show))

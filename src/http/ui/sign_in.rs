@@ -204,6 +204,22 @@ pub(super) struct Callback {
     error_description: Option<String>,
 }
 
+impl Callback {
+    pub(super) fn state(&self) -> Option<&str> {
+        self.state.as_deref()
+    }
+
+    pub(super) fn into_returned(self) -> Returned {
+        Returned {
+            state: self.state,
+            code: self.code.map(Secret::new),
+            issuer: self.iss,
+            error: self.error,
+            error_description: self.error_description,
+        }
+    }
+}
+
 /// The browser is back.
 pub(super) async fn callback(
     State(signing_in): State<SigningIn>,
@@ -213,13 +229,7 @@ pub(super) async fn callback(
 ) -> Response {
     // A page must not carry the code on, not even in the form that changes its language.
     "/mailboxes".clone_into(&mut frame.here);
-    let returned = Returned {
-        state: brought.state,
-        code: brought.code.map(Secret::new),
-        issuer: brought.iss,
-        error: brought.error,
-        error_description: brought.error_description,
-    };
+    let returned = brought.into_returned();
     let finished = signing_in.finish(&actor, session_mark(&frame.session), returned);
     match finished.await {
         Ok(finished) => Redirect::to(&goes_on(finished)).into_response(),

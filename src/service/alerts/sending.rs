@@ -16,6 +16,7 @@ use crate::domain::message_id::MessageId;
 use crate::domain::notice::{GIVE_UP_AFTER, NOTICE_BACK_OFF, Notice, NoticeState};
 use crate::mime::compose::{self, Automatic, Composition};
 use crate::net::submission::{RecipientOutcome, SubmissionOptions, Submitted, submit};
+use crate::service::reauthentication::MadeLink;
 use crate::store::StoreError;
 
 /// The longest wait without looking, in case the wall clock jumps.
@@ -122,9 +123,16 @@ impl Alerts {
         mailbox: &Mailbox,
         people: &[Address],
     ) -> Result<Outcome, StoreError> {
+        let ways = self.ways(mailbox.key)?;
+        let link = if ways.is_empty() {
+            None
+        } else {
+            self.link(notice, mailbox).await
+        };
         let mut failures = Vec::new();
-        for way in self.ways(mailbox.key)? {
-            match self.hand_over(notice, mailbox, people, &way).await {
+        for way in ways {
+            let written = self.written(notice, mailbox, link.as_ref());
+            match self.hand_over(notice, mailbox, people, &way, written).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(words) => failures.push(words),
             }
@@ -150,8 +158,9 @@ impl Alerts {
         mailbox: &Mailbox,
         people: &[Address],
         way: &Way,
+        written: (String, String),
     ) -> Result<Outcome, String> {
-        let (envelope, bytes) = self.mail(notice, mailbox, people, way)?;
+        let (envelope, bytes) = self.mail(notice, mailbox, people, way, written)?;
         let (by, result) = match way {
             Way::System(system) => {
                 let options = SubmissionOptions::new(system.server.clone(), system.login.clone());
@@ -187,6 +196,7 @@ impl Alerts {
         mailbox: &Mailbox,
         people: &[Address],
         way: &Way,
+        (subject, text): (String, String),
     ) -> Result<(Envelope, Vec<u8>), String> {
         let sender = match way {
             Way::System(system) => system.from.clone(),
@@ -203,13 +213,6 @@ impl Alerts {
         );
         let id = MessageId::parse(&id)
             .ok_or_else(|| format!("{id} cannot be a Message-ID; nothing was sent"))?;
-        let (subject, text) = written(&Facts {
-            mailbox,
-            due: &notice.due,
-            today: day_of(self.clock.now()),
-            settings_url: self.settings_url(mailbox),
-            public_url: self.options.public_url.as_deref(),
-        });
         let from = NamedAddress::new(Some(SENDER_NAME), sender);
         let to: Vec<NamedAddress> = people.iter().cloned().map(NamedAddress::from).collect();
         let composed = compose::compose(&Composition {
@@ -230,6 +233,37 @@ impl Alerts {
         });
         let composed = composed.map_err(|error| error.to_string())?;
         Ok((composed.envelope, composed.bytes))
+    }
+
+    /// A link for whoever reads the notice, where one helps and leads somewhere.
+    async fn link(&self, notice: &Notice, mailbox: &Mailbox) -> Option<MadeLink> {
+        self.options.public_url.as_ref()?;
+        if !matches!(notice.due, Due::Ends { .. } | Due::Reauthenticate { .. }) {
+            return None;
+        }
+        match self.links.make_for(mailbox).await {
+            Ok(link) => Some(link),
+            Err(error) => {
+                tracing::warn!(address = %mailbox.settings.address, %error, "a notice leaves without a link");
+                None
+            }
+        }
+    }
+
+    fn written(
+        &self,
+        notice: &Notice,
+        mailbox: &Mailbox,
+        link: Option<&MadeLink>,
+    ) -> (String, String) {
+        written(&Facts {
+            mailbox,
+            due: &notice.due,
+            today: day_of(self.clock.now()),
+            settings_url: self.settings_url(mailbox),
+            public_url: self.options.public_url.as_deref(),
+            link,
+        })
     }
 
     fn settings_url(&self, mailbox: &Mailbox) -> Option<String> {

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use crate::domain::alert::Due;
 use crate::domain::expiry::Ending;
 use crate::domain::mailbox::Mailbox;
+use crate::service::reauthentication::MadeLink;
 use crate::text::{Language, text, text_with};
 
 /// Between the two languages.
@@ -21,6 +22,8 @@ pub(super) struct Facts<'a> {
     pub(super) settings_url: Option<String>,
     /// The address people use.
     pub(super) public_url: Option<&'a str>,
+    /// Gives the mailbox a new login.
+    pub(super) link: Option<&'a MadeLink>,
 }
 
 /// Subject and text.
@@ -54,6 +57,13 @@ impl Facts<'_> {
             parts.push(text_with(language, "notice.said", &[("reason", reason)]));
         }
         if let Due::Reauthenticate { .. } | Due::Ends { .. } = self.due {
+            if let Some(link) = self.link {
+                let until = minute(link.expires_at);
+                let values = [("url", link.url.expose()), ("until", &until)];
+                parts.push(text_with(language, "notice.link", &values));
+            } else if self.public_url.is_none() {
+                parts.push(text(language, "notice.no_link").to_owned());
+            }
             if let Some(url) = &self.settings_url {
                 parts.push(text_with(language, "notice.where", &[("url", url)]));
             }
@@ -73,7 +83,6 @@ impl Facts<'_> {
 
     fn news(&self, language: Language) -> String {
         let settings = &self.mailbox.settings;
-        let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
         let (key, day, days, since) = match self.due {
             Due::Ends { expiry, .. } => {
                 let days = expiry.days_left(self.today);
@@ -115,4 +124,8 @@ impl Facts<'_> {
         ];
         text_with(language, key, &values)
     }
+}
+
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

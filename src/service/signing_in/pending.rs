@@ -140,6 +140,14 @@ impl Pendings {
         Ok((*id, row.pending.clone()))
     }
 
+    /// Whether a sign-in that the actor began in this session may come back with this state.
+    pub(super) fn awaits(&self, owner: &Actor, mark: Mark, state: &str) -> bool {
+        let state = blake3::hash(state.as_bytes());
+        let rows = self.lock();
+        let mut own = rows.values().filter(|row| row.is_of(owner, mark));
+        own.any(|row| blake3::hash(row.pending.state.expose().as_bytes()) == state)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<PublicId, Row>> {
         // Rows are put and changed whole, so a panic elsewhere leaves nothing half-written.
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);

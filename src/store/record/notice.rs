@@ -1,9 +1,10 @@
-//! Forms of what was told about mailboxes, and of notices on their way.
+//! Forms of what was told about mailboxes, of notices on their way, and of links in them.
 
 use super::{stored_enum, stored_struct};
 use crate::domain::alert::{Due, EndingTold, Incident, IncidentKind, Told};
 use crate::domain::expiry::{Ending, Expiry};
 use crate::domain::notice::{Notice, NoticeState};
+use crate::domain::reauthentication::ReauthenticationLink;
 
 stored_enum!(Ending { 0 = Code, 1 = SignIn });
 stored_struct!(Expiry { of, since, ends_on });
@@ -24,6 +25,12 @@ stored_enum!(Due {
     1 = Reauthenticate { reason },
     2 = Error { reason, since },
     3 = Recovered { since },
+});
+stored_struct!(ReauthenticationLink {
+    mailbox,
+    made_at,
+    expires_at,
+    tries
 });
 stored_enum!(NoticeState {
     0 = Waiting { next },

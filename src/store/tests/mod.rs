@@ -19,6 +19,8 @@ mod people;
 #[cfg(test)]
 mod raw;
 #[cfg(test)]
+mod reauthentication_links;
+#[cfg(test)]
 mod triage;
 #[cfg(test)]
 mod writer;

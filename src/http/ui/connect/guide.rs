@@ -8,10 +8,10 @@ use crate::text;
 
 /// A section of a guide.
 #[derive(Clone, Debug)]
-pub(super) struct SectionView {
-    pub(super) heading: &'static str,
+pub(in crate::http::ui) struct SectionView {
+    pub(in crate::http::ui) heading: &'static str,
     /// Safe to be shown as it is.
-    pub(super) html: String,
+    pub(in crate::http::ui) html: String,
 }
 
 pub(super) fn language(words: Words) -> Language {
@@ -22,7 +22,11 @@ pub(super) fn language(words: Words) -> Language {
 }
 
 /// The sections of a guide, with its placeholders filled.
-pub(super) fn sections(plugin: &Plugin, words: Words, address: &str) -> Vec<SectionView> {
+pub(in crate::http::ui) fn sections(
+    plugin: &Plugin,
+    words: Words,
+    address: &str,
+) -> Vec<SectionView> {
     let language = language(words);
     let Some(guide) = plugin.guide(language) else {
         return Vec::new();

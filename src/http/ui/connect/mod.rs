@@ -10,5 +10,6 @@ mod start;
 mod steps;
 
 pub(super) use self::form::{again, ask, begin, sign_in};
+pub(super) use self::guide::{SectionView, sections as guide_of};
 pub(super) use self::start::start;
 pub(super) use self::steps::{follow, show};

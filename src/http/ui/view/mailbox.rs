@@ -44,6 +44,8 @@ pub(in crate::http::ui) struct MailboxView {
     pub(in crate::http::ui) two_ways: Option<TwoWays>,
     /// What came of the last thing a person asked of it.
     pub(in crate::http::ui) notice: Option<String>,
+    /// A link that was made for somebody who gives it a new login.
+    pub(in crate::http::ui) link: Option<String>,
 }
 
 /// The settings of a mailbox as a form shows them.
@@ -116,6 +118,7 @@ impl MailboxView {
             confirmation: health.confirmation.clone(),
             two_ways: health.two_ways.clone(),
             notice: None,
+            link: None,
         }
     }
 }

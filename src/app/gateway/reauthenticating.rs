@@ -1,0 +1,38 @@
+//! The services by which people hear of a sick mailbox and give it a new login.
+
+use super::Gateway;
+use crate::service::alerts::Alerts;
+use crate::service::reauthentication::{LinkOptions, Links, Reauthentication};
+use crate::service::signing_in::SigningIn;
+
+impl Gateway {
+    pub(super) fn alerts(&self) -> Alerts {
+        Alerts::new(
+            self.store.clone(),
+            self.dialer.clone(),
+            self.board.clone(),
+            self.mailboxes(),
+            self.keyring.clone(),
+            self.clock.clone(),
+            self.system_smtp.clone(),
+            self.presets.clone(),
+            self.links(),
+            self.config.alerts.options(self.config.address_in_mails()),
+        )
+    }
+
+    pub(super) fn links(&self) -> Links {
+        let options = LinkOptions {
+            valid: self.config.alerts.link_valid(),
+            address: self.config.public_url(),
+        };
+        let mailboxes = self.mailboxes();
+        Links::new(self.store.clone(), mailboxes, self.clock.clone(), options)
+    }
+
+    /// Its sign-ins are those of `signing_in`, to which browsers come back.
+    pub(super) fn reauthentication(&self, signing_in: SigningIn) -> Reauthentication {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        Reauthentication::new(store, self.mailboxes(), signing_in, clock)
+    }
+}
