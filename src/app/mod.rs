@@ -3,6 +3,7 @@
 //! The one wall clock is made here, signals end here, and nothing else happens here.
 
 pub mod demo;
+pub mod files;
 pub mod gateway;
 pub mod log;
 pub mod reload;

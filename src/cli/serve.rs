@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::DemoOptions;
 use super::say::say;
 use crate::app::demo::{Demo, Options};
+use crate::app::files;
 use crate::app::gateway::Gateway;
 use crate::app::log;
 use crate::config::{Config, LogFormat};
@@ -20,6 +21,7 @@ pub(super) fn serve(config: Config) -> anyhow::Result<ExitCode> {
         LogFormat::Json => log::Format::Json,
     };
     log::begin(format, &config.log.level).context("[log] level in the configuration")?;
+    files::allow_many();
     let runtime = runtime()?;
     runtime.block_on(async {
         let shutdown = CancellationToken::new();
