@@ -9,12 +9,13 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, timeout};
 
 use super::tap::Tap;
@@ -23,8 +24,8 @@ use crate::protocol::Machine;
 /// Bounds of one driver.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Most bytes asked for by one read. A connection at rest holds far less: the
-    /// buffer grows only while reads fill it.
+    /// Most bytes asked for by one read. A connection at rest holds none: there is a
+    /// buffer only while reads fill it.
     pub read_buffer_bytes: usize,
     /// How many bytes may wait to be written before the machine is asked for more.
     pub write_ahead_bytes: usize,
@@ -42,7 +43,8 @@ impl Default for Options {
     }
 }
 
-/// Smallest read, in bytes: a line or two. Also the mark below which a buffer is renewed.
+/// Smallest read, in bytes: a line or two. It goes to the stack. Also the mark below which
+/// a buffer is renewed.
 const READ_MIN_BYTES: usize = 4 * 1024;
 
 /// Why there will be no further event.
@@ -265,22 +267,21 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Driver<M, S> {
 
     /// One read, handed to the machine without a copy.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inbound.make_room();
-        let read = pin!(self.stream.read_buf(&mut self.inbound.buffer)).poll(cx);
-        let count = match ready!(read) {
-            Ok(count) => count,
+        let read = self.inbound.poll_read(&mut self.stream, cx);
+        let bytes = match ready!(read) {
+            Ok(bytes) => bytes,
             // TLS closed without its own goodbye. Our protocols mark their ends
             // themselves, so this is an end like any other.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Bytes::new(),
             Err(error) => return Poll::Ready(Err(error)),
         };
         let now = self.now();
-        if count == 0 {
+        if bytes.is_empty() {
             self.inbound.ended = true;
             self.machine.handle_eof(now);
         } else {
-            self.inbound.adapt(count, self.options.read_buffer_bytes);
-            let bytes = self.inbound.buffer.split().freeze();
+            let max = self.options.read_buffer_bytes.max(1);
+            self.inbound.adapt(bytes.len(), max);
             self.machine.handle_input(bytes, now);
         }
         Poll::Ready(Ok(()))
@@ -307,23 +308,51 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Driver<M, S> {
 }
 
 impl Inbound {
+    /// Reads once; nothing at the end of the stream.
+    ///
+    /// A connection at rest owns no buffer: it reads into the stack, and what comes is
+    /// copied. In a rush the bytes are handed on as they were read.
+    fn poll_read<S>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>>
+    where
+        S: AsyncRead + Unpin,
+    {
+        if self.chunk_bytes <= READ_MIN_BYTES {
+            let mut space = [MaybeUninit::uninit(); READ_MIN_BYTES];
+            let mut room = ReadBuf::uninit(&mut space[..self.chunk_bytes]);
+            ready!(Pin::new(stream).poll_read(cx, &mut room))?;
+            return Poll::Ready(Ok(Bytes::copy_from_slice(room.filled())));
+        }
+        self.make_room();
+        ready!(pin!(stream.read_buf(&mut self.buffer)).poll(cx))?;
+        Poll::Ready(Ok(self.buffer.split().freeze()))
+    }
+
     fn make_room(&mut self) {
         let room = self.buffer.capacity();
         if room > 4 * self.chunk_bytes {
-            // The rush is over: a resting connection gives its big buffer back.
+            // The rush is slowing down.
             self.buffer = BytesMut::with_capacity(self.chunk_bytes);
-        } else if room < READ_MIN_BYTES.min(self.chunk_bytes) {
+        } else if room < READ_MIN_BYTES {
             // Takes the old memory back when the machine has let go of it.
             self.buffer.reserve(self.chunk_bytes);
         }
     }
 
+    /// The next read is larger when this one was full, and smaller when it was small.
     fn adapt(&mut self, count: usize, max: usize) {
-        let filled = self.buffer.capacity() == self.buffer.len();
+        let room = self.buffer.capacity();
+        let filled = if self.chunk_bytes <= READ_MIN_BYTES {
+            count == self.chunk_bytes
+        } else {
+            room == 0
+        };
         if filled {
-            self.chunk_bytes = (self.chunk_bytes * 2).min(max.max(1));
+            self.chunk_bytes = (self.chunk_bytes * 2).min(max);
         } else if count < self.chunk_bytes / 16 {
-            self.chunk_bytes = (self.chunk_bytes / 2).max(READ_MIN_BYTES.min(max.max(1)));
+            self.chunk_bytes = (self.chunk_bytes / 2).max(READ_MIN_BYTES.min(max));
+        }
+        if self.chunk_bytes <= READ_MIN_BYTES {
+            self.buffer = BytesMut::new();
         }
     }
 }
@@ -339,6 +368,8 @@ impl Outbound {
             if self.flush_due {
                 ready!(stream.as_mut().poll_flush(cx))?;
                 self.flush_due = false;
+                // All is said: a connection at rest owns no buffer.
+                self.buffer = BytesMut::new();
             }
             return Poll::Ready(Ok(false));
         }

@@ -4,6 +4,7 @@
 //! with one odd atom in them, so it is not used for this.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Most capabilities remembered; real servers send about 40.
 const CAPABILITIES_MAX: usize = 200;
@@ -12,8 +13,11 @@ const CAPABILITIES_MAX: usize = 200;
 const CAPABILITY_LENGTH_MAX: usize = 100;
 
 /// A set of capability names, in upper case (RFC 3501 section 7.2.1: case-insensitive).
+///
+/// One text, the names sorted and separated by blanks: every connection keeps one, asks
+/// it a few times, and thousands of small strings would cost more than the whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Capabilities(BTreeSet<String>);
+pub struct Capabilities(Arc<str>);
 
 impl Capabilities {
     /// Reads names separated by blanks; names that are no printable ASCII are left out.
@@ -31,14 +35,13 @@ impl Capabilities {
     /// Whether the server named `name`, written in upper case.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.0.contains(name)
+        self.iter().any(|one| one == name)
     }
 
     /// Whether `AUTH=<mechanism>` was named.
     #[must_use]
     pub fn has_mechanism(&self, mechanism: &str) -> bool {
-        self.0
-            .iter()
+        self.iter()
             .any(|name| name.strip_prefix("AUTH=") == Some(mechanism))
     }
 
@@ -50,7 +53,7 @@ impl Capabilities {
 
     /// The names, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.split(' ').filter(|name| !name.is_empty())
     }
 
     /// Largest literal, in bytes, that may follow without waiting for `+`.
@@ -69,7 +72,8 @@ impl Capabilities {
 
 impl From<BTreeSet<String>> for Capabilities {
     fn from(names: BTreeSet<String>) -> Self {
-        Self(names)
+        let names: Vec<String> = names.into_iter().collect();
+        Self(names.join(" ").into())
     }
 }
 

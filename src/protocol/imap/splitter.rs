@@ -20,7 +20,7 @@ const HEAD_MAX: usize = 1024;
 const TAIL_MAX: usize = 64;
 
 /// A buffer that grew beyond this is given back after use, in bytes.
-const KEPT_CAPACITY_MAX: usize = 64 * 1024;
+const KEPT_CAPACITY_MAX: usize = 4 * 1024;
 
 /// The placeholder of a body. No other literal is left in a skeleton.
 const PLACEHOLDER: &[u8] = b"{0}\r\n";

@@ -10,7 +10,7 @@ mod suspicion;
 mod task;
 mod watch;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch as signal;
 use tokio_util::sync::CancellationToken;
@@ -20,20 +20,26 @@ use super::keeper::{Handles, wait_to_retry};
 use crate::domain::mailbox::{ImapWay, Mailbox};
 
 /// Keeps a mailbox connected until `shutdown`. A change of `refresh` means: look now.
-pub(super) async fn run(
+pub(super) fn run(
     mailbox: Mailbox,
     way: ImapWay,
-    handles: Handles,
-    mut refresh: signal::Receiver<u64>,
+    handles: Arc<Handles>,
+    refresh: signal::Receiver<u64>,
     shutdown: CancellationToken,
-) {
-    let key = mailbox.key;
+) -> impl Future<Output = ()> + Send {
     let task = Task {
         mailbox,
         way,
         handles,
         suspicion: Mutex::default(),
     };
+    keep(Box::new(task), refresh, shutdown)
+}
+
+/// There may be ten thousand of these. What is needed only now and then (opening,
+/// collecting, leaving) is boxed, so that a mailbox at rest does not hold room for it.
+async fn keep(task: Box<Task>, mut refresh: signal::Receiver<u64>, shutdown: CancellationToken) {
+    let key = task.key();
     if let Some(held) = task.handles.board.receiving_held(key) {
         let clock = &task.handles.clock;
         let waited = wait_to_retry(clock, &held, &mut refresh, &shutdown).await;
@@ -47,7 +53,8 @@ pub(super) async fn run(
             ended = connect_and_watch(&task, &mut refresh, &shutdown) => ended,
         };
         let Err(error) = ended else { return };
-        let condition = task.record_failure(&error).await;
+        let condition = Box::pin(task.record_failure(&error)).await;
+        drop(error);
         if wait_to_retry(&task.handles.clock, &condition, &mut refresh, &shutdown)
             .await
             .is_none()
@@ -64,14 +71,33 @@ async fn connect_and_watch(
     refresh: &mut signal::Receiver<u64>,
     shutdown: &CancellationToken,
 ) -> Result<(), SyncError> {
-    let mut session = task.open().await?;
+    let mut session = Box::pin(task.open()).await?;
     task.handles
         .board
         .opened(task.key(), task.handles.clock.now());
-    let begun = begin::begin(&mut session, task).await?;
+    let begun = Box::pin(begin::begin(&mut session, task)).await?;
     let watched = watch::watch(&mut session, task, begun, refresh, shutdown).await;
     if watched.is_ok() {
-        session.logout().await;
+        Box::pin(session.logout()).await;
     }
     watched
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that a mailbox's task may take while it waits for mail; its connection's
+    /// buffers come on top.
+    const AT_REST_MAX: usize = 4_000;
+
+    fn size_of_future<A, B, C, F: Future>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_mailbox_at_rest_holds_no_room_for_what_it_seldom_does() {
+        let size = size_of_future(keep) + size_of::<Task>();
+        assert!(size <= AT_REST_MAX, "{size} bytes");
+    }
 }

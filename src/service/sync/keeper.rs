@@ -2,7 +2,6 @@
 //! they tell the board and the feed, and how they wait.
 
 use std::fmt::Display;
-use std::pin::pin;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -26,8 +25,8 @@ use crate::store::Store;
 /// A connection that is still not open after this no longer counts among those being opened.
 const PLACE_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// The handles a task works with.
-#[derive(Clone, Debug)]
+/// The handles a task works with; all tasks share one set.
+#[derive(Debug)]
 pub(super) struct Handles {
     pub(super) store: Store,
     pub(super) dialer: Dialer,
@@ -44,13 +43,17 @@ pub(super) struct Handles {
 impl Handles {
     /// Opens a connection to a host in its turn. After an outage all mailboxes come back;
     /// they queue here instead of at the servers.
-    pub(super) async fn in_turn<T, E>(
+    pub(super) async fn in_turn<T, E, F>(
         &self,
         host: &str,
-        opening: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
+        open: impl FnOnce() -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
         let turn = self.gate.turn(host).await;
-        let mut opening = pin!(opening);
+        // Made only now: thousands may wait in the line, a few open.
+        let mut opening = Box::pin(open());
         // A server that says nothing must not keep its place from mailboxes that work.
         if let Ok(opened) = timeout(PLACE_TIME_MAX, &mut opening).await {
             return opened;

@@ -12,6 +12,7 @@ mod pop3;
 pub mod standing;
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -37,7 +38,7 @@ use crate::store::{Store, StoreError};
 /// Starts, stops and wakes the tasks. A cheap clone.
 #[derive(Clone, Debug)]
 pub struct Sync {
-    handles: Handles,
+    handles: Arc<Handles>,
     shutdown: CancellationToken,
     running: Arc<Mutex<HashMap<MailboxKey, Running>>>,
 }
@@ -74,7 +75,7 @@ impl Sync {
             gate,
         };
         Self {
-            handles,
+            handles: Arc::new(handles),
             shutdown: CancellationToken::new(),
             running: Arc::default(),
         }
@@ -124,19 +125,21 @@ impl Sync {
         }
         let (refresh, refreshed) = signal::channel(0);
         let stop = self.shutdown.child_token();
-        let (handles, stopped) = (self.handles.clone(), stop.clone());
-        let task = tokio::spawn(async move {
+        let (handles, stopped) = (Arc::clone(&self.handles), stop.clone());
+        let keeps: Pin<Box<dyn Future<Output = ()> + Send>> = match way {
+            WayIn::Imap(way) => Box::pin(imap::run(mailbox, way, handles, refreshed, stopped)),
+            WayIn::Pop3(way) => Box::pin(pop3::run(mailbox, way, handles, refreshed, stopped)),
+            // The SMTP listener takes it.
+            WayIn::Forwarding(_) => return,
+        };
+        let task = match before {
+            None => tokio::spawn(keeps),
             // The old task may hold a connection; providers count them.
-            if let Some(before) = before {
+            Some(before) => tokio::spawn(async move {
                 before.end().await;
-            }
-            match way {
-                WayIn::Imap(way) => imap::run(mailbox, way, handles, refreshed, stopped).await,
-                WayIn::Pop3(way) => pop3::run(mailbox, way, handles, refreshed, stopped).await,
-                // The SMTP listener takes it.
-                WayIn::Forwarding(_) => {}
-            }
-        });
+                keeps.await;
+            }),
+        };
         self.lock().insert(
             key,
             Running {

@@ -10,7 +10,7 @@ mod plan;
 mod task;
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch as signal;
@@ -27,19 +27,24 @@ use crate::net::pop3::{Pop3Error, Session};
 use crate::protocol::pop3::Number;
 
 /// Looks into the maildrop until `shutdown`. A change of `refresh` means: look now.
-pub(super) async fn run(
+pub(super) fn run(
     mailbox: Mailbox,
     way: Pop3Way,
-    handles: Handles,
-    mut refresh: signal::Receiver<u64>,
+    handles: Arc<Handles>,
+    refresh: signal::Receiver<u64>,
     shutdown: CancellationToken,
-) {
+) -> impl Future<Output = ()> + Send {
     let task = Task {
         mailbox,
         way,
         handles,
         suspicion: Mutex::default(),
     };
+    keep(Box::new(task), refresh, shutdown)
+}
+
+/// Most of its time a mailbox waits for the next look, and holds no room for it.
+async fn keep(task: Box<Task>, mut refresh: signal::Receiver<u64>, shutdown: CancellationToken) {
     let clock = &task.handles.clock;
     if let Some(held) = task.handles.board.receiving_held(task.mailbox.key) {
         let waited = wait_to_retry(clock, &held, &mut refresh, &shutdown).await;
@@ -50,12 +55,12 @@ pub(super) async fn run(
     loop {
         let looked = tokio::select! {
             () = shutdown.cancelled() => return,
-            looked = look_once(&task) => looked,
+            looked = Box::pin(look_once(&task)) => looked,
         };
         let goes_on = match looked {
             Ok(pause) => wait(pause, &mut refresh, &shutdown).await,
             Err(error) => {
-                let condition = task.record_failure(&error).await;
+                let condition = Box::pin(task.record_failure(&error)).await;
                 wait_to_retry(clock, &condition, &mut refresh, &shutdown).await
             }
         };
@@ -80,7 +85,7 @@ async fn wait(
 
 /// One session; answers how long to wait before the next.
 async fn look_once(task: &Task) -> Result<Duration, SyncError> {
-    let Handles { board, clock, .. } = &task.handles;
+    let Handles { board, clock, .. } = task.handles.as_ref();
     let key = task.mailbox.key;
     let mut session = task.open().await?;
     if board.health(key).receiving != Condition::Active {
@@ -117,7 +122,7 @@ async fn make_plan(
     session: &mut Session,
     mails: &[OnServer],
 ) -> Result<Plan, SyncError> {
-    let Handles { store, clock, .. } = &task.handles;
+    let Handles { store, clock, .. } = task.handles.as_ref();
     let (key, now) = (task.mailbox.key, clock.now());
     let mut known = store.maildrop(key)?;
     if !known.begun {

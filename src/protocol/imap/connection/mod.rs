@@ -32,6 +32,9 @@ use crate::protocol::progress::Progress;
 use crate::protocol::prose::Masks;
 use crate::protocol::transcript::{Transcript, excerpt};
 
+/// Room for so many events stays when all have been told; the rest is given back.
+const EVENTS_KEPT_MAX: usize = 8;
+
 /// Lines kept from one poll to the next; the loop polls after every read.
 const LINES_BETWEEN_POLLS_MAX: usize = 2_000;
 
@@ -300,7 +303,11 @@ impl Machine for Connection {
     }
 
     fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if event.is_none() && self.events.capacity() > EVENTS_KEPT_MAX {
+            self.events = VecDeque::new();
+        }
+        event
     }
 
     fn keep_lines(&mut self, keep: bool) {

@@ -1,6 +1,6 @@
 //! What one mailbox's task is made of, and why its connection ended.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::collect::CollectError;
@@ -48,11 +48,18 @@ impl From<CollectError> for SyncError {
     }
 }
 
+/// Mailboxes that came back together look through their folders at different times: a wait
+/// of up to an eighth less.
+fn spread(wait: Duration, random: u64) -> Duration {
+    let eighth = u64::try_from(wait.as_millis() / 8).unwrap_or(0);
+    wait - Duration::from_millis(random % (eighth + 1))
+}
+
 /// One mailbox's task.
 pub(super) struct Task {
     pub(super) mailbox: Mailbox,
     pub(super) way: ImapWay,
-    pub(super) handles: Handles,
+    pub(super) handles: Arc<Handles>,
     pub(super) suspicion: Mutex<Suspicion>,
 }
 
@@ -73,13 +80,14 @@ impl Task {
     }
 
     async fn open_as(&self, login: Login) -> Result<Session, SyncError> {
+        let handles = &self.handles;
         let mut options = ImapOptions::new(self.way.server.clone(), login);
-        options.limits.idle_renewal = self.handles.options.rescan;
+        options.limits.idle_renewal = spread(handles.options.rescan, handles.random.jitter());
         options.limits.body_max = ANYWAY_BYTES_MAX;
-        options.limits.command_deadline = self.handles.options.answer_deadline;
-        options.tap = self.handles.board.diary().tap(self.key(), "imap");
-        let opening = Session::open(&self.handles.dialer, &options);
-        Ok(self.handles.in_turn(&self.way.server.host, opening).await?)
+        options.limits.command_deadline = handles.options.answer_deadline;
+        options.tap = handles.board.diary().tap(self.key(), "imap");
+        let open = || Session::open(&handles.dialer, &options);
+        Ok(handles.in_turn(&self.way.server.host, open).await?)
     }
 
     pub(super) fn folder(&self) -> Folder {
@@ -136,5 +144,23 @@ impl Task {
             SyncError::Credentials(error) => error.failure(),
             _ => Failure::Passing(sentence),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_look_is_later_than_it_may_be_and_none_much_sooner() {
+        let wait = Duration::from_secs(300);
+        for random in [0, 1, 37_500, 37_501, u64::MAX] {
+            let spread = spread(wait, random);
+            assert!(spread <= wait && spread >= wait * 7 / 8, "{spread:?}");
+        }
+        assert_eq!(
+            spread(Duration::from_millis(3), 5),
+            Duration::from_millis(3)
+        );
     }
 }

@@ -31,7 +31,8 @@ pub(super) async fn watch(
     let mut idles = session.capabilities().has("IDLE");
     loop {
         if !uids.is_empty() {
-            cursor = collect_and_store(session, task, cursor, &uids).await?;
+            let wanted = std::mem::take(&mut uids);
+            cursor = Box::pin(collect_and_store(session, task, cursor, &wanted)).await?;
         }
         if wait_for_news(session, task, &mut idles, refresh, shutdown).await? == Wake::Stop {
             return Ok(());
@@ -39,8 +40,8 @@ pub(super) async fn watch(
         // Before the look, not after it: what is announced while the server searches
         // may be missing from its answer.
         session.take_news();
-        uids = above(session, task, &mut cursor).await?;
-        task.record_life().await;
+        uids = Box::pin(above(session, task, &mut cursor)).await?;
+        Box::pin(task.record_life()).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! What one mailbox's task is made of, and why its session ended.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::domain::condition::Failure;
@@ -46,7 +46,7 @@ pub(super) enum SyncError {
 pub(super) struct Task {
     pub(super) mailbox: Mailbox,
     pub(super) way: Pop3Way,
-    pub(super) handles: Handles,
+    pub(super) handles: Arc<Handles>,
     pub(super) suspicion: Mutex<Suspicion>,
 }
 
@@ -73,8 +73,8 @@ impl Task {
         options.limits.stream_deadline = options.limits.stream_deadline.min(answer_deadline);
         options.limits.body_max = ANYWAY_BYTES_MAX;
         options.tap = self.handles.board.diary().tap(self.mailbox.key, "pop3");
-        let opening = Session::open(&self.handles.dialer, &options);
-        Ok(self.handles.in_turn(&self.way.server.host, opening).await?)
+        let open = || Session::open(&self.handles.dialer, &options);
+        Ok(self.handles.in_turn(&self.way.server.host, open).await?)
     }
 
     /// How long to wait before the next look: as the mailbox says, and no less than the
