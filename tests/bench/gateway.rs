@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,13 +37,28 @@ struct Told {
 
 pub struct Gateway {
     pub address: String,
-    dir: TempDir,
-    child: Child,
+    place: Place,
+    running: Running,
 }
 
-impl Gateway {
-    /// Starts it and waits until it is up. `mail` is what its configuration says under `[mail]`.
-    pub fn serve(mail: &str) -> Self {
+/// A process that ends with this value.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A folder with a configuration, and the data once there is some. Nothing runs.
+pub struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    /// `mail` is what the configuration says under `[mail]`.
+    pub fn new(mail: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
         let conf = format!(
@@ -51,21 +66,44 @@ impl Gateway {
              [scripts]\nfolder = {scripts:?}\n[mail]\n{mail}\n[log]\nlevel = \"warn\"\n"
         );
         fs::write(dir.path().join("postern.toml"), conf).unwrap();
-        let mut child = command(dir.path())
+        Self { dir }
+    }
+
+    /// Where a file of the folder is, or will be.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The folder with mail, settings and keys.
+    pub fn data(&self) -> PathBuf {
+        self.file("data")
+    }
+
+    /// Starts the gateway and waits until it is up.
+    pub fn serve(self, log: Stdio) -> Gateway {
+        let mut child = command(self.dir.path())
             .arg("serve")
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
-        let address = read_address(&mut child);
-        Self {
-            dir,
-            child,
-            address,
+        Gateway {
+            address: read_address(&mut child),
+            place: self,
+            running: Running(child),
         }
+    }
+}
+
+impl Gateway {
+    /// Starts one in a fresh folder and waits until it is up. `mail` is what its
+    /// configuration says under `[mail]`.
+    pub fn serve(mail: &str) -> Self {
+        Place::new(mail).serve(Stdio::inherit())
     }
 
     pub fn process(&self) -> String {
-        self.child.id().to_string()
+        self.running.0.id().to_string()
     }
 
     pub fn cpu(&self) -> Duration {
@@ -86,7 +124,7 @@ impl Gateway {
     }
 
     fn command(&self, arguments: &[&str]) -> Vec<u8> {
-        let output = command(self.dir.path())
+        let output = command(self.place.dir.path())
             .args(arguments)
             .env("POSTERN_PASSWORD", PASSWORD)
             .output()
@@ -154,24 +192,22 @@ impl Gateway {
         body["events"].as_array().unwrap().clone()
     }
 
-    /// Asks the gateway to stop and measures what it leaves.
-    pub fn end(mut self) -> StoreFile {
-        let process = rustix::process::Pid::from_child(&self.child);
+    /// Asks the gateway to stop and waits until it has; its folder stays.
+    pub fn stop(mut self) -> Place {
+        let process = rustix::process::Pid::from_child(&self.running.0);
         rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
-        self.child.wait().unwrap();
-        let file = fs::metadata(self.dir.path().join("data/postern.redb")).unwrap();
+        self.running.0.wait().unwrap();
+        self.place
+    }
+
+    /// Asks the gateway to stop and measures what it leaves.
+    pub fn end(self) -> StoreFile {
+        let file = fs::metadata(self.stop().data().join("postern.redb")).unwrap();
         StoreFile {
             length: file.len(),
             // st_blocks counts 512 bytes each, whatever the file system.
             allocated: file.blocks() * 512,
         }
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -14,19 +14,19 @@
     reason = "a bench is a program for a terminal and fails by panicking; what it shares with the other serves that too"
 )]
 
+mod feed;
 mod gateway;
 mod measure;
 #[path = "../peers/mod.rs"]
 mod peers;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
+use feed::{listen, percentile};
 use gateway::{Gateway, PROGRAM, read_address};
 use peers::corpus::Corpus;
 use peers::dovecot::{PASSWORD, USER};
@@ -62,12 +62,6 @@ fn main() {
     println!("demo: first page after {:.2} s", demo().as_secs_f64());
 }
 
-/// Milliseconds; of sorted waits.
-fn percentile(waits: &[Duration], percent: usize) -> f64 {
-    let at = (waits.len() * percent).div_ceil(100).max(1) - 1;
-    waits[at].as_secs_f64() * 1000.0
-}
-
 /// Delivers mails and notes how long each takes.
 async fn measure(mails: usize) -> Vec<Duration> {
     let address = Address::parse(USER).unwrap();
@@ -91,7 +85,7 @@ async fn measure(mails: usize) -> Vec<Duration> {
     })
     .await
     .unwrap();
-    let routed = listen(&gateway);
+    let routed = listen(&gateway, "conversation.routed");
     let mut waits = Vec::new();
     let mut pace = tokio::time::interval(PACE);
     for mail in Corpus::new().take(mails) {
@@ -108,37 +102,6 @@ async fn measure(mails: usize) -> Vec<Duration> {
         );
     }
     waits
-}
-
-/// Tells when each `conversation.routed` reached a listener of server-sent events.
-fn listen(gateway: &Gateway) -> mpsc::Receiver<Instant> {
-    let mut stream = TcpStream::connect(&gateway.address).unwrap();
-    write!(
-        stream,
-        "GET /api/v1/events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
-         Accept: text/event-stream\r\n\r\n",
-        gateway.address,
-        gateway.token()
-    )
-    .unwrap();
-    let mut lines = BufReader::new(stream).lines();
-    let hello = lines
-        .by_ref()
-        .find(|line| line.as_ref().unwrap().contains("hello"));
-    assert!(hello.is_some(), "the feed did not begin");
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            let now = Instant::now();
-            if line.starts_with("event:")
-                && line.contains("conversation.routed")
-                && sender.send(now).is_err()
-            {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 /// From the start of the process to the last byte of the first page.

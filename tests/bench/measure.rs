@@ -92,8 +92,23 @@ pub fn cpu_of(process: &str) -> Duration {
 
 /// Peak resident memory of a process so far.
 pub fn peak_of(process: &str) -> u64 {
+    bytes_of(process, "VmHWM:")
+}
+
+/// Resident memory of a process now.
+pub fn resident_of(process: &str) -> u64 {
+    bytes_of(process, "VmRSS:")
+}
+
+/// What else the machine does: its load over the last minute.
+pub fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap();
+    load.split(' ').next().unwrap().to_owned()
+}
+
+fn bytes_of(process: &str, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let line = status.lines().find(|line| line.starts_with(name));
     let kibibytes = line.unwrap().split_whitespace().nth(1).unwrap();
     kibibytes.parse::<u64>().unwrap() * 1024
 }

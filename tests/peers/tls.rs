@@ -1,6 +1,6 @@
 //! Certificates of the tests: an authority made on the spot, and what it signs.
 
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 
 use rcgen::{
@@ -59,6 +59,12 @@ impl Authority {
     pub fn issue_for(&self, name: &str) -> Certificate {
         let name = rcgen::SanType::DnsName(name.try_into().unwrap());
         self.sign(|params| params.subject_alt_names = vec![name])
+    }
+
+    /// A certificate for some addresses.
+    pub fn issue_for_addresses(&self, addresses: &[IpAddr]) -> Certificate {
+        let names = addresses.iter().copied().map(rcgen::SanType::IpAddress);
+        self.sign(|params| params.subject_alt_names = names.collect())
     }
 
     fn sign(&self, change: impl FnOnce(&mut CertificateParams)) -> Certificate {
