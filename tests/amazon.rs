@@ -5,9 +5,11 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::peers::api::{Feed, text};
-use crate::peers::dovecot::{Dovecot, USER};
+use crate::peers::browser::Browser;
+use crate::peers::dovecot::{Dovecot, PASSWORD, USER};
 use crate::peers::gateway::{Gateway, Mailbox};
 use crate::peers::smtp::Sink;
+use crate::peers::until;
 
 /// Buyers' messages go there, and Amazon takes answers from nowhere else.
 const REGISTERED: &str = "shop@example.com";
@@ -118,8 +120,74 @@ fn connecting_asks_for_the_registered_address() {
         "{}",
         shown.out
     );
-    let registered = format!("registered address  {REGISTERED}");
+    let registered = format!("registered address  {REGISTERED} (replies to buyers are refused");
     assert!(shown.out.contains(&registered), "{}", shown.out);
+
+    let edit = |change: &[&str]| {
+        let arguments = [&["mailbox", "edit", USER], change].concat();
+        gateway.run(&arguments)
+    };
+    edit(&["--registered-address", ""]).refused(&["registered in Seller Central"]);
+    edit(&["--registered-address", USER]).good();
+    let shown = gateway.run(&["mailbox", "show", USER]).good();
+    let registered = format!("registered address  {USER}\n");
+    assert!(shown.out.contains(&registered), "{}", shown.out);
+    edit(&["--overlay", ""]).good();
+    let shown = gateway.run(&["mailbox", "show", USER]).good();
+    assert!(!shown.out.contains("registered"), "{}", shown.out);
+}
+
+#[test]
+fn the_wizard_asks_too_and_the_pages_show_what_was_read() {
+    let (dovecot, sink) = (Dovecot::start(), Sink::start());
+    let gateway = Gateway::start(&[dovecot.authority_pem()]);
+    let browser = Browser::sign_in(&gateway);
+    let form = browser.get(&format!("/mailboxes/connect/form?address={USER}"));
+    for part in [
+        "Amazon seller messages",
+        "Messaging Permissions",
+        "name=\"registered_address\"",
+    ] {
+        assert!(form.body.contains(part), "no {part} in {form:?}");
+    }
+    let (incoming, outgoing) = (
+        format!("localhost:{}", dovecot.ports.imaps),
+        format!("localhost:{}", sink.port),
+    );
+    let mut fields = vec![
+        ("address", USER),
+        ("preset", "other"),
+        ("password", PASSWORD),
+        ("incoming", &incoming),
+        ("incoming_security", "tls"),
+        ("outgoing", &outgoing),
+        ("outgoing_security", "none"),
+        ("plain_confirmed", "on"),
+        ("history", "all"),
+        ("overlay", "amazon-seller"),
+    ];
+    let refused = browser.post(&form, "/mailboxes/connect", &fields);
+    refused.refused(&["asks for it", "registered in Seller Central"]);
+    fields.push(("registered_address", REGISTERED));
+    let begun = browser.post(&form, "/mailboxes/connect", &fields);
+    assert!(
+        begun.leads().starts_with("/mailboxes/connect/"),
+        "{begun:?}"
+    );
+    let api = gateway.api();
+    let mailbox = until("it is connected", || {
+        api.get("/mailboxes")["items"].get(0).cloned()
+    });
+    assert_eq!(mailbox["overlay"], "amazon-seller");
+    assert_eq!(mailbox["registered_address"], REGISTERED);
+
+    dovecot.deliver(USER, CLAIM.replace('\n', "\r\n").as_bytes());
+    let conversation = api.feed().until_routed(1).remove(0);
+    let list = browser.get("/conversations");
+    assert!(list.body.contains(">A-to-z claim</span>"), "{list:?}");
+    let page = browser.get(&format!("/conversations/{conversation}"));
+    let order = "<dt>Order</dt><dd>702-3333333-4444444</dd>";
+    assert!(page.body.contains(order), "{page:?}");
 }
 
 #[test]

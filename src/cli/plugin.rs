@@ -32,6 +32,7 @@ pub(super) fn list(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
                 "name": { "en": preset.name.en, "zh": preset.name.zh },
                 "domains": preset.domains,
                 "shipped": plugin.shipped,
+                "overlay": preset.overlay,
                 "verified": preset.verified,
                 "extends": plugin.extends,
                 "replaces": plugin.replaces,
@@ -40,7 +41,11 @@ pub(super) fn list(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
             continue;
         }
         let from = if plugin.shipped { "" } else { "  (own)" };
-        let domains = preset.domains.join(", ");
+        let domains = if preset.overlay {
+            "(lies over the provider of the address)".to_owned()
+        } else {
+            preset.domains.join(", ")
+        };
         say(format_args!(
             "{:<20} {:<34} {domains}{from}",
             preset.id, preset.name.en
@@ -152,10 +157,13 @@ pub(super) fn classify(
         text.to_owned()
     };
     let (catalogue, _) = all(config);
-    if catalogue.get(provider).is_none() {
-        bail!("there is no plugin {provider:?}; `postern plugin list` shows them");
-    }
-    let Some(verdict) = catalogue.classify(provider, dialogue, &text) else {
+    let plugin = catalogue.get(provider).with_context(|| {
+        format!("there is no plugin {provider:?}; `postern plugin list` shows them")
+    })?;
+    let verdict = catalogue
+        .classify(provider, dialogue, &text)
+        .or_else(|| hooks::verdict(plugin, dialogue, &text));
+    let Some(verdict) = verdict else {
         say(format_args!("No rule knows {text:?}."));
         return Ok(ExitCode::FAILURE);
     };

@@ -114,8 +114,12 @@ pub(super) fn settings(mailbox: &Mailbox, health: &MailboxHealth) -> Vec<(String
         ("connected", mailbox.connected_at.to_string()),
     ];
     rows.extend(set.overlay.clone().map(|overlay| ("overlay", overlay)));
-    let registered = set.registered_address.as_ref();
-    rows.extend(registered.map(|address| ("registered address", address.to_string())));
+    let registered = set.registered_address.as_ref().map(|address| {
+        let not_ours = set.sender(address).is_none();
+        let warning = " (replies to buyers are refused: this mailbox does not send from it; `--alias` adds it)";
+        format!("{address}{}", if not_ours { warning } else { "" })
+    });
+    rows.extend(registered.map(|shown| ("registered address", shown)));
     let receiving = health.receiving_address.clone();
     rows.extend(receiving.map(|address| ("receiving address", address)));
     if let Some(asked) = &health.confirmation {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::reading::RawContent;
 use crate::domain::decision::TraceStep;
 use crate::domain::extraction::{Extraction, MailSort};
-use crate::domain::refusal::{Dialogue, FailureClass};
+use crate::domain::refusal::{Dialogue, FailureClass, Verdict};
 use crate::domain::subject::base_subject;
 use crate::mime;
 use crate::plugin::{
@@ -86,7 +86,7 @@ impl HookShelf {
         plugin: &Plugin,
         dialogue: Dialogue,
         text: &str,
-    ) -> Option<FailureClass> {
+    ) -> Option<Verdict> {
         let hooks = match self.of(plugin)? {
             Ok(hooks) => hooks,
             Err(words) => {
@@ -95,7 +95,12 @@ impl HookShelf {
             }
         };
         match classify(&hooks, dialogue, text) {
-            Ok(class) => class,
+            Ok(class) => Some(Verdict {
+                class: class?,
+                may_be: Vec::new(),
+                advice: None,
+                rule: plugin.hooks.as_ref()?.shown.clone(),
+            }),
             Err(words) => {
                 tracing::warn!(%words, "the hooks of a plugin failed on the words of a server");
                 None
@@ -137,6 +142,12 @@ fn classify(hooks: &Hooks, dialogue: Dialogue, text: &str) -> Result<Option<Fail
         let known = FailureClass::ALL.map(FailureClass::name).join(", ");
         format!("`classify` says {name:?}, which is no class; there are {known}")
     })
+}
+
+/// What the hooks of a plugin think of the words of a server, for whoever tries them.
+#[must_use]
+pub fn verdict(plugin: &Plugin, dialogue: Dialogue, text: &str) -> Option<Verdict> {
+    HookShelf::default().classify(plugin, dialogue, text)
 }
 
 /// What is wrong with hooks, for whoever reads plugins.

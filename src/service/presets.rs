@@ -252,16 +252,8 @@ impl Presets {
         dialogue: Dialogue,
         text: &str,
     ) -> Option<Verdict> {
-        plugins_of(settings).find_map(|id| {
-            let plugin = catalogue.get(id)?;
-            let class = self.hooks.classify(plugin, dialogue, text)?;
-            Some(Verdict {
-                class,
-                may_be: Vec::new(),
-                advice: None,
-                rule: plugin.hooks.as_ref()?.shown.clone(),
-            })
-        })
+        let mut ids = plugins_of(settings);
+        ids.find_map(|id| self.hooks.classify(catalogue.get(id)?, dialogue, text))
     }
 }
 
@@ -300,6 +292,7 @@ fn known(preset: &Preset, domain: &str) -> Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::refusal::FailureClass;
     use crate::service::testing::settings;
 
     fn presets() -> (Presets, tempfile::TempDir) {
@@ -336,6 +329,70 @@ may_be = ["temporary"]
         let problems = presets.plugins().problems();
         assert!(problems.is_empty(), "{problems:?}");
         (presets, folder)
+    }
+
+    #[test]
+    fn hooks_are_asked_last_and_change_with_their_file() {
+        let (presets, folder) = presets();
+        let mut settings = settings("help@shop.example");
+        settings.preset = "shop".to_owned();
+        let write = |class: &str| {
+            let source = format!(
+                "fn classify(protocol, phase, text) {{ if protocol + phase == \"imaplogin\" {{ {class} }} }}"
+            );
+            let file = folder.path().join("shop").join("hooks.rhai");
+            std::fs::write(file, source).expect("written");
+        };
+        let ask = |dialogue, text| {
+            let found = presets.understand(&settings, dialogue, text, "it said no", true);
+            found.verdict.map(|verdict| (verdict.class, verdict.rule))
+        };
+        write("\"policy\"");
+        assert_eq!(presets.plugins().reload(), crate::plugin::Reloaded::Live);
+        let (class, rule) = ask(Dialogue::Imap, "nobody knows").expect("by hooks");
+        assert_eq!(class, FailureClass::Policy);
+        assert!(rule.ends_with("shop/hooks.rhai"), "{rule}");
+        assert_eq!(ask(Dialogue::Smtp, "nobody knows"), None);
+        let (class, _) = ask(Dialogue::Imap, "code ended").expect("by a rule");
+        assert_eq!(class, FailureClass::AuthorizationExpired);
+
+        write("\"network\"");
+        assert_eq!(presets.plugins().reload(), crate::plugin::Reloaded::Live);
+        let (class, _) = ask(Dialogue::Imap, "nobody knows").expect("by hooks");
+        assert_eq!(class, FailureClass::Network);
+
+        // A broken file leaves the last good one in use, and a wrong word knows nothing.
+        write("text.");
+        let refused = presets.plugins().reload();
+        assert!(
+            matches!(refused, crate::plugin::Reloaded::Refused(_)),
+            "{refused:?}"
+        );
+        let (class, _) = ask(Dialogue::Imap, "nobody knows").expect("by hooks");
+        assert_eq!(class, FailureClass::Network);
+        write("\"angry\"");
+        assert_eq!(presets.plugins().reload(), crate::plugin::Reloaded::Live);
+        assert_eq!(ask(Dialogue::Imap, "nobody knows"), None);
+    }
+
+    #[test]
+    fn an_overlay_is_one_and_its_question_is_answered() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let presets = Presets::open(folder.path());
+        let check = |overlay: Option<&str>, registered: Option<&str>, wrong: Option<&str>| {
+            let mut settings = settings("help@shop.example");
+            settings.overlay = overlay.map(str::to_owned);
+            let address = |text: &str| Address::parse(text).expect("an address");
+            settings.registered_address = registered.map(address);
+            let found = presets.overlay_fits(&settings).map_err(|wrong| wrong.field);
+            assert_eq!(found.err(), wrong, "{overlay:?} {registered:?}");
+        };
+        check(None, None, None);
+        check(Some("amazon-seller"), Some("a@shop.example"), None);
+        check(Some("amazon-seller"), None, Some("registered_address"));
+        check(Some("qq"), Some("a@shop.example"), Some("overlay"));
+        check(Some("nothing"), None, Some("overlay"));
+        check(None, Some("a@shop.example"), Some("registered_address"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, FromRef, Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use super::super::api::{
 use super::super::body::Id;
 use super::super::download;
 use super::super::error::{Kind, Problem};
+use super::super::handles::Wired;
 use super::page::{Frame, render};
 use super::view::conversation::ConversationView;
 use super::view::marks::FieldsView;
@@ -48,16 +49,39 @@ struct ConversationPage {
     cut: bool,
 }
 
+/// What knows something of the messages of a conversation.
+#[derive(Clone)]
+pub(super) struct Readers {
+    conversations: Conversations,
+    collecting: Collecting,
+    presets: Presets,
+    people: People,
+}
+
+impl FromRef<Wired> for Readers {
+    fn from_ref(wired: &Wired) -> Self {
+        Self {
+            conversations: Conversations::from_ref(wired),
+            collecting: Collecting::from_ref(wired),
+            presets: Presets::from_ref(wired),
+            people: People::from_ref(wired),
+        }
+    }
+}
+
 pub(super) async fn show(
-    State(conversations): State<Conversations>,
-    State(people): State<People>,
-    State(presets): State<Presets>,
-    State(collecting): State<Collecting>,
+    State(readers): State<Readers>,
     State(random): State<Random>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
 ) -> Result<Response, Problem> {
+    let Readers {
+        conversations,
+        presets,
+        people,
+        ..
+    } = &readers;
     let listed = conversations.get(&actor, id).map_err(of_conversations)?;
     let page = conversations
         .messages(&actor, id, None, PAGE_MAX)
@@ -69,15 +93,15 @@ pub(super) async fn show(
         .items
         .iter()
         .map(|message| {
-            let mut view = view(&conversations, &collecting, &actor, &users, message)?;
+            let mut view = view(&readers, &actor, &users, message)?;
             let found = conversations.extraction(message);
             let found = found.map_err(of_conversations)?;
-            view.found = found.map(|found| FieldsView::new(&presets, frame.words, &found));
+            view.found = found.map(|found| FieldsView::new(presets, frame.words, &found));
             Ok(view)
         })
         .collect::<Result<_, Problem>>()?;
     Ok(render(&ConversationPage {
-        conversation: ConversationView::new(&listed, &presets, frame.words),
+        conversation: ConversationView::new(&listed, presets, frame.words),
         messages,
         teams: teams
             .iter()
@@ -94,12 +118,16 @@ pub(super) async fn show(
 }
 
 fn view(
-    conversations: &Conversations,
-    collecting: &Collecting,
+    readers: &Readers,
     actor: &Actor,
     users: &[User],
     message: &Message,
 ) -> Result<MessageView, Problem> {
+    let Readers {
+        conversations,
+        collecting,
+        ..
+    } = readers;
     let text = conversations.text(message).map_err(of_conversations)?;
     let decisions = conversations
         .decisions(actor, message.id)
