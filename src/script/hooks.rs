@@ -243,7 +243,7 @@ impl Hooks {
         let help = suggest::did_you_mean(word, known.iter().map(|field| field.key.as_str()));
         let help = help.map(|help| format!("; {help}")).unwrap_or_default();
         Err(self.says(format!(
-            "`{EXTRACT}` says `{word}`, which stands not in [{table}] of plugin.toml{help}"
+            "`{EXTRACT}` says `{word}`, which is not in [{table}] of plugin.toml{help}"
         )))
     }
 

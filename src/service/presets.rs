@@ -241,7 +241,7 @@ impl Presets {
     pub(super) fn extract(&self, settings: &MailboxSettings, mail: &MailView) -> Option<Read> {
         let catalogue = self.plugins.current();
         let mut ids = plugins_of(settings);
-        ids.find_map(|id| self.hooks.extract(catalogue.get(id)?, mail.clone()))
+        ids.find_map(|id| self.hooks.extract(catalogue.get(id)?, mail))
     }
 
     /// What hooks think of words that no rule knows.
