@@ -17,6 +17,11 @@ impl BackOff {
         first: Duration::from_secs(2),
         longest: Duration::from_secs(15 * 60),
     };
+    /// Notices to administrators, which are few and in a hurry.
+    pub const NOTICE: Self = Self {
+        first: Duration::from_secs(10),
+        longest: Duration::from_secs(60 * 60),
+    };
     /// Logins that a server puts off for the moment.
     pub const PUT_OFF: Self = Self {
         first: Duration::from_secs(2),

@@ -6,11 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::address::Address;
 use super::alert::Due;
-use super::back_off::BackOff;
 use super::key::{MailboxKey, NoticeKey, WorkspaceKey};
 
-/// The waits between attempts to send one.
-pub const NOTICE_BACK_OFF: BackOff = BackOff::SUBMISSION;
 /// A notice that has found no way out for so long is given up.
 pub const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 

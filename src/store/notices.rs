@@ -137,6 +137,17 @@ impl Store {
         self.read(waiting)
     }
 
+    /// One notice, if it is still to be sent.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn waiting_notice(&self, key: NoticeKey) -> Result<Option<Notice>, StoreError> {
+        self.read(|rows| {
+            let found: Option<Notice> = rows.record(Table::Notices, &key.0.to_be_bytes())?;
+            Ok(found.filter(Notice::is_waiting))
+        })
+    }
+
     /// The latest notices, whatever became of them, the newest first.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use crate::service::credentials::EnterError;
 use crate::service::mailboxes::{AddError, MailboxError};
 use crate::service::proving::ProvingError;
 use crate::service::proving::canary::CanaryError;
+use crate::service::reauthentication::LinkError;
 use crate::service::replies::ReplyError;
 use crate::service::signing_in::SignInError;
 
@@ -59,6 +60,19 @@ pub(in crate::http) fn of_replies(error: ReplyError) -> Problem {
         | ReplyError::IdempotencyKey => Problem::new(Kind::Unprocessable, sentence(&error)),
         ReplyError::Randomness(cause) => Problem::internal(&cause),
         ReplyError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For links that give a mailbox a new login, as far as they are made here.
+pub(in crate::http) fn of_links(error: LinkError) -> Problem {
+    match error {
+        LinkError::Mailbox(error) => of_mailboxes(error),
+        LinkError::NoLogin(_) => Problem::new(Kind::Conflict, sentence(&error)),
+        LinkError::Gone => Problem::new(Kind::NotFound, sentence(&error)),
+        LinkError::TooFast => Problem::new(Kind::TooMany, sentence(&error)),
+        LinkError::SignIn(error) => of_sign_in(error),
+        LinkError::Store(error) => of_store(&error),
+        LinkError::Randomness(_) => Problem::internal(&error),
     }
 }
 

@@ -5,17 +5,18 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::body::{Asked, Body, Which};
 use super::super::download;
 use super::super::error::Problem;
-use super::failure::of_mailboxes;
+use super::failure::{of_links, of_mailboxes};
 use super::json::change::{ChangeBody, ChangedBody, LoginsBody};
 use super::json::mailbox::MailboxBody;
 use crate::domain::key::PublicId;
 use crate::domain::user::Actor;
 use crate::service::mailboxes::{Changed, Mailboxes, Removal};
+use crate::service::reauthentication::Links;
 
 fn found(mailboxes: &Mailboxes, actor: &Actor, which: &str) -> Result<PublicId, Problem> {
     let found = mailboxes.find(actor, which);
@@ -94,6 +95,29 @@ pub(super) async fn reauthenticate(
         .reauthenticate(&actor, id, body.into(), |_| ())
         .await;
     changed(&mailboxes, &actor, done.map_err(of_mailboxes)?)
+}
+
+/// A link by which somebody gives a mailbox a new login. It is told once.
+#[derive(Serialize)]
+pub(super) struct LinkBody {
+    url: String,
+    expires_at: String,
+}
+
+/// Makes such a link.
+pub(super) async fn make_link(
+    State(mailboxes): State<Mailboxes>,
+    State(links): State<Links>,
+    Extension(actor): Extension<Actor>,
+    Which(which): Which,
+) -> Result<(StatusCode, Json<LinkBody>), Problem> {
+    let id = found(&mailboxes, &actor, &which)?;
+    let made = links.make(&actor, id).await.map_err(of_links)?;
+    let body = LinkBody {
+        url: made.url.expose().to_owned(),
+        expires_at: made.expires_at.to_string(),
+    };
+    Ok((StatusCode::CREATED, Json(body)))
 }
 
 /// The query of a removal.

@@ -29,8 +29,8 @@ use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 
 pub(super) use failure::{
-    of_beginning, of_collecting, of_conversations, of_mailboxes, of_replies, of_saving, of_sign_in,
-    of_store, sentence,
+    of_beginning, of_collecting, of_conversations, of_links, of_mailboxes, of_replies, of_saving,
+    of_sign_in, of_store, sentence,
 };
 pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,
@@ -73,6 +73,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             post(lifecycle::rotate_address),
         )
         .route("/mailboxes/{id}/unbind", post(lifecycle::unbind))
+        .route(
+            "/mailboxes/{id}/reauthenticate-link",
+            post(lifecycle::make_link),
+        )
         .route("/mailboxes/{id}/refresh", post(lifecycle::refresh))
         .route("/mailboxes/{id}/offline", post(lifecycle::offline))
         .route("/mailboxes/{id}/online", post(lifecycle::online))

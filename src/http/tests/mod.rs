@@ -10,4 +10,6 @@ mod doors;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
+mod links;
+#[cfg(test)]
 mod pages;

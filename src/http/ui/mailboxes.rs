@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::api::{of_mailboxes, sentence};
+use super::super::api::{of_links, of_mailboxes, sentence};
 use super::super::body::Id;
-use super::super::error::{Kind, Problem};
+use super::super::error::Problem;
 use super::super::handles::Wired;
 use super::conversation::BareForm;
 use super::page::{Frame, render};
@@ -22,7 +22,7 @@ use crate::domain::user::{Actor, Role};
 use crate::service::alerts::{Alerts, Worry};
 use crate::service::mailboxes::{Changed, GivenLogins, MailboxError, Mailboxes};
 use crate::service::oauth_clients::NoSignIn;
-use crate::service::reauthentication::{LinkError, Links};
+use crate::service::reauthentication::Links;
 use crate::service::signing_in::SigningIn;
 
 #[derive(Template)]
@@ -198,15 +198,7 @@ pub(super) async fn make_link(
     Form(form): Form<BareForm>,
 ) -> Result<Response, Problem> {
     frame.session.check(&form.form_token)?;
-    let made = desk
-        .links
-        .make(&actor, id)
-        .await
-        .map_err(|error| match error {
-            LinkError::Mailbox(error) => of_mailboxes(error),
-            LinkError::NoLogin(_) => Problem::new(Kind::Conflict, sentence(&error)),
-            error => Problem::internal(&error),
-        })?;
+    let made = desk.links.make(&actor, id).await.map_err(of_links)?;
     page(&desk, &actor, frame, Some((id, Remark::Link(made.url))))
 }
 

@@ -1,5 +1,6 @@
 //! Brings notices to people, one after the other, again and again until somebody has them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -7,13 +8,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::Alerts;
 use super::ways::Way;
-use super::words::{Facts, written};
+use super::words::{Facts, written, written_together};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::alert::{Due, day_of};
+use crate::domain::back_off::BackOff;
 use crate::domain::envelope::Envelope;
+use crate::domain::key::{MailboxKey, WorkspaceKey};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message_id::MessageId;
-use crate::domain::notice::{GIVE_UP_AFTER, NOTICE_BACK_OFF, Notice, NoticeState};
+use crate::domain::notice::{GIVE_UP_AFTER, Notice, NoticeState};
 use crate::mime::compose::{self, Automatic, Composition};
 use crate::net::submission::{RecipientOutcome, SubmissionOptions, Submitted, submit};
 use crate::service::reauthentication::MadeLink;
@@ -24,10 +27,23 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Where nobody was asked, because there is no way out or nobody to tell, this is soon
 /// enough to see that there is one.
 const NOBODY_ASKED_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+/// Notices that say the same and still leave one by one.
+const APART_MAX: usize = 3;
+/// Notices in one mail.
+const TOGETHER_MAX: usize = 100;
+/// Letters of a Message-ID that tell notices apart.
+const MARK_LETTERS: usize = 32;
 /// Who notices are from, beside the address.
 const SENDER_NAME: &str = "Postern";
 
+/// A notice, and the mailbox it is about.
+struct News {
+    notice: Notice,
+    mailbox: Mailbox,
+}
+
 /// What an attempt came to.
+#[derive(Clone)]
 struct Outcome {
     accepted: Vec<Address>,
     failure: Option<String>,
@@ -69,40 +85,64 @@ impl Alerts {
     /// Sends what is due; answers how long nothing is.
     async fn send_due(&self, shutdown: &CancellationToken) -> Result<Duration, StoreError> {
         let mut next: Option<Timestamp> = None;
+        let mut due: Vec<Notice> = Vec::new();
         for notice in self.store.waiting_notices()? {
-            let NoticeState::Waiting { next: at } = notice.state else {
-                continue;
-            };
-            if at > self.clock.now() {
-                next = Some(next.map_or(at, |next| next.min(at)));
-            } else if shutdown.is_cancelled() {
-                break;
-            } else {
-                self.send(notice).await?;
+            match notice.state {
+                NoticeState::Waiting { next: at } if at > self.clock.now() => {
+                    next = Some(next.map_or(at, |next| next.min(at)));
+                }
+                _ => due.push(notice),
             }
+        }
+        for together in bundled(due) {
+            if shutdown.is_cancelled() {
+                break;
+            }
+            self.send(together).await?;
         }
         let now = self.clock.now();
         let wait = next.and_then(|at| Duration::try_from(at.duration_since(now)).ok());
         Ok(wait.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN))
     }
 
-    async fn send(&self, notice: Notice) -> Result<(), StoreError> {
-        let mailbox = self.store.mailbox(notice.mailbox)?;
-        let Some(mailbox) = mailbox.filter(|mailbox| self.still_true(&notice, mailbox)) else {
-            let dropped = |notice: &mut Notice| notice.state = NoticeState::Dropped;
-            return self.store.change_notice(notice.key, dropped).await;
+    /// Sends one notice, or several that say the same of other mailboxes, as one mail.
+    async fn send(&self, together: Vec<Notice>) -> Result<(), StoreError> {
+        let mut news = Vec::with_capacity(together.len());
+        for notice in together {
+            // It may have been overtaken since it was looked for.
+            let Some(notice) = self.store.waiting_notice(notice.key)? else {
+                continue;
+            };
+            let mailbox = self.store.mailbox(notice.mailbox)?;
+            match mailbox.filter(|mailbox| self.still_true(&notice, mailbox)) {
+                Some(mailbox) => news.push(News { notice, mailbox }),
+                None => {
+                    let dropped = |notice: &mut Notice| notice.state = NoticeState::Dropped;
+                    self.store.change_notice(notice.key, dropped).await?;
+                }
+            }
+        }
+        let Some(first) = news.first() else {
+            return Ok(());
         };
-        let mut people = self.people(Some(&mailbox))?;
-        people.retain(|address| !notice.accepted.contains(address));
+        let mut people = self.people(Some(&first.mailbox))?;
+        people.retain(|address| {
+            let sick = |one: &News| one.mailbox.settings.address.folded() == address.folded();
+            !first.notice.accepted.contains(address) && !news.iter().any(sick)
+        });
+        people.truncate(Envelope::RECIPIENTS_MAX);
         let outcome = if people.is_empty() {
             Outcome::nobody_asked(
                 "there is nobody to tell: no administrator has a mail address, and also_to in \
                  [alerts] of the configuration is empty",
             )
         } else {
-            self.try_ways(&notice, &mailbox, &people).await?
+            self.try_ways(&news, &people).await?
         };
-        self.record(&notice, &mailbox, outcome).await
+        for one in &news {
+            self.record(one, &outcome).await?;
+        }
+        Ok(())
     }
 
     /// A code that was replaced meanwhile does not end any more.
@@ -117,22 +157,17 @@ impl Alerts {
         }
     }
 
-    async fn try_ways(
-        &self,
-        notice: &Notice,
-        mailbox: &Mailbox,
-        people: &[Address],
-    ) -> Result<Outcome, StoreError> {
-        let ways = self.ways(mailbox.key)?;
-        let link = if ways.is_empty() {
-            None
-        } else {
-            self.link(notice, mailbox).await
+    async fn try_ways(&self, news: &[News], people: &[Address]) -> Result<Outcome, StoreError> {
+        let sick: Vec<MailboxKey> = news.iter().map(|one| one.mailbox.key).collect();
+        let ways = self.ways(&sick)?;
+        let link = match news {
+            [one] if !ways.is_empty() => self.link(one).await,
+            _ => None,
         };
         let mut failures = Vec::new();
         for way in ways {
-            let written = self.written(notice, mailbox, link.as_ref());
-            match self.hand_over(notice, mailbox, people, &way, written).await {
+            let written = self.written(news, link.as_ref());
+            match self.hand_over(news, people, &way, written).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(words) => failures.push(words),
             }
@@ -154,13 +189,12 @@ impl Alerts {
     /// Hands the notice to one server; the error is why nobody has it.
     async fn hand_over(
         &self,
-        notice: &Notice,
-        mailbox: &Mailbox,
+        news: &[News],
         people: &[Address],
         way: &Way,
         written: (String, String),
     ) -> Result<Outcome, String> {
-        let (envelope, bytes) = self.mail(notice, mailbox, people, way, written)?;
+        let (envelope, bytes) = mail(news, people, way, written, self.clock.now())?;
         let (by, result) = match way {
             Way::System(system) => {
                 let options = SubmissionOptions::new(system.server.clone(), system.login.clone());
@@ -190,53 +224,8 @@ impl Alerts {
         }
     }
 
-    fn mail(
-        &self,
-        notice: &Notice,
-        mailbox: &Mailbox,
-        people: &[Address],
-        way: &Way,
-        (subject, text): (String, String),
-    ) -> Result<(Envelope, Vec<u8>), String> {
-        let sender = match way {
-            Way::System(system) => system.from.clone(),
-            Way::Mailbox(other) => other.settings.address.clone(),
-        };
-        let mark: String = notice
-            .mark
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let id = format!(
-            "postern-notice.{mark}@{}",
-            mailbox.settings.address.domain()
-        );
-        let id = MessageId::parse(&id)
-            .ok_or_else(|| format!("{id} cannot be a Message-ID; nothing was sent"))?;
-        let from = NamedAddress::new(Some(SENDER_NAME), sender);
-        let to: Vec<NamedAddress> = people.iter().cloned().map(NamedAddress::from).collect();
-        let composed = compose::compose(&Composition {
-            from: &from,
-            reply_to: None,
-            to: &to,
-            cc: &[],
-            bcc: &[],
-            subject: &subject,
-            date: self.clock.now(),
-            message_id: &id,
-            answered: None,
-            text: &text,
-            quotation: None,
-            with_html: false,
-            automatic: Some(Automatic::Generated),
-            files: &[],
-        });
-        let composed = composed.map_err(|error| error.to_string())?;
-        Ok((composed.envelope, composed.bytes))
-    }
-
     /// A link for whoever reads the notice, where one helps and leads somewhere.
-    async fn link(&self, notice: &Notice, mailbox: &Mailbox) -> Option<MadeLink> {
+    async fn link(&self, News { notice, mailbox }: &News) -> Option<MadeLink> {
         self.options.public_url.as_ref()?;
         if !matches!(notice.due, Due::Ends { .. } | Due::Reauthenticate { .. }) {
             return None;
@@ -250,20 +239,25 @@ impl Alerts {
         }
     }
 
-    fn written(
-        &self,
-        notice: &Notice,
-        mailbox: &Mailbox,
-        link: Option<&MadeLink>,
-    ) -> (String, String) {
-        written(&Facts {
-            mailbox,
-            due: &notice.due,
-            today: day_of(self.clock.now()),
-            settings_url: self.settings_url(mailbox),
-            public_url: self.options.public_url.as_deref(),
-            link,
-        })
+    fn written(&self, news: &[News], link: Option<&MadeLink>) -> (String, String) {
+        let public_url = self.options.public_url.as_deref();
+        match news {
+            [News { notice, mailbox }] => written(&Facts {
+                mailbox,
+                due: &notice.due,
+                today: day_of(self.clock.now()),
+                settings_url: self.settings_url(mailbox),
+                public_url,
+                link,
+            }),
+            many => {
+                let many: Vec<_> = many
+                    .iter()
+                    .map(|one| (&one.mailbox, &one.notice.due))
+                    .collect();
+                written_together(&many, public_url)
+            }
+        }
     }
 
     fn settings_url(&self, mailbox: &Mailbox) -> Option<String> {
@@ -273,22 +267,22 @@ impl Alerts {
 
     async fn record(
         &self,
-        notice: &Notice,
-        mailbox: &Mailbox,
-        outcome: Outcome,
+        News { notice, mailbox }: &News,
+        outcome: &Outcome,
     ) -> Result<(), StoreError> {
+        let outcome = outcome.clone();
         let now = self.clock.now();
         let address = &mailbox.settings.address;
         match &outcome.failure {
             None => {
-                tracing::info!(%address, notice = notice.key.0, "a notice about a mailbox has left")
+                tracing::info!(%address, notice = notice.key.0, "a notice about a mailbox has left");
             }
             Some(_) if outcome.failure == notice.failure => {}
             Some(failure) => {
                 tracing::warn!(%address, notice = notice.key.0, %failure, "a notice about a mailbox did not reach everybody");
             }
         }
-        let wait = NOTICE_BACK_OFF.wait(notice.attempts.saturating_add(1), self.random.jitter());
+        let wait = BackOff::NOTICE.wait(notice.attempts.saturating_add(1), self.random.jitter());
         let wait = if outcome.asked {
             SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)
         } else {
@@ -311,6 +305,81 @@ impl Alerts {
     }
 }
 
+/// When a provider is down all its mailboxes fail at once: what says the same of more than
+/// a few mailboxes becomes one mail. Notices with links stay apart.
+fn bundled(due: Vec<Notice>) -> Vec<Vec<Notice>> {
+    let mut alike: BTreeMap<(WorkspaceKey, bool), Vec<Notice>> = BTreeMap::new();
+    let mut apart = Vec::new();
+    for notice in due {
+        let over = matches!(notice.due, Due::Recovered { .. });
+        let bundles = over || matches!(notice.due, Due::Error { .. });
+        if bundles && notice.accepted.is_empty() {
+            let key = (notice.workspace, over);
+            alike.entry(key).or_default().push(notice);
+        } else {
+            apart.push(notice);
+        }
+    }
+    let mut together = Vec::new();
+    for mut notices in alike.into_values() {
+        if notices.len() <= APART_MAX {
+            apart.append(&mut notices);
+        }
+        while !notices.is_empty() {
+            let rest = notices.split_off(notices.len().min(TOGETHER_MAX));
+            together.push(std::mem::replace(&mut notices, rest));
+        }
+    }
+    apart.sort_by_key(|notice| notice.key);
+    together.extend(apart.into_iter().map(|notice| vec![notice]));
+    together
+}
+
+fn mail(
+    news: &[News],
+    people: &[Address],
+    way: &Way,
+    (subject, text): (String, String),
+    now: Timestamp,
+) -> Result<(Envelope, Vec<u8>), String> {
+    let sender = match way {
+        Way::System(system) => system.from.clone(),
+        Way::Mailbox(other) => other.settings.address.clone(),
+    };
+    let mut mark = blake3::Hasher::new();
+    for one in news {
+        mark.update(&one.notice.mark);
+    }
+    let mark = mark.finalize().to_hex();
+    let id = format!(
+        "postern-notice.{}@{}",
+        &mark[..MARK_LETTERS],
+        sender.domain()
+    );
+    let id = MessageId::parse(&id)
+        .ok_or_else(|| format!("{id} cannot be a Message-ID; nothing was sent"))?;
+    let from = NamedAddress::new(Some(SENDER_NAME), sender);
+    let to: Vec<NamedAddress> = people.iter().cloned().map(NamedAddress::from).collect();
+    let composed = compose::compose(&Composition {
+        from: &from,
+        reply_to: None,
+        to: &to,
+        cc: &[],
+        bcc: &[],
+        subject: &subject,
+        date: now,
+        message_id: &id,
+        answered: None,
+        text: &text,
+        quotation: None,
+        with_html: false,
+        automatic: Some(Automatic::Generated),
+        files: &[],
+    });
+    let composed = composed.map_err(|error| error.to_string())?;
+    Ok((composed.envelope, composed.bytes))
+}
+
 /// The server has the mail for at least one of them.
 fn settled(recipients: Vec<RecipientOutcome>, by: &str) -> Outcome {
     let mut outcome = Outcome {
@@ -329,4 +398,47 @@ fn settled(recipients: Vec<RecipientOutcome>, by: &str) -> Outcome {
         }
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::key::NoticeKey;
+
+    fn notice(key: u64, due: Due) -> Notice {
+        Notice {
+            key: NoticeKey(key),
+            workspace: WorkspaceKey::DEFAULT,
+            mailbox: MailboxKey(key),
+            due,
+            made_at: Timestamp::UNIX_EPOCH,
+            mark: [0; 12],
+            state: NoticeState::Waiting {
+                next: Timestamp::UNIX_EPOCH,
+            },
+            attempts: 0,
+            accepted: Vec::new(),
+            failure: None,
+        }
+    }
+
+    #[test]
+    fn an_outage_of_many_mailboxes_is_a_few_mails_and_links_stay_apart() {
+        let error = || Due::Error {
+            reason: "down".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+        };
+        let refused = || Due::Reauthenticate {
+            reason: "535".to_owned(),
+        };
+        let sizes = |errors: u64, others: u64| {
+            let errors = (0..errors).map(|key| notice(key, error()));
+            let others = (0..others).map(|key| notice(1_000 + key, refused()));
+            let mails = bundled(errors.chain(others).collect());
+            mails.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(3, 1), [1, 1, 1, 1]);
+        assert_eq!(sizes(250, 2), [100, 100, 50, 1, 1]);
+        assert_eq!(sizes(0, 5), [1; 5]);
+    }
 }

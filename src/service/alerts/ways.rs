@@ -93,12 +93,12 @@ impl Alerts {
         Ok(all.any(|one| can_send(one, &self.board.health(one.key))))
     }
 
-    /// The ways out, best first, for a notice about this mailbox; it is none of them.
-    pub(super) fn ways(&self, about: MailboxKey) -> Result<Vec<Way>, StoreError> {
+    /// The ways out, best first, for a notice about these mailboxes; they are none of them.
+    pub(super) fn ways(&self, sick: &[MailboxKey]) -> Result<Vec<Way>, StoreError> {
         let mut mailboxes: Vec<(bool, Mailbox)> = Vec::new();
         for mailbox in self.store.mailboxes()? {
             let health = self.board.health(mailbox.key);
-            if mailbox.key != about && can_send(&mailbox, &health) {
+            if !sick.contains(&mailbox.key) && can_send(&mailbox, &health) {
                 let proven = matches!(health.sending, Condition::Active);
                 mailboxes.push((!proven, mailbox));
             }
@@ -126,7 +126,8 @@ impl Alerts {
             people.retain(|address| address.folded() != own);
         }
         let mut known = std::collections::HashSet::new();
-        people.retain(|address| known.insert(address.folded()));
+        // One that few servers take must not keep the others from being told.
+        people.retain(|address| address.as_str().is_ascii() && known.insert(address.folded()));
         Ok(people)
     }
 

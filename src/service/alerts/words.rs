@@ -34,6 +34,46 @@ pub(super) fn written(facts: &Facts<'_>) -> (String, String) {
     (subject, texts.join(RULE) + "\n")
 }
 
+/// The same for several mailboxes that fail, or work again.
+pub(super) fn written_together(
+    news: &[(&Mailbox, &Due)],
+    public_url: Option<&str>,
+) -> (String, String) {
+    let over = news
+        .iter()
+        .all(|(_, due)| matches!(due, Due::Recovered { .. }));
+    let key = if over {
+        "notice.recovered.many"
+    } else {
+        "notice.error.many"
+    };
+    let count = news.len().to_string();
+    let news_of = |(mailbox, due): &(&Mailbox, &Due)| {
+        let address = &mailbox.settings.address;
+        match due {
+            Due::Error { reason, since } => format!("{address} ({}): {reason}", minute(*since)),
+            _ => address.to_string(),
+        }
+    };
+    let list: Vec<String> = news.iter().map(news_of).collect();
+    let texts = Language::ALL.map(|language| {
+        let mut parts = vec![text_with(language, key, &[("count", &count)])];
+        parts.push(list.join("\n"));
+        if let Some(url) = public_url {
+            let url = format!("{url}/mailboxes");
+            parts.push(text_with(language, "notice.page", &[("url", &url)]));
+        }
+        parts.push(text(language, "notice.foot").to_owned());
+        parts.join("\n\n")
+    });
+    let subjects = Language::ALL.map(|language| {
+        let key = format!("{key}.subject");
+        text_with(language, &key, &[("count", &count)])
+    });
+    let subject = format!("[Postern] {}", subjects.join(" / "));
+    (subject, texts.join(RULE) + "\n")
+}
+
 impl Facts<'_> {
     fn subject(&self, language: Language) -> String {
         let (key, days) = match self.due {
