@@ -11,9 +11,11 @@ use crate::peers::browser::Browser;
 use crate::peers::dovecot::{Dovecot, PASSWORD, USER};
 use crate::peers::gateway::{Gateway, Mailbox};
 use crate::peers::proxy::Proxy;
-use crate::peers::smtp::{Received, Sink};
+use crate::peers::smtp::{Fault, Received, Sink, Stage};
 use crate::peers::until;
 
+/// The address of the desk as people know it.
+const PUBLIC: &str = "https://desk.example.com";
 const OTHER: &str = "sales@example.com";
 const BOSS: &str = "boss@example.org";
 const MANAGER: &str = "manager@example.org";
@@ -32,13 +34,18 @@ struct Desk {
 
 impl Desk {
     fn open(system_smtp: bool, public_url: &str) -> Self {
+        Self::with(system_smtp.then(Sink::start), public_url)
+    }
+
+    /// With the gateway's own way out, when there is one.
+    fn with(system_smtp: Option<Sink>, public_url: &str) -> Self {
         let dovecot = Dovecot::start_with(&[USER, OTHER], None);
         let road = Proxy::to(dovecot.ports.imaps);
-        let (sink, notices) = (Sink::start(), Sink::start());
+        let sink = Sink::start();
         let mut gateway = Gateway::prepare(&[dovecot.authority_pem()]);
         let mut sections =
             format!("[alerts]\nerror_after_minutes = 0\nalso_to = [\"{ON_CALL}\"]\n");
-        if system_smtp {
+        if let Some(notices) = &system_smtp {
             sections += &format!(
                 "[system_smtp]\nhost = \"localhost\"\nport = {}\nsecurity = \"none\"\n\
                  from = \"postern@example.org\"\n",
@@ -55,7 +62,7 @@ impl Desk {
         Self {
             dovecot,
             sink,
-            notices,
+            notices: system_smtp.unwrap_or_else(Sink::start),
             road,
             gateway,
         }
@@ -312,4 +319,58 @@ fn a_notice_leaves_by_another_mailbox_and_waits_for_one_when_there_is_none() {
     let page = Browser::sign_in(&desk.gateway).get("/mailboxes");
     assert!(!page.body.contains("could not be sent yet"), "{page:?}");
     assert_eq!(desk.sink.kept().len(), 1);
+}
+
+#[test]
+fn a_notice_that_may_have_arrived_is_told_again_with_the_same_id() {
+    // The first server has the mail and says nothing; the gateway dies before it tries again.
+    let plan = vec![(Stage::EndOfData, Fault::Cut)];
+    let notices = Sink::start_with(None, [plan]);
+    let mut desk = Desk::with(Some(notices), PUBLIC);
+    desk.connect(&[]);
+    desk.change_password("another");
+    let first = desk.notices.wait_for(1).remove(0);
+    desk.gateway.kill();
+    desk.gateway.launch();
+    let told = desk.notices.wait_for(2);
+    let (one, other) = (read(&first), read(&told[1]));
+    assert_eq!(message_id(&one.0), message_id(&other.0));
+    // Whichever the reader opens is good.
+    let (one, other) = (links::link_in(&one.1), links::link_in(&other.1));
+    assert_ne!(one, other);
+    let phone = Browser::stranger(&desk.gateway);
+    for link in [&one, &other] {
+        assert_eq!(phone.get(link).status, 200);
+    }
+    desk.told_no_more(2);
+}
+
+#[test]
+fn a_refusal_that_can_mean_more_than_one_thing_asks_for_nothing() {
+    let failure = "[[failure]]\nprotocol = \"imap\"\ntext = \"Authentication failed\"\n\
+                  class = \"bad_credentials\"\nmay_be = [\"temporary\"]\n";
+    let mut desk = Desk::open(true, PUBLIC);
+    desk.gateway.stop();
+    desk.gateway.write_plugin("codes", &(plugin() + failure));
+    desk.gateway.launch();
+    desk.connect(&["--preset", "codes"]);
+    desk.change_password("another");
+    desk.until_state("interrupted");
+    let refused = || {
+        let mailbox = desk.gateway.api().get(&format!("/mailboxes/{USER}"));
+        let reason = mailbox["receiving"]["reason"].as_str().unwrap_or_default();
+        reason.contains("Authentication failed").then_some(())
+    };
+    until("it is refused", refused);
+    // A person looks again and again: still no proof within a quarter of an hour.
+    for _ in 0..4 {
+        desk.gateway.look(USER);
+        until("it is refused again", refused);
+    }
+    assert_ne!(
+        desk.gateway.api().get(&format!("/mailboxes/{USER}"))["receiving"]["state"],
+        "reauthentication_needed"
+    );
+    desk.gateway.stop();
+    assert!(desk.notices.kept().is_empty());
 }

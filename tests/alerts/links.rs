@@ -1,12 +1,9 @@
 //! The link of a notice: one page, one mailbox, one use.
 
-use super::{Desk, OTHER, read};
+use super::{Desk, OTHER, PUBLIC, read};
 use crate::peers::browser::{Browser, Page};
 use crate::peers::dovecot::{PASSWORD, USER};
 use crate::peers::until;
-
-/// The address of the desk as people know it.
-const PUBLIC: &str = "https://desk.example.com";
 
 fn mail(id: &str) -> Vec<u8> {
     format!(
@@ -17,7 +14,7 @@ fn mail(id: &str) -> Vec<u8> {
 }
 
 /// The path of the link in a text.
-fn link_in(text: &str) -> String {
+pub fn link_in(text: &str) -> String {
     let (_, rest) = text
         .split_once(&format!("{PUBLIC}/reauthenticate/"))
         .unwrap_or_else(|| panic!("no link in {text}"));
