@@ -35,10 +35,13 @@ pub struct DialOptions {
     pub connect_deadline: Duration,
     /// For the TLS handshake.
     pub tls_deadline: Duration,
-    /// Silence after which the kernel asks whether the peer still lives, and how
-    /// often it asks again. NATs forget silent connections within minutes.
+    /// Silence after which the kernel asks whether the peer still lives. NATs forget
+    /// silent connections within minutes.
     pub keepalive: Duration,
-    /// How long written bytes may stay unacknowledged before the connection counts as dead.
+    /// How soon it asks again when there is no answer: packets get lost.
+    pub keepalive_again: Duration,
+    /// How long written bytes may stay unacknowledged, and how long the peer may be silent
+    /// while it is asked, before the connection counts as dead.
     pub unacknowledged_max: Duration,
     /// CA files trusted beside the system's roots (PEM).
     pub ca_files: Vec<PathBuf>,
@@ -53,7 +56,8 @@ impl Default for DialOptions {
             connect_deadline: Duration::from_secs(30),
             tls_deadline: Duration::from_secs(30),
             keepalive: Duration::from_secs(60),
-            unacknowledged_max: Duration::from_secs(60),
+            keepalive_again: Duration::from_secs(10),
+            unacknowledged_max: Duration::from_secs(90),
             ca_files: Vec::new(),
             reach: Guard::Any,
         }
@@ -341,7 +345,7 @@ fn tune(stream: &TcpStream, options: &DialOptions) -> io::Result<()> {
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new()
         .with_time(options.keepalive)
-        .with_interval(options.keepalive);
+        .with_interval(options.keepalive_again);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(options.unacknowledged_max))?;

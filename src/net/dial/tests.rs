@@ -274,3 +274,20 @@ async fn when_all_fail_the_preferred_address_says_why() {
     .expect_err("both fail");
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_silent_peer_is_asked_again_before_its_connection_counts_as_dead() {
+    let (target, _served) = serve(|stream| async move { drop(stream) }).await;
+    let dialer = Dialer::new(DialOptions::default()).expect("no CA files");
+    let Ok(Stream::Plain(stream)) = dialer.dial_plain(&target).await else {
+        panic!("not a plain connection");
+    };
+    let socket = SockRef::from(&stream);
+    let silence = socket.tcp_keepalive_time().expect("set");
+    let again = socket.tcp_keepalive_interval().expect("set");
+    let dead = socket.tcp_user_timeout().expect("set").expect("some");
+    // The kernel gives up at the first question that finds the time over and the one
+    // before it unanswered (tcp(7), TCP_USER_TIMEOUT).
+    assert!(silence + 2 * again < dead, "{silence:?} {again:?} {dead:?}");
+}

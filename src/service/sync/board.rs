@@ -19,7 +19,8 @@ use crate::service::diary::Diary;
 pub struct Board {
     patience: Patience,
     diary: Diary,
-    rows: Arc<Mutex<HashMap<MailboxKey, Row>>>,
+    /// Boxed: a table has room for twice as many as there are.
+    rows: Arc<Mutex<HashMap<MailboxKey, Box<Row>>>>,
 }
 
 #[derive(Debug)]
@@ -129,7 +130,7 @@ impl Board {
         row.health.last_sign_of_life = row.receiving.standing().last_success;
         row.health.sending = resting_passive(&row.sending);
         row.health.last_submission = row.sending.standing().last_success;
-        self.lock().insert(mailbox, row);
+        self.lock().insert(mailbox, Box::new(row));
     }
 
     /// So many failures make an error of this mailbox; `None`: as many as of any other.
@@ -285,12 +286,16 @@ impl Board {
         before != row.kinds()
     }
 
-    fn row<'r>(&self, rows: &'r mut HashMap<MailboxKey, Row>, mailbox: MailboxKey) -> &'r mut Row {
+    fn row<'r>(
+        &self,
+        rows: &'r mut HashMap<MailboxKey, Box<Row>>,
+        mailbox: MailboxKey,
+    ) -> &'r mut Row {
         rows.entry(mailbox)
-            .or_insert_with(|| Row::new(self.patience, MailboxStanding::default()))
+            .or_insert_with(|| Box::new(Row::new(self.patience, MailboxStanding::default())))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<MailboxKey, Row>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<MailboxKey, Box<Row>>> {
         // Rows are replaced whole, so a panic elsewhere leaves nothing half-written.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
