@@ -1,5 +1,6 @@
 //! The gateway as a whole: opened, running, stopped.
 
+mod doctor;
 mod reauthenticating;
 
 use std::net::SocketAddr;
@@ -36,6 +37,7 @@ use crate::service::conversations::Conversations;
 use crate::service::credentials::Keyring;
 use crate::service::diary::{self, Diary, Unwritten};
 use crate::service::diary_reading::DiaryReading;
+use crate::service::doctor::Examinations;
 use crate::service::feed::Feed;
 use crate::service::filing::FilingCopies;
 use crate::service::jobs;
@@ -78,6 +80,7 @@ pub struct Gateway {
     oauth: OAuth,
     records: Records,
     detection: Detection,
+    examinations: Examinations,
     shutdown: CancellationToken,
 }
 
@@ -176,6 +179,7 @@ impl Gateway {
             oauth,
             records,
             detection,
+            examinations: Examinations::default(),
             shutdown,
         })
     }
@@ -191,6 +195,7 @@ impl Gateway {
             ledger: self.ledger(),
             collecting: self.collecting(),
             proving: self.proving(),
+            doctor: self.doctor(),
             alerts: self.alerts(),
             signing_in: self.signing_in(self.connect()),
             links: self.links(),
@@ -471,6 +476,7 @@ impl Gateway {
             ledger: self.ledger(),
             collecting: self.collecting(),
             proving: self.proving(),
+            doctor: self.doctor(),
             alerts: self.alerts(),
             presets: self.presets.clone(),
             feed: Feed::new(self.store.clone()),

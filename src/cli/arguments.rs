@@ -32,6 +32,11 @@ pub(super) enum Command {
     /// Connect, look at and remove mailboxes
     #[command(subcommand)]
     Mailbox(MailboxCommand),
+    /// Measure everything that a mailbox, or each of them, depends on
+    Doctor {
+        /// Address, slug or id [default: all]
+        mailbox: Option<String>,
+    },
     /// Check scripts
     #[command(subcommand)]
     Script(ScriptCommand),

@@ -76,6 +76,9 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let request = mailbox_request(command)?;
             ask::ask(config, request, arguments.json)
         }
+        Command::Doctor { mailbox } => {
+            ask::ask(config, Request::Doctor { mailbox }, arguments.json)
+        }
         Command::User(UserCommand::Add {
             address,
             name,

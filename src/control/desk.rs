@@ -12,6 +12,7 @@ use crate::service::collecting::Collecting;
 use crate::service::connect::wish::Known;
 use crate::service::connect::{Connect, Proposal};
 use crate::service::diary_reading::DiaryReading;
+use crate::service::doctor::Doctor;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
@@ -38,6 +39,8 @@ pub struct Desk {
     pub proving: Proving,
     /// Whether people would hear of a sick mailbox.
     pub alerts: Alerts,
+    /// Examinations.
+    pub doctor: Doctor,
     /// Sign-ins at providers.
     pub signing_in: SigningIn,
     /// Links that give a mailbox a new login.
@@ -98,6 +101,7 @@ impl Desk {
             Request::MailboxSignIn { mailbox, account } => {
                 self.sign_in(&mailbox, account, &mut tell).await
             }
+            Request::Doctor { mailbox } => self.examine(mailbox.as_deref(), &mut tell).await,
             Request::MailboxTest { mailbox } => self.test(&mailbox, &mut tell).await,
             Request::MailboxCanary {
                 mailbox,

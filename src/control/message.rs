@@ -140,6 +140,11 @@ pub enum Request {
         /// The mail's Message-ID.
         message_id: String,
     },
+    /// Examine a mailbox, or all of them.
+    Doctor {
+        /// Address, slug or id.
+        mailbox: Option<String>,
+    },
     /// Send a test mail and tell how it goes.
     MailboxTest {
         /// Address or id.

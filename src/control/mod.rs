@@ -8,6 +8,7 @@
 pub mod change;
 pub mod client;
 pub mod desk;
+mod examine;
 mod form;
 mod hidden;
 mod ledger;

@@ -15,6 +15,7 @@ use crate::service::collecting::Collecting;
 use crate::service::connect::Connect;
 use crate::service::conversations::Conversations;
 use crate::service::diary_reading::DiaryReading;
+use crate::service::doctor::Doctor;
 use crate::service::feed::Feed;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
@@ -57,6 +58,8 @@ pub struct Handles {
     pub proving: Proving,
     /// Whether people would hear of a sick mailbox.
     pub alerts: Alerts,
+    /// Examinations.
+    pub doctor: Doctor,
     /// What is known about providers.
     pub presets: Presets,
     /// Keys that keep a form from being sent twice.
@@ -122,6 +125,7 @@ wire! {
     Alerts: handles.alerts;
     Links: handles.links;
     Reauthentication: handles.reauthentication;
+    Doctor: handles.doctor;
     Presets: handles.presets;
     Random: handles.random;
     Scripts: handles.scripts;

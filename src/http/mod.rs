@@ -18,6 +18,7 @@ mod handles;
 mod health;
 pub mod options;
 mod serve;
+mod steps;
 mod stream;
 mod ui;
 mod wrong_tokens;

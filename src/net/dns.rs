@@ -44,7 +44,10 @@ pub enum ResolveError {
 }
 
 /// The addresses of a host name, or of an address written as one, in the system's order.
-pub(super) async fn resolve(
+///
+/// # Errors
+/// When nobody can say, or there is none.
+pub async fn resolve(
     host: &str,
     port: u16,
     deadline: Duration,

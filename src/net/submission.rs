@@ -25,6 +25,7 @@ pub use reply::{NotAReply, Reply};
 
 use self::session::Session;
 use super::dial::Dialer;
+use crate::domain::address::Address;
 use crate::domain::envelope::Envelope;
 
 /// Submits one mail over a connection of its own.
@@ -63,6 +64,29 @@ pub async fn probe(
     };
     session.quit(options).await;
     Ok(probed)
+}
+
+/// The same, and asks for each sender whether the server would take its mail: `Some` is
+/// its refusal. Nothing is sent.
+///
+/// # Errors
+/// As for [`probe`].
+pub async fn probe_senders(
+    dialer: &Dialer,
+    options: &SubmissionOptions,
+    senders: &[Address],
+) -> Result<(Probed, Vec<Option<Reply>>), SubmissionError> {
+    let mut session = signed_in(dialer, options).await?;
+    let probed = Probed {
+        size_max: session.offers.size_max,
+        mechanisms: session.offers.mechanisms.clone(),
+    };
+    let mut refusals = Vec::with_capacity(senders.len());
+    for sender in senders {
+        refusals.push(transaction::try_sender(&mut session, options, sender).await?);
+    }
+    session.quit(options).await;
+    Ok((probed, refusals))
 }
 
 async fn signed_in(

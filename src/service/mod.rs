@@ -15,6 +15,7 @@ pub mod conversations;
 pub mod credentials;
 pub mod diary;
 pub mod diary_reading;
+pub mod doctor;
 pub mod feed;
 pub mod filing;
 pub mod hooks;

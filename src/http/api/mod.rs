@@ -4,6 +4,7 @@
 
 mod conversations;
 mod diary;
+mod doctor;
 mod events;
 mod failure;
 mod json;
@@ -36,6 +37,7 @@ pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,
 };
 pub(super) use json::decision::{assign_name, hexadecimal};
+pub(super) use json::doctor::{check_name, verdict_name as examined_name};
 pub(super) use json::mailbox::{condition_name, way_name};
 pub(super) use json::message::{kind_name, verdict_name};
 pub(super) use json::outgoing::{reason_of, state_name};
@@ -85,6 +87,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/mailboxes/{id}/log.txt", get(diary::text))
         .route("/mailboxes/{id}/attempts", get(diary::attempts))
         .route("/mailboxes/{id}/ledger", get(ledger::page))
+        .route(
+            "/mailboxes/{id}/doctor",
+            get(doctor::get).post(doctor::begin),
+        )
         .route(
             "/mailboxes/{id}/test",
             get(proving::get).post(proving::start),

@@ -2,22 +2,16 @@
 //! JSON or as server-sent events while they happen. `/mailboxes/sign-ins`: signing in at
 //! the provider first, with a code that is typed in any browser (RFC 8628).
 
-use std::convert::Infallible;
-
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
 use serde::Deserialize;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::super::body::{Asked, Body, Id, Which};
-use super::super::error::{Kind, Problem};
+use super::super::error::Problem;
 use super::super::handles::Streams;
-use super::super::options::HEARTBEAT;
+use super::super::steps::{Next, event, follow};
 use super::failure::{of_beginning, of_mailboxes, of_sign_in};
 use super::json::mailbox::ProposalBody;
 use super::json::probe::{AttemptBody, BegunBody, SignInBody, StepBody};
@@ -70,59 +64,21 @@ pub(super) async fn get(
         .get(header::ACCEPT)
         .and_then(|one| one.to_str().ok());
     if accepts.is_some_and(|accepts| accepts.contains("text/event-stream")) {
-        return follow(attempt.progress, streams);
+        return follow(attempt.progress, streams, next);
     }
     let progress = attempt.progress.borrow().clone();
     Ok(Json(AttemptBody::new(&progress)).into_response())
 }
 
-struct Follower {
-    progress: watch::Receiver<Progress>,
-    told: usize,
-    ended: bool,
-    shutdown: CancellationToken,
-}
-
 /// An event `step` for each step, at once those that are over, and `end` at the end.
-fn follow(progress: watch::Receiver<Progress>, streams: Streams) -> Result<Response, Problem> {
-    let slot = streams.slots.try_acquire_owned();
-    let slot =
-        slot.map_err(|_| Problem::new(Kind::Unavailable, "Too many live streams are open."))?;
-    let follower = Follower {
-        progress,
-        told: 0,
-        ended: false,
-        shutdown: streams.shutdown,
-    };
-    let events = stream::unfold((follower, slot), |(mut follower, slot)| async move {
-        let event = follower.next().await?;
-        Some((Ok::<_, Infallible>(event), (follower, slot)))
-    });
-    let heartbeat = KeepAlive::new().interval(HEARTBEAT);
-    Ok(Sse::new(events).keep_alive(heartbeat).into_response())
-}
-
-impl Follower {
-    async fn next(&mut self) -> Option<Event> {
-        while !self.ended {
-            let progress = self.progress.borrow_and_update().clone();
-            if let Some(step) = progress.steps.get(self.told) {
-                self.told += 1;
-                let event = Event::default().event("step");
-                return event.json_data(StepBody::new(step)).ok();
-            }
-            if progress.end.is_some() {
-                self.ended = true;
-                let event = Event::default().event("end");
-                return event.json_data(AttemptBody::new(&progress)).ok();
-            }
-            tokio::select! {
-                changed = self.progress.changed() => changed.ok()?,
-                () = self.shutdown.cancelled() => return None,
-            }
-        }
-        None
+fn next(progress: &Progress, told: usize) -> Next {
+    if let Some(step) = progress.steps.get(told) {
+        return Next::Tell(event("step", StepBody::new(step)));
     }
+    if progress.end.is_some() {
+        return Next::End(event("end", AttemptBody::new(progress)));
+    }
+    Next::Wait
 }
 
 /// Programs have no session of a browser: only a code brings their sign-ins to an end.

@@ -28,6 +28,7 @@ use crate::domain::user::{Actor, Membership, Role, User};
 use crate::http::{Handles, Options, router};
 use crate::mime;
 use crate::net::dial::{DialOptions, Dialer};
+use crate::net::dns::{RecordOptions, Records};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
 use crate::script::{Limits, Scripts};
@@ -39,6 +40,7 @@ use crate::service::conversations::Conversations;
 use crate::service::credentials::Keyring;
 use crate::service::diary::Diary;
 use crate::service::diary_reading::DiaryReading;
+use crate::service::doctor::{Doctor, Examinations, Instruments};
 use crate::service::feed::Feed;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
@@ -48,6 +50,7 @@ use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::reauthentication::{LinkOptions, Links, Reauthentication};
+use crate::service::receiving::ReceivingOptions;
 use crate::service::replies::Replies;
 use crate::service::signing_in::SigningIn;
 use crate::service::sync::Sync;
@@ -303,6 +306,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         LinkOptions::default(),
     );
     Handles {
+        doctor: doctor(&dialer, &keyring, &presets, &diary, &proving, &mailboxes),
         conversations: Conversations::new(store.clone(), clock.clone(), Random),
         feed: Feed::new(store.clone()),
         people: people.clone(),
@@ -345,6 +349,28 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         random: Random,
         scripts: Scripts::open(scripts, Limits::default()),
     }
+}
+
+fn doctor(
+    dialer: &Dialer,
+    keyring: &Keyring,
+    presets: &Presets,
+    diary: &Diary,
+    proving: &Proving,
+    mailboxes: &Mailboxes,
+) -> Doctor {
+    let with = Instruments {
+        dialer: dialer.clone(),
+        records: Records::new(RecordOptions::default()),
+        keyring: keyring.clone(),
+        presets: presets.clone(),
+        system: None,
+        receiving: ReceivingOptions::default(),
+        diary: diary.clone(),
+        proving: proving.clone(),
+        clock: Clock::new(Timestamp::now),
+    };
+    Doctor::new(with, mailboxes.clone(), Examinations::default())
 }
 
 async fn person(

@@ -8,6 +8,7 @@ mod assets;
 mod connect;
 mod conversation;
 mod conversations;
+mod doctor;
 mod error_page;
 mod language;
 mod live;
@@ -75,6 +76,11 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
             "/mailboxes/{id}/reauthenticate-link",
             post(mailboxes::make_link),
         )
+        .route(
+            "/mailboxes/{id}/doctor",
+            get(doctor::show).post(doctor::begin),
+        )
+        .route("/mailboxes/{id}/doctor/live", get(doctor::follow))
         .route("/mailboxes/{id}/export", get(mailbox::export))
         .route(
             "/mailboxes/{id}/remove",

@@ -52,6 +52,26 @@ pub(super) async fn run(
     Ok(Submitted { recipients, reply })
 }
 
+/// MAIL and at once RSET: `Some` is the refusal of this sender.
+pub(super) async fn try_sender(
+    session: &mut Session,
+    options: &SubmissionOptions,
+    sender: &Address,
+) -> Result<Option<Reply>, SubmissionError> {
+    let deadline = options.deadlines.command;
+    let command = Mail::new(Some(path(sender)), Vec::new());
+    let refusal = match session.command(Phase::Sender, 2, deadline, command).await {
+        Ok(_) => None,
+        Err(SubmissionError::NotSent {
+            cause: Cause::Reply(reply),
+            ..
+        }) if reply.code != 421 => Some(reply),
+        Err(error) => return Err(error),
+    };
+    session.command(Phase::Sender, 2, deadline, Rset).await?;
+    Ok(refusal)
+}
+
 /// One RCPT: `Some` is a refusal of this recipient alone.
 async fn offer(
     session: &mut Session,

@@ -5,6 +5,7 @@ pub(super) mod change;
 pub(super) mod conversation;
 pub(super) mod decision;
 pub(super) mod diary;
+pub(super) mod doctor;
 pub(super) mod extraction;
 pub(super) mod ledger;
 pub(super) mod mailbox;

@@ -2,13 +2,13 @@
 
 use askama::Template;
 use axum::extract::{Extension, State};
-use axum::response::sse::{Event, Sse};
-use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use axum::response::Response;
+use axum::response::sse::Event;
 
 use super::super::super::body::Id;
-use super::super::super::error::{Kind, Problem};
+use super::super::super::error::Problem;
 use super::super::super::handles::Streams;
+use super::super::super::steps::{Next, follow as follow_steps};
 use super::super::page::{Frame, render};
 use crate::domain::user::Actor;
 use crate::service::connect::attempts::{End, Progress};
@@ -68,27 +68,14 @@ pub(in crate::http::ui) async fn follow(
     Id(id): Id,
 ) -> Result<Response, Problem> {
     let attempt = connect.attempt(&actor, id).ok_or_else(Problem::not_found)?;
-    let slot = streams.slots.try_acquire_owned();
-    let slot =
-        slot.map_err(|_| Problem::new(Kind::Unavailable, "Too many live streams are open."))?;
-    let state = (attempt.progress, streams.shutdown, slot, false);
-    let events = stream::unfold(state, |(mut progress, shutdown, slot, told)| async move {
-        if told {
-            let ended = progress.borrow().end.is_some();
-            tokio::select! {
-                changed = progress.changed(), if !ended => changed.ok()?,
-                () = shutdown.cancelled() => return None,
-                else => return None,
-            }
+    follow_steps(attempt.progress, streams, |progress, told| {
+        let event = |count: usize| Event::default().event("step").data(count.to_string());
+        match progress.steps.len() {
+            steps if told < steps => Next::Tell(event(told + 1)),
+            steps if progress.end.is_some() => Next::End(event(steps)),
+            _ => Next::Wait,
         }
-        let count = progress.borrow_and_update().steps.len();
-        let event = Event::default().event("step").data(count.to_string());
-        Some((
-            Ok::<_, axum::Error>(event),
-            (progress, shutdown, slot, true),
-        ))
-    });
-    Ok(Sse::new(events).into_response())
+    })
 }
 
 fn key(step: Step) -> &'static str {

@@ -1,0 +1,75 @@
+//! The way out: the server, the login, and every address that replies may leave from.
+
+use super::Doctor;
+use super::finding::{Check, Report};
+use crate::domain::address::Address;
+use crate::domain::mailbox::{Mailbox, MailboxLogins};
+use crate::domain::refusal::Dialogue;
+use crate::net::submission::{self, SubmissionOptions};
+use crate::service::ledger::words::megabytes;
+use crate::service::way_out::way_out;
+
+const REACH: (Check, Check) = (Check::OutgoingReach, Check::OutgoingTls);
+
+impl Doctor {
+    pub(super) async fn examine_outgoing(
+        &self,
+        mailbox: &Mailbox,
+        logins: &MailboxLogins,
+        report: &mut Report<'_>,
+    ) {
+        let settings = &mailbox.settings;
+        let (server, login) = match way_out(settings, logins, self.with.system.as_ref()) {
+            Ok(way) => way,
+            Err(error) => return report.wrong(Check::Submission, error.to_string()),
+        };
+        if !self.reaches(&server, REACH, report).await {
+            return;
+        }
+        let mut options = SubmissionOptions::new(server.clone(), login);
+        options.tap = self.tap(mailbox, "smtp");
+        let mut senders: Vec<Address> = vec![settings.identity.address.clone()];
+        for alias in &settings.aliases {
+            if !senders.contains(&alias.address) {
+                senders.push(alias.address.clone());
+            }
+        }
+        let probed = submission::probe_senders(&self.with.dialer, &options, &senders).await;
+        let (probed, refusals) = match probed {
+            Ok(probed) => probed,
+            Err(error) => {
+                let sentence = error.to_string();
+                let words = match error.authentication_refusal() {
+                    Some(reply) => {
+                        let said = reply.to_string();
+                        self.advised(mailbox, Dialogue::SmtpLogin, &said, &sentence)
+                    }
+                    None => sentence,
+                };
+                return report.wrong(Check::Submission, words);
+            }
+        };
+        let size = match probed.size_max {
+            Some(bytes) => format!("; it takes mails up to {}", megabytes(bytes)),
+            None => String::new(),
+        };
+        report.fine(
+            Check::Submission,
+            format!("signed in at {}{size}", server.host),
+        );
+        for (sender, refusal) in senders.iter().zip(refusals) {
+            match refusal {
+                None => report.fine(
+                    Check::Alias,
+                    format!("{sender} may send, as far as the envelope shows"),
+                ),
+                Some(reply) => {
+                    let sentence = format!("{sender} may not send; the server says: {reply}");
+                    let said = reply.to_string();
+                    let words = self.advised(mailbox, Dialogue::Smtp, &said, &sentence);
+                    report.wrong(Check::Alias, words);
+                }
+            }
+        }
+    }
+}
