@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::peers::browser::Browser;
 use crate::peers::dovecot::{Dovecot, PASSWORD, USER};
 use crate::peers::gateway::{Gateway, Mailbox};
+use crate::peers::hook::Hook;
 use crate::peers::proxy::Proxy;
 use crate::peers::smtp::{Fault, Received, Sink, Stage};
 use crate::peers::until;
@@ -373,4 +374,67 @@ fn a_refusal_that_can_mean_more_than_one_thing_asks_for_nothing() {
     );
     desk.gateway.stop();
     assert!(desk.notices.kept().is_empty());
+}
+
+#[test]
+fn a_webhook_is_told_once_each_and_tried_again_and_is_a_way_out_of_its_own() {
+    let hook = Hook::start([500]);
+    let dovecot = Dovecot::start();
+    let (road, sink) = (Proxy::to(dovecot.ports.imaps), Sink::start());
+    let mut gateway = Gateway::prepare(&[dovecot.authority_pem(), hook.authority_pem()]);
+    let sections = |reach: &str| {
+        format!(
+            "[alerts]\nerror_after_minutes = 0\n\
+             webhook_url = \"https://localhost:{}/hooks/s3cret\"\n\
+             [network]\nlookups_may_reach = [{reach}]\n",
+            hook.port
+        )
+    };
+    gateway.configure("", &sections("\"127.0.0.0/8\", \"::1/128\""));
+    gateway.launch();
+    let mailbox = Mailbox {
+        imap: road.port,
+        ..Mailbox::of(&dovecot, &sink)
+    };
+    gateway.add(&mailbox).good();
+    let listed = gateway.run(&["mailbox", "list"]).good();
+    assert!(!listed.err.contains("no other way out"), "{listed:?}");
+    let shown = gateway.run(&["config", "check"]).good();
+    assert!(!shown.out.contains("s3cret"), "{shown:?}");
+    dovecot.write_users([(USER, "another")]);
+    road.cut();
+    let told = until("it is told again after a failure", || {
+        let kept = hook.kept();
+        (kept.len() >= 2).then_some(kept)
+    });
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[1]["type"], "mailbox.reauthentication_needed");
+    assert_eq!(told[1]["address"], USER);
+    gateway
+        .give_password("reauthenticate", USER, "another")
+        .good();
+    let told = until("that it works again is told", || {
+        let kept = hook.kept();
+        (kept.len() >= 3).then_some(kept)
+    });
+    assert_eq!(told[2]["type"], "mailbox.recovered");
+    gateway.stop();
+    gateway.launch();
+    gateway.stop();
+    assert_eq!(hook.kept().len(), 3);
+    assert!(!gateway.log().contains("s3cret"));
+    // What may not be reached is not reached.
+    gateway.configure("", &sections(""));
+    gateway.launch();
+    dovecot.write_users([(USER, "third")]);
+    road.cut();
+    let refused = until("it is seen that the webhook may not be reached", || {
+        let listed = gateway.run(&["mailbox", "list"]).good();
+        listed
+            .err
+            .contains("could not be sent yet")
+            .then_some(listed)
+    });
+    assert!(refused.err.contains("webhook"), "{refused:?}");
+    assert_eq!(hook.kept().len(), 3);
 }

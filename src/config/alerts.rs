@@ -3,9 +3,11 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::oauth::Hidden;
 use super::place::{ConfigError, Source};
 use crate::domain::address::Address;
 use crate::domain::alert::AlertRules;
+use crate::net::http_client::HttpsUrl;
 use crate::service::alerts::AlertOptions;
 
 /// Stages of a warning.
@@ -25,6 +27,8 @@ pub struct AlertsSection {
     pub error_after_minutes: u32,
     /// Who is told besides administrators and managers.
     pub also_to: Vec<String>,
+    /// Where notices are posted to as well.
+    pub webhook_url: Hidden,
     /// Hours that the link of a notice is good.
     pub link_valid_hours: u32,
 }
@@ -36,6 +40,7 @@ impl Default for AlertsSection {
             days_before: vec![14, 7, 1],
             error_after_minutes: 15,
             also_to: Vec::new(),
+            webhook_url: Hidden::default(),
             link_valid_hours: 72,
         }
     }
@@ -65,6 +70,13 @@ impl AlertsSection {
             );
             return Err(source.at_key("link_valid_hours", words));
         }
+        if let Some(Err(error)) = self
+            .webhook_url
+            .secret()
+            .map(|url| HttpsUrl::parse(url.expose()))
+        {
+            return Err(source.at_key("webhook_url", format!("webhook_url: {error}")));
+        }
         if self.also_to.len() > RECIPIENTS_MAX {
             let words = format!("also_to has more than {RECIPIENTS_MAX} addresses");
             return Err(source.at_key("also_to", words));
@@ -75,6 +87,13 @@ impl AlertsSection {
             }
         }
         Ok(())
+    }
+
+    /// Where notices are posted to.
+    #[must_use]
+    pub fn webhook(&self) -> Option<HttpsUrl> {
+        let url = self.webhook_url.secret()?;
+        HttpsUrl::parse(url.expose()).ok()
     }
 
     /// How long a link is good.

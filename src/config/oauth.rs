@@ -42,6 +42,12 @@ pub struct OAuthClientSection {
 #[derive(Clone, Default)]
 pub struct Hidden(Option<Secret>);
 
+impl Hidden {
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        self.0.as_ref()
+    }
+}
+
 impl fmt::Debug for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_some() { "set" } else { "not set" })

@@ -32,6 +32,10 @@ pub struct Notice {
     pub attempts: u32,
     /// Whose mail server has it.
     pub accepted: Vec<Address>,
+    /// The mails are done with: who could be told by mail is told.
+    pub mailed: bool,
+    /// The webhook has it.
+    pub hooked: bool,
     /// Why the last attempt did not reach everybody.
     pub failure: Option<String>,
 }
@@ -56,6 +60,18 @@ pub enum NoticeState {
 }
 
 impl Notice {
+    /// What it is called outside, in every attempt.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.mark.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Somebody knows.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.hooked || !self.accepted.is_empty()
+    }
+
     /// It is still to be sent.
     #[must_use]
     pub fn is_waiting(&self) -> bool {

@@ -7,6 +7,7 @@
 //! Invariant: a notice is durable before anything of it is sent, and its Message-ID is the
 //! same in every attempt.
 
+mod hooking;
 mod sending;
 mod watching;
 mod ways;
@@ -30,6 +31,7 @@ use crate::service::sync::board::Board;
 use crate::service::way_out::SystemSmtp;
 use crate::store::Store;
 
+pub use self::hooking::Webhook;
 pub use self::ways::Worry;
 
 /// What an administrator decides about notices.
@@ -58,6 +60,7 @@ pub struct Alerts {
     system: Option<SystemSmtp>,
     presets: Presets,
     links: Links,
+    webhook: Option<Webhook>,
     options: Arc<AlertOptions>,
     /// A notice was made.
     made: Arc<Notify>,
@@ -93,9 +96,17 @@ impl Alerts {
             system,
             presets,
             links,
+            webhook: None,
             options: Arc::new(options),
             made: Arc::default(),
         }
+    }
+
+    /// Notices are posted there, too.
+    #[must_use]
+    pub fn posting_to(mut self, webhook: Option<Webhook>) -> Self {
+        self.webhook = webhook;
+        self
     }
 
     /// Makes and sends notices until `shutdown`; one that is being handed over then is

@@ -45,7 +45,7 @@ fn drop_waiting(
     let mut untold = false;
     for mut notice in waiting(transaction)? {
         if notice.mailbox == mailbox && overtaken(&notice) {
-            untold |= notice.accepted.is_empty();
+            untold |= !notice.is_told();
             notice.state = NoticeState::Dropped;
             put(transaction, &notice)?;
         }
@@ -119,6 +119,8 @@ impl Store {
                     state: NoticeState::Waiting { next: now },
                     attempts: 0,
                     accepted: Vec::new(),
+                    mailed: false,
+                    hooked: false,
                     failure: None,
                 };
                 put(transaction, &notice)?;

@@ -11,6 +11,7 @@ pub mod corpus;
 pub mod dovecot;
 pub mod dovecot_conf;
 pub mod gateway;
+pub mod hook;
 pub mod provider;
 pub mod proxy;
 pub mod sender;

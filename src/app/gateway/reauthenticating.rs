@@ -1,13 +1,14 @@
 //! The services by which people hear of a sick mailbox and give it a new login.
 
 use super::Gateway;
-use crate::service::alerts::Alerts;
+use crate::net::http_client::{HttpClient, HttpOptions};
+use crate::service::alerts::{Alerts, Webhook};
 use crate::service::reauthentication::{LinkOptions, Links, Reauthentication};
 use crate::service::signing_in::SigningIn;
 
 impl Gateway {
     pub(super) fn alerts(&self) -> Alerts {
-        Alerts::new(
+        let alerts = Alerts::new(
             self.store.clone(),
             self.dialer.clone(),
             self.board.clone(),
@@ -18,7 +19,19 @@ impl Gateway {
             self.presets.clone(),
             self.links(),
             self.config.alerts.options(self.config.address_in_mails()),
-        )
+        );
+        alerts.posting_to(self.webhook())
+    }
+
+    fn webhook(&self) -> Option<Webhook> {
+        let options = HttpOptions {
+            guard: self.config.network.lookups(),
+            ..HttpOptions::default()
+        };
+        Some(Webhook {
+            url: self.config.alerts.webhook()?,
+            client: HttpClient::new(self.dialer.clone(), options),
+        })
     }
 
     pub(super) fn links(&self) -> Links {

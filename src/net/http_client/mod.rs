@@ -185,12 +185,28 @@ impl HttpClient {
     /// # Errors
     /// When no answer came, or one that is too large. A status is no error here.
     pub async fn post_form(&self, url: &HttpsUrl, form: &Secret) -> Result<HttpAnswer, HttpError> {
-        let body = Bytes::copy_from_slice(form.expose().as_bytes());
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        self.post(url, kind, form).await
+    }
+
+    /// POST of JSON. A redirect is an error.
+    ///
+    /// # Errors
+    /// When no answer came, or one that is too large. A status is no error here.
+    pub async fn post_json(&self, url: &HttpsUrl, json: &Secret) -> Result<HttpAnswer, HttpError> {
+        let kind = HeaderValue::from_static("application/json");
+        self.post(url, kind, json).await
+    }
+
+    async fn post(
+        &self,
+        url: &HttpsUrl,
+        kind: HeaderValue,
+        body: &Secret,
+    ) -> Result<HttpAnswer, HttpError> {
+        let body = Bytes::copy_from_slice(body.expose().as_bytes());
         let mut request = self.request(Method::POST, url, "application/json", body)?;
-        request.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/x-www-form-urlencoded"),
-        );
+        request.headers_mut().insert(header::CONTENT_TYPE, kind);
         let response = self.send(url, request).await?;
         if location(&response).is_some() {
             return Err(HttpError::Redirected {

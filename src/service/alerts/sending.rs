@@ -37,13 +37,12 @@ const MARK_LETTERS: usize = 32;
 const SENDER_NAME: &str = "Postern";
 
 /// A notice, and the mailbox it is about.
-struct News {
-    notice: Notice,
-    mailbox: Mailbox,
+pub(super) struct News {
+    pub(super) notice: Notice,
+    pub(super) mailbox: Mailbox,
 }
 
 /// What an attempt came to.
-#[derive(Clone)]
 struct Outcome {
     accepted: Vec<Address>,
     failure: Option<String>,
@@ -94,11 +93,15 @@ impl Alerts {
                 _ => due.push(notice),
             }
         }
-        for together in bundled(due) {
-            if shutdown.is_cancelled() {
-                break;
+        if !due.is_empty() {
+            for together in bundled(due) {
+                if shutdown.is_cancelled() {
+                    break;
+                }
+                self.send(together).await?;
             }
-            self.send(together).await?;
+            // When what did not leave is tried again, a fresh look tells.
+            return Ok(Duration::ZERO);
         }
         let now = self.clock.now();
         let wait = next.and_then(|at| Duration::try_from(at.duration_since(now)).ok());
@@ -125,24 +128,49 @@ impl Alerts {
         let Some(first) = news.first() else {
             return Ok(());
         };
-        let mut people = self.people(Some(&first.mailbox))?;
-        people.retain(|address| {
-            let sick = |one: &News| one.mailbox.settings.address.folded() == address.folded();
-            !first.notice.accepted.contains(address) && !news.iter().any(sick)
-        });
-        people.truncate(Envelope::RECIPIENTS_MAX);
-        let outcome = if people.is_empty() {
-            Outcome::nobody_asked(
-                "there is nobody to tell: no administrator has a mail address, and also_to in \
-                 [alerts] of the configuration is empty",
-            )
+        let mail = if first.notice.mailed {
+            None
         } else {
-            self.try_ways(&news, &people).await?
+            Some(self.try_mail(&news).await?)
         };
+        let mut silent = None;
         for one in &news {
-            self.record(one, &outcome).await?;
+            let posted = match &silent {
+                // What did not answer a moment ago is not asked once more for each.
+                Some(words) => Some(Err(String::clone(words))),
+                None => self.post(one).await,
+            };
+            if let Some(Err(words)) = &posted {
+                silent = Some(words.clone());
+            }
+            self.record(one, mail.as_ref(), posted).await?;
         }
         Ok(())
+    }
+
+    async fn try_mail(&self, news: &[News]) -> Result<Outcome, StoreError> {
+        let mut people = Vec::new();
+        if let Some(News { notice, mailbox }) = news.first() {
+            let mut about = mailbox.clone();
+            if news.len() > 1 {
+                // Who is to be told of one mailbox need not hear of others.
+                about.settings.rescue_address = None;
+            }
+            people = self.people(Some(&about))?;
+            people.retain(|address| !notice.accepted.contains(address));
+        }
+        people.retain(|address| {
+            let sick = |one: &News| one.mailbox.settings.address.folded() == address.folded();
+            !news.iter().any(sick)
+        });
+        people.truncate(Envelope::RECIPIENTS_MAX);
+        if people.is_empty() {
+            return Ok(Outcome::nobody_asked(
+                "there is nobody to tell: no administrator has a mail address, and also_to in \
+                 [alerts] of the configuration is empty",
+            ));
+        }
+        self.try_ways(news, &people).await
     }
 
     /// A code that was replaced meanwhile does not end any more.
@@ -268,39 +296,48 @@ impl Alerts {
     async fn record(
         &self,
         News { notice, mailbox }: &News,
-        outcome: &Outcome,
+        mail: Option<&Outcome>,
+        posted: Option<Result<(), String>>,
     ) -> Result<(), StoreError> {
-        let outcome = outcome.clone();
         let now = self.clock.now();
         let address = &mailbox.settings.address;
-        match &outcome.failure {
+        let mut after = notice.clone();
+        after.attempts = after.attempts.saturating_add(1);
+        after.hooked |= matches!(posted, Some(Ok(())));
+        let mut failures: Vec<String> = Vec::new();
+        if let Some(mail) = mail {
+            after.accepted.extend(mail.accepted.iter().cloned());
+            // Where nobody can be written to, the webhook is enough.
+            after.mailed = !mail.again || !mail.asked && after.hooked;
+            failures.extend(mail.failure.clone().filter(|_| mail.asked || !after.hooked));
+        }
+        let asked = mail.is_some_and(|mail| mail.asked) || posted.is_some();
+        failures.extend(posted.and_then(Result::err));
+        after.failure = (!failures.is_empty()).then(|| failures.join("; "));
+        match &after.failure {
             None => {
                 tracing::info!(%address, notice = notice.key.0, "a notice about a mailbox has left");
             }
-            Some(_) if outcome.failure == notice.failure => {}
+            known if *known == notice.failure => {}
             Some(failure) => {
                 tracing::warn!(%address, notice = notice.key.0, %failure, "a notice about a mailbox did not reach everybody");
             }
         }
-        let wait = BackOff::NOTICE.wait(notice.attempts.saturating_add(1), self.random.jitter());
-        let wait = if outcome.asked {
+        let wait = BackOff::NOTICE.wait(after.attempts, self.random.jitter());
+        let wait = if asked {
             SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)
         } else {
             NOBODY_ASKED_PAUSE
         };
         let next = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        let done = after.mailed && (after.hooked || self.webhook.is_none());
         let patient = now.duration_since(notice.made_at) < GIVE_UP_AFTER;
-        let change = move |notice: &mut Notice| {
-            notice.attempts = notice.attempts.saturating_add(1);
-            notice.accepted.extend(outcome.accepted.iter().cloned());
-            notice.failure.clone_from(&outcome.failure);
-            let somebody = !notice.accepted.is_empty();
-            notice.state = match (outcome.again && patient, somebody) {
-                (true, _) => NoticeState::Waiting { next },
-                (false, true) => NoticeState::Sent { at: now },
-                (false, false) => NoticeState::GivenUp,
-            };
+        after.state = match (!done && patient, after.is_told()) {
+            (true, _) => NoticeState::Waiting { next },
+            (false, true) => NoticeState::Sent { at: now },
+            (false, false) => NoticeState::GivenUp,
         };
+        let change = move |notice: &mut Notice| notice.clone_from(&after);
         self.store.change_notice(notice.key, change).await
     }
 }
@@ -313,7 +350,7 @@ fn bundled(due: Vec<Notice>) -> Vec<Vec<Notice>> {
     for notice in due {
         let over = matches!(notice.due, Due::Recovered { .. });
         let bundles = over || matches!(notice.due, Due::Error { .. });
-        if bundles && notice.accepted.is_empty() {
+        if bundles && notice.accepted.is_empty() && !notice.mailed {
             let key = (notice.workspace, over);
             alike.entry(key).or_default().push(notice);
         } else {
@@ -418,6 +455,8 @@ mod tests {
             },
             attempts: 0,
             accepted: Vec::new(),
+            mailed: false,
+            hooked: false,
             failure: None,
         }
     }

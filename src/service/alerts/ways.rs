@@ -59,7 +59,7 @@ impl Alerts {
             .filter(|one| can_send(one, &self.board.health(one.key)))
             .map(|one| one.key)
             .collect();
-        if self.system.is_none() {
+        if self.system.is_none() && self.webhook.is_none() {
             let alone = |one: &&Mailbox| sends.iter().all(|other| *other == one.key);
             let addresses = waits.iter().filter(alone);
             let addresses: Vec<Address> =
@@ -68,7 +68,7 @@ impl Alerts {
                 worries.push(Worry::NoWayOut { addresses });
             }
         }
-        if !waits.is_empty() && self.people(None)?.is_empty() {
+        if !waits.is_empty() && self.webhook.is_none() && self.people(None)?.is_empty() {
             worries.push(Worry::NobodyToTell);
         }
         let unsent = self.store.waiting_notices()?;
@@ -85,7 +85,7 @@ impl Alerts {
     /// # Errors
     /// When the store cannot be read.
     pub fn another_would_have_a_way(&self) -> Result<bool, StoreError> {
-        if self.system.is_some() || !self.options.enabled {
+        if self.system.is_some() || self.webhook.is_some() || !self.options.enabled {
             return Ok(true);
         }
         let all = self.store.mailboxes()?;

@@ -34,6 +34,28 @@ pub(super) fn written(facts: &Facts<'_>) -> (String, String) {
     (subject, texts.join(RULE) + "\n")
 }
 
+/// One sentence, for programs.
+pub(super) fn in_short(mailbox: &Mailbox, due: &Due) -> String {
+    let days = match due {
+        Due::Ends { days_left, .. } => *days_left,
+        _ => 0,
+    };
+    let key = subject_key(due, days);
+    let days = days.max(0).to_string();
+    let address = mailbox.settings.address.as_str();
+    text_with(Language::En, key, &[("address", address), ("days", &days)])
+}
+
+fn subject_key(due: &Due, days: i64) -> &'static str {
+    match due {
+        Due::Ends { .. } if days < 0 => "notice.ended.subject",
+        Due::Ends { .. } => "notice.ends.subject",
+        Due::Reauthenticate { .. } => "notice.reauthenticate.subject",
+        Due::Error { .. } => "notice.error.subject",
+        Due::Recovered { .. } => "notice.recovered.subject",
+    }
+}
+
 /// The same for several mailboxes that fail, or work again.
 pub(super) fn written_together(
     news: &[(&Mailbox, &Due)],
@@ -76,15 +98,11 @@ pub(super) fn written_together(
 
 impl Facts<'_> {
     fn subject(&self, language: Language) -> String {
-        let (key, days) = match self.due {
-            Due::Ends { expiry, .. } => match expiry.days_left(self.today) {
-                ..0 => ("notice.ended.subject", 0),
-                days => ("notice.ends.subject", days),
-            },
-            Due::Reauthenticate { .. } => ("notice.reauthenticate.subject", 0),
-            Due::Error { .. } => ("notice.error.subject", 0),
-            Due::Recovered { .. } => ("notice.recovered.subject", 0),
+        let days = match self.due {
+            Due::Ends { expiry, .. } => expiry.days_left(self.today),
+            _ => 0,
         };
+        let key = subject_key(self.due, days);
         let days = days.to_string();
         let address = self.mailbox.settings.address.as_str();
         text_with(language, key, &[("address", address), ("days", &days)])

@@ -48,5 +48,7 @@ stored_struct!(Notice {
     state,
     attempts,
     accepted,
+    mailed,
+    hooked,
     failure
 });

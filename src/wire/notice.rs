@@ -1,0 +1,72 @@
+//! A notice about a mailbox as JSON, for the webhook. Field names are part of the API.
+//!
+//! Absent: the link that gives a mailbox a new login; where webhooks lead, many read.
+
+use serde::Serialize;
+
+use crate::domain::alert::Due;
+use crate::domain::mailbox::Mailbox;
+use crate::domain::notice::Notice;
+
+/// The body of a notice.
+#[derive(Clone, Debug, Serialize)]
+pub struct NoticeBody {
+    /// The same in every attempt.
+    id: String,
+    r#type: &'static str,
+    at: String,
+    mailbox_id: String,
+    address: String,
+    name: String,
+    /// The day the login ends by age.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_on: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days_left: Option<i64>,
+    /// When the trouble began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    /// What happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The same in a sentence.
+    text: String,
+}
+
+impl NoticeBody {
+    /// Converts a notice; `text` is what it says.
+    #[must_use]
+    pub fn new(notice: &Notice, mailbox: &Mailbox, text: String) -> Self {
+        let mut body = Self {
+            id: notice.id(),
+            r#type: "mailbox.recovered",
+            at: notice.made_at.to_string(),
+            mailbox_id: mailbox.id.to_string(),
+            address: mailbox.settings.address.to_string(),
+            name: mailbox.settings.name.clone(),
+            expires_on: None,
+            days_left: None,
+            since: None,
+            reason: None,
+            text,
+        };
+        match &notice.due {
+            Due::Ends { expiry, days_left } => {
+                body.r#type = "mailbox.login_ends";
+                body.expires_on = Some(expiry.ends_on.to_string());
+                body.days_left = Some(*days_left);
+            }
+            Due::Reauthenticate { reason } => {
+                body.r#type = "mailbox.reauthentication_needed";
+                body.reason = Some(reason.clone());
+            }
+            Due::Error { reason, since } => {
+                body.r#type = "mailbox.error";
+                body.reason = Some(reason.clone());
+                body.since = Some(since.to_string());
+            }
+            Due::Recovered { since } => body.since = Some(since.to_string()),
+        }
+        body
+    }
+}
