@@ -292,7 +292,9 @@ fn known(preset: &Preset, domain: &str) -> Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::mailbox::{OAuthGrant, TokenMechanism};
     use crate::domain::refusal::FailureClass;
+    use crate::domain::secret::Secret;
     use crate::service::testing::settings;
 
     fn presets() -> (Presets, tempfile::TempDir) {
@@ -329,6 +331,55 @@ may_be = ["temporary"]
         let problems = presets.plugins().problems();
         assert!(problems.is_empty(), "{problems:?}");
         (presets, folder)
+    }
+
+    #[test]
+    fn codes_end_by_their_day_and_sign_ins_by_their_last_use() {
+        let presets = Presets::open(Path::new("none"));
+        let day = |text: &str| text.parse::<jiff::civil::Date>().expect("a day");
+        let at = |text: &str| text.parse::<jiff::Timestamp>().expect("a moment");
+        let mut settings = settings("help@163.com");
+        settings.preset = "netease-163".to_owned();
+        let password = crate::service::testing::logins();
+        assert_eq!(
+            presets.expiry(&settings, &password),
+            None,
+            "nobody knows the day"
+        );
+        settings.code_created_on = Some(day("2026-01-31"));
+        let expiry = presets.expiry(&settings, &password).expect("it ends");
+        assert_eq!(
+            (expiry.of, expiry.ends_on),
+            (Ending::Code, day("2026-07-30"))
+        );
+        let grant = |obtained: &str, ends: &str| {
+            let mut logins = password.clone();
+            let login = logins.incoming.as_mut().expect("a login");
+            login.credentials = Credentials::OAuth(OAuthGrant {
+                client: "microsoft".to_owned(),
+                refresh_token: Secret::new("r"),
+                access_token: Secret::new("a"),
+                access_expires_at: at(ends),
+                account: "help".to_owned(),
+                obtained_at: at(obtained),
+                mechanism: TokenMechanism::XOAuth2,
+            });
+            logins
+        };
+        // The day of the code says nothing about a sign-in.
+        settings.preset = "outlook".to_owned();
+        let fresh = grant("2026-02-01T10:00:00Z", "2026-02-01T11:00:00Z");
+        let expiry = presets.expiry(&settings, &fresh).expect("it ends");
+        assert_eq!(
+            (expiry.of, expiry.ends_on),
+            (Ending::SignIn, day("2026-05-02"))
+        );
+        let used = grant("2026-02-01T10:00:00Z", "2026-03-03T11:00:00Z");
+        let expiry = presets.expiry(&settings, &used).expect("it ends");
+        assert_eq!(expiry.since, day("2026-03-02"));
+        settings.preset = "qq".to_owned();
+        assert_eq!(presets.expiry(&settings, &password), None);
+        assert!(presets.logins_end("netease-163") && !presets.logins_end("qq"));
     }
 
     #[test]

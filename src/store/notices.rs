@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::error::StoreError;
-use super::key::number_at;
+use super::key::{Key, number_at};
 use super::table::{Counter, Order, Rows, Table, Transaction};
 use super::{Store, mailboxes};
 use crate::domain::alert::{Due, Told};
@@ -21,18 +21,25 @@ const LISTED_MAX: usize = 1_000;
 fn put(transaction: &Transaction<'_>, notice: &Notice) -> Result<(), StoreError> {
     let key = notice.key.0.to_be_bytes();
     transaction.put_record(Table::Notices, &key, notice)?;
+    let row = Key::new(notice.mailbox.0).number(notice.key.0);
     if notice.is_waiting() {
-        transaction.put(Table::NoticesWaiting, &key, &[])
+        transaction.put(Table::NoticesWaiting, row.as_ref(), &[])
     } else {
-        transaction.remove(Table::NoticesWaiting, &key).map(drop)
+        transaction
+            .remove(Table::NoticesWaiting, row.as_ref())
+            .map(drop)
     }
 }
 
-fn waiting(rows: &impl Rows) -> Result<Vec<Notice>, StoreError> {
-    let keys = rows.keys(Table::NoticesWaiting, &[], None, Order::Up, LISTED_MAX)?;
-    keys.iter()
-        .map(|key| rows.named(Table::Notices, number_at(key, 0), "notice"))
-        .collect()
+/// Those of a mailbox, or of all, the oldest first.
+fn waiting(rows: &impl Rows, mailbox: &[u8]) -> Result<Vec<Notice>, StoreError> {
+    let keys = rows.keys(Table::NoticesWaiting, mailbox, None, Order::Up, LISTED_MAX)?;
+    let mut notices: Vec<Notice> = keys
+        .iter()
+        .map(|key| rows.named(Table::Notices, number_at(key, 8), "notice"))
+        .collect::<Result<_, _>>()?;
+    notices.sort_by_key(|notice| notice.key);
+    Ok(notices)
 }
 
 /// Takes back what `overtaken` picks of a mailbox's waiting notices; whether people were
@@ -43,8 +50,8 @@ fn drop_waiting(
     overtaken: impl Fn(&Notice) -> bool,
 ) -> Result<bool, StoreError> {
     let mut untold = false;
-    for mut notice in waiting(transaction)? {
-        if notice.mailbox == mailbox && overtaken(&notice) {
+    for mut notice in waiting(transaction, &mailbox.0.to_be_bytes())? {
+        if overtaken(&notice) {
             untold |= !notice.is_told();
             notice.state = NoticeState::Dropped;
             put(transaction, &notice)?;
@@ -136,7 +143,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn waiting_notices(&self) -> Result<Vec<Notice>, StoreError> {
-        self.read(waiting)
+        self.read(|rows| waiting(rows, &[]))
     }
 
     /// One notice, if it is still to be sent.

@@ -82,7 +82,7 @@ tables! {
     Told = "told",
     /// notice -> record.
     Notices = "notices",
-    /// notice that is still to be sent.
+    /// mailbox, notice that is still to be sent.
     NoticesWaiting = "notices-waiting",
     /// removed mailbox whose conversations are still to be removed.
     Purges = "purges",

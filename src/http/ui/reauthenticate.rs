@@ -26,7 +26,7 @@ use super::language::Words;
 use super::page::render;
 use super::sign_in::Callback;
 use super::view::marks::said;
-use crate::domain::mailbox::Mailbox;
+use crate::domain::mailbox::{Mailbox, OTHER_PRESET};
 use crate::domain::secret::Secret;
 use crate::service::mailboxes::MailboxError;
 use crate::service::presets::Presets;
@@ -113,7 +113,9 @@ impl Desk {
         let preset = plugin.as_ref().map(|plugin| &plugin.preset);
         Ok(render(&LinkPage {
             token: token.expose().to_owned(),
-            provider: preset.map(|preset| said(words, &preset.name).to_owned()),
+            provider: preset
+                .filter(|preset| preset.id != OTHER_PRESET)
+                .map(|preset| said(words, &preset.name).to_owned()),
             settings_url: preset.and_then(|preset| preset.settings_url.clone()),
             guide: plugin
                 .as_ref()
