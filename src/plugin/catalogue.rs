@@ -14,6 +14,21 @@ use crate::domain::mailbox::OTHER_PRESET;
 use crate::domain::preset::{Preset, SignInMethod};
 use crate::domain::refusal::{Dialogue, Verdict};
 
+/// What `unverified` can be about.
+const UNVERIFIABLE: [&str; 12] = [
+    "domains",
+    "mx",
+    "settings_url",
+    "imap",
+    "pop3",
+    "smtp",
+    "sign_in",
+    "oauth",
+    "folders",
+    "limits",
+    "failure",
+    "guide",
+];
 /// Plugins that extend one another, in a row.
 const EXTENDS_MAX: usize = 8;
 
@@ -91,6 +106,16 @@ impl Plugin {
         }
         if self.examples.is_empty() && strict {
             remark("tests.toml is missing or empty: give each failure a text");
+        }
+        for named in &self.preset.unverified {
+            let key = named.split(['.', '(']).next().unwrap_or_default();
+            if !UNVERIFIABLE.contains(&key) {
+                let words = format!(
+                    "unverified names {named:?}; write a key of this file such as \
+                     \"smtp.files_sent\", or \"guide\""
+                );
+                remark(&words);
+            }
         }
         let guides = [Language::English, Language::Chinese];
         for language in guides {

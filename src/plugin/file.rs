@@ -43,7 +43,8 @@ pub(super) struct PluginFile {
     pub(super) settings_url: Option<At<String>>,
     /// Hosts, ports and the form of the login have a named source.
     pub(super) verified: Option<bool>,
-    /// Keys of this file without a source.
+    /// What has no source: keys of this file such as `smtp.files_sent`, or `guide`, each
+    /// with a remark in parentheses where only a part of it is meant.
     #[serde(default)]
     pub(super) unverified: Vec<String>,
     /// Where all this is from.
