@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::peers::api::{Answer, text};
+use crate::peers::browser::Browser;
 use crate::peers::dovecot::{Dovecot, PASSWORD, USER};
 use crate::peers::gateway::Gateway;
 use crate::peers::smtp::Sink;
@@ -110,6 +111,24 @@ fn presets_can_be_listed_and_an_address_is_suggested_for() {
     assert_eq!(qq["imap"]["host"], "imap.qq.com");
     assert!(qq["guide"]["zh"].as_array().unwrap().len() >= 5, "{qq}");
     assert_eq!(api.ask("GET", "/presets/nobody", &[], "").status, 404);
+    assert_eq!(api.ask("GET", "/presets/qq/icon.svg", &[], "").status, 404);
+    // A mark of one's own is on the pages, and nothing in it may run.
+    let icon = "<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
+    house.gateway.write_plugin_file("here", "icon.svg", icon);
+    let browser = Browser::sign_in(&house.gateway);
+    until("the mark is live", || {
+        let start = browser.get("/mailboxes/connect").body;
+        start
+            .contains("src=\"/presets/here/icon.svg\"")
+            .then_some(())
+    });
+    let shown = browser.get("/presets/here/icon.svg");
+    assert_eq!((shown.status, shown.body.as_str()), (200, icon));
+    let head = shown.head.to_lowercase();
+    assert!(
+        head.contains("content-security-policy: default-src 'none'"),
+        "{head}"
+    );
 
     let here = api.get(&format!("/mailboxes/suggest?address={USER}"));
     assert_eq!(

@@ -345,11 +345,14 @@ async fn a_mailbox_is_edited_unbound_bound_and_removed() {
         ("practice", format!("{card} .state-active")),
     ] {
         let field = browser
-            .see(&format!("{card} form.login input[type=password]"))
+            // Not the form of the page before, which has a password as well.
+            .see(&format!(
+                "{card} form[action$='/bind'] input[type=password]"
+            ))
             .await;
         field.send_keys(password).await.unwrap();
         browser
-            .click(&format!("{card} form.login button.main"))
+            .click(&format!("{card} form[action$='/bind'] button.main"))
             .await;
         browser.see(&seen).await;
     }

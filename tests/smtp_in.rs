@@ -747,14 +747,20 @@ fn holds_any(gateway: &Gateway, numbers: impl IntoIterator<Item = usize>) {
     assert_eq!(gateway.api().message_ids(), expected);
 }
 
-/// A name server that knows these TXT records and nothing else (RFC 1035).
+/// A name server that knows these TXT records and nothing else (RFC 1035). Of names that
+/// begin with `later.` it cannot say anything at first.
 fn name_server(records: &'static [(&'static str, &'static str)]) -> std::net::SocketAddr {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     std::thread::spawn(move || {
-        let mut packet = [0; 1_500];
+        let (mut packet, mut unsaid) = ([0; 1_500], UNSAID);
         while let Ok((count, from)) = socket.recv_from(&mut packet) {
-            let answer = answer(&packet[..count], records);
+            let mut answer = answer(&packet[..count], records);
+            if packet[12..count].starts_with(b"\x05later") && unsaid > 0 {
+                unsaid -= 1;
+                // SERVFAIL, and no answer.
+                answer = [&packet[..2], &[0x81, 0x82], &packet[4..count]].concat();
+            }
             socket.send_to(&answer, from).unwrap();
         }
     });
@@ -789,6 +795,30 @@ fn answer(question: &[u8], records: &[(&str, &str)]) -> Vec<u8> {
         out.extend(text.as_bytes());
     }
     out
+}
+
+/// Questions that the name server cannot answer at first; the resolver asks more than once.
+const UNSAID: u32 = 4;
+
+#[test]
+fn a_name_server_that_cannot_say_is_asked_again_later() {
+    let dns = name_server(&[("later.example", "v=spf1 ip4:127.0.0.1 -all")]);
+    let keys = format!("[network]\nname_server = \"{dns}\"\n");
+    let forwarded = Forwarded::start_with(&keys, |_| ());
+    let reply = forwarded
+        .dialogue()
+        .mail("a@later.example", &forwarded.receiving, &mail(1))
+        .unwrap();
+    assert!(reply.starts_with("250"), "{reply}");
+    holds(&forwarded.gateway, [1]);
+    let api = forwarded.gateway.api();
+    let message = api.all_messages().remove(0);
+    let path = format!("/messages/{}", message["id"].as_str().unwrap());
+    let found = until("the mail is checked", || {
+        let found = api.get(&path)["authentication"].clone();
+        (!found.is_null()).then_some(found)
+    });
+    assert_eq!(found["spf"], "pass", "{found}");
 }
 
 #[test]

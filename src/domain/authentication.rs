@@ -44,3 +44,11 @@ pub struct Authentication {
     /// When it was looked at.
     pub checked_at: Timestamp,
 }
+
+impl Authentication {
+    /// A name server could not say: the same question has an answer a little later.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        [self.spf, self.dkim, self.dmarc, self.arc].contains(&Verdict::TemporaryError)
+    }
+}

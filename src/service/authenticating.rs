@@ -5,7 +5,10 @@
 
 use std::net::IpAddr;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::domain::authentication::Authentication;
+use crate::domain::back_off::BackOff;
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::MessageKey;
 use crate::domain::ledger::{Forwarded, Source};
@@ -14,8 +17,11 @@ use crate::net::authentication::{HandedOver, authenticate};
 use crate::net::dns::Records;
 use crate::service::clock::Clock;
 use crate::service::jobs::Worker;
+use crate::service::random::Random;
 use crate::store::{Store, StoreError};
 
+/// A name server that cannot say is asked so often; then its silence is the result.
+const TRIES_MAX: u32 = 4;
 /// Larger mail is not read whole for its signature.
 const SIZE_MAX: u64 = 10 * 1024 * 1024;
 
@@ -25,6 +31,7 @@ pub struct Authenticating {
     store: Store,
     records: Records,
     clock: Clock,
+    random: Random,
     host: String,
 }
 
@@ -36,6 +43,7 @@ impl Authenticating {
             store,
             records,
             clock,
+            random: Random,
             host,
         }
     }
@@ -93,6 +101,13 @@ impl Worker for Authenticating {
             return self.store.drop_job(job.key).await;
         };
         match self.check(message).await? {
+            Some(found) if found.is_open() && job.attempts < TRIES_MAX => {
+                let wait = BackOff::FILING.wait(job.attempts + 1, self.random.jitter());
+                let due = SignedDuration::try_from(wait).ok();
+                let due = due.and_then(|wait| self.clock.now().checked_add(wait).ok());
+                let due = due.unwrap_or(Timestamp::MAX);
+                self.store.postpone(job.key, due).await
+            }
             Some(found) => self.store.authenticated(job.key, message, found).await,
             None => self.store.drop_job(job.key).await,
         }

@@ -199,6 +199,12 @@ impl Gateway {
         fs::write(folder.join("plugin.toml"), text).unwrap();
     }
 
+    /// A further file of it.
+    pub fn write_plugin_file(&self, plugin: &str, name: &str, text: &str) {
+        let folder = self.dir.path().join("plugins").join(plugin);
+        fs::write(folder.join(name), text).unwrap();
+    }
+
     /// A command that takes a while, beside the test.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments)

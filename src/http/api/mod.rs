@@ -41,6 +41,7 @@ pub(super) use json::doctor::{check_name, verdict_name as examined_name};
 pub(super) use json::mailbox::{condition_name, way_name};
 pub(super) use json::message::{kind_name, verdict_name};
 pub(super) use json::outgoing::{reason_of, state_name};
+pub(super) use presets::icon as preset_icon;
 
 pub(super) fn routes(door: &Door) -> Router<Wired> {
     let slow = Router::new()

@@ -54,8 +54,8 @@ pub(super) async fn get(
     Ok(Json(PresetBody::new(&plugin)))
 }
 
-/// The mark of a provider.
-pub(super) async fn icon(
+/// The mark of a provider, for pages as well.
+pub(in crate::http) async fn icon(
     State(presets): State<Presets>,
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,

@@ -26,6 +26,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
 use axum::routing::{get, post};
 
+use super::api::preset_icon;
 use super::auth::{self, Door};
 use super::deadline::answer_within;
 use super::error::Problem;
@@ -56,6 +57,7 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
             get(connect::start).post(connect::begin),
         )
         .route("/mailboxes/connect/form", get(connect::ask))
+        .route("/presets/{preset}/icon.svg", get(preset_icon))
         .route("/mailboxes/connect/sign-in", post(connect::sign_in))
         .route("/mailboxes/connect/{id}", get(connect::show))
         .route("/mailboxes/connect/{id}/edit", get(connect::again))

@@ -17,6 +17,8 @@ pub(super) struct ProviderView {
     pub(super) name: String,
     pub(super) letter: String,
     pub(super) hue: usize,
+    /// It has a mark of its own.
+    pub(super) has_icon: bool,
     pub(super) settings_url: Option<String>,
     pub(super) verified: bool,
     /// Key of the word for what proves who one is: `connect.secret.*`.
@@ -42,6 +44,7 @@ impl ProviderView {
         let pop3 = preset.pop3.as_ref();
         let discouraged = pop3.and_then(|pop3| pop3.discouraged.as_ref());
         Self {
+            has_icon: plugin.icon.is_some(),
             hue: preset.id.bytes().map(usize::from).sum::<usize>() % HUES,
             secret: secret(preset),
             takes_passwords: preset.sign_in.methods != [SignInMethod::OAuth2],
