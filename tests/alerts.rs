@@ -201,6 +201,8 @@ fn a_refused_login_is_told_once_and_that_it_works_again_once() {
     );
     assert!(!text.contains(PASSWORD) && !head.contains(PASSWORD));
     desk.told_no_more(1);
+    let listed = desk.gateway.run(&["mailbox", "notices"]).good().out;
+    assert!(listed.contains("needs a new login: sent at"), "{listed}");
     desk.gateway
         .give_password("reauthenticate", USER, "another")
         .good();

@@ -95,6 +95,12 @@ pub(super) enum MailboxCommand {
     Edit(Box<EditOptions>),
     /// Give a new password or authorization code, and collect everything missed
     Reauthenticate(ReauthenticateOptions),
+    /// Show the latest notices about mailboxes: what was told, to whom, and what waits
+    Notices {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
     /// Make a link by which somebody gives a mailbox a new login, once, without an account
     ReauthenticateLink {
         /// Address, slug or id

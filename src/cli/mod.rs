@@ -118,6 +118,7 @@ fn mailbox_request(command: MailboxCommand) -> anyhow::Result<Request> {
         MailboxCommand::Show { mailbox } => Request::MailboxShow { mailbox },
         MailboxCommand::Edit(options) => options.request()?,
         MailboxCommand::Reauthenticate(options) => options.request()?,
+        MailboxCommand::Notices { limit } => Request::MailboxNotices { limit },
         MailboxCommand::ReauthenticateLink { mailbox } => {
             Request::MailboxReauthenticateLink { mailbox }
         }

@@ -72,6 +72,7 @@ impl Desk {
             Request::MailboxReauthenticate { mailbox, logins } => {
                 self.reauthenticate(&mailbox, logins, &mut tell).await
             }
+            Request::MailboxNotices { limit } => self.notices(limit, &mut tell),
             Request::MailboxReauthenticateLink { mailbox } => {
                 self.reauthenticate_link(&mailbox).await
             }

@@ -6,7 +6,9 @@ use super::change::{EditForm, LoginsForm};
 use super::desk::{Desk, words};
 use super::message::{Answer, Hidden};
 use super::row::{row, settings, told};
+use crate::domain::address::Address;
 use crate::domain::mailbox::Mailbox;
+use crate::domain::notice::NoticeState;
 use crate::domain::user::Actor;
 use crate::service::mailboxes::{Changed, MailboxError, Removal};
 
@@ -170,6 +172,35 @@ impl Desk {
                 mailbox.settings.address, made.expires_at
             ),
             secret: Hidden(made.url.expose().to_owned()),
+        })
+    }
+
+    pub(super) fn notices(
+        &self,
+        limit: usize,
+        tell: &mut impl FnMut(Answer),
+    ) -> Result<Answer, String> {
+        let latest = self.alerts.latest(&ACTOR, limit).map_err(words)?;
+        for (notice, told) in &latest {
+            let state = match notice.state {
+                NoticeState::Waiting { next } => format!("waits, next attempt at {next}"),
+                NoticeState::Sent { at } => format!("sent at {at}"),
+                NoticeState::Dropped => "not sent: it was overtaken".to_owned(),
+                NoticeState::GivenUp => "given up".to_owned(),
+            };
+            let failure = notice.failure.as_ref();
+            let failure = failure.map_or_else(String::new, |words| format!(" ({words})"));
+            let to: Vec<&str> = notice.accepted.iter().map(Address::as_str).collect();
+            tell(Answer::Item {
+                words: format!("{}  {told}: {state}{failure}", notice.made_at),
+                item: serde_json::json!({
+                    "id": notice.id(), "at": notice.made_at.to_string(), "text": told,
+                    "state": state, "to": to, "webhook": notice.hooked, "failure": notice.failure,
+                }),
+            });
+        }
+        Ok(Answer::Done {
+            words: format!("{} notices, the latest first.", latest.len()),
         })
     }
 

@@ -63,6 +63,11 @@ pub enum Request {
         /// Nothing given: the stored ones.
         logins: LoginsForm,
     },
+    /// The latest notices about mailboxes.
+    MailboxNotices {
+        /// How many.
+        limit: usize,
+    },
     /// Make a link by which somebody gives a mailbox a new login.
     MailboxReauthenticateLink {
         /// Address, slug or id.

@@ -2,9 +2,11 @@
 //! before it is needed.
 
 use super::Alerts;
+use super::words::in_short;
 use crate::domain::address::Address;
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, WayOut};
+use crate::domain::notice::Notice;
 use crate::domain::user::{Actor, Role, User};
 use crate::service::way_out::SystemSmtp;
 use crate::store::StoreError;
@@ -78,6 +80,23 @@ impl Alerts {
             worries.push(Worry::Unsent { count, failure });
         }
         Ok(worries)
+    }
+
+    /// The latest notices about mailboxes that the actor manages, the newest first, each with
+    /// what it says.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn latest(&self, actor: &Actor, limit: usize) -> Result<Vec<(Notice, String)>, StoreError> {
+        let mut latest = Vec::new();
+        for notice in self.store.latest_notices(limit)? {
+            let mailbox = self.store.mailbox_even_removed(notice.mailbox)?;
+            if let Some(mailbox) = mailbox.filter(|_| actor.may(Role::Manager, notice.workspace)) {
+                let text = in_short(&mailbox, &notice.due);
+                latest.push((notice, text));
+            }
+        }
+        Ok(latest)
     }
 
     /// Whether people would hear of one more mailbox, were it sick.

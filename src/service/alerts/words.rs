@@ -187,3 +187,99 @@ impl Facts<'_> {
 fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::domain::expiry::Expiry;
+    use crate::domain::key::{MailboxKey, PublicId, WorkspaceKey};
+    use crate::domain::secret::Secret;
+    use crate::service::testing::settings;
+
+    fn mailbox(address: &str) -> Mailbox {
+        Mailbox {
+            key: MailboxKey(1),
+            id: PublicId::new(Timestamp::UNIX_EPOCH, [7; 10]),
+            workspace: WorkspaceKey::DEFAULT,
+            settings: settings(address),
+            connected_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn every_due() -> Vec<Due> {
+        let since = Timestamp::UNIX_EPOCH;
+        let reason = "535 said no".to_owned();
+        let mut all = vec![
+            Due::Reauthenticate {
+                reason: reason.clone(),
+            },
+            Due::Error { reason, since },
+            Due::Recovered { since },
+        ];
+        for of in [Ending::Code, Ending::SignIn] {
+            for (since, days_left) in [(date(2026, 1, 1), 7), (date(2025, 1, 1), -1)] {
+                let expiry = Expiry::after(of, since, 180);
+                all.push(Due::Ends { expiry, days_left });
+            }
+        }
+        all
+    }
+
+    fn is_whole((subject, text): &(String, String)) {
+        for said in [subject, text] {
+            let unsaid = said.contains('{') || said.contains("notice.");
+            assert!(!unsaid, "{said}");
+        }
+        assert!(subject.contains(" / ") && text.contains(RULE), "{text}");
+    }
+
+    #[test]
+    fn every_notice_is_whole_in_both_languages_and_only_a_login_has_a_link() {
+        let mailbox = mailbox("help@shop.example");
+        let link = MadeLink {
+            url: Secret::new("https://desk.example/reauthenticate/t0ken"),
+            expires_at: Timestamp::UNIX_EPOCH,
+        };
+        for due in every_due() {
+            let facts = |link, public_url| Facts {
+                mailbox: &mailbox,
+                due: &due,
+                today: date(2026, 6, 24),
+                settings_url: Some("https://shop.example/codes".to_owned()),
+                public_url,
+                link,
+            };
+            let login = matches!(due, Due::Reauthenticate { .. } | Due::Ends { .. });
+            let with = written(&facts(
+                Some(&link).filter(|_| login),
+                Some("https://desk.example"),
+            ));
+            let without = written(&facts(None, None));
+            is_whole(&with);
+            is_whole(&without);
+            assert_eq!(with.1.matches("t0ken").count(), if login { 2 } else { 0 });
+            assert_eq!(without.1.contains("http.public_url"), login);
+            assert!(!without.1.contains("desk.example"));
+            assert!(!in_short(&mailbox, &due).contains('{'));
+        }
+    }
+
+    #[test]
+    fn many_mailboxes_stand_in_one_mail_each_with_its_reason() {
+        let mailboxes = ["a@shop.example", "b@shop.example"].map(mailbox);
+        let [_, error, over, ..] = &every_due()[..] else {
+            panic!("there are more");
+        };
+        for (due, words) in [(error, "535 said no"), (over, "2 mailboxes work again")] {
+            let news: Vec<_> = mailboxes.iter().map(|mailbox| (mailbox, due)).collect();
+            let mail = written_together(&news, Some("https://desk.example"));
+            is_whole(&mail);
+            for one in ["a@shop.example", "b@shop.example", "/mailboxes"] {
+                assert_eq!(mail.1.matches(one).count(), 2, "{}", mail.1);
+            }
+            assert!(mail.0.contains(words) || mail.1.contains(words), "{mail:?}");
+        }
+    }
+}
