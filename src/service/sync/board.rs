@@ -25,7 +25,7 @@ pub struct Board {
 
 #[derive(Debug)]
 struct Row {
-    health: MailboxHealth,
+    doing: Doing,
     receiving: Attempts,
     sending: Attempts,
     /// Something outlives a restart that has not been handed out for keeping.
@@ -34,10 +34,34 @@ struct Row {
     forwarded: bool,
 }
 
+/// What the board knows of a mailbox's health; the rest is read elsewhere.
+#[derive(Debug, Default)]
+struct Doing {
+    receiving: Condition,
+    sending: Condition,
+    last_sign_of_life: Option<Timestamp>,
+    last_submission: Option<Timestamp>,
+    last_mail_at: Option<Timestamp>,
+    catching_up: Option<u32>,
+}
+
 impl Row {
+    fn health(&self) -> MailboxHealth {
+        let doing = &self.doing;
+        MailboxHealth {
+            receiving: doing.receiving.clone(),
+            sending: doing.sending.clone(),
+            last_sign_of_life: doing.last_sign_of_life,
+            last_submission: doing.last_submission,
+            last_mail_at: doing.last_mail_at,
+            catching_up: doing.catching_up,
+            ..MailboxHealth::default()
+        }
+    }
+
     fn new(patience: Patience, standing: MailboxStanding) -> Self {
         Self {
-            health: MailboxHealth::default(),
+            doing: Doing::default(),
             receiving: Attempts::restored(patience, standing.receiving),
             sending: Attempts::restored(patience, standing.sending),
             unkept: false,
@@ -61,7 +85,7 @@ impl Row {
     }
 
     fn kinds(&self) -> [std::mem::Discriminant<Condition>; 2] {
-        [&self.health.receiving, &self.health.sending].map(std::mem::discriminant)
+        [&self.doing.receiving, &self.doing.sending].map(std::mem::discriminant)
     }
 }
 
@@ -82,7 +106,7 @@ impl Board {
     pub fn health(&self, mailbox: MailboxKey) -> MailboxHealth {
         self.lock()
             .get(&mailbox)
-            .map(|row| row.health.clone())
+            .map(|row| row.health())
             .unwrap_or_default()
     }
 
@@ -126,10 +150,10 @@ impl Board {
     /// The gateway was started: what was kept of a mailbox holds again.
     pub fn restore(&self, mailbox: MailboxKey, kept: MailboxStanding) {
         let mut row = Row::new(self.patience, kept);
-        row.health.receiving = row.receiving.resting();
-        row.health.last_sign_of_life = row.receiving.standing().last_success;
-        row.health.sending = resting_passive(&row.sending);
-        row.health.last_submission = row.sending.standing().last_success;
+        row.doing.receiving = row.receiving.resting();
+        row.doing.last_sign_of_life = row.receiving.standing().last_success;
+        row.doing.sending = resting_passive(&row.sending);
+        row.doing.last_submission = row.sending.standing().last_success;
         self.lock().insert(mailbox, Box::new(row));
     }
 
@@ -145,8 +169,8 @@ impl Board {
     /// The incoming server has answered us. Tells whether the condition changed.
     pub fn alive(&self, mailbox: MailboxKey, now: Timestamp) -> bool {
         self.change(mailbox, |row| {
-            row.health.last_sign_of_life = Some(now);
-            row.health.receiving = row.receiving.connected(now);
+            row.doing.last_sign_of_life = Some(now);
+            row.doing.receiving = row.receiving.connected(now);
             row.unkept = true;
         })
     }
@@ -161,10 +185,10 @@ impl Board {
     ) -> Condition {
         let mut rows = self.lock();
         let row = self.row(&mut rows, mailbox);
-        row.health.catching_up = None;
-        row.health.receiving = row.receiving.fail(failure, now, random);
+        row.doing.catching_up = None;
+        row.doing.receiving = row.receiving.fail(failure, now, random);
         row.unkept = true;
-        let condition = row.health.receiving.clone();
+        let condition = row.doing.receiving.clone();
         drop(rows);
         self.note(mailbox, Way::Receiving, &condition, now);
         condition
@@ -180,13 +204,13 @@ impl Board {
     ) -> bool {
         let mut condition = Condition::Active;
         let changed = self.change(mailbox, |row| {
-            row.health.sending = match outcome {
+            row.doing.sending = match outcome {
                 Ok(()) => row.sending.succeed(now),
                 Err(failure) => row.sending.fail(failure, now, random),
             };
-            row.health.last_submission = row.sending.standing().last_success;
+            row.doing.last_submission = row.sending.standing().last_success;
             row.unkept = true;
-            condition = row.health.sending.clone();
+            condition = row.doing.sending.clone();
         });
         self.note(mailbox, Way::Sending, &condition, now);
         changed
@@ -194,12 +218,12 @@ impl Board {
 
     /// Mail has come.
     pub fn mail_came(&self, mailbox: MailboxKey, now: Timestamp) {
-        self.change(mailbox, |row| row.health.last_mail_at = Some(now));
+        self.change(mailbox, |row| row.doing.last_mail_at = Some(now));
     }
 
     /// This much mail waits on the server.
     pub fn catching_up(&self, mailbox: MailboxKey, left: Option<u32>) {
-        self.change(mailbox, |row| row.health.catching_up = left);
+        self.change(mailbox, |row| row.doing.catching_up = left);
     }
 
     /// Whether mail is forwarded to us. Before [`Board::set_switch`].
@@ -216,9 +240,9 @@ impl Board {
                 Switch::Offline => (Condition::Offline, Condition::Offline),
                 Switch::Unbound => (Condition::Unbound, Condition::Unbound),
             };
-            row.health.catching_up = None;
-            row.health.receiving = receiving;
-            row.health.sending = sending;
+            row.doing.catching_up = None;
+            row.doing.receiving = receiving;
+            row.doing.sending = sending;
         });
     }
 
@@ -244,12 +268,12 @@ impl Board {
             row.receiving.forget_failures();
             row.sending.forget_failures();
             row.unkept = true;
-            if needs_a_person(&row.health.receiving) {
-                row.health.receiving = Condition::Connecting;
+            if needs_a_person(&row.doing.receiving) {
+                row.doing.receiving = Condition::Connecting;
             }
-            if !matches!(row.health.sending, Condition::Offline | Condition::Unbound) {
+            if !matches!(row.doing.sending, Condition::Offline | Condition::Unbound) {
                 // Replies that were held back are tried again.
-                row.health.sending = resting_passive(&row.sending);
+                row.doing.sending = resting_passive(&row.sending);
             }
         });
     }

@@ -12,19 +12,19 @@ mod watch;
 
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::watch as signal;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::task::{SyncError, Task};
 use super::keeper::{Handles, wait_to_retry};
 use crate::domain::mailbox::{ImapWay, Mailbox};
 
-/// Keeps a mailbox connected until `shutdown`. A change of `refresh` means: look now.
+/// Keeps a mailbox connected until `shutdown`. A call of `refresh` means: look now.
 pub(super) fn run(
     mailbox: Mailbox,
     way: ImapWay,
     handles: Arc<Handles>,
-    refresh: signal::Receiver<u64>,
+    refresh: Arc<Notify>,
     shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + Send {
     let task = Task {
@@ -38,11 +38,11 @@ pub(super) fn run(
 
 /// There may be ten thousand of these. What is needed only now and then (opening,
 /// collecting, leaving) is boxed, so that a mailbox at rest does not hold room for it.
-async fn keep(task: Box<Task>, mut refresh: signal::Receiver<u64>, shutdown: CancellationToken) {
+async fn keep(task: Box<Task>, refresh: Arc<Notify>, shutdown: CancellationToken) {
     let key = task.key();
     if let Some(held) = task.handles.board.receiving_held(key) {
         let clock = &task.handles.clock;
-        let waited = wait_to_retry(clock, &held, &mut refresh, &shutdown).await;
+        let waited = wait_to_retry(clock, &held, &refresh, &shutdown).await;
         if waited.is_none() {
             return;
         }
@@ -50,12 +50,12 @@ async fn keep(task: Box<Task>, mut refresh: signal::Receiver<u64>, shutdown: Can
     loop {
         let ended = tokio::select! {
             () = shutdown.cancelled() => return,
-            ended = connect_and_watch(&task, &mut refresh, &shutdown) => ended,
+            ended = connect_and_watch(&task, &refresh, &shutdown) => ended,
         };
         let Err(error) = ended else { return };
         let condition = Box::pin(task.record_failure(&error)).await;
         drop(error);
-        if wait_to_retry(&task.handles.clock, &condition, &mut refresh, &shutdown)
+        if wait_to_retry(&task.handles.clock, &condition, &refresh, &shutdown)
             .await
             .is_none()
         {
@@ -68,7 +68,7 @@ async fn keep(task: Box<Task>, mut refresh: signal::Receiver<u64>, shutdown: Can
 /// Ends with `Ok` only when the gateway stops.
 async fn connect_and_watch(
     task: &Task,
-    refresh: &mut signal::Receiver<u64>,
+    refresh: &Notify,
     shutdown: &CancellationToken,
 ) -> Result<(), SyncError> {
     let mut session = Box::pin(task.open()).await?;

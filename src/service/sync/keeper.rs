@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch as signal;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -129,7 +129,7 @@ impl Handles {
 pub(super) async fn wait_to_retry(
     clock: &Clock,
     condition: &Condition,
-    refresh: &mut signal::Receiver<u64>,
+    refresh: &Notify,
     shutdown: &CancellationToken,
 ) -> Option<()> {
     let wait = match condition {
@@ -148,7 +148,7 @@ pub(super) async fn wait_to_retry(
     };
     tokio::select! {
         () = shutdown.cancelled() => None,
-        changed = refresh.changed() => changed.ok(),
+        () = refresh.notified() => Some(()),
         () = timer => Some(()),
     }
 }

@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::watch as signal;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,7 @@ pub struct Sync {
 
 #[derive(Debug)]
 struct Running {
-    refresh: signal::Sender<u64>,
+    refresh: Arc<Notify>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -123,7 +123,8 @@ impl Sync {
             }
             return;
         }
-        let (refresh, refreshed) = signal::channel(0);
+        let refresh = Arc::new(Notify::new());
+        let refreshed = Arc::clone(&refresh);
         let stop = self.shutdown.child_token();
         let (handles, stopped) = (Arc::clone(&self.handles), stop.clone());
         let keeps: Pin<Box<dyn Future<Output = ()> + Send>> = match way {
@@ -173,7 +174,7 @@ impl Sync {
     pub fn refresh(&self, key: MailboxKey) -> bool {
         self.handles.board.forget_failures(key);
         self.lock().get(&key).is_some_and(|running| {
-            running.refresh.send_modify(|count| *count += 1);
+            running.refresh.notify_one();
             true
         })
     }

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::watch as signal;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::fetch::Fetch;
@@ -26,12 +26,12 @@ use crate::domain::maildrop::{MailIdentity, MaildropRow};
 use crate::net::pop3::{Pop3Error, Session};
 use crate::protocol::pop3::Number;
 
-/// Looks into the maildrop until `shutdown`. A change of `refresh` means: look now.
+/// Looks into the maildrop until `shutdown`. A call of `refresh` means: look now.
 pub(super) fn run(
     mailbox: Mailbox,
     way: Pop3Way,
     handles: Arc<Handles>,
-    refresh: signal::Receiver<u64>,
+    refresh: Arc<Notify>,
     shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + Send {
     let task = Task {
@@ -44,10 +44,10 @@ pub(super) fn run(
 }
 
 /// Most of its time a mailbox waits for the next look, and holds no room for it.
-async fn keep(task: Box<Task>, mut refresh: signal::Receiver<u64>, shutdown: CancellationToken) {
+async fn keep(task: Box<Task>, refresh: Arc<Notify>, shutdown: CancellationToken) {
     let clock = &task.handles.clock;
     if let Some(held) = task.handles.board.receiving_held(task.mailbox.key) {
-        let waited = wait_to_retry(clock, &held, &mut refresh, &shutdown).await;
+        let waited = wait_to_retry(clock, &held, &refresh, &shutdown).await;
         if waited.is_none() {
             return;
         }
@@ -58,10 +58,10 @@ async fn keep(task: Box<Task>, mut refresh: signal::Receiver<u64>, shutdown: Can
             looked = Box::pin(look_once(&task)) => looked,
         };
         let goes_on = match looked {
-            Ok(pause) => wait(pause, &mut refresh, &shutdown).await,
+            Ok(pause) => wait(pause, &refresh, &shutdown).await,
             Err(error) => {
                 let condition = Box::pin(task.record_failure(&error)).await;
-                wait_to_retry(clock, &condition, &mut refresh, &shutdown).await
+                wait_to_retry(clock, &condition, &refresh, &shutdown).await
             }
         };
         if goes_on.is_none() {
@@ -71,14 +71,10 @@ async fn keep(task: Box<Task>, mut refresh: signal::Receiver<u64>, shutdown: Can
 }
 
 /// Waits until the next look is due, a person asks for one, or the end (`None`).
-async fn wait(
-    pause: Duration,
-    refresh: &mut signal::Receiver<u64>,
-    shutdown: &CancellationToken,
-) -> Option<()> {
+async fn wait(pause: Duration, refresh: &Notify, shutdown: &CancellationToken) -> Option<()> {
     tokio::select! {
         () = shutdown.cancelled() => None,
-        changed = refresh.changed() => changed.ok(),
+        () = refresh.notified() => Some(()),
         () = tokio::time::sleep(pause) => Some(()),
     }
 }

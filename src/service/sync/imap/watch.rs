@@ -3,8 +3,7 @@
 //! What is new is collected the moment the server says so; the folder is also
 //! looked through at every renewal, because some servers accept IDLE and say nothing.
 
-use tokio::sync::mpsc;
-use tokio::sync::watch as signal;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::begin::{Begun, above};
@@ -19,7 +18,7 @@ pub(super) async fn watch(
     session: &mut Session,
     task: &Task,
     begun: Begun,
-    refresh: &mut signal::Receiver<u64>,
+    refresh: &Notify,
     shutdown: &CancellationToken,
 ) -> Result<(), SyncError> {
     let Begun {
@@ -55,14 +54,14 @@ async fn wait_for_news(
     session: &mut Session,
     task: &Task,
     idles: &mut bool,
-    refresh: &mut signal::Receiver<u64>,
+    refresh: &Notify,
     shutdown: &CancellationToken,
 ) -> Result<Wake, SyncError> {
     let mut woken = Wake::Look;
     let wake = async {
         tokio::select! {
             () = shutdown.cancelled() => woken = Wake::Stop,
-            changed = refresh.changed() => if changed.is_err() { woken = Wake::Stop },
+            () = refresh.notified() => {}
         }
     };
     if *idles {
