@@ -269,3 +269,60 @@ fn an_outage_is_shown_and_ends_by_itself() {
     let list = gateway.run(&["mailbox", "list"]).good();
     assert!(list.out.contains("receiving  active"), "{}", list.out);
 }
+
+#[test]
+fn further_folders_and_junk_are_read_on_the_same_connection_and_junk_is_set_aside() {
+    let (dovecot, sink) = peers();
+    // The name is not ASCII: on the wire it is (RFC 3501 section 5.1.3).
+    for folder in ["客户", "Junk"] {
+        dovecot.doveadm(&["mailbox", "create", "-u", USER, folder]);
+    }
+    dovecot.save(USER, "客户", &mail("old", "Old"));
+    let mailbox = Mailbox {
+        more: [
+            "--more-folder",
+            "客户",
+            "--junk",
+            "Junk",
+            "--more-folder",
+            "Gone",
+        ]
+        .map(str::to_owned)
+        .into(),
+        ..Mailbox::of(&dovecot, &sink)
+    };
+    let gateway = Gateway::with(&dovecot, &mailbox);
+    let mut feed = gateway.api().feed();
+    feed.until_routed(1);
+    assert_eq!(gateway.api().message_ids(), ids(&["old"]));
+
+    dovecot.save(USER, "客户", &mail("new", "New"));
+    dovecot.save(USER, "Junk", &mail("offer", "Buy now"));
+    dovecot.deliver(USER, &mail("usual", "Usual"));
+    gateway.look(USER);
+    feed.until_routed(3);
+    assert_eq!(gateway.api().message_ids(), ids(&["new", "old", "usual"]));
+    // What the provider suspects lies on the pile for that, and nowhere else.
+    let spam = gateway.api().get("/conversations?spam=true");
+    let subjects = |list: &serde_json::Value| -> Vec<String> {
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|one| text(one, "subject").to_owned()).collect()
+    };
+    assert_eq!(subjects(&spam), ["Buy now"]);
+    // Nothing comes twice, whatever is looked at again; a folder that is not there
+    // costs the others nothing.
+    gateway.look(USER);
+    dovecot.deliver(USER, &mail("last", "Last"));
+    feed.until_routed(1);
+    assert_eq!(
+        gateway.api().message_ids(),
+        ids(&["last", "new", "old", "usual"])
+    );
+    let ledger = gateway.run(&["mailbox", "ledger", USER]).good().out;
+    assert!(ledger.contains("5 mails"), "{ledger}");
+    assert!(
+        gateway
+            .log()
+            .contains("a further folder of the mailbox cannot be read")
+    );
+}

@@ -276,6 +276,7 @@ mod tests {
         }
         let delivery = Delivery {
             mailbox: mailbox.key,
+            is_junk: false,
             also_for: Vec::new(),
             arrivals,
             cursor: None,

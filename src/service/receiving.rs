@@ -187,6 +187,7 @@ impl Receiving {
         arrival.source = Source::Smtp(forwarded);
         let delivery = Delivery {
             mailbox: first.key,
+            is_junk: false,
             also_for: others.iter().map(|mailbox| mailbox.key).collect(),
             arrivals: vec![arrival],
             cursor: None,

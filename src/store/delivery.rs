@@ -57,6 +57,7 @@ fn deliver(
         transaction,
         keys,
         mailbox: &mailbox,
+        is_junk: delivery.is_junk,
     };
     let delivered: Vec<Delivered> = delivery
         .arrivals
@@ -89,6 +90,7 @@ struct Stage<'s, 't> {
     transaction: &'s Transaction<'t>,
     keys: &'s Keys,
     mailbox: &'s Mailbox,
+    is_junk: bool,
 }
 
 impl Stage<'_, '_> {
@@ -386,7 +388,7 @@ impl Stage<'_, '_> {
             assignee: None,
             team: None,
             tags: Vec::new(),
-            spam: false,
+            spam: self.is_junk,
             triaged: false,
             first_at: message.arrived_at,
             last_at: message.arrived_at,

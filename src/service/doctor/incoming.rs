@@ -234,6 +234,24 @@ async fn looks_into_folders(
             ),
         ),
     }
+    for further in &way.more_folders {
+        match session.select(further, &SelectMode::ReadOnly).await {
+            Ok(selected) => {
+                let mails = count(selected.exists as usize, "mail", "mails");
+                report.fine(
+                    Check::Folder,
+                    format!("{further} holds {mails}, and is read too"),
+                );
+            }
+            Err(error @ ImapError::Refused { .. }) => report.wrong(
+                Check::Folder,
+                format!(
+                    "{further} cannot be opened: {error}; create it there, or connect without it"
+                ),
+            ),
+            Err(error) => return Err(error),
+        }
+    }
     let folders = session.list().await?;
     let special = |wanted| {
         let mut named = folders.iter().filter(|folder| folder.selectable);

@@ -5,7 +5,9 @@
 
 mod begin;
 mod collect;
+mod gather;
 mod intake;
+mod others;
 mod suspicion;
 mod task;
 mod watch;
@@ -75,7 +77,7 @@ async fn connect_and_watch(
     task.handles
         .board
         .opened(task.key(), task.handles.clock.now());
-    let begun = Box::pin(begin::begin(&mut session, task)).await?;
+    let begun = Box::pin(begin::begin(&mut session, task, &task.way.folder)).await?;
     let watched = watch::watch(&mut session, task, begun, refresh, shutdown).await;
     if watched.is_ok() {
         Box::pin(session.logout()).await;

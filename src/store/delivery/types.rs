@@ -60,6 +60,8 @@ pub struct TooLarge {
 pub struct Delivery {
     /// Which.
     pub mailbox: MailboxKey,
+    /// They lay in the provider's folder for spam.
+    pub is_junk: bool,
     /// Further mailboxes the same mails were addressed to; they get the path on record.
     pub also_for: Vec<MailboxKey>,
     /// Mails, in the order they came.

@@ -115,6 +115,7 @@ impl Fixture {
     pub(super) fn delivery(&self, arrivals: Vec<Arrival>) -> Delivery {
         Delivery {
             mailbox: self.mailbox.key,
+            is_junk: false,
             also_for: Vec::new(),
             arrivals,
             cursor: None,

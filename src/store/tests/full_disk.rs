@@ -65,6 +65,7 @@ impl Taken<'_> {
     async fn take(&mut self, number: u32) -> Result<(), StoreError> {
         let delivery = Delivery {
             mailbox: self.mailbox,
+            is_junk: false,
             also_for: Vec::new(),
             arrivals: vec![big_mail(number)],
             cursor: None,

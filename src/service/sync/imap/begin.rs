@@ -2,7 +2,7 @@
 //! which mails are above that.
 
 use super::task::{SyncError, Task};
-use crate::domain::folder::{Cursor, Uid};
+use crate::domain::folder::{Cursor, FolderName, Uid};
 use crate::domain::mailbox::History;
 use crate::net::imap::Session;
 use crate::protocol::imap::{SearchKey, SelectMode, UidSet};
@@ -19,9 +19,12 @@ pub(super) struct Begun {
 }
 
 /// Opens the folder and plans the catch-up.
-pub(super) async fn begin(session: &mut Session, task: &Task) -> Result<Begun, SyncError> {
+pub(super) async fn begin(
+    session: &mut Session,
+    task: &Task,
+    folder: &FolderName,
+) -> Result<Begun, SyncError> {
     let settings = &task.mailbox.settings;
-    let folder = &task.way.folder;
     let selected = session.select(folder, &SelectMode::ReadOnly).await?;
     task.record_life().await;
     let validity = selected.uid_validity.ok_or(SyncError::NoValidity)?;
@@ -38,7 +41,7 @@ pub(super) async fn begin(session: &mut Session, task: &Task) -> Result<Begun, S
         }
         None => first_cursor(session, &selected, validity, settings.history, connected_at).await?,
     };
-    pass_poison(task, &mut cursor);
+    pass_poison(task, folder, &mut cursor);
     if known.as_ref() != Some(&cursor) {
         // Where reading begins is decided once: mail that comes while the connection is
         // lost again is new all the same.
@@ -53,13 +56,13 @@ pub(super) async fn begin(session: &mut Session, task: &Task) -> Result<Begun, S
 
 /// Puts the mail aside at which connection after connection has ended, so that those
 /// behind it are collected.
-fn pass_poison(task: &Task, cursor: &mut Cursor) {
-    let Some(uid) = task.suspicion().take_poison(cursor) else {
+fn pass_poison(task: &Task, folder: &FolderName, cursor: &mut Cursor) {
+    let Some(uid) = task.suspicion().take_poison(folder, cursor) else {
         return;
     };
     let settings = &task.mailbox.settings;
     tracing::error!(
-        mailbox = %settings.address, folder = %task.way.folder, %uid,
+        mailbox = %settings.address, %folder, %uid,
         "every connection ends when this mail is fetched; it is put aside and tried again tomorrow"
     );
     cursor.defer(uid, put_aside(task.handles.clock.now()));

@@ -68,6 +68,8 @@ pub(super) struct Stored {
 pub(super) struct Folder {
     pub(super) mailbox: MailboxKey,
     pub(super) name: FolderName,
+    /// What is in it the provider suspects of being spam.
+    pub(super) is_junk: bool,
     /// Older mail was there before the mailbox was connected.
     pub(super) connected_at: Timestamp,
     /// Mail above this many bytes waits for a person.
@@ -273,6 +275,7 @@ impl Storing {
         }
         let delivery = Delivery {
             mailbox: self.folder.mailbox,
+            is_junk: self.folder.is_junk,
             also_for: Vec::new(),
             arrivals: std::mem::take(&mut self.arrivals),
             cursor: Some((self.folder.name.clone(), self.cursor.clone())),

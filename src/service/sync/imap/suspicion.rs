@@ -5,7 +5,7 @@
 //! the account. Deliberately absent: the network's own trouble, which ends
 //! connections at other places as well.
 
-use crate::domain::folder::{Cursor, Uid, UidValidity};
+use crate::domain::folder::{Cursor, FolderName, Uid, UidValidity};
 
 /// Connections that may end at one mail before it is put aside for a while.
 const LOSSES_MAX: u32 = 4;
@@ -13,17 +13,18 @@ const LOSSES_MAX: u32 = 4;
 /// What is remembered from one connection to the next.
 #[derive(Debug, Default)]
 pub(super) struct Suspicion {
-    last: Option<(UidValidity, Uid)>,
+    last: Option<(FolderName, UidValidity, Uid)>,
     losses: u32,
 }
 
 impl Suspicion {
     /// A connection ended before this mail was complete, and all before it were.
-    pub(super) fn lost_at(&mut self, validity: UidValidity, uid: Uid) {
-        if self.last == Some((validity, uid)) {
+    pub(super) fn lost_at(&mut self, folder: &FolderName, validity: UidValidity, uid: Uid) {
+        let at = (folder.clone(), validity, uid);
+        if self.last.as_ref() == Some(&at) {
             self.losses += 1;
         } else {
-            self.last = Some((validity, uid));
+            self.last = Some(at);
             self.losses = 1;
         }
     }
@@ -34,8 +35,9 @@ impl Suspicion {
     }
 
     /// The mail to put aside now. It is told once; then counting begins anew.
-    pub(super) fn take_poison(&mut self, cursor: &Cursor) -> Option<Uid> {
-        let (validity, uid) = self.last.filter(|_| self.losses >= LOSSES_MAX)?;
+    pub(super) fn take_poison(&mut self, folder: &FolderName, cursor: &Cursor) -> Option<Uid> {
+        let last = self.last.as_ref().filter(|_| self.losses >= LOSSES_MAX);
+        let (_, validity, uid) = last.filter(|(at, ..)| at == folder)?.clone();
         self.clear();
         // Only a mail at the very place where reading goes on may be passed.
         let here = cursor.next_uid() == Some(uid) || cursor.pending.contains_key(&uid);
@@ -58,18 +60,21 @@ mod tests {
         cursor.last_uid = 4;
         let mut suspicion = Suspicion::default();
         for _ in 1..LOSSES_MAX {
-            suspicion.lost_at(validity, uid(5));
-            assert_eq!(suspicion.take_poison(&cursor), None);
+            suspicion.lost_at(&FolderName::inbox(), validity, uid(5));
+            assert_eq!(suspicion.take_poison(&FolderName::inbox(), &cursor), None);
         }
         // Losses elsewhere are the network's.
-        suspicion.lost_at(validity, uid(6));
+        suspicion.lost_at(&FolderName::inbox(), validity, uid(6));
         for _ in 1..LOSSES_MAX {
-            suspicion.lost_at(validity, uid(5));
+            suspicion.lost_at(&FolderName::inbox(), validity, uid(5));
         }
-        assert_eq!(suspicion.take_poison(&cursor), None);
-        suspicion.lost_at(validity, uid(5));
-        assert_eq!(suspicion.take_poison(&cursor), Some(uid(5)));
-        assert_eq!(suspicion.take_poison(&cursor), None);
+        assert_eq!(suspicion.take_poison(&FolderName::inbox(), &cursor), None);
+        suspicion.lost_at(&FolderName::inbox(), validity, uid(5));
+        assert_eq!(
+            suspicion.take_poison(&FolderName::inbox(), &cursor),
+            Some(uid(5))
+        );
+        assert_eq!(suspicion.take_poison(&FolderName::inbox(), &cursor), None);
     }
 
     #[test]
@@ -80,9 +85,9 @@ mod tests {
         for (at, cursor) in [(uid(3), &cursor), (uid(1), &other)] {
             let mut suspicion = Suspicion::default();
             for _ in 0..LOSSES_MAX {
-                suspicion.lost_at(validity, at);
+                suspicion.lost_at(&FolderName::inbox(), validity, at);
             }
-            assert_eq!(suspicion.take_poison(cursor), None);
+            assert_eq!(suspicion.take_poison(&FolderName::inbox(), cursor), None);
         }
     }
 }

@@ -7,6 +7,7 @@ use super::collect::CollectError;
 use super::intake::Folder;
 use super::suspicion::Suspicion;
 use crate::domain::condition::Failure;
+use crate::domain::folder::FolderName;
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Condition, ImapWay, Login, Mailbox};
 use crate::domain::refusal::Dialogue;
@@ -90,13 +91,26 @@ impl Task {
         Ok(handles.in_turn(&self.way.server.host, open).await?)
     }
 
-    pub(super) fn folder(&self) -> Folder {
+    pub(super) fn folder(&self, name: &FolderName) -> Folder {
         Folder {
             mailbox: self.mailbox.key,
-            name: self.way.folder.clone(),
+            name: name.clone(),
+            is_junk: self.way.junk.as_ref() == Some(name),
             connected_at: self.mailbox.connected_at,
             mail_size_max: self.handles.options.mail_size_max,
         }
+    }
+
+    /// Folders that are read beside the watched one.
+    pub(super) fn others(&self) -> impl Iterator<Item = &FolderName> {
+        let all = self.way.more_folders.iter().chain(&self.way.junk);
+        all.filter(|folder| **folder != self.way.folder)
+    }
+
+    /// How often those are asked about. A little less than the renewal of IDLE, so that
+    /// each renewal is followed by a look.
+    pub(super) fn others_interval(&self) -> Duration {
+        self.handles.options.rescan * 3 / 4
     }
 
     /// How often a server without IDLE is asked.

@@ -2,15 +2,16 @@
 //!
 //! What is new is collected the moment the server says so; the folder is also
 //! looked through at every renewal, because some servers accept IDLE and say nothing.
+//! Further folders are asked about now and then, on the same connection.
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::begin::{Begun, above};
-use super::collect::{Wanted, collect};
-use super::intake::{PIECES_MAX, Stored, Storing};
+use super::begin::{Begun, above, begin};
+use super::gather::collect_and_store;
+use super::others::look_at_others;
 use super::task::{SyncError, Task};
-use crate::domain::folder::{Cursor, PendingReason, Uid};
 use crate::net::imap::{ImapError, Session};
 
 /// Collects, watches, and collects again, until the gateway stops.
@@ -28,13 +29,28 @@ pub(super) async fn watch(
     // A server that offers IDLE and refuses it is asked now and then, like one without:
     // a new login would not change its mind.
     let mut idles = session.capabilities().has("IDLE");
+    let folder = &task.way.folder;
+    let mut others_due = Instant::now();
     loop {
         if !uids.is_empty() {
             let wanted = std::mem::take(&mut uids);
-            cursor = Box::pin(collect_and_store(session, task, cursor, &wanted)).await?;
+            let collected = collect_and_store(session, task, folder, cursor, &wanted);
+            cursor = Box::pin(collected).await?;
         }
-        if wait_for_news(session, task, &mut idles, refresh, shutdown).await? == Wake::Stop {
-            return Ok(());
+        if task.others().next().is_some() && Instant::now() >= others_due {
+            let other_open = Box::pin(look_at_others(session, task)).await?;
+            others_due = Instant::now() + task.others_interval();
+            if other_open {
+                let begun = Box::pin(begin(session, task, folder)).await?;
+                (cursor, uids) = (begun.cursor, begun.uids);
+                continue;
+            }
+        }
+        match wait_for_news(session, task, &mut idles, refresh, shutdown).await? {
+            Wake::Stop => return Ok(()),
+            // Somebody waits for it: every folder is looked at.
+            Wake::Asked => others_due = Instant::now(),
+            Wake::Look => {}
         }
         // Before the look, not after it: what is announced while the server searches
         // may be missing from its answer.
@@ -47,6 +63,8 @@ pub(super) async fn watch(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wake {
     Look,
+    /// A person wants to see what is new.
+    Asked,
     Stop,
 }
 
@@ -61,7 +79,7 @@ async fn wait_for_news(
     let wake = async {
         tokio::select! {
             () = shutdown.cancelled() => woken = Wake::Stop,
-            () = refresh.notified() => {}
+            () = refresh.notified() => woken = Wake::Asked,
         }
     };
     if *idles {
@@ -80,59 +98,9 @@ async fn wait_for_news(
         () = wake => {}
         () = tokio::time::sleep(task.check_interval()) => {}
     }
-    if woken == Wake::Look {
+    if woken != Wake::Stop {
         // Servers may show new mail only with the answer to a command that comes after it.
         session.noop().await?;
     }
     Ok(woken)
-}
-
-/// Runs the two halves side by side. What the storing half has taken is durable
-/// when this returns, also when the connection broke.
-async fn collect_and_store(
-    session: &mut Session,
-    task: &Task,
-    cursor: Cursor,
-    uids: &[Uid],
-) -> Result<Cursor, SyncError> {
-    let handles = &task.handles;
-    let anyway = cursor.pending.iter();
-    let anyway = anyway.filter(|(_, pending)| pending.reason == PendingReason::Anyway);
-    let wanted = Wanted {
-        mail_size_max: handles.options.mail_size_max,
-        anyway: anyway.map(|(uid, _)| *uid).collect(),
-    };
-    let (sender, receiver) = mpsc::channel(PIECES_MAX);
-    let storing = Storing::new(
-        task.folder(),
-        handles.store.clone(),
-        handles.clock.clone(),
-        handles.random,
-        cursor,
-    );
-    let storing = tokio::spawn(storing.run(receiver));
-    let board = &handles.board;
-    let progress = |left| {
-        board.catching_up(
-            task.key(),
-            u32::try_from(left).ok().filter(|left| *left > 0),
-        )
-    };
-    let collected = collect(session, uids, wanted, &sender, progress).await;
-    drop(sender);
-    let stored = match storing.await {
-        Ok(stored) => stored,
-        Err(error) => return Err(crate::store::StoreError::worker_lost("storing", &error).into()),
-    };
-    board.catching_up(task.key(), None);
-    board.mail_came(task.key(), handles.clock.now());
-    // Trouble of the store comes first: it is why the other half gave up.
-    let Stored { cursor, unfinished } = stored?;
-    match (&collected, unfinished) {
-        (Err(_), Some(uid)) => task.suspicion().lost_at(cursor.validity, uid),
-        (Err(_), None) => {}
-        (Ok(()), _) => task.suspicion().clear(),
-    }
-    collected?;
-    Ok(cursor)
 }

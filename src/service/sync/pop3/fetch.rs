@@ -277,6 +277,7 @@ impl<'a> Fetch<'a> {
         let came = std::mem::take(&mut self.came);
         let delivery = Delivery {
             mailbox: self.task.mailbox.key,
+            is_junk: false,
             also_for: Vec::new(),
             arrivals: std::mem::take(&mut self.arrivals),
             cursor: None,
