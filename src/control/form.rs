@@ -2,7 +2,7 @@
 
 use super::message::{Hidden, MailboxForm};
 use crate::domain::secret::Secret;
-use crate::service::connect::wish::Wish;
+use crate::service::connect::wish::{Readable, Wish};
 
 pub(super) fn wish(form: MailboxForm) -> Wish {
     let secret = |hidden: Hidden| Secret::new(hidden.0.clone());
@@ -18,8 +18,7 @@ pub(super) fn wish(form: MailboxForm) -> Wish {
         outgoing: form.smtp,
         outgoing_security: form.smtp_security,
         system_smtp: form.system_smtp,
-        // Who writes `--security none` has said so.
-        plain_confirmed: true,
+        readable: Readable::WhereTyped,
         user: form.user,
         password: form.password.map(secret),
         outgoing_user: form.smtp_user,

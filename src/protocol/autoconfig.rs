@@ -78,10 +78,7 @@ pub fn parse(bytes: &[u8]) -> Result<Announced, AutoconfigError> {
     let best = |element: &str, kind: &str| {
         let servers = children(provider, element);
         let servers = servers.filter(|server| server.attribute("type") == Some(kind));
-        // The file's own order, but what is protected goes before what is not.
-        servers
-            .filter_map(announced)
-            .min_by_key(|found| found.server.security == Security::None)
+        servers.filter_map(announced).next()
     };
     let found = Announced {
         imap: best("incomingServer", "imap"),
@@ -118,7 +115,8 @@ fn announced(node: Node<'_, '_>) -> Option<AnnouncedServer> {
     let security = match text_of(node, "socketType")? {
         "SSL" => Security::Tls,
         "STARTTLS" => Security::StartTls,
-        "plain" => Security::None,
+        // Among the others is `plain`: that a password may travel readable is for a person
+        // to say, never for a file.
         _ => return None,
     };
     Some(AnnouncedServer {
@@ -181,6 +179,17 @@ mod tests {
         let expected = server("mail.example.com", 587, Security::StartTls);
         assert_eq!(smtp.server, expected);
         assert!(!smtp.user_is_local_part);
+    }
+
+    #[test]
+    fn what_is_not_protected_is_no_server() {
+        let plain = FILE
+            .replace("STARTTLS", "plain")
+            .replace(">SSL<", ">plain<");
+        assert_eq!(parse(plain.as_bytes()), Err(AutoconfigError::Nothing));
+        let one = FILE.replace("STARTTLS", "plain");
+        let found = parse(one.as_bytes()).expect("servers");
+        assert!(found.smtp.is_none() && found.imap.is_some(), "{found:?}");
     }
 
     #[test]

@@ -37,6 +37,18 @@ pub enum Protocol {
     Forwarding,
 }
 
+/// Whether passwords may travel readable to a server without protection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Readable {
+    /// Nobody has said so.
+    #[default]
+    Unconfirmed,
+    /// A person has confirmed it beside the servers.
+    Confirmed,
+    /// To a server whose protection was typed as `none`: who writes that has said so.
+    WhereTyped,
+}
+
 /// Fields as they were typed; what is empty or absent follows from the rest.
 #[derive(Clone, Debug, Default)]
 pub struct Wish {
@@ -62,8 +74,8 @@ pub struct Wish {
     pub outgoing_security: Option<String>,
     /// Replies leave by the gateway's own server.
     pub system_smtp: bool,
-    /// A person has confirmed that passwords travel readable.
-    pub plain_confirmed: bool,
+    /// Whether passwords may travel readable.
+    pub readable: Readable,
     /// User name at the incoming server.
     pub user: Option<String>,
     /// Password or authorization code.
@@ -278,13 +290,19 @@ impl Wish {
     }
 
     fn refuse_readable(&self, way_in: &WayIn, way_out: &WayOut) -> Result<(), WrongField> {
-        if self.plain_confirmed {
-            return Ok(());
-        }
-        for (field, server) in [
-            ("incoming_security", way_in.server()),
-            ("outgoing_security", way_out.server()),
+        let (incoming, outgoing) = (&self.incoming_security, &self.outgoing_security);
+        for (field, said, server) in [
+            ("incoming_security", incoming, way_in.server()),
+            ("outgoing_security", outgoing, way_out.server()),
         ] {
+            let confirmed = match self.readable {
+                Readable::Unconfirmed => false,
+                Readable::Confirmed => true,
+                Readable::WhereTyped => typed(said.as_ref()).is_some(),
+            };
+            if confirmed {
+                continue;
+            }
             if let Some(server) = server.filter(|server| server.security == Security::None) {
                 let words = format!(
                     "without protection the password travels readable to {}; confirm that, or choose tls",
@@ -630,6 +648,36 @@ mod tests {
             let error = wish.propose(&Known::default(), [0; 10]).expect_err(field);
             assert_eq!(error.field, field);
             assert!(!error.words.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_password_travels_readable_only_where_this_was_typed() {
+        let plain = |host: &str, port| Server {
+            host: host.to_owned(),
+            port,
+            security: Security::None,
+        };
+        let known = Known {
+            imap: Some(plain("mail.shop.example", 143)),
+            smtp: Some(plain("mail.shop.example", 25)),
+            ..Known::default()
+        };
+        let none = || Some("none".to_owned());
+        let typed = |incoming_security, outgoing_security| Wish {
+            readable: Readable::WhereTyped,
+            incoming_security,
+            outgoing_security,
+            ..wish("help@shop.example")
+        };
+        for (wish, refused) in [
+            (typed(None, None), Some("incoming_security")),
+            (typed(none(), None), Some("outgoing_security")),
+            (typed(None, none()), Some("incoming_security")),
+            (typed(none(), none()), None),
+        ] {
+            let field = wish.propose(&known, [0; 10]).err();
+            assert_eq!(field.map(|wrong| wrong.field), refused, "{wish:?}");
         }
     }
 

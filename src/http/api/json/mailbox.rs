@@ -7,7 +7,7 @@ use super::proof::CanaryBody;
 use crate::domain::forwarded::{Confirmation, TwoWays};
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch, WayIn};
 use crate::domain::secret::Secret;
-use crate::service::connect::wish::Wish;
+use crate::service::connect::wish::{Readable, Wish};
 
 /// What is needed to connect a mailbox. What is left out follows from the address.
 #[derive(Deserialize)]
@@ -90,8 +90,7 @@ impl ProposalBody {
             outgoing,
             outgoing_security,
             system_smtp: self.system_smtp,
-            // Who writes `"security": "none"` has said so.
-            plain_confirmed: true,
+            readable: Readable::WhereTyped,
             user: self.user,
             password: self.password.map(Secret::new),
             grant: None,

@@ -24,7 +24,7 @@ use crate::domain::secret::Secret;
 use crate::domain::user::Actor;
 use crate::service::alerts::Alerts;
 use crate::service::connect::suggestion::{How, Suggestion};
-use crate::service::connect::wish::{Wish, WrongField};
+use crate::service::connect::wish::{Readable, Wish, WrongField};
 use crate::service::connect::{BeginError, Connect, ProposeError};
 use crate::service::presets::Presets;
 use crate::service::signing_in::{Purpose, SignInError, SigningIn};
@@ -150,7 +150,11 @@ impl Typed {
             outgoing: given(&self.outgoing),
             outgoing_security: given(&self.outgoing_security),
             system_smtp: !self.system_smtp.is_empty(),
-            plain_confirmed: !self.plain_confirmed.is_empty(),
+            readable: if self.plain_confirmed.is_empty() {
+                Readable::Unconfirmed
+            } else {
+                Readable::Confirmed
+            },
             user: given(&self.user),
             password: secret(&self.password),
             grant: None,
@@ -196,7 +200,7 @@ impl Typed {
             outgoing: text(&wish.outgoing),
             outgoing_security: text(&wish.outgoing_security),
             system_smtp: on(wish.system_smtp),
-            plain_confirmed: on(wish.plain_confirmed),
+            plain_confirmed: on(wish.readable == Readable::Confirmed),
             user: text(&wish.user),
             account: text(&wish.account),
             password: String::new(),
