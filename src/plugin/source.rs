@@ -4,7 +4,7 @@
 //! strangers on this machine could have written.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::Read as _;
 use std::path::Path;
 
@@ -147,16 +147,32 @@ fn read_one(path: &Path, name: &str) -> Result<PluginFolder, Problem> {
         }
     }
     let tests = path.join("tests");
-    if let Ok(entries) = fs::read_dir(&tests) {
-        let mails = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        for mail in mails.filter(|mail| mail.ends_with(".eml")).take(MAILS_MAX) {
-            let shown = format!("{shown}/tests/{mail}");
-            if let Some(bytes) = read_file(&tests.join(&mail), &shown)? {
-                plugin.mails.insert(mail, bytes);
-            }
+    for mail in mails_in(&tests, &format!("{shown}/tests"))? {
+        let shown = format!("{shown}/tests/{mail}");
+        if let Some(bytes) = read_file(&tests.join(&mail), &shown)? {
+            plugin.mails.insert(mail, bytes);
         }
     }
     Ok(plugin)
+}
+
+/// Names of the mails of its tests; most plugins have none.
+fn mails_in(tests: &Path, shown: &str) -> Result<Vec<String>, Problem> {
+    let refuse = |words: String| Problem::of_file(shown, words);
+    let metadata = match fs::symlink_metadata(tests) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(refuse(format!("cannot be read: {error}"))),
+    };
+    safe(&metadata).map_err(refuse)?;
+    if !metadata.is_dir() {
+        return Err(refuse("is not a folder".to_owned()));
+    }
+    let entries =
+        fs::read_dir(tests).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mails = names.filter(|name| name.ends_with(".eml"));
+    Ok(mails.take(MAILS_MAX).collect())
 }
 
 fn read_file(path: &Path, shown: &str) -> Result<Option<Vec<u8>>, Problem> {
@@ -166,11 +182,14 @@ fn read_file(path: &Path, shown: &str) -> Result<Option<Vec<u8>>, Problem> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(refuse(format!("cannot be read: {error}"))),
     };
-    if metadata.is_dir() {
-        return Err(refuse("is a folder".to_owned()));
-    }
-    safe(&metadata).map_err(refuse)?;
-    let file = fs::File::open(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    // Before it is opened, since opening a device can already do something.
+    readable(&metadata).map_err(refuse)?;
+    let file = open(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    // And once more through the handle: what is checked is what is read.
+    let metadata = file
+        .metadata()
+        .map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    readable(&metadata).map_err(refuse)?;
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
@@ -181,21 +200,59 @@ fn read_file(path: &Path, shown: &str) -> Result<Option<Vec<u8>>, Problem> {
     Ok(Some(bytes))
 }
 
-/// Nobody but its owner can have written it, and it is what it seems.
+/// Opens without waiting and without following a link: a pipe that nobody writes to would
+/// hold the whole gateway.
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    options.open(path)
+}
+
+/// A file, and a safe one.
+fn readable(metadata: &Metadata) -> Result<(), String> {
+    safe(metadata)?;
+    if metadata.is_dir() {
+        return Err("is a folder".to_owned());
+    }
+    if !metadata.is_file() {
+        return Err("is not a plain file".to_owned());
+    }
+    Ok(())
+}
+
+/// No stranger can have written it, and it is what it seems.
 fn safe(metadata: &Metadata) -> Result<(), String> {
     if metadata.is_symlink() {
         return Err("is a link; links are not followed, copy the file instead".to_owned());
     }
     #[cfg(unix)]
     {
+        use rustix::process::{getegid, geteuid};
         use std::os::unix::fs::MetadataExt as _;
-        if metadata.mode() & 0o002 != 0 {
-            return Err("can be written by everybody on this machine; chmod o-w it".to_owned());
-        }
-        let own = rustix::process::geteuid().as_raw();
-        if metadata.mode() & 0o020 != 0 && metadata.uid() != own && metadata.uid() != 0 {
-            return Err("can be written by a group of others; chmod g-w it".to_owned());
-        }
+        let us = (geteuid().as_raw(), getegid().as_raw());
+        unwritable(metadata.mode(), (metadata.uid(), metadata.gid()), us)?;
+    }
+    Ok(())
+}
+
+/// Whether a mode keeps strangers from writing; pairs are user and group. Our own group may
+/// write what is ours or root's: on machines whose umask is 002 editors leave that behind,
+/// and the group has nobody else in it.
+#[cfg(unix)]
+fn unwritable(mode: u32, owner: (u32, u32), us: (u32, u32)) -> Result<(), String> {
+    if mode & 0o002 != 0 {
+        return Err("can be written by everybody on this machine; chmod o-w it".to_owned());
+    }
+    let ours = (owner.0 == us.0 || owner.0 == 0) && owner.1 == us.1;
+    if mode & 0o020 != 0 && !ours {
+        return Err("can be written by a group of others; chmod g-w it".to_owned());
     }
     Ok(())
 }
@@ -239,5 +296,54 @@ mod tests {
         assert!(words.iter().any(|words| words.contains("link")));
         assert!(words.iter().any(|words| words.contains("chmod o-w")));
         assert!(words.iter().any(|words| words.contains("Bad_Name")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_and_folders_that_are_links_are_refused_and_hold_nothing_up() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().expect("a folder");
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        fs::write(elsewhere.path().join("secret.eml"), "Subject: x\n\n").expect("written");
+        let make = |name: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir(&path).expect("made");
+            fs::write(path.join("plugin.toml"), "format = 1").expect("written");
+            path
+        };
+        let pipe = |path: &Path| {
+            let mode = Mode::RUSR | Mode::WUSR;
+            mknodat(CWD, path, FileType::Fifo, mode, 0).expect("a pipe");
+        };
+        make("good");
+        pipe(&make("pipe").join("hooks.rhai"));
+        let mails = make("mails").join("tests");
+        fs::create_dir(&mails).expect("made");
+        pipe(&mails.join("one.eml"));
+        symlink(elsewhere.path(), make("linked").join("tests")).expect("linked");
+        let (found, problems) = read_folder(folder.path());
+        let found: Vec<_> = found.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(found, ["good"]);
+        let words: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(words.len(), 3, "{words:?}");
+        assert!(words[0].contains("linked/tests") && words[0].contains("is a link"));
+        assert!(words[1].contains("mails/tests/one.eml"));
+        assert!(words[2].contains("pipe/hooks.rhai") && words[2].contains("plain file"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_our_own_group_may_write() {
+        let us = (1_000, 1_000);
+        let good = |mode, owner| unwritable(mode, owner, us).is_ok();
+        for owner in [us, (0, 0), (0, 1_000), (7, 7)] {
+            assert!(good(0o644, owner));
+            assert!(!good(0o666, owner) && !good(0o646, owner));
+        }
+        assert!(good(0o664, us) && good(0o664, (0, 1_000)));
+        for owner in [(1_000, 7), (0, 0), (0, 7), (7, 1_000)] {
+            assert!(!good(0o664, owner), "{owner:?}");
+        }
     }
 }

@@ -149,7 +149,7 @@ impl Reader<'_> {
             return Err((message, Some("put the file itself here".to_owned())));
         }
         // Opened once and looked at through the handle: what is checked is what is read.
-        let file = File::open(&path).map_err(failed)?;
+        let file = open(&path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             return Err(("is not a plain file".to_owned(), None));
@@ -169,6 +169,21 @@ impl Reader<'_> {
             (message, Some("save it as UTF-8 in your editor".to_owned()))
         })
     }
+}
+
+/// Opens without waiting: a pipe that nobody writes to would hold the whole gateway. The
+/// path has no links left in it, so one that stands there now was put there meanwhile.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    options.open(path)
 }
 
 fn unreadable(what: &str, error: &io::Error) -> String {

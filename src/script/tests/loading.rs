@@ -154,3 +154,16 @@ fn a_refused_reload_keeps_what_is_live() {
     assert!(matches!(scripts.reload(), Reloaded::Live(_)));
     assert!(scripts.problems().is_empty());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_script_and_holds_nothing_up() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let folder = folder(&[("signature.rhai", "fn signature(ctx) { \"\" }")]);
+    let mode = Mode::RUSR | Mode::WUSR;
+    let path = folder.path().join("routing.rhai");
+    mknodat(CWD, &path, FileType::Fifo, mode, 0).expect("a pipe");
+    let problems = Snapshot::load(folder.path(), &Limits::default()).expect_err("a pipe");
+    assert_eq!(problems[0].file, "routing.rhai");
+    assert!(problems[0].message.contains("plain file"), "{problems:?}");
+}
