@@ -26,6 +26,9 @@ use super::tls::{Tls, TlsError, TlsSetupError};
 /// Pause before the next address is tried beside the first (RFC 8305 section 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
+/// Different silences after which connections are asked, between half the setting and all.
+const KEEPALIVE_STEPS: u32 = 30;
+
 /// Deadlines and trust of a [`Dialer`].
 #[derive(Clone, Debug)]
 pub struct DialOptions {
@@ -343,8 +346,12 @@ fn failed(source: io::Error, target: &Target, options: &DialOptions) -> DialErro
 fn tune(stream: &TcpStream, options: &DialOptions) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
+    // Connections that began together are not asked together: the questions of thousands
+    // overflow a queue on their way, and those of many again when they are repeated.
+    let spread = options.keepalive / 2 / KEEPALIVE_STEPS;
+    let step = u32::from(stream.local_addr()?.port()) % KEEPALIVE_STEPS;
     let keepalive = TcpKeepalive::new()
-        .with_time(options.keepalive)
+        .with_time(options.keepalive - spread * step)
         .with_interval(options.keepalive_again);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
