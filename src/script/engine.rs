@@ -10,8 +10,11 @@ use super::limits::Limits;
 use super::shape::{Shape, Table};
 use super::{answer, helpers, reading, trace};
 
-/// Operations between two looks at the time; a look costs more than an operation.
-const OPERATIONS_PER_LOOK: u64 = 256;
+/// Operations between two looks at the time. A look costs more than most operations, and
+/// less than one that writes a large text anew.
+const OPERATIONS_PER_LOOK: u64 = 32;
+/// Words that make values of functions. What such a value holds is in no limit.
+const FUNCTION_VALUES: [&str; 2] = ["Fn", "curry"];
 
 /// An engine without modules yet, and the table of what it offers.
 pub(super) fn furnished(limits: &Limits) -> (Engine, Table) {
@@ -21,9 +24,13 @@ pub(super) fn furnished(limits: &Limits) -> (Engine, Table) {
     (shape.engine, shape.table)
 }
 
-/// The same for hooks of plugins: they see a mail, and route nothing.
+/// The same for hooks of plugins: they see a mail, route nothing, and have no closures.
 pub(super) fn for_hooks(limits: &Limits) -> (Engine, Table) {
     let mut shape = confined(limits);
+    shape.engine.set_allow_anonymous_fn(false);
+    for word in FUNCTION_VALUES {
+        shape.engine.disable_symbol(word);
+    }
     reading::register_mail(&mut shape);
     (shape.engine, shape.table)
 }

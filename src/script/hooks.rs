@@ -15,7 +15,7 @@ use super::diagnostic::{Diagnostic, Severity};
 use super::limits::Limits;
 use super::reading::Mail;
 use super::view::MailView;
-use super::{engine, suggest, words};
+use super::{engine, suggest, trace, words};
 use crate::domain::decision::TraceStep;
 use crate::domain::extraction::{Extraction, FIELD_BYTES_MAX, FIELDS_MAX, MailSort};
 use crate::domain::preset::Field;
@@ -63,11 +63,16 @@ pub struct Extracted {
 }
 
 impl Hooks {
-    /// Compiles and checks a file; `shown` is its name for people.
+    /// Compiles and checks a file; `shown` is its name for people. `expired` bounds what
+    /// stands outside functions.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn compile(shown: &str, source: &str) -> Result<Self, Vec<Diagnostic>> {
+    pub fn compile(
+        shown: &str,
+        source: &str,
+        expired: impl Fn() -> bool + 'static,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let (engine, table) = engine::for_hooks(&LIMITS);
         let mut ast = engine
             .compile(source)
@@ -96,9 +101,10 @@ impl Hooks {
             warnings: found,
         };
         // What stands outside functions runs once, so that it does not fail on a mail.
-        let begun = hooks
-            .engine
-            .run_ast_with_scope(&mut Scope::new(), &hooks.ast);
+        let (begun, _) = trace::record(FILE, LIMITS.prints_max, expired, || {
+            let scope = &mut Scope::new();
+            hooks.engine.run_ast_with_scope(scope, &hooks.ast)
+        });
         match begun {
             Ok(()) => Ok(hooks),
             Err(error) => Err(vec![hooks.explain("", &error)]),

@@ -36,7 +36,7 @@ impl Limits {
         operations_max: 100_000,
         call_levels_max: 16,
         expression_depth_max: 32,
-        text_bytes_max: 1024 * 1024,
+        text_bytes_max: 256 * 1024,
         array_elements_max: 2_000,
         map_entries_max: 100,
         variables_max: 100,

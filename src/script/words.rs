@@ -7,6 +7,9 @@ use super::{diagnostic::Diagnostic, trace};
 /// Words that Rhai keeps for itself; as names they surprise.
 const RESERVED_HELP: &str = "this word is reserved by the language; choose another name";
 
+/// Words that are switched off, some of them in hooks only.
+const OFF: [&str; 3] = ["eval", "Fn", "curry"];
+
 const ENDS_EARLY: &str = "the file ends in the middle of something";
 const ENDS_EARLY_HELP: &str = "is a closing `}` or `)` missing?";
 
@@ -33,8 +36,8 @@ fn parse_words(kind: &ParseErrorType) -> (String, Option<&'static str>) {
             format!("there is no `{name}` here"),
             Some("functions see only their own parameters and variables"),
         ),
-        ParseErrorType::Reserved(word) if word == "eval" => {
-            ("`eval` is switched off".to_owned(), None)
+        ParseErrorType::Reserved(word) if OFF.contains(&word.as_str()) => {
+            (format!("`{word}` is switched off"), None)
         }
         ParseErrorType::Reserved(word) => {
             (format!("`{word}` cannot stand here"), Some(RESERVED_HELP))
@@ -46,9 +49,11 @@ fn parse_words(kind: &ParseErrorType) -> (String, Option<&'static str>) {
         ParseErrorType::BadInput(LexError::UnterminatedString) => {
             ("this text has no closing quote".to_owned(), None)
         }
-        // `eval` once disabled is no keyword any more, but a symbol out of place.
-        ParseErrorType::BadInput(LexError::ImproperSymbol(word, _)) if word == "eval" => {
-            ("`eval` is switched off".to_owned(), None)
+        // Once disabled they are no keywords any more, but symbols out of place.
+        ParseErrorType::BadInput(LexError::ImproperSymbol(word, _))
+            if OFF.contains(&word.as_str()) =>
+        {
+            (format!("`{word}` is switched off"), None)
         }
         other => (lower_first(&other.to_string()), None),
     }

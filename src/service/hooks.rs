@@ -1,12 +1,12 @@
 //! Runs the hooks of plugins: on mail of their mailboxes, on words of servers, and on
 //! the examples that their authors wrote.
 //!
-//! Compiled hooks are kept by plugin; other text in the file (`Plugins` swaps it) makes
-//! others. A failing hook costs a mail its fields, which is said where the fields would
+//! Compiled hooks are kept by plugin, and so is why some cannot be compiled; other text in
+//! the file (`Plugins` swaps it) makes others. A failing hook costs a mail its fields, which is said where the fields would
 //! stand, and never the mail.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -27,7 +27,14 @@ const TIME_MAX: Duration = Duration::from_millis(500);
 
 /// Compiled hooks by plugin. A cheap clone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct HookShelf(Arc<Mutex<HashMap<String, Arc<Hooks>>>>);
+pub(super) struct HookShelf(Arc<Mutex<HashMap<String, Kept>>>);
+
+/// What became of a file, and which text it had.
+#[derive(Clone, Debug)]
+struct Kept {
+    source: String,
+    hooks: Result<Arc<Hooks>, String>,
+}
 
 /// What became of one mail.
 #[derive(Clone, Debug)]
@@ -42,21 +49,23 @@ impl HookShelf {
     /// The hooks of a plugin, when it has some.
     fn of(&self, plugin: &Plugin) -> Option<Result<Arc<Hooks>, String>> {
         let file = plugin.hooks.as_ref()?;
-        // Entries are whole or absent, so a panic elsewhere leaves nothing half-written.
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(hooks) = kept.get(&plugin.preset.id)
-            && hooks.source() == file.source
-        {
-            return Some(Ok(Arc::clone(hooks)));
+        let (id, source) = (&plugin.preset.id, &file.source);
+        if let Some(kept) = self.lock().get(id).filter(|kept| kept.source == *source) {
+            return Some(kept.hooks.clone());
         }
-        Some(match compile(file) {
-            Ok(hooks) => {
-                let hooks = Arc::new(hooks);
-                kept.insert(plugin.preset.id.clone(), Arc::clone(&hooks));
-                Ok(hooks)
-            }
-            Err(words) => Err(words),
-        })
+        // Outside the lock: a slow file holds up the mail of its own plugin only.
+        let hooks = compile(file).map(Arc::new);
+        let kept = Kept {
+            source: source.clone(),
+            hooks: hooks.clone(),
+        };
+        self.lock().insert(id.clone(), kept);
+        Some(hooks)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+        // Entries are whole or absent, so a panic elsewhere leaves nothing half-written.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the hooks of a plugin read in a mail; `None` when there are none.
@@ -110,10 +119,16 @@ impl HookShelf {
 }
 
 fn compile(file: &HookFile) -> Result<Hooks, String> {
-    Hooks::compile(&file.shown, &file.source).map_err(|found| {
+    compiled(file).map_err(|found| {
         let words: Vec<String> = found.iter().map(Diagnostic::headline).collect();
         words.join("; ")
     })
+}
+
+fn compiled(file: &HookFile) -> Result<Hooks, Vec<Diagnostic>> {
+    let begun = Instant::now();
+    let expired = move || begun.elapsed() > TIME_MAX;
+    Hooks::compile(&file.shown, &file.source, expired)
 }
 
 fn extract(hooks: &Hooks, plugin: &Plugin, mail: MailView) -> Option<Extracted> {
@@ -153,7 +168,7 @@ pub fn verdict(plugin: &Plugin, dialogue: Dialogue, text: &str) -> Option<Verdic
 /// What is wrong with hooks, for whoever reads plugins.
 #[must_use]
 pub fn check(file: &HookFile) -> Vec<Problem> {
-    let found = match Hooks::compile(&file.shown, &file.source) {
+    let found = match compiled(file) {
         Ok(hooks) => hooks.warnings().to_vec(),
         Err(found) => found,
     };

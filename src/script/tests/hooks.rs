@@ -25,7 +25,7 @@ fn words(names: &[&str]) -> Vec<Field> {
 }
 
 fn compile(source: &str) -> Result<Hooks, Vec<String>> {
-    let found = Hooks::compile("acme/hooks.rhai", source);
+    let found = Hooks::compile("acme/hooks.rhai", source, || false);
     found.map_err(|all| all.iter().map(|one| one.headline()).collect())
 }
 
@@ -141,6 +141,35 @@ fn a_loop_is_cut_by_its_steps_and_by_its_time() {
     let expired = move || looks.replace(looks.get() + 1) > 2;
     let late = asked(&hooks, view, expired).extraction.failure;
     assert!(late.expect("cut").contains("too long"));
+}
+
+#[test]
+fn what_stands_outside_functions_has_its_time_too() {
+    let source = "let a = \"x\"; a.pad(100000, \"x\"); loop { a.to_upper(); }\nfn extract(mail) {}";
+    let looks = Cell::new(0);
+    let expired = move || looks.replace(looks.get() + 1) > 2;
+    let found = Hooks::compile("acme/hooks.rhai", source, expired).expect_err("cut");
+    assert!(found[0].message.contains("too long"), "{found:?}");
+}
+
+#[test]
+fn hooks_hold_no_functions_and_little_text() {
+    let check = |body: &str, expected: &str| {
+        let source = format!("fn more(a, b) {{ b }}\nfn extract(mail) {{\n{body}\n}}");
+        let found = compile(&source).expect_err(body);
+        assert!(found[0].starts_with("acme/hooks.rhai:3:"), "{found:?}");
+        assert!(found[0].contains(expected), "{found:?}");
+    };
+    check("let a = 1; let f = || a;", "");
+    check("[1].map(|x| x + 1)", "");
+    check("let f = Fn(\"more\");", "`Fn` is switched off");
+    check("let f = more; f.curry(\"x\")", "");
+    check("let f = curry(more, \"x\");", "`curry` is switched off");
+    let found = failure("let a = \"x\"; a.pad(300000, \"x\")");
+    assert!(
+        found.contains("too large") || found.contains("exceed"),
+        "{found}"
+    );
 }
 
 #[test]
