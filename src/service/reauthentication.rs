@@ -276,9 +276,10 @@ impl Reauthentication {
     /// Begins a sign-in at the provider, which comes back to whoever has the token.
     ///
     /// # Errors
-    /// When there is none, or the link is gone.
+    /// When there is none, the link is gone, or much was tried with it lately.
     pub fn begin_sign_in(&self, token: &Secret) -> Result<Shown, LinkError> {
-        let (_, _, mailbox) = self.found(token)?;
+        let (hash, _, mailbox) = self.found(token)?;
+        let _turn = self.turn(hash)?;
         let (actor, mark) = (Actor::Gateway, Mark::of(token.expose()));
         let purpose = Purpose::Again {
             mailbox: mailbox.id,

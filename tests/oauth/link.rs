@@ -38,4 +38,13 @@ fn a_link_signs_a_mailbox_in_and_only_the_browser_that_holds_it_comes_back() {
     assert_eq!(phone.get(&link).status, 404);
     // Used once: the same return is not taken again.
     assert_ne!(phone.get(&back).status, 200);
+    // Beginning takes turns, too: a link is no way to fill the house with sign-ins.
+    let made = house
+        .gateway
+        .run(&["mailbox", "reauthenticate-link", USER])
+        .good();
+    let link = made.out.trim().strip_prefix(DESK).unwrap();
+    let begin = |_| phone.send(&format!("{link}/sign-in"), &[]).status;
+    let begun: Vec<u16> = (0..6).map(begin).collect();
+    assert_eq!(begun, [200, 200, 200, 200, 200, 429]);
 }

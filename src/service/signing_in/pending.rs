@@ -23,6 +23,9 @@ pub(super) const LIFE: Duration = Duration::from_secs(15 * 60);
 const MEMORY: Duration = Duration::from_secs(30 * 60);
 /// Sign-ins of one person; the oldest makes room.
 const OF_ONE_MAX: usize = 8;
+/// Sign-ins of one link. Links share the gateway as their owner, and only their marks tell
+/// them apart: whoever holds one must not end what others have begun.
+const OF_LINK_MAX: usize = 1;
 /// Sign-ins of everybody.
 const ALL_MAX: usize = 256;
 
@@ -66,8 +69,12 @@ impl Pendings {
         pending: Pending,
     ) -> Result<(), TooMany> {
         let mut rows = self.lock();
-        let own = rows.iter().filter(|(_, row)| row.owner == *owner);
-        if own.clone().count() >= OF_ONE_MAX
+        let by_link = *owner == Actor::Gateway;
+        let of_one_max = if by_link { OF_LINK_MAX } else { OF_ONE_MAX };
+        let own = rows
+            .iter()
+            .filter(|(_, row)| row.owner == *owner && (!by_link || row.mark == mark));
+        if own.clone().count() >= of_one_max
             && let Some(oldest) = own.min_by_key(|(_, row)| row.begun).map(|(id, _)| *id)
         {
             rows.remove(&oldest);
@@ -254,5 +261,23 @@ mod tests {
             }
         }
         assert!(refused > 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_link_ends_its_own_sign_ins_only() {
+        let pendings = Pendings::default();
+        let (ours, theirs) = (Mark::of("our link"), Mark::of("their link"));
+        let begin = |number, mark| {
+            let begun = pendings.begin(id(number), &Actor::Gateway, mark, pending("x"));
+            begun.expect("room");
+        };
+        let there = |mark, number| pendings.get(&Actor::Gateway, mark, id(number)).is_some();
+        begin(100, ours);
+        for number in 0..20 {
+            begin(number, theirs);
+        }
+        assert!(there(ours, 100));
+        let left = (0..20).filter(|number| there(theirs, *number));
+        assert_eq!(left.collect::<Vec<_>>(), [19]);
     }
 }
