@@ -145,8 +145,9 @@ impl Desk {
         tell(found(address.as_str(), &suggestion));
         Ok(Answer::Done {
             words: format!(
-                "`postern mailbox add {address}` tries that and connects it; its options change \
-                 whatever is different."
+                "`postern mailbox add {address}{}` tries that and connects it; its options change \
+                 whatever is different.",
+                suggestion.known.options_for_foreign()
             ),
         })
     }

@@ -33,10 +33,18 @@ pub(super) fn found(address: &str, suggestion: &Suggestion) -> Answer {
         known.pop3.as_ref().map(server),
         shown(&known.smtp, "smtp"),
     );
+    let outside = match known.foreign.as_slice() {
+        [] => String::new(),
+        hosts => format!(
+            "; outside {domain}: {}, which you have to name yourself, if that is right:{}",
+            hosts.join(", "),
+            known.options_for_foreign()
+        ),
+    };
     let or_pop3 = pop3.as_ref().map(|pop3| format!(" (or POP3 {pop3})"));
     Answer::Item {
         words: format!(
-            "{how}: reads at {imap}{}, sends by {smtp}",
+            "{how}: reads at {imap}{}, sends by {smtp}{outside}",
             or_pop3.unwrap_or_default()
         ),
         item: json!({
@@ -45,6 +53,7 @@ pub(super) fn found(address: &str, suggestion: &Suggestion) -> Answer {
             "imap": imap,
             "pop3": pop3,
             "smtp": smtp,
+            "foreign": known.foreign,
         }),
     }
 }

@@ -68,6 +68,17 @@ impl Address {
         })
     }
 
+    /// Whether a host is the domain of the address or lies below it.
+    #[must_use]
+    pub fn is_at_home_on(&self, host: &str) -> bool {
+        let Ok(domain) = idna::domain_to_ascii(self.domain()) else {
+            return false;
+        };
+        let above = host.to_ascii_lowercase();
+        let above = above.strip_suffix(&domain);
+        above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+    }
+
     /// The part before the `@`.
     #[must_use]
     pub fn local(&self) -> &str {

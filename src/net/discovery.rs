@@ -6,6 +6,7 @@
 //! Deliberately absent: which answer is preferred, and presets (`service::discovery`).
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use super::dns::{RecordError, Records, ServiceRecord};
 use super::http_client::{HttpClient, HttpError, HttpsUrl, UrlError};
@@ -143,7 +144,10 @@ impl LookUps {
 }
 
 fn best(records: Vec<ServiceRecord>, security: Security) -> Option<AnnouncedServer> {
-    let record = records.into_iter().next()?;
+    // RFC 2782: a target is a name. A number would pass every rule about names.
+    let record = records
+        .into_iter()
+        .find(|record| !is_number(&record.host))?;
     Some(AnnouncedServer {
         server: Server {
             host: record.host,
@@ -152,6 +156,12 @@ fn best(records: Vec<ServiceRecord>, security: Security) -> Option<AnnouncedServ
         },
         user_is_local_part: false,
     })
+}
+
+/// An IP address, or what a resolver may take for one.
+fn is_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or(host);
+    host.parse::<IpAddr>().is_ok() || last.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// The domain as DNS knows it (RFC 5891).

@@ -3,6 +3,7 @@
 //! Nothing is saved that was not verified a moment before.
 
 pub mod attempts;
+mod consent;
 pub mod detection;
 mod proposal;
 pub(in crate::service) mod server;

@@ -286,6 +286,7 @@ fn known(preset: &Preset, domain: &str) -> Known {
         ),
         provider_files_sent: files_sent == Some(FilesSent::Yes),
         sent_folder: preset.folders.sent.as_deref().and_then(FolderName::new),
+        foreign: Vec::new(),
     }
 }
 

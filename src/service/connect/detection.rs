@@ -79,7 +79,7 @@ impl Detection {
                 found
             }
         };
-        self.suggestion(found, domain)
+        self.suggestion(found, address)
     }
 
     async fn ask(&self, look_ups: &LookUps, address: &Address) -> Found {
@@ -118,7 +118,8 @@ impl Detection {
         }
     }
 
-    fn suggestion(&self, found: Found, domain: &str) -> Option<Suggestion> {
+    fn suggestion(&self, found: Found, address: &Address) -> Option<Suggestion> {
+        let domain = address.domain();
         let (announced, how) = match found {
             Found::Mx(host) => {
                 let plugin = self.presets.by_mx(&host)?;
@@ -134,8 +135,18 @@ impl Detection {
         if let Some(plugin) = plugin {
             return Some(self.of_plugin(plugin, domain, how));
         }
+        let mut known = known(announced);
+        let servers = [&known.imap, &known.pop3, &known.smtp];
+        let hosts = servers.into_iter().flatten().map(|server| &server.host);
+        let mut foreign: Vec<String> = hosts
+            .filter(|host| !address.is_at_home_on(host) && self.presets.by_server(host).is_none())
+            .cloned()
+            .collect();
+        foreign.sort();
+        foreign.dedup();
+        known.foreign = foreign;
         Some(Suggestion {
-            known: known(announced),
+            known,
             plugin: None,
             how,
         })
@@ -357,12 +368,46 @@ mod tests {
         let found = found.expect("found");
         assert_eq!((found.how, found.plugin.is_none()), (How::Srv, true));
         let known = found.known;
+        assert!(known.foreign.is_empty(), "{:?}", known.foreign);
         let imap = known.imap.expect("a server");
         assert_eq!((imap.host.as_str(), imap.port), ("mail.own.example", 993));
         assert_eq!(known.smtp.expect("a server").host, "out.own.example");
         let found = detection.find(&address("a@fast.example")).await;
-        let plugin = found.and_then(|found| found.plugin);
-        assert_eq!(plugin.expect("a plugin").preset.id, "fastmail");
+        let found = found.expect("found");
+        assert!(found.known.foreign.is_empty());
+        assert_eq!(found.plugin.expect("a plugin").preset.id, "fastmail");
+    }
+
+    #[tokio::test]
+    async fn servers_outside_the_domain_are_marked_and_numbers_are_refused() {
+        let authority = Authority::new("a");
+        let (server, _) = name_server(vec![
+            ("_imaps._tcp.own.example", SRV, srv(993, "own.example")),
+            (
+                "_submissions._tcp.own.example",
+                SRV,
+                srv(465, "notown.example"),
+            ),
+            ("_imaps._tcp.far.example", SRV, srv(993, "imap.evil.test")),
+            ("_imaps._tcp.number.example", SRV, srv(993, "192.0.2.1")),
+            (
+                "_imaps._tcp.xn--r8jz45g.jp",
+                SRV,
+                srv(993, "a.xn--r8jz45g.jp"),
+            ),
+        ]);
+        let detection = detection(&authority, server, 1, Guard::Public);
+        for (text, foreign) in [
+            ("a@own.example", Some("notown.example")),
+            ("a@far.example", Some("imap.evil.test")),
+            ("a@例え.jp", None),
+        ] {
+            let found = detection.find(&address(text)).await.expect("found");
+            let foreign: Vec<&str> = foreign.into_iter().collect();
+            assert_eq!(found.known.foreign, foreign, "{text}");
+        }
+        let number = detection.find(&address("a@number.example")).await;
+        assert!(number.is_none(), "{number:?}");
     }
 
     /// A server that gives out one autoconfig file, to whoever is allowed to come.
@@ -403,6 +448,7 @@ mod tests {
         let found = allowed.find(&help).await.expect("found");
         assert_eq!(found.how, How::Autoconfig);
         assert_eq!(found.known.user_is_local_part, (true, false));
+        assert_eq!(found.known.foreign, ["mail.here.example"]);
         assert_eq!(
             found.known.imap.expect("a server").host,
             "mail.here.example"

@@ -12,7 +12,7 @@ use crate::domain::address::{Address, NamedAddress};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{
     Credentials, ForwardingWay, History, ImapWay, Login, MailboxLogins, MailboxSettings,
-    OAuthGrant, Pop3Keep, Pop3Way, Security, Server, WayIn, WayOut,
+    OAuthGrant, Pop3Keep, Pop3Way, Server, WayIn, WayOut,
 };
 use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
@@ -133,6 +133,9 @@ pub struct Known {
     pub provider_files_sent: bool,
     /// Its name for the folder of sent mail.
     pub sent_folder: Option<FolderName>,
+    /// Hosts among these servers that lie outside the domain of the address and that no
+    /// plugin knows: a person names them, or nothing goes there (RFC 6186 section 6).
+    pub foreign: Vec<String>,
 }
 
 /// A field that cannot be used.
@@ -177,6 +180,7 @@ impl Wish {
         let way_in = self.way_in(&address, known, random)?;
         let way_out = self.way_out(&address, known)?;
         self.refuse_readable(&way_in, &way_out)?;
+        self.refuse_foreign(&address, known, &way_in, &way_out)?;
         let identity = NamedAddress::new(typed(self.from_name.as_ref()), address.clone());
         let usual = MailboxSettings::new(address, way_in, way_out);
         Ok(MailboxSettings {
@@ -287,31 +291,6 @@ impl Wish {
         )
         .map(WayOut::Own)
         .map_err(|words| wrong("outgoing", words))
-    }
-
-    fn refuse_readable(&self, way_in: &WayIn, way_out: &WayOut) -> Result<(), WrongField> {
-        let (incoming, outgoing) = (&self.incoming_security, &self.outgoing_security);
-        for (field, said, server) in [
-            ("incoming_security", incoming, way_in.server()),
-            ("outgoing_security", outgoing, way_out.server()),
-        ] {
-            let confirmed = match self.readable {
-                Readable::Unconfirmed => false,
-                Readable::Confirmed => true,
-                Readable::WhereTyped => typed(said.as_ref()).is_some(),
-            };
-            if confirmed {
-                continue;
-            }
-            if let Some(server) = server.filter(|server| server.security == Security::None) {
-                let words = format!(
-                    "without protection the password travels readable to {}; confirm that, or choose tls",
-                    server.host
-                );
-                return Err(wrong(field, words));
-            }
-        }
-        Ok(())
     }
 
     fn logins(
@@ -510,6 +489,7 @@ pub fn receiving_local_part(address: &Address, random: [u8; 10]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::mailbox::Security;
 
     fn wish(address: &str) -> Wish {
         Wish {
@@ -648,36 +628,6 @@ mod tests {
             let error = wish.propose(&Known::default(), [0; 10]).expect_err(field);
             assert_eq!(error.field, field);
             assert!(!error.words.is_empty());
-        }
-    }
-
-    #[test]
-    fn a_password_travels_readable_only_where_this_was_typed() {
-        let plain = |host: &str, port| Server {
-            host: host.to_owned(),
-            port,
-            security: Security::None,
-        };
-        let known = Known {
-            imap: Some(plain("mail.shop.example", 143)),
-            smtp: Some(plain("mail.shop.example", 25)),
-            ..Known::default()
-        };
-        let none = || Some("none".to_owned());
-        let typed = |incoming_security, outgoing_security| Wish {
-            readable: Readable::WhereTyped,
-            incoming_security,
-            outgoing_security,
-            ..wish("help@shop.example")
-        };
-        for (wish, refused) in [
-            (typed(None, None), Some("incoming_security")),
-            (typed(none(), None), Some("outgoing_security")),
-            (typed(None, none()), Some("incoming_security")),
-            (typed(none(), none()), None),
-        ] {
-            let field = wish.propose(&known, [0; 10]).err();
-            assert_eq!(field.map(|wrong| wrong.field), refused, "{wish:?}");
         }
     }
 

@@ -96,6 +96,8 @@ pub(in crate::http::api) struct SuggestionBody {
     imap: Option<ServerBody>,
     pop3: Option<ServerBody>,
     smtp: Option<ServerBody>,
+    /// Hosts outside the domain that no plugin knows: they are used when they are named.
+    foreign: Vec<String>,
     /// The user name at the incoming server.
     user: String,
 }
@@ -219,6 +221,7 @@ impl SuggestionBody {
             imap: server(&known.imap),
             pop3: server(&known.pop3),
             smtp: server(&known.smtp),
+            foreign: known.foreign.clone(),
             user: if known.user_is_local_part.0 {
                 address.local().to_owned()
             } else {

@@ -61,6 +61,8 @@ struct FormPage {
     wish: Typed,
     /// What is suggested for what is left empty.
     hints: Hints,
+    /// Servers that a person has to type: the domain names them and they are not in it.
+    foreign: Option<String>,
     /// Nobody would hear when this mailbox stops working.
     alone: bool,
     wrong: Option<WrongField>,
@@ -344,6 +346,10 @@ async fn page(
     };
     let how = suggestion.as_ref().map_or("connect.how.guess", how_key);
     let hints = Hints::of(suggestion.as_ref(), &typed.address);
+    let foreign = suggestion
+        .as_ref()
+        .map(|found| found.known.foreign.join(", "));
+    let foreign = foreign.filter(|hosts| !hosts.is_empty());
     let found = suggestion.and_then(|suggestion| suggestion.plugin);
     let by_choice = || presets.get(chosen.unwrap_or(OTHER_PRESET));
     let plugin = found
@@ -377,6 +383,7 @@ async fn page(
         guide: sections(&plugin, words, &typed.address),
         overlays: overlays.collect(),
         hints,
+        foreign,
         wish: typed,
         wrong,
         take_over,
