@@ -17,7 +17,7 @@ pub use self::anyway::{OnItsWay, Rest};
 pub use self::compare::Counted;
 
 use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid};
-use crate::domain::key::PublicId;
+use crate::domain::key::{MailboxKey, PublicId};
 use crate::domain::mailbox::{ImapWay, Mailbox};
 use crate::domain::user::Actor;
 use crate::net::dial::Dialer;
@@ -29,7 +29,7 @@ use crate::service::credentials::{EnterError, Keyring};
 use crate::service::diary::Diary;
 use crate::service::ledger::words::{grouped, megabytes};
 use crate::service::mailboxes::{MailboxError, Mailboxes};
-use crate::service::sync::{ANYWAY_BYTES_MAX, Sync};
+use crate::service::sync::{ANYWAY_BYTES_MAX, Sync, to_the_end};
 use crate::store::{Store, StoreError};
 
 /// Mails whose sizes are asked for in one command.
@@ -216,19 +216,37 @@ impl Collecting {
         folder: &FolderName,
         uids: &[Uid],
     ) -> Result<usize, CollectingError> {
-        self.sync.stop(mailbox.key).await;
-        let marked = self.mark(mailbox, folder, uids).await;
-        self.sync.start(mailbox.clone());
-        marked
+        let (this, key) = (self.clone(), mailbox.key);
+        let (folder, uids) = (folder.clone(), uids.to_vec());
+        let mark = async move { this.mark(key, &folder, &uids).await };
+        self.while_stopped(key, mark).await
+    }
+
+    /// Does something while the task of the mailbox is stopped. What the store says of
+    /// the mailbox afterwards decides whether it runs again.
+    async fn while_stopped<T: Send + 'static>(
+        &self,
+        key: MailboxKey,
+        work: impl Future<Output = Result<T, CollectingError>> + Send + 'static,
+    ) -> Result<T, CollectingError> {
+        let sync = self.sync.clone();
+        to_the_end(async move {
+            let _turn = sync.turn(key).await;
+            sync.stop(key).await;
+            let done = work.await;
+            sync.start_stored(key)?;
+            done
+        })
+        .await
     }
 
     async fn mark(
         &self,
-        mailbox: &Mailbox,
+        mailbox: MailboxKey,
         folder: &FolderName,
         uids: &[Uid],
     ) -> Result<usize, CollectingError> {
-        let cursor = self.store.cursor(mailbox.key, folder)?;
+        let cursor = self.store.cursor(mailbox, folder)?;
         let mut cursor = cursor.ok_or_else(|| CollectingError::Renumbered(folder.clone()))?;
         let room = Cursor::PENDING_MAX.saturating_sub(cursor.pending.len());
         let wanted = Pending {
@@ -241,7 +259,7 @@ impl Collecting {
             cursor.pending.insert(*uid, wanted.clone());
         }
         self.store
-            .set_cursor(mailbox.key, folder.clone(), cursor)
+            .set_cursor(mailbox, folder.clone(), cursor)
             .await?;
         Ok(taken)
     }

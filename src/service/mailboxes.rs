@@ -9,13 +9,15 @@ mod leave;
 mod mbox;
 mod receiving_address;
 mod signed_in;
+#[cfg(test)]
+mod tests;
 
 use crate::domain::address::Address;
 use crate::domain::alert::day_of;
 use crate::domain::expiry::Expiry;
-use crate::domain::key::PublicId;
+use crate::domain::key::{MailboxKey, PublicId};
 use crate::domain::ledger::Fate;
-use crate::domain::mailbox::{HeldMail, Mailbox, MailboxHealth, Switch, WayIn};
+use crate::domain::mailbox::{HeldMail, Mailbox, MailboxHealth, MailboxSettings, Switch, WayIn};
 use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
@@ -23,8 +25,8 @@ use crate::service::connect::wish::WrongField;
 use crate::service::connect::{Connect, StepResult, failed_step};
 use crate::service::credentials::{CredentialsError, Keyring};
 use crate::service::random::NoRandomness;
-use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
+use crate::service::sync::{Sync, to_the_end};
 use crate::store::{GoesOn, NewLogins, RotateError, Store};
 
 pub use self::change::Changed;
@@ -242,21 +244,25 @@ impl Mailboxes {
         id: PublicId,
         offline: bool,
     ) -> Result<(), MailboxError> {
-        let mailbox = self.managed(actor, id)?;
-        if mailbox.settings.switch == Switch::Unbound {
+        let key = self.managed(actor, id)?.key;
+        let switch = if offline { Switch::Offline } else { Switch::On };
+        let this = self.clone();
+        to_the_end(async move { this.switch(key, switch).await }).await
+    }
+
+    async fn switch(&self, key: MailboxKey, switch: Switch) -> Result<(), MailboxError> {
+        let _turn = self.sync.turn(key).await;
+        // It may have been unbound, or removed, while others had their turn.
+        let before = self.store.mailbox(key)?;
+        let before = before.ok_or(MailboxError::NoSuchMailbox)?;
+        if before.settings.switch == Switch::Unbound {
             return Err(MailboxError::Unbound);
         }
-        let switch = if offline { Switch::Offline } else { Switch::On };
+        let change = move |settings: &mut MailboxSettings| settings.switch = switch;
         let mailbox = self
-            .store
-            .alter_mailbox(
-                mailbox.key,
-                move |settings| settings.switch = switch,
-                NewLogins::Keep,
-                GoesOn::WhereItStopped,
-                self.clock.now(),
-            )
+            .alter(&before, change, NewLogins::Keep, GoesOn::WhereItStopped)
             .await?;
+        self.sync.stop(key).await;
         self.sync.start(mailbox);
         Ok(())
     }

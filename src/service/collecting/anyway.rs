@@ -101,12 +101,16 @@ impl Collecting {
         };
         let mailbox = self.store.mailbox(row.mailbox)?;
         let mailbox = mailbox.ok_or(MailboxError::NoSuchMailbox)?;
+        let pending = self.pending(mailbox.key, &row.source)?;
+        if pending.is_some_and(|pending| pending.reason == PendingReason::Anyway) {
+            // Asked for before: its task has it.
+            return Ok(OnItsWay { mailbox, size });
+        }
         // The task that reads the mailbox holds what is known of it, so it is stopped
         // meanwhile.
-        self.sync.stop(mailbox.key).await;
-        let marked = self.mark_anyway(&mailbox, row.source).await;
-        self.sync.start(mailbox.clone());
-        marked?;
+        let (this, key) = (self.clone(), mailbox.key);
+        let mark = async move { this.mark_anyway(key, row.source).await };
+        self.while_stopped(key, mark).await?;
         Ok(OnItsWay { mailbox, size })
     }
 
@@ -119,7 +123,11 @@ impl Collecting {
         Ok(beginnings.max_by_key(|row| row.at))
     }
 
-    async fn mark_anyway(&self, mailbox: &Mailbox, source: Source) -> Result<(), CollectingError> {
+    async fn mark_anyway(
+        &self,
+        mailbox: MailboxKey,
+        source: Source,
+    ) -> Result<(), CollectingError> {
         match source {
             Source::Imap {
                 folder,
@@ -142,24 +150,28 @@ impl Collecting {
 
     async fn mark_in_folder(
         &self,
-        mailbox: &Mailbox,
+        mailbox: MailboxKey,
         folder: FolderName,
         validity: UidValidity,
         uid: Uid,
     ) -> Result<(), CollectingError> {
-        let cursor = self.store.cursor(mailbox.key, &folder)?;
+        let cursor = self.store.cursor(mailbox, &folder)?;
         let same = cursor.filter(|cursor| cursor.validity == validity);
         let Some(mut cursor) = same else {
             return Err(CollectingError::Renumbered(folder));
         };
         cursor.pending.insert(uid, self.wanted_anyway());
-        self.store.set_cursor(mailbox.key, folder, cursor).await?;
+        self.store.set_cursor(mailbox, folder, cursor).await?;
         Ok(())
     }
 
-    async fn mark_in_maildrop(&self, mailbox: &Mailbox, uidl: &str) -> Result<(), CollectingError> {
+    async fn mark_in_maildrop(
+        &self,
+        mailbox: MailboxKey,
+        uidl: &str,
+    ) -> Result<(), CollectingError> {
         let id = identity_of(uidl.as_bytes());
-        let mut known = self.store.maildrop(mailbox.key)?;
+        let mut known = self.store.maildrop(mailbox)?;
         let row = known
             .rows
             .remove(&id)
@@ -170,7 +182,7 @@ impl Collecting {
         row.state = MailState::Pending(self.wanted_anyway());
         let changed = vec![(id, row)];
         self.store
-            .set_maildrop(mailbox.key, changed, Vec::new())
+            .set_maildrop(mailbox, changed, Vec::new())
             .await?;
         Ok(())
     }

@@ -16,6 +16,7 @@ use crate::domain::mailbox::{
 use crate::domain::user::Actor;
 use crate::service::connect::{Proposal, StepResult};
 use crate::service::credentials::Held;
+use crate::service::sync::to_the_end;
 use crate::store::{GoesOn, NewLogins};
 
 /// What came of a change.
@@ -51,13 +52,8 @@ impl Mailboxes {
             return Err(MailboxError::Unbound);
         }
         if unbound || !needs_trial(&before.settings, &wanted, &edit.logins) {
-            let change = move |settings: &mut MailboxSettings| apply(&edit, settings);
-            let mailbox = self
-                .alter(&before, change, NewLogins::Keep, GoesOn::WhereItStopped)
-                .await?;
-            if restarts(&before.settings, &mailbox.settings) {
-                self.sync.start(mailbox.clone());
-            }
+            let this = self.clone();
+            let mailbox = to_the_end(async move { this.edit_in_place(before, edit).await }).await?;
             return Ok(Changed {
                 mailbox,
                 reading: None,
@@ -103,6 +99,19 @@ impl Mailboxes {
             mailbox,
             reading: words,
         })
+    }
+
+    /// An edit that needs no trial.
+    async fn edit_in_place(&self, before: Mailbox, edit: Edit) -> Result<Mailbox, MailboxError> {
+        let _turn = self.sync.turn(before.key).await;
+        let change = move |settings: &mut MailboxSettings| apply(&edit, settings);
+        let mailbox = self
+            .alter(&before, change, NewLogins::Keep, GoesOn::WhereItStopped)
+            .await?;
+        if restarts(&before.settings, &mailbox.settings) {
+            self.sync.start(mailbox.clone());
+        }
+        Ok(mailbox)
     }
 
     /// Forgets the logins; they are gone from the store when this answers. Reading goes
@@ -283,7 +292,19 @@ impl Mailboxes {
         logins: NewLogins,
         goes_on: GoesOn,
     ) -> Result<Mailbox, MailboxError> {
+        let (this, before) = (self.clone(), before.clone());
+        to_the_end(async move { this.replace_now(&before, change, logins, goes_on).await }).await
+    }
+
+    async fn replace_now(
+        &self,
+        before: &Mailbox,
+        change: impl Fn(&mut MailboxSettings) + Send + 'static,
+        logins: NewLogins,
+        goes_on: GoesOn,
+    ) -> Result<Mailbox, MailboxError> {
         let key = before.key;
+        let _turn = self.sync.turn(key).await;
         self.sync.stop(key).await;
         let verified = !matches!(logins, NewLogins::Forget);
         let altered = self.alter(before, change, logins, goes_on).await;
@@ -291,9 +312,7 @@ impl Mailboxes {
             Ok(mailbox) => mailbox,
             Err(error) => {
                 // It goes on as it was.
-                if let Some(mailbox) = self.store.mailbox(key)? {
-                    self.sync.start(mailbox);
-                }
+                self.sync.start_stored(key)?;
                 return Err(error);
             }
         };
@@ -305,7 +324,7 @@ impl Mailboxes {
         Ok(mailbox)
     }
 
-    async fn alter(
+    pub(super) async fn alter(
         &self,
         before: &Mailbox,
         change: impl Fn(&mut MailboxSettings) + Send + 'static,

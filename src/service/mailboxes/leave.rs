@@ -4,6 +4,7 @@ use super::{Loss, MailboxError, Mailboxes};
 use crate::domain::key::{MailboxKey, PublicId};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::user::Actor;
+use crate::service::sync::to_the_end;
 use crate::store::StoreError;
 
 /// How a mailbox is to be removed.
@@ -45,17 +46,28 @@ impl Mailboxes {
         if confirmed.trim().to_lowercase() != address.folded() {
             return Err(MailboxError::NotConfirmed(address.clone(), loss));
         }
-        self.store
-            .remove_mailbox(mailbox.key, removal.with_conversations, self.clock.now())
-            .await?;
-        // The store refuses what a task would still deliver.
-        self.sync.stop(mailbox.key).await;
-        self.board.remove(mailbox.key);
+        let (this, key, all) = (self.clone(), mailbox.key, removal.with_conversations);
+        to_the_end(async move { this.remove_now(key, all).await }).await?;
         tracing::info!(mailbox = %address, ?loss, with_conversations = removal.with_conversations, "a mailbox was removed");
         if removal.with_conversations {
             self.purge(mailbox.key);
         }
         Ok(loss)
+    }
+
+    async fn remove_now(
+        &self,
+        key: MailboxKey,
+        with_conversations: bool,
+    ) -> Result<(), MailboxError> {
+        let _turn = self.sync.turn(key).await;
+        self.store
+            .remove_mailbox(key, with_conversations, self.clock.now())
+            .await?;
+        // The store refuses what a task would still deliver.
+        self.sync.stop(key).await;
+        self.board.remove(key);
+        Ok(())
     }
 
     /// Goes on with removing conversations where a stop interrupted it.

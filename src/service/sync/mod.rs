@@ -10,22 +10,25 @@ pub mod options;
 mod pending;
 mod pop3;
 pub mod standing;
+mod turns;
 
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::pending::ANYWAY_BYTES_MAX;
+pub(in crate::service) use self::turns::to_the_end;
 
 use self::board::Board;
 use self::gate::Gate;
 use self::keeper::Handles;
 use self::options::SyncOptions;
+use self::turns::Turns;
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Mailbox, WayIn};
 use crate::net::dial::Dialer;
@@ -41,6 +44,7 @@ pub struct Sync {
     handles: Arc<Handles>,
     shutdown: CancellationToken,
     running: Arc<Mutex<HashMap<MailboxKey, Running>>>,
+    turns: Turns,
 }
 
 #[derive(Debug)]
@@ -78,6 +82,7 @@ impl Sync {
             handles: Arc::new(handles),
             shutdown: CancellationToken::new(),
             running: Arc::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -105,6 +110,20 @@ impl Sync {
             }
         }
         Ok(count)
+    }
+
+    /// Waits until nobody else is changing the mailbox, and keeps others waiting until
+    /// what is returned is dropped.
+    pub(in crate::service) async fn turn(&self, key: MailboxKey) -> OwnedMutexGuard<()> {
+        self.turns.of(key).await
+    }
+
+    /// Starts a mailbox as the store has it now; nothing when it is gone.
+    pub(in crate::service) fn start_stored(&self, key: MailboxKey) -> Result<(), StoreError> {
+        if let Some(mailbox) = self.handles.store.mailbox(key)? {
+            self.start(mailbox);
+        }
+        Ok(())
     }
 
     /// Starts a mailbox, or starts it anew with changed settings.
@@ -177,6 +196,12 @@ impl Sync {
             running.refresh.notify_one();
             true
         })
+    }
+
+    /// Whether a mailbox has a task.
+    #[cfg(test)]
+    pub(in crate::service) fn runs(&self, key: MailboxKey) -> bool {
+        self.lock().contains_key(&key)
     }
 
     /// Waits until every task has ended; called after the shutdown token.

@@ -1,0 +1,111 @@
+//! Mailboxes whose servers do not answer, switched by many at once.
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::domain::condition::Patience;
+use crate::domain::key::WorkspaceKey;
+use crate::net::dial::{DialOptions, Dialer};
+use crate::net::http_client::{HttpClient, HttpOptions};
+use crate::net::oauth::OAuth;
+use crate::service::diary::Diary;
+use crate::service::oauth_clients::{OAuthClients, OAuthOptions};
+use crate::service::presets::Presets;
+use crate::service::random::Random;
+use crate::service::sync::options::SyncOptions;
+use crate::service::testing::{logins, settings};
+use crate::store::Options;
+
+struct Desk {
+    mailboxes: Mailboxes,
+    mailbox: Mailbox,
+    _folder: tempfile::TempDir,
+}
+
+async fn desk(clock: Clock) -> Desk {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("data"), Options::default()).expect("a store");
+    let dialer = Dialer::new(DialOptions::default()).expect("a dialer");
+    let (diary, _unwritten) = Diary::new(clock.clone());
+    let board = Board::new(Patience::default(), diary);
+    let presets = Presets::open(folder.path());
+    let clients = OAuthClients::new(OAuthOptions::default(), presets.clone());
+    let oauth = OAuth::new(HttpClient::new(dialer.clone(), HttpOptions::default()));
+    let keyring = Keyring::new(store.clone(), oauth, clients, clock.clone());
+    let sync = Sync::new(
+        store.clone(),
+        dialer.clone(),
+        board.clone(),
+        clock.clone(),
+        presets.clone(),
+        keyring.clone(),
+        SyncOptions::default(),
+    );
+    let connect = Connect::new(
+        store.clone(),
+        dialer,
+        sync.clone(),
+        clock.clone(),
+        Random,
+        None,
+        presets,
+    );
+    let (now, workspace) = (clock.now(), WorkspaceKey::DEFAULT);
+    let mailbox = store
+        .add_mailbox(
+            settings("help@shop.example"),
+            &logins(),
+            workspace,
+            None,
+            now,
+            [7; 10],
+        )
+        .await
+        .expect("added");
+    Desk {
+        mailboxes: Mailboxes::new(store, sync, board, clock, connect, keyring),
+        mailbox,
+        _folder: folder,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_switches_at_once_leave_a_task_exactly_when_the_store_says_on() {
+    let desk = desk(Clock::new(Timestamp::now)).await;
+    let id = desk.mailbox.id;
+    for round in 0..40 {
+        let switches: Vec<_> = (0..16)
+            .map(|number| {
+                let mailboxes = desk.mailboxes.clone();
+                let offline = number % 2 == round % 2;
+                tokio::spawn(
+                    async move { mailboxes.set_offline(&Actor::Console, id, offline).await },
+                )
+            })
+            .collect();
+        for switch in switches {
+            switch.await.expect("no panic").expect("switched");
+        }
+        let (mailbox, _) = desk.mailboxes.get(&Actor::Console, id).expect("there");
+        let on = mailbox.settings.switch == Switch::On;
+        assert_eq!(desk.mailboxes.sync.runs(mailbox.key), on, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn who_goes_away_leaves_no_mailbox_half_switched() {
+    let desk = desk(Clock::new(Timestamp::now)).await;
+    let (id, key) = (desk.mailbox.id, desk.mailbox.key);
+    let turn = desk.mailboxes.sync.turn(key).await;
+    let asked = desk.mailboxes.set_offline(&Actor::Console, id, false);
+    tokio::select! {
+        biased;
+        _ = asked => panic!("somebody else has the turn"),
+        () = tokio::task::yield_now() => {}
+    }
+    assert!(!desk.mailboxes.sync.runs(key));
+    drop(turn);
+    // The next one comes after what was begun.
+    let _turn = desk.mailboxes.sync.turn(key).await;
+    assert!(desk.mailboxes.sync.runs(key));
+}
