@@ -1,6 +1,7 @@
 //! Commands for plugin authors. They need no gateway: the shipped plugins are compiled
 //! in, and the installation's are read from their folder.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -82,20 +83,22 @@ pub(super) fn check(
             let folder =
                 plugin::read_plugin(path).map_err(|problem| anyhow::anyhow!("{problem}"))?;
             let id = folder.name.clone();
-            let (catalogue, problems) = with(config, folder);
-            let mine = |problem: &Problem| problem.file.starts_with(&path.display().to_string());
-            (
-                catalogue,
-                problems.into_iter().filter(mine).collect(),
-                vec![id],
-            )
+            let (catalogue, mut problems) = with(config, folder);
+            problems.retain(|problem| problem.file.starts_with(&path.display().to_string()));
+            (catalogue, problems, vec![id])
         }
         _ => {
-            let (catalogue, problems) = all(config);
+            let (catalogue, mut problems) = all(config);
             let chosen: Vec<String> = match which {
-                Some(id) if catalogue.get(id).is_some() => vec![id.to_owned()],
                 Some(id) => {
-                    bail!("there is no plugin {id:?}, and no folder {id} with a plugin.toml")
+                    let Some(one) = catalogue.get(id) else {
+                        // Perhaps it is there, and this is why it was left out.
+                        told(&problems)?;
+                        bail!("there is no plugin {id:?}, and no folder {id} with a plugin.toml")
+                    };
+                    let folder = one.shown("");
+                    problems.retain(|problem| problem.file.starts_with(&folder));
+                    vec![id.to_owned()]
                 }
                 None if every => catalogue.iter().map(|one| one.preset.id.clone()).collect(),
                 None => bail!("name a plugin or its folder, or write --all"),
@@ -103,28 +106,59 @@ pub(super) fn check(
             (catalogue, problems, chosen)
         }
     };
-    let mut right = 0;
+    let mut tried = Vec::with_capacity(chosen.len());
     for id in &chosen {
-        let found = catalogue.get(id).map(|one| {
-            let mut found = one.check(&catalogue, strict);
-            found.extend(hooks::failed_examples(one));
-            found
-        });
-        let found = found.unwrap_or_default();
-        right += usize::from(found.is_empty());
-        problems.extend(found);
+        let mut found = match catalogue.get(id) {
+            Some(one) => {
+                let mut found = one.check(&catalogue, strict);
+                found.extend(hooks::failed_examples(one));
+                found
+            }
+            None => Vec::new(),
+        };
+        if strict {
+            every_one_counts(&mut found);
+        }
+        tried.push(found);
     }
     if strict {
-        for problem in &mut problems {
-            problem.severity = Severity::Error;
+        every_one_counts(&mut problems);
+    }
+    let (right, of) = counted(&problems, &tried);
+    problems.extend(tried.into_iter().flatten());
+    let code = told(&problems)?;
+    say(format_args!("{right} of {of} plugins are right."));
+    Ok(code)
+}
+
+fn every_one_counts(problems: &mut [Problem]) {
+    for problem in problems {
+        problem.severity = Severity::Error;
+    }
+}
+
+/// How many plugins are right, and of how many. `kept_out` was found while they were read;
+/// a folder with an error there is one that nobody can try. Warnings make nothing wrong.
+fn counted(kept_out: &[Problem], tried: &[Vec<Problem>]) -> (usize, usize) {
+    let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+    let folder = |problem: &Problem| {
+        let path = Path::new(&problem.file);
+        let folder = match path.extension() {
+            Some(_) => path.parent(),
+            None => None,
+        };
+        folder.unwrap_or(path).to_owned()
+    };
+    let out: BTreeSet<PathBuf> = kept_out.iter().filter(is_error).map(folder).collect();
+    let wrong = |found: &&Vec<Problem>| found.iter().any(|problem| is_error(&problem));
+    match tried {
+        // Only what concerns it was kept.
+        [one] => (usize::from(out.is_empty() && !wrong(&one)), 1),
+        many => {
+            let right = many.iter().filter(|found| !wrong(found)).count();
+            (right, many.len() + out.len())
         }
     }
-    let code = told(&problems)?;
-    say(format_args!(
-        "{right} of {} plugins are right.",
-        chosen.len()
-    ));
-    Ok(code)
 }
 
 /// The catalogue with one folder in the place of the plugin of that name.
@@ -295,4 +329,24 @@ fn guide(language: Language) -> String {
     }
     text.push_str(&format!("[{link}](https://mail.example/settings)\n"));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_make_a_plugin_wrong_and_warnings_do_not() {
+        let error = |file: &str| Problem::of_file(file, "wrong");
+        let warning = || Problem::of_file("data/plugins/acme/plugin.toml", "odd").as_warning();
+        assert_eq!(counted(&[], &[vec![]]), (1, 1));
+        assert_eq!(counted(&[warning()], &[vec![warning()]]), (1, 1));
+        let broken = error("data/plugins/acme/plugin.toml");
+        assert_eq!(counted(std::slice::from_ref(&broken), &[vec![]]), (0, 1));
+        assert_eq!(counted(&[], &[vec![broken.clone()]]), (0, 1));
+        let guide = error("data/plugins/acme/guide.en.md");
+        let other = error("data/plugins/Bad_Name");
+        let tried = [vec![], vec![warning()], vec![error("x/tests.toml")]];
+        assert_eq!(counted(&[broken, guide, other], &tried), (2, 5));
+    }
 }
