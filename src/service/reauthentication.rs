@@ -45,8 +45,8 @@ type Hash = [u8; 32];
 pub enum LinkError {
     /// Unknown, used, replaced, ended, or tried too often: told the same.
     #[error(
-        "this link has been used, has ended, or never was; the next notice brings another, and \
-         `postern mailbox reauthenticate-link` makes one"
+        "this link has been used, has ended, or never was; an administrator or manager makes \
+         another on the page of the mailboxes, or with `postern mailbox reauthenticate-link`"
     )]
     Gone,
     /// One try at a time, and few in a minute.
