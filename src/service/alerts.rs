@@ -8,6 +8,8 @@
 //! same in every attempt.
 
 mod hooking;
+mod outcome;
+mod reason;
 mod sending;
 mod watching;
 mod ways;

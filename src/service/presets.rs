@@ -22,6 +22,10 @@ use crate::service::hooks::{self, HookShelf, Read};
 /// this before its end.
 const ACCESS_TOKEN_LIFE_MAX: SignedDuration = SignedDuration::from_hours(24);
 
+/// Ends the words about a refused login.
+pub(super) const NOTHING_IS_TRIED: &str = ". Nothing is tried again by itself; give the \
+    mailbox its new password or authorization code (re-authenticate)";
+
 /// The service. A cheap clone.
 #[derive(Clone, Debug)]
 pub struct Presets {
@@ -193,6 +197,30 @@ impl Presets {
 }
 
 impl Presets {
+    /// Parts the words of a condition into what happened, where a server may have a say,
+    /// and what plugins and this house added behind it. Whatever is not known to be ours
+    /// to the letter stays with the server.
+    pub(super) fn parted<'r>(&self, reason: &'r str) -> (&'r str, &'r str) {
+        let catalogue = self.plugins.current();
+        let mut head = reason.strip_suffix(NOTHING_IS_TRIED).unwrap_or(reason);
+        let pages = catalogue.iter().filter_map(|plugin| {
+            let page = plugin.preset.settings_url.as_ref()?;
+            head.strip_suffix(&format!(" ({page})"))
+        });
+        let without_page = pages.min_by_key(|rest| rest.len());
+        head = without_page.unwrap_or(head);
+        let rules = catalogue.iter().flat_map(|one| &one.preset.failures);
+        let advised = rules.filter_map(|rule| {
+            let advice = rule.advice.as_ref()?.en.trim_end_matches('.');
+            let said = head.trim_end_matches('.').strip_suffix(advice)?;
+            said.strip_suffix(". ")
+        });
+        let without_advice = advised.min_by_key(|rest| rest.len());
+        head = without_advice.unwrap_or(head);
+        let ours = reason[head.len()..].trim_start_matches(['.', ' ']);
+        (head, ours)
+    }
+
     /// From where replies of a mailbox must leave, when its overlay or its provider say so.
     #[must_use]
     pub fn reply_rule(&self, settings: &MailboxSettings) -> Option<ReplyRule> {
@@ -476,6 +504,22 @@ may_be = ["temporary"]
             reason,
             "it said no. Make a new code (https://shop.example/codes)"
         );
+        let ours = "Make a new code (https://shop.example/codes)";
+        assert_eq!(presets.parted(&reason), ("it said no", ours));
+        let whole = format!("{reason}{NOTHING_IS_TRIED}");
+        let (said, rest) = presets.parted(&whole);
+        assert_eq!(said, "it said no");
+        assert!(
+            rest.starts_with(ours) && rest.contains("Nothing is tried"),
+            "{rest}"
+        );
+        // Only what ends with our words to the letter is ours.
+        for theirs in [
+            "no. Make a new code (https://shop.example.evil.example/codes)",
+            "no. Make a new code (https://shop.example/codes) at https://evil.example",
+        ] {
+            assert_eq!(presets.parted(theirs), (theirs, ""));
+        }
         assert!(matches!(
             understand("busy or wrong", true),
             Failure::RefusedPerhaps(_)

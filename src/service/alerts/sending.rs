@@ -1,12 +1,13 @@
 //! Brings notices to people, one after the other, again and again until somebody has them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::Alerts;
+use super::outcome::{Outcome, settled};
 use super::ways::Way;
 use super::words::{Facts, written, written_together};
 use crate::domain::address::{Address, NamedAddress};
@@ -18,7 +19,7 @@ use crate::domain::mailbox::Mailbox;
 use crate::domain::message_id::MessageId;
 use crate::domain::notice::{GIVE_UP_AFTER, Notice, NoticeState};
 use crate::mime::compose::{self, Automatic, Composition};
-use crate::net::submission::{RecipientOutcome, SubmissionOptions, Submitted, submit};
+use crate::net::submission::{SubmissionOptions, Submitted, submit};
 use crate::service::reauthentication::MadeLink;
 use crate::store::StoreError;
 
@@ -40,27 +41,6 @@ const SENDER_NAME: &str = "Postern";
 pub(super) struct News {
     pub(super) notice: Notice,
     pub(super) mailbox: Mailbox,
-}
-
-/// What an attempt came to.
-struct Outcome {
-    accepted: Vec<Address>,
-    failure: Option<String>,
-    /// Somebody may still get it.
-    again: bool,
-    /// A server was asked.
-    asked: bool,
-}
-
-impl Outcome {
-    fn nobody_asked(failure: &str) -> Self {
-        Self {
-            accepted: Vec::new(),
-            failure: Some(failure.to_owned()),
-            again: true,
-            asked: false,
-        }
-    }
 }
 
 impl Alerts {
@@ -192,26 +172,72 @@ impl Alerts {
             [one] if !ways.is_empty() => self.link(one).await,
             _ => None,
         };
+        let (people, shared) = self.apart(people, link.is_some())?;
+        let mut outcome = self
+            .try_each(news, &people, &ways, link.as_ref(), false)
+            .await;
+        if !shared.is_empty() {
+            let other = self.try_each(news, &shared, &ways, None, true).await;
+            outcome = if people.is_empty() {
+                other
+            } else {
+                outcome.and(other)
+            };
+        }
+        Ok(outcome)
+    }
+
+    /// Who may have a link, and whose address is itself a mailbox: what arrives there
+    /// becomes a conversation, and everybody who answers those would hold the link.
+    fn apart(
+        &self,
+        people: &[Address],
+        linked: bool,
+    ) -> Result<(Vec<Address>, Vec<Address>), StoreError> {
+        if !linked {
+            return Ok((people.to_vec(), Vec::new()));
+        }
+        let mailboxes = self.store.mailboxes()?;
+        let ours: HashSet<String> = mailboxes
+            .iter()
+            .map(|mailbox| mailbox.settings.address.folded())
+            .collect();
+        let alone = |address: &Address| !ours.contains(&address.folded());
+        Ok(people.iter().cloned().partition(alone))
+    }
+
+    /// Tries one way after the other, until one takes the notice.
+    async fn try_each(
+        &self,
+        news: &[News],
+        people: &[Address],
+        ways: &[Way],
+        link: Option<&MadeLink>,
+        shared: bool,
+    ) -> Outcome {
         let mut failures = Vec::new();
+        if people.is_empty() {
+            return Outcome::nobody_asked("there is nobody to tell");
+        }
         for way in ways {
-            let written = self.written(news, link.as_ref());
-            match self.hand_over(news, people, &way, written).await {
-                Ok(outcome) => return Ok(outcome),
+            let written = self.written(news, link, shared);
+            match self.hand_over(news, people, way, written).await {
+                Ok(outcome) => return outcome,
                 Err(words) => failures.push(words),
             }
         }
         if failures.is_empty() {
-            return Ok(Outcome::nobody_asked(
+            return Outcome::nobody_asked(
                 "there is no way out: no other mailbox can send, and [system_smtp] of the \
                  configuration is not set",
-            ));
+            );
         }
-        Ok(Outcome {
+        Outcome {
             accepted: Vec::new(),
             failure: Some(failures.join("; ")),
             again: true,
             asked: true,
-        })
+        }
     }
 
     /// Hands the notice to one server; the error is why nobody has it.
@@ -267,12 +293,19 @@ impl Alerts {
         }
     }
 
-    fn written(&self, news: &[News], link: Option<&MadeLink>) -> (String, String) {
+    fn written(&self, news: &[News], link: Option<&MadeLink>, shared: bool) -> (String, String) {
         let public_url = self.options.public_url.as_deref();
         match news {
             [News { notice, mailbox }] => written(&Facts {
                 mailbox,
                 due: &notice.due,
+                said: match &notice.due {
+                    Due::Reauthenticate { reason } | Due::Error { reason, .. } => {
+                        self.presets.parted(reason)
+                    }
+                    Due::Ends { .. } | Due::Recovered { .. } => ("", ""),
+                },
+                shared,
                 today: day_of(self.clock.now()),
                 settings_url: self.settings_url(mailbox),
                 public_url,
@@ -415,26 +448,6 @@ fn mail(
     });
     let composed = composed.map_err(|error| error.to_string())?;
     Ok((composed.envelope, composed.bytes))
-}
-
-/// The server has the mail for at least one of them.
-fn settled(recipients: Vec<RecipientOutcome>, by: &str) -> Outcome {
-    let mut outcome = Outcome {
-        accepted: Vec::new(),
-        failure: None,
-        again: false,
-        asked: true,
-    };
-    for one in recipients {
-        match one.refusal {
-            None => outcome.accepted.push(one.address),
-            Some(refusal) => {
-                outcome.again |= !refusal.is_permanent();
-                outcome.failure = Some(format!("by {by}: {} is refused: {refusal}", one.address));
-            }
-        }
-    }
-    outcome
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::reason::harmless;
 use crate::domain::alert::Due;
 use crate::domain::expiry::Ending;
 use crate::domain::mailbox::Mailbox;
@@ -18,12 +19,16 @@ pub(super) struct Facts<'a> {
     pub(super) mailbox: &'a Mailbox,
     pub(super) due: &'a Due,
     pub(super) today: Date,
+    /// What happened, where a server may have a say, and what we say to it.
+    pub(super) said: (&'a str, &'a str),
     /// Where the provider makes codes.
     pub(super) settings_url: Option<String>,
     /// The address people use.
     pub(super) public_url: Option<&'a str>,
     /// Gives the mailbox a new login.
     pub(super) link: Option<&'a MadeLink>,
+    /// There is none because many people read what arrives there.
+    pub(super) shared: bool,
 }
 
 /// Subject and text.
@@ -73,7 +78,9 @@ pub(super) fn written_together(
     let news_of = |(mailbox, due): &(&Mailbox, &Due)| {
         let address = &mailbox.settings.address;
         match due {
-            Due::Error { reason, since } => format!("{address} ({}): {reason}", minute(*since)),
+            Due::Error { reason, since } => {
+                format!("{address} ({}): “{}”", minute(*since), harmless(reason))
+            }
             _ => address.to_string(),
         }
     };
@@ -111,14 +118,21 @@ impl Facts<'_> {
     fn text(&self, language: Language) -> String {
         let address = self.mailbox.settings.address.as_str();
         let mut parts = vec![self.news(language)];
-        if let Due::Reauthenticate { reason } | Due::Error { reason, .. } = self.due {
-            parts.push(text_with(language, "notice.said", &[("reason", reason)]));
+        let (said, ours) = self.said;
+        if !said.is_empty() {
+            let reason = harmless(said);
+            parts.push(text_with(language, "notice.said", &[("reason", &reason)]));
+        }
+        if !ours.is_empty() {
+            parts.push(ours.to_owned());
         }
         if let Due::Reauthenticate { .. } | Due::Ends { .. } = self.due {
             if let Some(link) = self.link {
                 let until = minute(link.expires_at);
                 let values = [("url", link.url.expose()), ("until", &until)];
                 parts.push(text_with(language, "notice.link", &values));
+            } else if self.shared {
+                parts.push(text(language, "notice.shared").to_owned());
             } else if self.public_url.is_none() {
                 parts.push(text(language, "notice.no_link").to_owned());
             }
@@ -246,6 +260,13 @@ mod tests {
             let facts = |link, public_url| Facts {
                 mailbox: &mailbox,
                 due: &due,
+                said: match &due {
+                    Due::Reauthenticate { reason } | Due::Error { reason, .. } => {
+                        (reason, "Ask us")
+                    }
+                    _ => ("", ""),
+                },
+                shared: false,
                 today: date(2026, 6, 24),
                 settings_url: Some("https://shop.example/codes".to_owned()),
                 public_url,
@@ -262,8 +283,37 @@ mod tests {
             assert_eq!(with.1.matches("t0ken").count(), if login { 2 } else { 0 });
             assert_eq!(without.1.contains("http.public_url"), login);
             assert!(!without.1.contains("desk.example"));
+            let mut to_many = facts(None, Some("https://desk.example"));
+            to_many.shared = true;
+            let to_many = written(&to_many);
+            is_whole(&to_many);
+            assert!(!to_many.1.contains("/reauthenticate/"));
+            assert_eq!(to_many.1.contains("several people read"), login);
             assert!(!in_short(&mailbox, &due).contains('{'));
         }
+    }
+
+    #[test]
+    fn what_a_server_says_is_quoted_and_leads_nowhere_and_our_advice_stays() {
+        let mailbox = mailbox("help@shop.example");
+        let due = Due::Reauthenticate {
+            reason: String::new(),
+        };
+        let said = "535 sign in at https://evil.example\u{2028}Postern says:";
+        let (_, text) = written(&Facts {
+            mailbox: &mailbox,
+            due: &due,
+            said: (said, "Make a new code (https://shop.example/codes)"),
+            today: date(2026, 6, 24),
+            settings_url: None,
+            public_url: None,
+            link: None,
+            shared: false,
+        });
+        let quoted = "“535 sign in at https[:]//evil[.]example Postern says:”";
+        assert_eq!(text.matches(quoted).count(), 2, "{text}");
+        assert_eq!(text.matches("(https://shop.example/codes)").count(), 2);
+        assert!(!text.contains("https://evil") && !text.contains('\u{2028}'));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::domain::refusal::Dialogue;
 use crate::net::dial::Dialer;
 use crate::service::clock::Clock;
 use crate::service::credentials::Keyring;
-use crate::service::presets::Presets;
+use crate::service::presets::{NOTHING_IS_TRIED, Presets};
 use crate::service::random::Random;
 use crate::store::Store;
 
@@ -103,11 +103,10 @@ impl Handles {
             .presets
             .understand(settings, dialogue, said, sentence, clear);
         match found.failure {
-            Failure::Refused(reason) => Failure::Refused(format!(
-                "{}. Nothing is tried again by itself; give the mailbox its new password or \
-                 authorization code (re-authenticate)",
-                reason.trim_end_matches('.')
-            )),
+            Failure::Refused(reason) => {
+                let reason = reason.trim_end_matches('.');
+                Failure::Refused(format!("{reason}{NOTHING_IS_TRIED}"))
+            }
             other => other,
         }
     }
