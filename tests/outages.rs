@@ -81,7 +81,7 @@ async fn a_refused_password_is_offered_once_and_a_person_is_asked() {
     // A person may have mended it at the provider.
     provider.set_faults(Faults::default());
     deliver(&provider, "at last");
-    assert!(boxes.sync.refresh(mailbox.key));
+    assert!(boxes.sync.refresh(mailbox.key).expect("free"));
     boxes.until_subjects(&mailbox, &["at last"]).await;
 }
 

@@ -48,6 +48,13 @@ pub enum MailboxError {
     /// It is switched off, or its task has just ended.
     #[error("the mailbox is offline; switch it on to look for mail")]
     Offline,
+    /// Its login was refused, and tried again a moment ago.
+    #[error(
+        "the login of this mailbox was refused and has just been tried again, and a provider may \
+         lock an account that is tried too often; look again after {0}, or give the mailbox its new \
+         password or authorization code (re-authenticate)"
+    )]
+    TooSoon(jiff::Timestamp),
     /// It has no logins.
     #[error("the mailbox is unbound; bind it with its password or authorization code")]
     Unbound,
@@ -216,7 +223,8 @@ impl Mailboxes {
     /// Looks for mail now, also when a pause after trouble is not over.
     ///
     /// # Errors
-    /// When the actor may not see it, or it is switched off.
+    /// When the actor may not see it, it is switched off, or its login was refused and
+    /// tried again a moment ago.
     pub fn refresh(&self, actor: &Actor, id: PublicId) -> Result<(), MailboxError> {
         let (mailbox, _) = self.get(actor, id)?;
         match mailbox.settings.switch {
@@ -226,7 +234,8 @@ impl Mailboxes {
         }
         // Where mail is forwarded nothing runs that could be woken.
         let waits = mailbox.settings.way_in.server().is_none();
-        if self.sync.refresh(mailbox.key) || waits {
+        let looked = self.sync.refresh(mailbox.key);
+        if looked.map_err(|soon| MailboxError::TooSoon(soon.again_at))? || waits {
             Ok(())
         } else {
             Err(MailboxError::Offline)

@@ -202,7 +202,7 @@ async fn a_mail_above_the_limit_is_noted_once_and_left_on_the_server() {
         .connect_maildrop(ADDRESS, server.port, Pop3Keep::DeleteOnceStored)
         .await;
     boxes.until_subjects(&mailbox, &["1", "3"]).await;
-    assert!(boxes.sync.refresh(mailbox.key));
+    assert!(boxes.sync.refresh(mailbox.key).expect("free"));
     let clock = Maildrop::start(Quirk::InUse);
     let clock = boxes
         .connect_maildrop("clock@shop.example", clock.port, Pop3Keep::Leave)
@@ -247,7 +247,7 @@ async fn a_server_that_wants_to_be_left_alone_is() {
     boxes.until_condition(&clock, is_error).await;
     assert_eq!(server.logins(), 1);
     assert!(
-        boxes.sync.refresh(mailbox.key),
+        boxes.sync.refresh(mailbox.key).expect("free"),
         "a person is not kept waiting"
     );
 }

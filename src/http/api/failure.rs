@@ -82,6 +82,7 @@ pub(in crate::http) fn of_mailboxes(error: MailboxError) -> Problem {
         MailboxError::NoSuchMailbox => Problem::not_found(),
         MailboxError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
         MailboxError::Offline
+        | MailboxError::TooSoon(_)
         | MailboxError::Unbound
         | MailboxError::Bound
         | MailboxError::NotForwarded

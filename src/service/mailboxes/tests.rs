@@ -1,9 +1,12 @@
 //! Mailboxes whose servers do not answer, switched by many at once.
 
-use jiff::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::domain::condition::Patience;
+use crate::domain::condition::{Failure, Patience};
 use crate::domain::key::WorkspaceKey;
 use crate::net::dial::{DialOptions, Dialer};
 use crate::net::http_client::{HttpClient, HttpOptions};
@@ -108,4 +111,45 @@ async fn who_goes_away_leaves_no_mailbox_half_switched() {
     // The next one comes after what was begun.
     let _turn = desk.mailboxes.sync.turn(key).await;
     assert!(desk.mailboxes.sync.runs(key));
+}
+
+#[tokio::test]
+async fn a_refused_login_is_tried_again_once_a_minute_however_often_people_ask() {
+    let start: Timestamp = "2026-01-31T10:00:00Z".parse().expect("a time");
+    let seconds = Arc::new(AtomicI64::new(0));
+    let read = Arc::clone(&seconds);
+    let clock = Clock::new(move || start + SignedDuration::from_secs(read.load(Ordering::Relaxed)));
+    let desk = desk(clock).await;
+    let (id, key) = (desk.mailbox.id, desk.mailbox.key);
+    let Mailboxes { sync, board, .. } = &desk.mailboxes;
+    sync.start(desk.mailbox.clone());
+    let refresh = || desk.mailboxes.refresh(&Actor::Console, id);
+    for _ in 0..3 {
+        refresh().expect("nothing was refused");
+    }
+    let refused = || {
+        let failure = Failure::Refused("expired".to_owned());
+        board.receiving_failed(key, failure, start, 0);
+    };
+    refused();
+    refresh().expect("the first time");
+    for answered in [false, true] {
+        // Also while the answer of the server is awaited.
+        if answered {
+            refused();
+        }
+        for _ in 0..60 {
+            match refresh() {
+                Err(MailboxError::TooSoon(at)) => {
+                    assert_eq!(at, start + SignedDuration::from_secs(60));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(board.receiving_needs_a_person(key), answered);
+    }
+    seconds.store(60, Ordering::Relaxed);
+    refresh().expect("a minute later");
+    board.alive(key, start);
+    refresh().expect("it works again");
 }

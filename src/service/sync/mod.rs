@@ -9,6 +9,7 @@ pub mod maildrop;
 pub mod options;
 mod pending;
 mod pop3;
+mod retries;
 pub mod standing;
 mod turns;
 
@@ -22,12 +23,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::pending::ANYWAY_BYTES_MAX;
+pub use self::retries::TooSoon;
 pub(in crate::service) use self::turns::to_the_end;
 
 use self::board::Board;
 use self::gate::Gate;
 use self::keeper::Handles;
 use self::options::SyncOptions;
+use self::retries::Retries;
 use self::turns::Turns;
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Mailbox, WayIn};
@@ -45,6 +48,7 @@ pub struct Sync {
     shutdown: CancellationToken,
     running: Arc<Mutex<HashMap<MailboxKey, Running>>>,
     turns: Turns,
+    retries: Retries,
 }
 
 #[derive(Debug)]
@@ -83,6 +87,7 @@ impl Sync {
             shutdown: CancellationToken::new(),
             running: Arc::default(),
             turns: Turns::default(),
+            retries: Retries::default(),
         }
     }
 
@@ -170,8 +175,9 @@ impl Sync {
         );
     }
 
-    /// A person has given new credentials or asked to try again.
+    /// A person has given new credentials, or none are left.
     pub fn forget_failures(&self, key: MailboxKey) {
+        self.retries.forget(key);
         self.handles.board.forget_failures(key);
     }
 
@@ -189,13 +195,17 @@ impl Sync {
     }
 
     /// Looks now, whatever the mailbox was waiting for. `false` when it does not run.
-    #[must_use]
-    pub fn refresh(&self, key: MailboxKey) -> bool {
+    ///
+    /// # Errors
+    /// When its login was refused and tried again a moment ago.
+    pub fn refresh(&self, key: MailboxKey) -> Result<bool, TooSoon> {
+        let health = self.handles.board.health(key);
+        self.retries.allow(key, &health, self.handles.clock.now())?;
         self.handles.board.forget_failures(key);
-        self.lock().get(&key).is_some_and(|running| {
+        Ok(self.lock().get(&key).is_some_and(|running| {
             running.refresh.notify_one();
             true
-        })
+        }))
     }
 
     /// Whether a mailbox has a task.
