@@ -19,7 +19,7 @@ use jiff::civil::Date;
 pub use self::proposal::Proposal;
 pub use self::trial::{Step, StepResult};
 
-use self::attempts::{Attempt, Attempts, End, TooMany};
+use self::attempts::{Attempt, Attempts, End, Place, TooMany};
 use self::detection::Detection;
 use self::suggestion::{How, Suggestion};
 use self::trial::{Means, Trial};
@@ -407,6 +407,16 @@ impl Connect {
             told.send_modify(|progress| progress.end = Some(end));
         });
         Ok(id)
+    }
+
+    /// A place for a trial whose end the actor waits for, from the look-ups before it on.
+    ///
+    /// # Errors
+    /// When the actor may not connect mailboxes, or too many attempts run.
+    pub fn place(&self, actor: &Actor) -> Result<Place, BeginError> {
+        allow(actor)?;
+        let id = PublicId::new(self.clock.now(), self.random.bytes()?);
+        Ok(self.attempts.hold(id, actor)?)
     }
 
     /// An attempt that the actor began a while ago.

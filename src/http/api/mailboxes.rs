@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use super::super::body::{Body, Which};
 use super::super::error::Problem;
-use super::failure::{of_mailboxes, of_saving, of_wish};
+use super::failure::{of_beginning, of_mailboxes, of_saving, of_wish};
 use super::json::mailbox::{MailboxBody, ProposalBody};
 use super::json::message::ItemsBody;
 use super::json::probe::ProbeBody;
@@ -45,6 +45,7 @@ pub(super) async fn add(
     Extension(actor): Extension<Actor>,
     Body(body): Body<ProposalBody>,
 ) -> Result<(StatusCode, Json<MailboxBody>), Problem> {
+    let _place = connect.place(&actor).map_err(of_beginning)?;
     let wish = body.into_wish();
     let proposal = connect
         .propose(&wish, &connect.known(&wish).await)
@@ -67,6 +68,7 @@ pub(super) async fn probe(
     Extension(actor): Extension<Actor>,
     Body(body): Body<ProposalBody>,
 ) -> Result<Json<ProbeBody>, Problem> {
+    let _place = connect.place(&actor).map_err(of_beginning)?;
     let wish = body.into_wish();
     let proposal = connect
         .propose(&wish, &connect.known(&wish).await)

@@ -69,6 +69,20 @@ struct Row {
     attempt: Attempt,
 }
 
+/// A place that a trial has which somebody waits for.
+#[derive(Debug)]
+pub struct Place {
+    attempts: Attempts,
+    id: PublicId,
+    _told: watch::Sender<Progress>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.attempts.lock().remove(&self.id);
+    }
+}
+
 /// The attempts of this process. A cheap clone.
 #[derive(Clone, Debug, Default)]
 pub struct Attempts {
@@ -109,6 +123,22 @@ impl Attempts {
             },
         );
         Ok(told)
+    }
+
+    /// Keeps a place among those of the actor for a trial that somebody waits for; it is
+    /// free again when what is returned is dropped.
+    ///
+    /// # Errors
+    /// As for [`Attempts::begin`].
+    pub(super) fn hold(&self, id: PublicId, owner: &Actor) -> Result<Place, TooMany> {
+        let (wish, known) = (Wish::default(), Known::default());
+        let told = self.begin(id, owner, wish, known)?;
+        let attempts = self.clone();
+        Ok(Place {
+            attempts,
+            id,
+            _told: told,
+        })
     }
 
     /// One that the actor began.
@@ -182,8 +212,22 @@ mod tests {
         }
         assert!(begin(&attempts, 9, &actor(1)).is_none());
         assert!(begin(&attempts, 10, &actor(2)).is_some());
+        assert!(attempts.hold(id(11), &actor(1)).is_err());
         told[2].send_modify(|progress| progress.end = Some(End::Failed(String::new())));
         assert!(begin(&attempts, 9, &actor(1)).is_some());
         assert!(attempts.get(&actor(1), id(2)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trials_that_are_waited_for_are_bounded_too() {
+        let attempts = Attempts::default();
+        let hold = |number| attempts.hold(id(number), &actor(1));
+        let mut places: Vec<Place> = (0..4).map(|number| hold(number).expect("room")).collect();
+        assert!(hold(4).is_err());
+        assert!(begin(&attempts, 5, &actor(1)).is_none());
+        places.pop();
+        assert!(hold(6).is_ok(), "and free again at once");
+        assert!(begin(&attempts, 7, &actor(1)).is_some());
+        assert!(hold(8).is_err());
     }
 }
