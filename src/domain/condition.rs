@@ -36,7 +36,7 @@ pub struct Patience {
     pub put_off: BackOff,
     /// So many in a row are few; what follows waits as after any other failure.
     pub put_offs_max: u32,
-    /// The wait once attempts are used up.
+    /// The shortest wait once attempts are used up; the waits go on to grow.
     pub slow_retry: Duration,
     /// A connection that lasted this long ends a row of failures. One that works and
     /// breaks at once does not: each try is a login, and providers count them.
@@ -50,7 +50,7 @@ impl Default for Patience {
             back_off: BackOff::CONNECTION,
             put_off: BackOff::PUT_OFF,
             put_offs_max: 8,
-            slow_retry: Duration::from_secs(15 * 60),
+            slow_retry: Duration::from_secs(30),
             steady_after: Duration::from_secs(60),
         }
     }
@@ -116,7 +116,9 @@ impl Attempts {
 
     /// A mailbox that was tried before the gateway was started.
     #[must_use]
-    pub fn restored(patience: Patience, standing: Standing) -> Self {
+    pub fn restored(patience: Patience, mut standing: Standing) -> Self {
+        // What was down for hours may be back: the waits need not go on where they were.
+        standing.failures = standing.failures.min(patience.attempts_max);
         Self {
             patience,
             standing,
@@ -210,11 +212,10 @@ impl Attempts {
                 self.standing.held = None;
                 self.standing.failures = self.standing.failures.saturating_add(1);
                 let failures = self.standing.failures;
-                let wait = if failures >= self.patience.attempts_max {
-                    self.patience.slow_retry
-                } else {
-                    self.patience.back_off.wait(failures, random)
-                };
+                let mut wait = self.patience.back_off.wait(failures, random);
+                if failures >= self.patience.attempts_max {
+                    wait = wait.max(self.patience.slow_retry);
+                }
                 self.waiting(reason, later(now, wait))
             }
         }

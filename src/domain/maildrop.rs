@@ -40,6 +40,8 @@ pub struct MaildropRow {
     pub at: Timestamp,
     /// Its header, where that was ever seen.
     pub header: Option<HeaderHash>,
+    /// Its size as the server counts, in bytes; 0 where that is not known.
+    pub size: u64,
     /// The server has not listed it since then.
     pub gone_since: Option<Timestamp>,
 }
@@ -52,8 +54,16 @@ impl MaildropRow {
             state,
             at,
             header,
+            size: 0,
             gone_since: None,
         }
+    }
+
+    /// The same, of a mail of that size.
+    #[must_use]
+    pub fn of_size(mut self, size: u64) -> Self {
+        self.size = size;
+        self
     }
 
     /// Whether the mail may be deleted on its server now: it is durable here, and the

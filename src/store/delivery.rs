@@ -111,8 +111,10 @@ impl Stage<'_, '_> {
             self.refuse_copy(arrival, Fate::Own(own.message))?;
             return Ok(Delivered::Own(own.message));
         }
-        if let Some(beginning) = self.beginning_of(arrival)? {
-            return self.complete(beginning, arrival);
+        if let Some(beginning) = self.beginning_of(arrival)?
+            && let Some(completed) = self.complete(beginning, arrival)?
+        {
+            return Ok(completed);
         }
         let fingerprint = Key::new(self.workspace().0).bytes(&arrival.fingerprint.0);
         if let Some(known) = self

@@ -31,6 +31,9 @@ enum Quirk {
     Large,
     /// None, but the server wants to be left alone for an hour.
     LoginDelay,
+    /// None, but when its mails are deleted, once, other ones have their ids (RFC 1939
+    /// section 7).
+    Reuses,
     /// No mail at all: the maildrop is in use by somebody else.
     InUse,
 }
@@ -40,6 +43,8 @@ struct State {
     quirk: Option<Quirk>,
     logins: usize,
     deleted: Vec<usize>,
+    /// How often its mails were replaced by others.
+    replaced: usize,
 }
 
 /// A maildrop with three mails; its threads end with the test's process.
@@ -90,7 +95,10 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     stream.write_all(b"+OK hello\r\n")?;
     for line in lines {
         let line = line?;
-        let quirk = state.lock().unwrap().quirk;
+        let (quirk, replaced) = {
+            let state = state.lock().unwrap();
+            (state.quirk, state.replaced)
+        };
         let words: Vec<&str> = line.split(' ').collect();
         let answer = match (words.as_slice(), quirk) {
             (["CAPA"], Some(Quirk::LoginDelay)) => {
@@ -105,6 +113,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
                 state.lock().unwrap().logins += 1;
                 "+OK\r\n".to_owned()
             }
+            (["LIST" | "UIDL"], Some(Quirk::Reuses)) if replaced > 1 => "+OK\r\n.\r\n".to_owned(),
             (["LIST"], quirk) => {
                 let size = if quirk == Some(Quirk::Large) {
                     99_999
@@ -129,14 +138,27 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
                     std::thread::sleep(Duration::from_millis(20));
                 }
             }
-            (["RETR", number], _) => format!("+OK\r\n{}.\r\n", mail(number.parse().unwrap())),
-            (["TOP", _, _], Some(Quirk::Large)) => "-ERR no part of it\r\n".to_owned(),
+            (["RETR", number], _) => {
+                let number = number.parse::<usize>().unwrap() + 3 * replaced;
+                format!("+OK\r\n{}.\r\n", mail(number))
+            }
+            (["TOP", "2", _], Some(Quirk::Large)) => "-ERR no part of it\r\n".to_owned(),
+            (["TOP", number, _], _) => {
+                let whole = mail(number.parse::<usize>().unwrap() + 3 * replaced);
+                let (header, _) = whole.split_once("\r\n\r\n").unwrap();
+                format!("+OK\r\n{header}\r\n\r\n.\r\n")
+            }
             (["DELE", number], _) => {
                 marked.push(number.parse().unwrap());
                 "+OK\r\n".to_owned()
             }
             (["QUIT"], _) => {
-                state.lock().unwrap().deleted.extend(&marked);
+                let mut state = state.lock().unwrap();
+                state.deleted.extend(&marked);
+                if !marked.is_empty() && quirk == Some(Quirk::Reuses) {
+                    state.replaced += 1;
+                }
+                drop(state);
                 stream.write_all(b"+OK\r\n")?;
                 return Ok(());
             }
@@ -216,6 +238,24 @@ async fn a_mail_above_the_limit_is_noted_once_and_left_on_the_server() {
     assert!(!server.deleted().contains(&2));
     let held = boxes.store.held_in_maildrop(mailbox.key).unwrap();
     assert_eq!((held.too_large, held.incomplete), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_mails_under_the_ids_of_deleted_ones_are_fetched_before_they_are_deleted() {
+    let boxes = Boxes::open(patience(3, SHORT), quick());
+    let server = Maildrop::start(Quirk::Reuses);
+    let mailbox = boxes
+        .connect_maildrop(ADDRESS, server.port, Pop3Keep::DeleteOnceStored)
+        .await;
+    boxes.until_subjects(&mailbox, &["1", "2", "3"]).await;
+    assert!(boxes.sync.refresh(mailbox.key));
+    let all = ["1", "2", "3", "4", "5", "6"];
+    boxes.until_subjects(&mailbox, &all).await;
+    until("all are deleted", || {
+        let mut deleted = server.deleted();
+        deleted.sort_unstable();
+        (deleted == [1, 1, 2, 2, 3, 3]).then_some(())
+    });
 }
 
 #[tokio::test]

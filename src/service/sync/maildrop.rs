@@ -166,7 +166,8 @@ pub fn first_rows(
         .iter()
         .map(|mail| {
             let header = mail.header.map(|header| header.hash);
-            (mail.id, MaildropRow::new(state.clone(), now, header))
+            let row = MaildropRow::new(state.clone(), now, header);
+            (mail.id, row.of_size(mail.size))
         })
         .collect()
 }

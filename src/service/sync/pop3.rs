@@ -9,7 +9,7 @@ mod fetch;
 mod plan;
 mod task;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use self::fetch::Fetch;
 use self::plan::Plan;
 use self::task::{SyncError, Task};
 use super::keeper::{Handles, wait_to_retry};
-use super::maildrop::{OnServer, first_rows, look};
+use super::maildrop::{OnServer, first_rows, header_of, look};
 use crate::domain::mailbox::{Condition, Mailbox, Pop3Way};
 use crate::domain::maildrop::{MailIdentity, MaildropRow};
 use crate::net::pop3::{Pop3Error, Session};
@@ -93,6 +93,7 @@ async fn look_once(task: &Task) -> Result<Duration, SyncError> {
     let plan = make_plan(task, &mut session, &mails).await?;
     let mut deletable: HashMap<MailIdentity, (Number, MaildropRow)> = plan.deletable;
     let keep = task.way.keep;
+    let mut fresh = HashSet::new();
     if !plan.wanted.is_empty() {
         let mut fetch = Fetch::new(task, &mut session);
         let fetched = fetch.run(plan.wanted).await;
@@ -106,7 +107,17 @@ async fn look_once(task: &Task) -> Result<Duration, SyncError> {
         let may_go = stored
             .into_iter()
             .filter(|(_, _, row)| row.may_be_deleted(keep, now));
-        deletable.extend(may_go.map(|(id, number, row)| (id, (number, row))));
+        for (id, number, row) in may_go {
+            deletable.insert(id, (number, row));
+            fresh.insert(id);
+        }
+    }
+    let unknown = forget_others(&mut session, &mut deletable, &fresh).await?;
+    if !unknown.is_empty() {
+        task.handles
+            .store
+            .set_maildrop(key, Vec::new(), unknown)
+            .await?;
     }
     delete(task, session, deletable).await?;
     Ok(pause)
@@ -152,6 +163,30 @@ fn pass_poison(task: &Task, plan: &mut Plan) {
             "every session ends when a certain mail is fetched; it is put aside and tried again tomorrow"
         );
     }
+}
+
+/// Takes mails away that are not those which were stored: what was not fetched in this
+/// session is deleted only when its header says that it is the one. Those that are not,
+/// or cannot be looked at, are the answer; they are new at the next look.
+async fn forget_others(
+    session: &mut Session,
+    deletable: &mut HashMap<MailIdentity, (Number, MaildropRow)>,
+    fresh: &HashSet<MailIdentity>,
+) -> Result<Vec<MailIdentity>, SyncError> {
+    let mut unknown = Vec::new();
+    for (id, (number, row)) in deletable.iter() {
+        if fresh.contains(id) {
+            continue;
+        }
+        let header = header_of(session, *number).await?;
+        if header.is_none_or(|header| Some(header.hash) != row.header) {
+            unknown.push(*id);
+        }
+    }
+    for id in &unknown {
+        deletable.remove(id);
+    }
+    Ok(unknown)
 }
 
 /// Deletes and signs off.

@@ -5,7 +5,7 @@ use super::{Stage, raw, threading};
 use crate::domain::change::Event;
 use crate::domain::key::MessageKey;
 use crate::domain::ledger::Fate;
-use crate::domain::message::{Defect, Message};
+use crate::domain::message::{Defect, Head, Message};
 use crate::store::delivery::{Arrival, Delivered};
 use crate::store::error::StoreError;
 use crate::store::key::Key;
@@ -52,19 +52,24 @@ impl Stage<'_, '_> {
     }
 
     /// The message becomes the whole mail, where it stands. It was triaged and announced
-    /// when its beginning came.
+    /// when its beginning came. `None` when the mail does not begin like that: it is
+    /// another one.
     pub(super) fn complete(
         &self,
         mut message: Message,
         arrival: &Arrival,
-    ) -> Result<Delivered, StoreError> {
+    ) -> Result<Option<Delivered>, StoreError> {
         let fingerprint = Key::new(self.workspace().0).bytes(&arrival.fingerprint.0);
         let known = self
             .transaction
             .pointer(Table::Fingerprints, fingerprint.as_ref())?;
         if let Some(known) = known.map(MessageKey).filter(|known| *known != message.key) {
             self.refuse_copy(arrival, Fate::Duplicate(known))?;
-            return Ok(Delivered::Duplicate(known));
+            return Ok(Some(Delivered::Duplicate(known)));
+        }
+        if !is_rest_of(&message, arrival) {
+            // The server has given the place of that mail to another one.
+            return Ok(None);
         }
         let beginning = message.raw.replace(self.keep_raw(arrival)?);
         if let Some(beginning) = beginning {
@@ -90,9 +95,27 @@ impl Stage<'_, '_> {
         self.record(&arrival.source, at, print, Fate::Stored(key))?;
         let event = Event::ConversationChanged { conversation };
         feed::append(self.transaction, message.workspace, at, event)?;
-        Ok(Delivered::Stored {
+        Ok(Some(Delivered::Stored {
             message: key,
             conversation,
-        })
+        }))
     }
+}
+
+/// Whether a whole mail begins as the message does. Both were read from their own bytes,
+/// and everything that stands in a header must be the same.
+fn is_rest_of(message: &Message, whole: &Arrival) -> bool {
+    let (begun, whole) = (&message.head, &whole.head);
+    let header = |head: &Head| {
+        (
+            head.message_id.clone(),
+            head.from.clone(),
+            head.to.clone(),
+            head.cc.clone(),
+            head.subject.clone(),
+            head.date,
+            head.references.clone(),
+        )
+    };
+    header(begun) == header(whole)
 }

@@ -23,5 +23,6 @@ stored_struct!(MaildropRow {
     state,
     at,
     header,
+    size,
     gone_since
 });

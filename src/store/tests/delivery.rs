@@ -8,7 +8,7 @@ use crate::domain::folder::{Cursor, FolderName, UidValidity};
 use crate::domain::job::WorkKind;
 use crate::domain::key::{Sequence, WorkspaceKey};
 use crate::domain::ledger::Fate;
-use crate::domain::message::{BounceReport, Kind};
+use crate::domain::message::{BounceReport, Defect, Kind};
 use crate::domain::outbox::OutgoingState;
 
 const ANNA: &str = "anna@example.com";
@@ -315,4 +315,38 @@ async fn a_removed_mailbox_takes_nothing_and_a_passed_mail_is_on_record() {
         fixture.store.deliver(delivery).await,
         Err(StoreError::Missing { .. })
     ));
+}
+
+#[tokio::test]
+async fn the_rest_of_a_mail_takes_the_place_of_its_beginning_and_another_mail_does_not() {
+    let fixture = Fixture::new().await;
+    let beginning = |number, uid| {
+        let mut begun = mail(number, ANNA, "Photos");
+        begun.source = mail(uid, ANNA, "").source;
+        begun.whole_size = Some(9_000_000);
+        begun.head.defects.push(Defect::TooLarge);
+        begun
+    };
+    let rest = |number, uid| {
+        let mut whole = mail(number, ANNA, "Photos");
+        whole.source = mail(uid, ANNA, "").source;
+        whole.fingerprint.0[0] ^= 1;
+        whole
+    };
+    let begun = fixture.receive(beginning(1, 41)).await;
+    let whole = fixture.receive(rest(1, 41)).await;
+    assert_eq!(
+        (whole.key, whole.conversation),
+        (begun.key, begun.conversation)
+    );
+    assert!(whole.head.defects.is_empty());
+
+    // The server has given the place of the second to a mail of somebody else.
+    let begun = fixture.receive(beginning(2, 42)).await;
+    let mut other = mail(3, "eve@elsewhere.example", "Hello");
+    other.source = mail(42, ANNA, "").source;
+    let other = fixture.receive(other).await;
+    assert_ne!(other.key, begun.key);
+    let kept = fixture.store.message(begun.key).unwrap().unwrap();
+    assert_eq!(kept, begun);
 }

@@ -19,13 +19,15 @@ use crate::protocol::imap::{Body, Fetched};
 use crate::service::clock::Clock;
 use crate::service::ingest::{Circumstances, IngestError, Intake};
 use crate::service::random::Random;
-use crate::service::sync::pending::{too_large, try_again};
+use crate::service::sync::pending::{ANYWAY_BYTES_MAX, too_large, try_again};
 use crate::store::{Arrival, ArrivalRaw, Delivered, Delivery, Store, StoreError, TooLarge};
 
 /// Pieces on their way from the session; each pins at most one read buffer.
 pub(super) const PIECES_MAX: usize = 32;
 /// Mails in one commit.
 const BATCH_MAILS_MAX: usize = 512;
+/// A mail may be so much larger than it was listed, by what servers count differently.
+const SIZE_SLACK: u64 = 1024 * 1024;
 /// Compressed bytes in one commit.
 const BATCH_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// What the session hands over, in the order it came.
@@ -147,7 +149,13 @@ impl Storing {
     async fn take(&mut self, piece: Piece) -> Result<(), IngestError> {
         match piece {
             Piece::Window(listed) => self.begin_window(listed),
-            Piece::Began(size) => self.body = Some(Intake::begin(&self.store, size).await),
+            Piece::Began(size) => {
+                self.body = match self.admits(size) {
+                    true => Some(Intake::begin(&self.store, size).await),
+                    // The server had listed it as far smaller.
+                    false => None,
+                }
+            }
             Piece::Chunk(chunk) => {
                 if let Some(body) = &mut self.body {
                     body.take(chunk).await?;
@@ -157,6 +165,19 @@ impl Storing {
             Piece::End => self.end_window().await?,
         }
         Ok(())
+    }
+
+    /// Whether so many bytes can be one of the mails that were asked for. Which of them is
+    /// not always known when they begin.
+    fn admits(&self, size: u64) -> bool {
+        let mut pending = self.cursor.pending.values();
+        let anyway = pending.any(|pending| pending.reason == PendingReason::Anyway);
+        let most = if anyway {
+            ANYWAY_BYTES_MAX
+        } else {
+            self.folder.mail_size_max + SIZE_SLACK
+        };
+        size <= most
     }
 
     fn begin_window(&mut self, listed: Listed) {
@@ -189,10 +210,13 @@ impl Storing {
             return Ok(());
         }
         let whole_size = self.large.get(&uid).copied();
-        let Some(intake) = body.filter(|intake| is_whole(intake, fetched, whole_size)) else {
-            // NIL, an empty body or fewer bytes than announced: tried again later.
+        let Some(intake) = body else {
             return Ok(());
         };
+        if !is_whole(&intake, fetched, whole_size) {
+            // NIL, an empty body or fewer bytes than announced: tried again later.
+            return intake.discard().await;
+        }
         if whole_size.is_some() {
             self.large.remove(&uid);
             window.defer(uid, too_large());

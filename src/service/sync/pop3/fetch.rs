@@ -225,6 +225,7 @@ impl<'a> Fetch<'a> {
     fn note(&mut self, wanted: &Wanted, state: MailState, now: Timestamp) {
         let header = wanted.mail.header.map(|header| header.hash);
         let row = MaildropRow::new(state, self.since(wanted, now), header);
+        let row = row.of_size(wanted.mail.size);
         self.rows.push((wanted.mail.id, row));
     }
 
@@ -261,6 +262,7 @@ impl<'a> Fetch<'a> {
         self.arrivals.push(arrival);
         // Days are counted from here: it is durable with this row.
         let row = MaildropRow::new(MailState::Stored, now, Some(known.hash));
+        let row = row.of_size(wanted.mail.size);
         self.came
             .push((wanted.mail.id, wanted.mail.number, row.clone()));
         self.rows.push((wanted.mail.id, row));

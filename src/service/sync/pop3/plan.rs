@@ -41,6 +41,9 @@ pub(super) struct Plan {
     pub(super) forgotten: Vec<MailIdentity>,
     /// Mails of which the header decides.
     undecided: Vec<OnServer>,
+    /// Mails whose id was that of another mail perhaps: it was gone for a while, or had
+    /// another size. A server may give an id again (RFC 1939 section 7).
+    doubtful: Vec<(OnServer, MaildropRow)>,
     /// Known mails that are gone, by their header: one for each mail that had it.
     gone: HashMap<HeaderHash, Vec<(MailIdentity, MaildropRow)>>,
     now: Timestamp,
@@ -62,6 +65,7 @@ impl Plan {
             changes: Vec::new(),
             forgotten: Vec::new(),
             undecided: Vec::new(),
+            doubtful: Vec::new(),
             gone: HashMap::new(),
         };
         plan.sort(known, mails);
@@ -78,7 +82,13 @@ impl Plan {
         for mail in mails {
             match rows.remove(&mail.id) {
                 Some(mut row) => {
-                    if row.gone_since.take().is_some() {
+                    let came_back = row.gone_since.take().is_some();
+                    let other_size = row.size != 0 && row.size != mail.size;
+                    if (came_back || other_size) && row.header.is_some() {
+                        self.doubtful.push((mail.clone(), row));
+                        continue;
+                    }
+                    if came_back {
                         self.changes.push((mail.id, row.clone()));
                     }
                     self.sort_known(mail, row);
@@ -135,8 +145,13 @@ impl Plan {
         mails: &[OnServer],
     ) -> Result<(), SyncError> {
         let undecided = std::mem::take(&mut self.undecided);
-        if undecided.is_empty() {
+        let doubtful = std::mem::take(&mut self.doubtful);
+        if undecided.is_empty() && doubtful.is_empty() {
             return Ok(());
+        }
+        for (mail, row) in doubtful {
+            let header = header_of(session, mail.number).await?;
+            self.decide_again(&mail, row, header);
         }
         tracing::debug!(
             looked_at = undecided.len(),
@@ -152,6 +167,20 @@ impl Plan {
         }
         self.wanted.sort_by_key(|wanted| wanted.mail.number);
         Ok(())
+    }
+
+    /// Whether the mail is still the one that had its id. Where nobody can say it is
+    /// fetched again: a double is recognised by its content, a lost mail by nobody.
+    fn decide_again(&mut self, mail: &OnServer, row: MaildropRow, header: Option<Known>) {
+        let same = header.is_some_and(|header| Some(header.hash) == row.header);
+        if same {
+            let row = row.of_size(mail.size);
+            self.changes.push((mail.id, row.clone()));
+            return self.sort_known(mail, row);
+        }
+        let received_at = header.and_then(|header| header.received_at);
+        let imported = received_at.is_some_and(|at| at < self.connected_at);
+        self.want(mail, imported, None);
     }
 
     fn decide(&mut self, mail: &OnServer, header: Option<Known>) {
@@ -171,6 +200,7 @@ impl Plan {
         }
         let header = header.map(|header| header.hash);
         let row = MaildropRow::new(MailState::Passed, self.connected_at, header);
+        let row = row.of_size(mail.size);
         self.changes.push((mail.id, row));
     }
 
