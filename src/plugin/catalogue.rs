@@ -14,21 +14,6 @@ use crate::domain::mailbox::OTHER_PRESET;
 use crate::domain::preset::{Preset, SignInMethod};
 use crate::domain::refusal::{Dialogue, Verdict};
 
-/// What `unverified` can be about.
-const UNVERIFIABLE: [&str; 12] = [
-    "domains",
-    "mx",
-    "settings_url",
-    "imap",
-    "pop3",
-    "smtp",
-    "sign_in",
-    "oauth",
-    "folders",
-    "limits",
-    "failure",
-    "guide",
-];
 /// Plugins that extend one another, in a row.
 const EXTENDS_MAX: usize = 8;
 
@@ -109,7 +94,7 @@ impl Plugin {
         }
         for named in &self.preset.unverified {
             let key = named.split(['.', '(']).next().unwrap_or_default();
-            if !UNVERIFIABLE.contains(&key) {
+            if !facts::UNVERIFIABLE.contains(&key) {
                 let words = format!(
                     "unverified names {named:?}; write a key of this file such as \
                      \"smtp.files_sent\", or \"guide\""
@@ -205,7 +190,11 @@ impl Catalogue {
                     if let Some(replaced) = &one.facts.replaces {
                         self.note_replacement(one, replaced, read, problems);
                     }
-                    let plugin = one.plugin(preset, hooks_of(one, read));
+                    let mut plugin = one.plugin(preset);
+                    plugin.hooks = inherited(one, read, |one| one.hooks.clone());
+                    let guides =
+                        |one: &Read| Some(one.guides.clone()).filter(|own| !own.is_empty());
+                    plugin.guides = inherited(one, read, guides).unwrap_or_default();
                     self.plugins.insert(one.facts.id.clone(), Arc::new(plugin));
                 }
                 Err(problem) => problems.push(problem),
@@ -391,7 +380,7 @@ impl Read {
         }
     }
 
-    fn plugin(&self, preset: Preset, hooks: Option<HookFile>) -> Plugin {
+    fn plugin(&self, preset: Preset) -> Plugin {
         let file = |name: &str| self.folder.files.get(name).cloned();
         let named = |named: &Option<Named>| named.as_ref().map(|named| named.name.clone());
         Plugin {
@@ -399,11 +388,11 @@ impl Read {
             shipped: self.folder.shipped,
             extends: named(&self.facts.extends),
             replaces: named(&self.facts.replaces),
-            hooks,
+            hooks: None,
             icon: file("icon.svg"),
             examples: self.examples.clone(),
             mails: self.folder.mails.clone(),
-            guides: self.guides.clone(),
+            guides: Vec::new(),
             remarks: self.remarks.clone(),
             sources: self.facts.sources,
             shown: self.folder.shown.clone(),
@@ -420,13 +409,17 @@ fn sort_out(found: Vec<Problem>, errors: &mut Vec<Problem>, remarks: &mut Vec<Pr
     remarks.extend(mild);
 }
 
-/// Its own hooks, or those of the plugin it extends.
-fn hooks_of(one: &Read, all: &BTreeMap<String, Read>) -> Option<HookFile> {
+/// Its own, or that of the plugin it extends.
+fn inherited<T>(
+    one: &Read,
+    all: &BTreeMap<String, Read>,
+    own: impl Fn(&Read) -> Option<T>,
+) -> Option<T> {
     let mut next = Some(one);
     for _ in 0..=EXTENDS_MAX {
         let read = next?;
-        if read.hooks.is_some() {
-            return read.hooks.clone();
+        if let Some(found) = own(read) {
+            return Some(found);
         }
         let base = read.facts.extends.as_ref();
         next = base.and_then(|named| all.get(&named.name));
@@ -515,6 +508,19 @@ mod tests {
             catalogue,
             problems.iter().map(ToString::to_string).collect(),
         )
+    }
+
+    #[test]
+    fn a_plugin_without_a_guide_has_that_of_the_one_it_extends() {
+        let mut base = folder("a", IMAP);
+        base.files
+            .insert("guide.en.md", "# A\n\n## Before\n\nHave it.\n".to_owned());
+        let folders = vec![base, folder("b", "extends = \"a\"\n")];
+        let (catalogue, _) = Catalogue::build(folders, |_| Vec::new());
+        let own = catalogue.get("b").expect("a plugin");
+        let guide = own.guide(Language::Chinese).expect("a guide");
+        let before = guide.section(crate::plugin::Section::Before);
+        assert_eq!(before.map(str::trim), Some("Have it."));
     }
 
     #[test]

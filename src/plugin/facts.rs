@@ -18,6 +18,22 @@ use crate::domain::preset::{
 };
 use crate::domain::refusal::Bilingual;
 
+/// What `unverified` can be about.
+pub(super) const UNVERIFIABLE: [&str; 12] = [
+    "domains",
+    "mx",
+    "settings_url",
+    "imap",
+    "pop3",
+    "smtp",
+    "sign_in",
+    "oauth",
+    "folders",
+    "limits",
+    "failure",
+    "guide",
+];
+
 /// The form that this program reads.
 const FORMAT: u32 = 1;
 /// Bytes of a plugin's name.
