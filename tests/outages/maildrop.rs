@@ -248,7 +248,7 @@ async fn other_mails_under_the_ids_of_deleted_ones_are_fetched_before_they_are_d
         .connect_maildrop(ADDRESS, server.port, Pop3Keep::DeleteOnceStored)
         .await;
     boxes.until_subjects(&mailbox, &["1", "2", "3"]).await;
-    assert!(boxes.sync.refresh(mailbox.key));
+    assert!(boxes.sync.refresh(mailbox.key).expect("free"));
     let all = ["1", "2", "3", "4", "5", "6"];
     boxes.until_subjects(&mailbox, &all).await;
     until("all are deleted", || {
