@@ -32,7 +32,7 @@ fn plugin(dovecot: &Dovecot, sink: &Sink) -> String {
 
 struct House {
     dovecot: Dovecot,
-    _sink: Sink,
+    sink: Sink,
     gateway: Gateway,
 }
 
@@ -45,9 +45,18 @@ impl House {
         gateway.launch();
         Self {
             dovecot,
-            _sink: sink,
+            sink,
             gateway,
         }
+    }
+
+    /// What is readable on the way has to be asked for, whatever a plugin says.
+    fn proposal(&self, password: &str) -> Value {
+        json!({
+            "address": USER,
+            "password": password,
+            "outgoing": { "host": "localhost", "port": self.sink.port, "security": "none" },
+        })
     }
 
     fn begin(&self, query: &str, body: &Value) -> String {
@@ -86,10 +95,6 @@ fn events(answer: &Answer) -> Vec<(String, Value)> {
         ))
     });
     events.collect()
-}
-
-fn proposal(password: &str) -> Value {
-    json!({ "address": USER, "password": password })
 }
 
 #[test]
@@ -151,7 +156,7 @@ fn presets_can_be_listed_and_an_address_is_suggested_for() {
 #[test]
 fn a_trial_is_followed_live_and_saves_only_when_asked_to() {
     let house = House::open();
-    let path = house.begin("", &proposal(PASSWORD));
+    let path = house.begin("", &house.proposal(PASSWORD));
     let events = house.follow(&path);
     let steps: Vec<_> = events
         .iter()
@@ -175,7 +180,7 @@ fn a_trial_is_followed_live_and_saves_only_when_asked_to() {
     assert_eq!(events.last().unwrap().1["state"], "passed");
     assert_eq!(house.mailboxes(), 0);
 
-    let path = house.begin("?save=true", &proposal(PASSWORD));
+    let path = house.begin("?save=true", &house.proposal(PASSWORD));
     let end = house.follow(&path).pop().unwrap().1;
     assert_eq!(end["state"], "connected", "{end}");
     let mailbox = house
@@ -193,7 +198,7 @@ fn a_trial_is_followed_live_and_saves_only_when_asked_to() {
     // Whoever comes later reads the same again.
     assert_eq!(house.follow(&path).pop().unwrap().1["state"], "connected");
 
-    let again = house.begin("?save=true", &proposal(PASSWORD));
+    let again = house.begin("?save=true", &house.proposal(PASSWORD));
     let end = house.follow(&again).pop().unwrap().1;
     assert_eq!(end["state"], "failed");
     assert!(text(&end, "reason").contains("already connected"), "{end}");
@@ -203,7 +208,7 @@ fn a_trial_is_followed_live_and_saves_only_when_asked_to() {
 #[test]
 fn a_trial_that_fails_says_where_and_why_and_nothing_is_saved() {
     let house = House::open();
-    let path = house.begin("?save=true", &proposal("wrong"));
+    let path = house.begin("?save=true", &house.proposal("wrong"));
     let events = house.follow(&path);
     let (name, failed) = &events[0];
     assert_eq!(
@@ -222,6 +227,16 @@ fn a_trial_that_fails_says_where_and_why_and_nothing_is_saved() {
     );
 
     let api = house.gateway.api();
+    let readable = json!({ "address": USER, "password": PASSWORD });
+    let refused = api.post("/mailboxes/probes", &[], &readable);
+    assert_eq!(
+        refused.status, 422,
+        "nobody has asked for that: {refused:?}"
+    );
+    assert!(
+        text(&refused.json(), "detail").contains("readable"),
+        "{refused:?}"
+    );
     let body = json!({ "address": USER, "password": PASSWORD, "protocol": "telnet" });
     let refused = api.post("/mailboxes/probes", &[], &body);
     assert_eq!(refused.status, 422, "{refused:?}");
@@ -237,7 +252,7 @@ fn a_trial_that_fails_says_where_and_why_and_nothing_is_saved() {
     );
     assert_eq!(unknown.status, 404);
     // A sign-in where the provider has none.
-    let refused = api.post("/mailboxes/sign-ins", &[], &json!({ "address": USER }));
+    let refused = api.post("/mailboxes/sign-ins", &[], &house.proposal(""));
     assert_eq!(refused.status, 409, "{refused:?}");
     drop(house.dovecot);
 }
