@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
+use super::missed::Line;
 use crate::peers::sender::Queue;
 use crate::smtp_in::{ADDRESS, Forwarded, holds, mail};
 
@@ -40,10 +41,17 @@ fn through(scenario: &str, mut forwarded: Forwarded, outage: impl FnOnce(&mut Fo
     );
     holds(&forwarded.gateway, 0..MAILS);
     assert_eq!(forwarded.sink.kept().len(), 0, "nobody was answered");
-    println!(
-        "forwarding, {scenario}: {MAILS} sent, {MAILS} collected, 0 doubled, 0 answered; {} deferred",
-        queue.deferred.len()
-    );
+    let ids = forwarded.gateway.api().message_ids();
+    let apart: std::collections::BTreeSet<_> = ids.iter().collect();
+    Line {
+        reason: scenario,
+        way: "forwarding",
+        sent: MAILS,
+        collected: apart.len(),
+        doubled: ids.len() - apart.len(),
+        answered: forwarded.sink.kept().len(),
+    }
+    .print();
 }
 
 #[test]

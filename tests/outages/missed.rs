@@ -153,18 +153,18 @@ impl Scene {
 }
 
 /// A line of the table.
-struct Line<'a> {
-    reason: &'a str,
-    way: &'a str,
-    sent: usize,
-    collected: usize,
-    doubled: usize,
-    answered: usize,
+pub(super) struct Line<'a> {
+    pub(super) reason: &'a str,
+    pub(super) way: &'a str,
+    pub(super) sent: usize,
+    pub(super) collected: usize,
+    pub(super) doubled: usize,
+    pub(super) answered: usize,
 }
 
 impl Line<'_> {
     /// Past the harness, which keeps what a passing test prints to itself.
-    fn print(&self) {
+    pub(super) fn print(&self) {
         static HEAD: Once = Once::new();
         let mut out = std::io::stdout();
         HEAD.call_once(|| {
