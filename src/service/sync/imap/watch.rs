@@ -4,6 +4,8 @@
 //! looked through at every renewal, because some servers accept IDLE and say nothing.
 //! Further folders are asked about now and then, on the same connection.
 
+use std::time::Duration;
+
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +15,13 @@ use super::gather::collect_and_store;
 use super::others::look_at_others;
 use super::task::{SyncError, Task};
 use crate::net::imap::{ImapError, Session};
+
+/// A look is in vain when it comes sooner than this and finds nothing.
+const HASTE: Duration = Duration::from_secs(1);
+/// So many in a row are an accident: other programs move mail as well.
+const LOOKS_IN_VAIN_MAX: u32 = 3;
+/// The longest pause that follows more of them.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Collects, watches, and collects again, until the gateway stops.
 pub(super) async fn watch(
@@ -31,6 +40,7 @@ pub(super) async fn watch(
     let mut idles = session.capabilities().has("IDLE");
     let folder = &task.way.folder;
     let mut others_due = Instant::now();
+    let mut looks_in_vain = 0_u32;
     loop {
         if !uids.is_empty() {
             let wanted = std::mem::take(&mut uids);
@@ -46,7 +56,9 @@ pub(super) async fn watch(
                 continue;
             }
         }
-        match wait_for_news(session, task, &mut idles, refresh, shutdown).await? {
+        let waited_since = Instant::now();
+        let woken = wait_for_news(session, task, &mut idles, refresh, shutdown).await?;
+        match woken {
             Wake::Stop => return Ok(()),
             // Somebody waits for it: every folder is looked at.
             Wake::Asked => others_due = Instant::now(),
@@ -57,7 +69,28 @@ pub(super) async fn watch(
         session.take_news();
         uids = Box::pin(above(session, task, &mut cursor)).await?;
         Box::pin(task.record_life()).await;
+        let in_vain = woken == Wake::Look && uids.is_empty() && waited_since.elapsed() < HASTE;
+        looks_in_vain = if in_vain {
+            looks_in_vain.saturating_add(1)
+        } else {
+            0
+        };
+        if let Some(pause) = pause_after(looks_in_vain) {
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = refresh.notified() => others_due = Instant::now(),
+                () = Box::pin(tokio::time::sleep(pause)) => {}
+            }
+        }
     }
+}
+
+/// A server that ends IDLE at once, or tells of mail that is not there, would have the
+/// folder looked through without end: the looks grow apart instead.
+fn pause_after(looks_in_vain: u32) -> Option<Duration> {
+    let beyond = looks_in_vain.checked_sub(LOOKS_IN_VAIN_MAX)?;
+    let seconds = 1_u64.checked_shl(beyond).unwrap_or(u64::MAX);
+    Some(Duration::from_secs(seconds).min(PAUSE_MAX))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,4 +136,29 @@ async fn wait_for_news(
         session.noop().await?;
     }
     Ok(woken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_in_vain_grow_apart_and_never_further_than_a_minute() {
+        for (looks, seconds) in [
+            (0, None),
+            (2, None),
+            (3, Some(1)),
+            (4, Some(2)),
+            (8, Some(32)),
+        ] {
+            assert_eq!(
+                pause_after(looks),
+                seconds.map(Duration::from_secs),
+                "{looks}"
+            );
+        }
+        for looks in [9, 70, u32::MAX] {
+            assert_eq!(pause_after(looks), Some(PAUSE_MAX));
+        }
+    }
 }
