@@ -54,6 +54,8 @@ fn a_mailbox_that_works_is_measured_from_its_name_to_a_mail_to_itself() {
         .api()
         .ask("GET", &format!("/mailboxes/{USER}/doctor"), &[], "");
     assert_eq!(none.status, 404, "nothing was examined yet");
+    let browser = Browser::sign_in(&gateway);
+    assert!(browser.get("/mailboxes").body.contains("Never tested"));
     begin(&gateway);
     // What it sends is carried back to it, as a provider does: the mail, and the answer.
     for number in 0..2 {
@@ -86,7 +88,7 @@ fn a_mailbox_that_works_is_measured_from_its_name_to_a_mail_to_itself() {
         "{examination:#}"
     );
     // The same is on the page, and stays there.
-    let browser = Browser::sign_in(&gateway);
+    assert!(!browser.get("/mailboxes").body.contains("Never tested"));
     let id = gateway.api().get(&format!("/mailboxes/{USER}"));
     let page = browser.get(&format!("/mailboxes/{}/doctor", text(&id, "id")));
     assert!(page.body.contains("told of the mail by itself"), "{page:?}");

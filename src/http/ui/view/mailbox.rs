@@ -22,6 +22,8 @@ pub(in crate::http::ui) struct MailboxView {
     pub(in crate::http::ui) catching_up: Option<u32>,
     pub(in crate::http::ui) too_large: usize,
     pub(in crate::http::ui) incomplete: usize,
+    /// No mail has travelled its whole way yet, as far as anybody has tried.
+    pub(in crate::http::ui) untested: bool,
     /// By a person: what cannot be refreshed.
     pub(in crate::http::ui) offline: bool,
     pub(in crate::http::ui) unbound: bool,
@@ -102,6 +104,7 @@ impl MailboxView {
             catching_up: health.catching_up,
             too_large: health.held.too_large,
             incomplete: health.held.incomplete,
+            untested: health.proofs.proven_at.is_none(),
             offline: settings.switch == Switch::Offline,
             unbound: settings.switch == Switch::Unbound,
             has_login: settings.way_in.server().is_some() || settings.way_out.server().is_some(),
