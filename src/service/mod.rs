@@ -4,6 +4,7 @@
 //! all. Stages of a mail's way call no other stage: they are linked only by job
 //! rows that are written with the result (`store`).
 
+mod agenda;
 pub mod alerts;
 pub mod authenticating;
 pub mod clock;

@@ -2,7 +2,6 @@
 //!
 //! What was told is stored, so it survives a restart; who is looked at when is not.
 
-use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,16 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Alerts;
 use crate::domain::alert::{Seen, Situation, judge};
-use crate::domain::change::Event;
-use crate::domain::key::{MailboxKey, Sequence};
+use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::WayIn;
+use crate::service::agenda::{Agenda, LOOK_AGAIN};
 use crate::service::random::NoRandomness;
 use crate::store::StoreError;
-
-/// The longest wait without looking, in case the wall clock jumps.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// Changes read at a time.
-const CHANGES_AT_ONCE: usize = 1_000;
 
 /// Why a mailbox could not be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -30,30 +24,19 @@ enum LookError {
     Randomness(#[from] NoRandomness),
 }
 
-/// Who is looked at when.
-struct Watch<'a> {
-    alerts: &'a Alerts,
-    queue: BTreeSet<(Timestamp, MailboxKey)>,
-    at: HashMap<MailboxKey, Timestamp>,
-    seen: Sequence,
-}
-
 impl Alerts {
     pub(super) async fn watch(&self, shutdown: CancellationToken) {
-        let mut watch = Watch {
-            alerts: self,
-            queue: BTreeSet::new(),
-            at: HashMap::new(),
-            seen: Sequence::default(),
-        };
         let mut feed = self.store.subscribe();
-        if let Err(error) = watch.begin() {
-            tracing::error!(%error, "mailboxes cannot be read; no notices are made before a restart");
-            return;
-        }
+        let mut agenda = match Agenda::new(&self.store, self.clock.now(), |_| true) {
+            Ok(agenda) => agenda,
+            Err(error) => {
+                tracing::error!(%error, "mailboxes cannot be read; no notices are made before a restart");
+                return;
+            }
+        };
         loop {
             feed.mark_unchanged();
-            let wait = match watch.look().await {
+            let wait = match self.look(&mut agenda).await {
                 Ok(wait) => wait,
                 Err(error) => {
                     tracing::warn!(%error, "what is due to be told cannot be found out at this moment");
@@ -66,6 +49,23 @@ impl Alerts {
                 changed = feed.changed() => if changed.is_err() { return },
             }
         }
+    }
+
+    /// Looks at those whose time has come; answers how long nothing is to be done.
+    async fn look(&self, agenda: &mut Agenda) -> Result<Duration, LookError> {
+        let now = self.clock.now();
+        agenda.read_changes(&self.store, now)?;
+        while let Some(key) = agenda.take_due(now) {
+            match self.look_at(key, now).await {
+                Ok(Some(next)) => agenda.put(key, next),
+                Ok(None) => {}
+                Err(error) => {
+                    agenda.put(key, now);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(agenda.rest(now))
     }
 
     /// Stores what is due for a mailbox; answers when to look again.
@@ -97,56 +97,5 @@ impl Alerts {
             }
         }
         Ok(judged.look_at)
-    }
-}
-
-impl Watch<'_> {
-    fn begin(&mut self) -> Result<(), StoreError> {
-        self.seen = self.alerts.store.last_sequence()?;
-        let now = self.alerts.clock.now();
-        for mailbox in self.alerts.store.mailboxes()? {
-            self.put(mailbox.key, now);
-        }
-        Ok(())
-    }
-
-    /// Looks at those whose time has come; answers how long nothing is to be done.
-    async fn look(&mut self) -> Result<Duration, LookError> {
-        self.read_changes()?;
-        let now = self.alerts.clock.now();
-        while let Some((at, key)) = self.queue.first().copied().filter(|(at, _)| *at <= now) {
-            let next = self.alerts.look_at(key, now).await?;
-            self.queue.remove(&(at, key));
-            self.at.remove(&key);
-            if let Some(next) = next {
-                self.put(key, next);
-            }
-        }
-        let next = self.queue.first().map(|(at, _)| at.duration_since(now));
-        let next = next.and_then(|wait| Duration::try_from(wait).ok());
-        Ok(next.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN))
-    }
-
-    fn put(&mut self, key: MailboxKey, at: Timestamp) {
-        if let Some(before) = self.at.insert(key, at) {
-            self.queue.remove(&(before, key));
-        }
-        self.queue.insert((at, key));
-    }
-
-    fn read_changes(&mut self) -> Result<(), StoreError> {
-        loop {
-            let changes = self.alerts.store.changes(self.seen, CHANGES_AT_ONCE)?;
-            let Some(last) = changes.last() else {
-                return Ok(());
-            };
-            self.seen = last.sequence;
-            let now = self.alerts.clock.now();
-            for change in changes {
-                if let Event::MailboxChanged { mailbox } = change.event {
-                    self.put(mailbox, now);
-                }
-            }
-        }
     }
 }

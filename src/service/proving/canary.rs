@@ -4,7 +4,6 @@
 //! What is due follows from what is stored, so it survives a restart. A canary that
 //! comes back is counted within its delivery (`store`) and makes no conversation.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 use super::Proving;
 use super::mail::{Hands, SendError};
 use crate::domain::change::Event;
-use crate::domain::key::{MailboxKey, PublicId, Sequence};
+use crate::domain::key::{MailboxKey, PublicId};
 use crate::domain::mailbox::{Condition, Mailbox};
 use crate::domain::proof::{Canary, SelfMailKind};
 use crate::domain::user::Actor;
+use crate::service::agenda::{Agenda, LOOK_AGAIN};
 use crate::service::mailboxes::MailboxError;
 use crate::store::{AddError, GoesOn, NewLogins, StoreError};
 
@@ -30,10 +30,6 @@ pub const EVERY_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const ARRIVAL_TIME_MAX: SignedDuration = SignedDuration::from_mins(10);
 /// Canaries handed over at the same time.
 const SENDING_MAX: usize = 8;
-/// The longest wait without looking, in case the wall clock jumps.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// Changes read at a time.
-const CHANGES_AT_ONCE: usize = 1_000;
 
 /// The interval is not one.
 #[derive(Debug, thiserror::Error)]
@@ -76,18 +72,20 @@ impl Proving {
 
     /// Lets canaries fly until `shutdown`.
     pub async fn run_canaries(self, shutdown: CancellationToken) {
-        let mut aviary = Aviary {
-            hands: self.hands,
-            places: Arc::new(Semaphore::new(SENDING_MAX)),
-            queue: BTreeSet::new(),
-            at: HashMap::new(),
-            seen: Sequence::default(),
+        let mut feed = self.hands.store.subscribe();
+        let flies = |mailbox: &Mailbox| mailbox.settings.canary_every.is_some();
+        let agenda = Agenda::new(&self.hands.store, self.hands.clock.now(), flies);
+        let mut aviary = match agenda {
+            Ok(agenda) => Aviary {
+                hands: self.hands,
+                places: Arc::new(Semaphore::new(SENDING_MAX)),
+                agenda,
+            },
+            Err(error) => {
+                tracing::error!(%error, "canaries cannot be read; none flies before a restart");
+                return;
+            }
         };
-        let mut feed = aviary.hands.store.subscribe();
-        if let Err(error) = aviary.begin() {
-            tracing::error!(%error, "canaries cannot be read; none flies before a restart");
-            return;
-        }
         loop {
             feed.mark_unchanged();
             let wait = match aviary.look() {
@@ -110,61 +108,25 @@ impl Proving {
 struct Aviary {
     hands: Hands,
     places: Arc<Semaphore>,
-    queue: BTreeSet<(Timestamp, MailboxKey)>,
-    at: HashMap<MailboxKey, Timestamp>,
-    seen: Sequence,
+    agenda: Agenda,
 }
 
 impl Aviary {
-    fn begin(&mut self) -> Result<(), StoreError> {
-        self.seen = self.hands.store.last_sequence()?;
-        let now = self.hands.clock.now();
-        for mailbox in self.hands.store.mailboxes()? {
-            if mailbox.settings.canary_every.is_some() {
-                self.put(mailbox.key, now);
-            }
-        }
-        Ok(())
-    }
-
     /// Does what is due; answers how long nothing is.
     fn look(&mut self) -> Result<Duration, StoreError> {
-        self.read_changes()?;
         let now = self.hands.clock.now();
-        while let Some((at, key)) = self.queue.first().copied().filter(|(at, _)| *at <= now) {
-            self.queue.remove(&(at, key));
-            self.at.remove(&key);
-            if let Some(next) = self.look_after(key, now)? {
-                self.put(key, next);
-            }
-        }
-        let next = self.queue.first().map(|(at, _)| at.duration_since(now));
-        let next = next.and_then(|wait| Duration::try_from(wait).ok());
-        Ok(next.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN))
-    }
-
-    fn put(&mut self, key: MailboxKey, at: Timestamp) {
-        if let Some(before) = self.at.insert(key, at) {
-            self.queue.remove(&(before, key));
-        }
-        self.queue.insert((at, key));
-    }
-
-    /// Mailboxes whose settings may have changed are looked at at once.
-    fn read_changes(&mut self) -> Result<(), StoreError> {
-        loop {
-            let changes = self.hands.store.changes(self.seen, CHANGES_AT_ONCE)?;
-            let Some(last) = changes.last() else {
-                return Ok(());
-            };
-            self.seen = last.sequence;
-            let now = self.hands.clock.now();
-            for change in changes {
-                if let Event::MailboxChanged { mailbox } = change.event {
-                    self.put(mailbox, now);
+        self.agenda.read_changes(&self.hands.store, now)?;
+        while let Some(key) = self.agenda.take_due(now) {
+            match self.look_after(key, now) {
+                Ok(Some(next)) => self.agenda.put(key, next),
+                Ok(None) => {}
+                Err(error) => {
+                    self.agenda.put(key, now);
+                    return Err(error);
                 }
             }
         }
+        Ok(self.agenda.rest(now))
     }
 
     /// What is to be done for one mailbox now, and when to look again.
