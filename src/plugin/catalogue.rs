@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::claims::claim;
 use super::classify::{classify, decode};
-use super::examples::{self, Example, Expected};
-use super::facts::{self, Facts, Named};
+use super::examples::{Example, Expected};
+use super::facts::{self, Named};
 use super::guide::{Guide, Language};
-use super::problem::{Problem, Severity, Text};
+use super::problem::Problem;
+use super::reading::{HookCheck, HookFile, Read};
 use super::source::PluginFolder;
 use crate::domain::mailbox::OTHER_PRESET;
 use crate::domain::preset::{Preset, SignInMethod};
@@ -16,18 +18,6 @@ use crate::domain::refusal::{Dialogue, Verdict};
 
 /// Plugins that extend one another, in a row.
 const EXTENDS_MAX: usize = 8;
-
-/// `hooks.rhai` of a plugin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookFile {
-    /// Its name for people: `plugins/acme/hooks.rhai`.
-    pub shown: String,
-    /// Its text.
-    pub source: String,
-}
-
-/// Says what is wrong with hooks. What runs them lives in another room.
-pub type HookCheck = fn(&HookFile) -> Vec<Problem>;
 
 /// One plugin, ready for use.
 #[derive(Clone, Debug)]
@@ -66,6 +56,25 @@ pub struct Catalogue {
 }
 
 impl Plugin {
+    fn of(read: &Read, preset: Preset) -> Self {
+        let file = |name: &str| read.folder.files.get(name).cloned();
+        let named = |named: &Option<Named>| named.as_ref().map(|named| named.name.clone());
+        Self {
+            preset,
+            shipped: read.folder.shipped,
+            extends: named(&read.facts.extends),
+            replaces: named(&read.facts.replaces),
+            hooks: None,
+            icon: file("icon.svg"),
+            examples: read.examples.clone(),
+            mails: read.folder.mails.clone(),
+            guides: Vec::new(),
+            remarks: read.remarks.clone(),
+            sources: read.facts.sources,
+            shown: read.folder.shown.clone(),
+        }
+    }
+
     /// Its guide; the English one where there is no other.
     #[must_use]
     pub fn guide(&self, language: Language) -> Option<&Guide> {
@@ -190,7 +199,7 @@ impl Catalogue {
                     if let Some(replaced) = &one.facts.replaces {
                         self.note_replacement(one, replaced, read, problems);
                     }
-                    let mut plugin = one.plugin(preset);
+                    let mut plugin = Plugin::of(one, preset);
                     plugin.hooks = inherited(one, read, |one| one.hooks.clone());
                     let guides =
                         |one: &Read| Some(one.guides.clone()).filter(|own| !own.is_empty());
@@ -227,7 +236,10 @@ impl Catalogue {
     /// Who answers for which domain and which MX host.
     fn note_claims(&mut self, read: &BTreeMap<String, Read>, problems: &mut Vec<Problem>) {
         let mut mx = HashMap::new();
-        for (id, plugin) in self.plugins.clone() {
+        // Shipped ones first: what was there is never blamed for what was added.
+        let mut plugins: Vec<_> = self.plugins.clone().into_iter().collect();
+        plugins.sort_by_key(|(_, plugin)| !plugin.shipped);
+        for (id, plugin) in plugins {
             if self.replaced.contains_key(&id) {
                 continue;
             }
@@ -305,110 +317,6 @@ impl Catalogue {
     }
 }
 
-/// A plugin's files, read and not yet joined with others.
-#[derive(Clone, Debug)]
-struct Read {
-    folder: PluginFolder,
-    facts: Facts,
-    guides: Vec<(Language, Guide)>,
-    hooks: Option<HookFile>,
-    remarks: Vec<Problem>,
-    examples: Vec<Example>,
-}
-
-impl Read {
-    fn of(folder: PluginFolder, check: HookCheck) -> Result<Self, Vec<Problem>> {
-        let path = |file: &str| format!("{}/{file}", folder.shown);
-        let file = path("plugin.toml");
-        let text = folder
-            .files
-            .get("plugin.toml")
-            .ok_or_else(|| vec![Problem::of_file(&file, "is missing")])?;
-        let facts = facts::read(Text { file: &file, text }, &folder.name)?;
-        let mut guides = Vec::new();
-        let (mut remarks, mut errors) = (Vec::new(), Vec::new());
-        for language in [Language::English, Language::Chinese] {
-            let file = path(language.file());
-            let Some(text) = folder.files.get(language.file()) else {
-                if facts.extends.is_none() {
-                    remarks.push(Problem::of_file(&file, "is missing").as_warning());
-                }
-                continue;
-            };
-            let (guide, found) = Guide::read(&file, text, language);
-            guides.push((language, guide));
-            sort_out(found, &mut errors, &mut remarks);
-        }
-        let hooks = folder.files.get("hooks.rhai").map(|source| HookFile {
-            shown: path("hooks.rhai"),
-            source: source.clone(),
-        });
-        let found = hooks.as_ref().map(check).unwrap_or_default();
-        sort_out(found, &mut errors, &mut remarks);
-        let examples = match folder.files.get("tests.toml") {
-            Some(text) => {
-                let file = path("tests.toml");
-                examples::read(Text { file: &file, text }).unwrap_or_else(|found| {
-                    errors.extend(found);
-                    Vec::new()
-                })
-            }
-            None => Vec::new(),
-        };
-        if errors.is_empty() {
-            Ok(Self {
-                folder,
-                facts,
-                guides,
-                hooks,
-                remarks,
-                examples,
-            })
-        } else {
-            Err(errors)
-        }
-    }
-
-    fn file(&self) -> String {
-        format!("{}/plugin.toml", self.folder.shown)
-    }
-
-    fn problem(&self, named: &Named, words: String) -> Problem {
-        Problem {
-            at: Some(named.at),
-            ..Problem::of_file(self.file(), words)
-        }
-    }
-
-    fn plugin(&self, preset: Preset) -> Plugin {
-        let file = |name: &str| self.folder.files.get(name).cloned();
-        let named = |named: &Option<Named>| named.as_ref().map(|named| named.name.clone());
-        Plugin {
-            preset,
-            shipped: self.folder.shipped,
-            extends: named(&self.facts.extends),
-            replaces: named(&self.facts.replaces),
-            hooks: None,
-            icon: file("icon.svg"),
-            examples: self.examples.clone(),
-            mails: self.folder.mails.clone(),
-            guides: Vec::new(),
-            remarks: self.remarks.clone(),
-            sources: self.facts.sources,
-            shown: self.folder.shown.clone(),
-        }
-    }
-}
-
-/// What keeps a plugin out, and what is only worth mending.
-fn sort_out(found: Vec<Problem>, errors: &mut Vec<Problem>, remarks: &mut Vec<Problem>) {
-    let (wrong, mild): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .partition(|problem| problem.severity == Severity::Error);
-    errors.extend(wrong);
-    remarks.extend(mild);
-}
-
 /// Its own, or that of the plugin it extends.
 fn inherited<T>(
     one: &Read,
@@ -445,43 +353,6 @@ fn resolve(one: &Read, all: &BTreeMap<String, Read>, depth: usize) -> Result<Pre
         }
     };
     Ok(one.facts.clone().resolve(base.as_ref()))
-}
-
-fn claim(
-    claims: &mut HashMap<String, String>,
-    name: &str,
-    one: &Read,
-    own: Option<&Vec<Named>>,
-    kind: &str,
-    read: &BTreeMap<String, Read>,
-    problems: &mut Vec<Problem>,
-) {
-    let id = &one.facts.id;
-    let names = |named: &Option<Named>, other: &str| {
-        named.as_ref().is_some_and(|named| named.name == other)
-    };
-    let defers =
-        |from: &Read, to: &str| names(&from.facts.extends, to) || names(&from.facts.replaces, to);
-    match claims.get(name) {
-        Some(other) if other != id => {
-            if defers(one, other) {
-                claims.insert(name.to_owned(), id.clone());
-            } else if !read.get(other).is_some_and(|other| defers(other, id)) {
-                let place = own.and_then(|own| own.iter().find(|named| named.name == name));
-                let words = format!(
-                    "the {kind} {name:?} belongs to the plugin {other:?}; write extends or replaces \
-                     = {other:?}, or leave it out"
-                );
-                problems.push(Problem {
-                    at: place.map(|named| named.at),
-                    ..Problem::of_file(one.file(), words)
-                });
-            }
-        }
-        _ => {
-            claims.insert(name.to_owned(), id.clone());
-        }
-    }
 }
 
 #[cfg(test)]
@@ -574,6 +445,24 @@ mod tests {
                 .starts_with("b/plugin.toml:4:3: the domain \"x.org\" belongs to the plugin \"a\""),
             "{problems:?}"
         );
+    }
+
+    #[test]
+    fn a_plugin_of_ones_own_never_takes_what_a_shipped_one_has() {
+        let mut shipped = folder("qq", &format!("domains = [\"qq.com\"]\n{IMAP}"));
+        shipped.shipped = true;
+        // Its id comes first by the alphabet.
+        let own = folder("acme", &format!("domains = [\"qq.com\"]\n{IMAP}"));
+        let (catalogue, problems) = Catalogue::build(vec![shipped, own], |_| Vec::new());
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0]
+                .to_string()
+                .starts_with("acme/plugin.toml:3:12: "),
+            "{}",
+            problems[0]
+        );
+        assert_eq!(catalogue.by_domain("qq.com").unwrap().preset.id, "qq");
     }
 
     #[test]

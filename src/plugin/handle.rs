@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::catalogue::{Catalogue, HookCheck};
+use super::catalogue::Catalogue;
 use super::problem::{Problem, Severity};
+use super::reading::HookCheck;
 use super::source::{PluginFolder, read_folder, shipped};
 
 /// A handle to the plugins; clones share them.
