@@ -91,6 +91,43 @@ fn what_was_there_before_is_left_alone_where_only_new_mail_is_wanted() {
 }
 
 #[test]
+fn it_is_counted_and_what_was_not_wanted_can_be_collected() {
+    let (dovecot, sink) = peers();
+    dovecot.fill(USER, [mail("a"), mail("b")]);
+    let mailbox = Mailbox {
+        history: "nothing",
+        ..Mailbox::by_pop3(&dovecot, &sink)
+    };
+    let gateway = Gateway::with(&dovecot, &mailbox);
+    deliver_and_look(&dovecot, &gateway, "c", &["c"]);
+    let counted = gateway.run(&["mailbox", "count", USER]).good();
+    let expected = "maildrop 1 = ledger 1; 2 older ones were never wanted";
+    assert!(counted.out.contains(expected), "{counted:?}");
+    let collect = |since: &str, more: &[&str]| {
+        let arguments = [&["mailbox", "collect", USER, "--since", since], more].concat();
+        gateway.run(&arguments).good().out
+    };
+    // Their Date is the 20th.
+    let none = collect("2026-11-21", &[]);
+    assert!(none.contains("Nothing"), "{none}");
+    let look = collect("2026-11-20", &["--dry-run"]);
+    assert!(
+        look.contains("2 mails since 2026-11-20 are not here"),
+        "{look}"
+    );
+    let taken = collect("2026-11-20", &[]);
+    assert!(taken.contains("are being collected"), "{taken}");
+    until("all are here", || {
+        (gateway.api().message_ids() == ids(&["a", "b", "c"])).then_some(())
+    });
+    let conversations = gateway.api().conversations();
+    let open = conversations.iter().filter(|one| one["status"] == "open");
+    assert_eq!(open.count(), 1, "history is no work: {conversations:?}");
+    let counted = gateway.run(&["mailbox", "count", USER]).good();
+    assert!(counted.out.contains("maildrop 3 = ledger 3"), "{counted:?}");
+}
+
+#[test]
 fn mail_that_is_kept_for_days_is_still_there() {
     let (dovecot, sink) = peers();
     dovecot.fill(USER, [mail("a")]);

@@ -165,7 +165,7 @@ pub(super) enum MailboxCommand {
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
-    /// Compare the watched folder on the server with the ledger
+    /// Compare the watched folder or the maildrop on the server with the ledger
     Count {
         /// Address or id
         mailbox: String,

@@ -51,8 +51,8 @@ impl Desk {
     pub(super) async fn count(&self, which: &str) -> Result<Answer, String> {
         let mailbox = self.find(which)?;
         let counted = self.collecting.count(&Actor::Console, mailbox.id).await;
-        let (_, folder, counted) = counted.map_err(words)?;
-        let words = counted.words(&folder);
+        let (_, counted) = counted.map_err(words)?;
+        let words = counted.words();
         if counted.missing.is_empty() {
             Ok(Answer::Done { words })
         } else {

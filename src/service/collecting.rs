@@ -1,12 +1,13 @@
-//! The ledger against the server: which mails of a folder have no row, and collecting
-//! what a person wants of those.
+//! The ledger against the server: which mails have no row, and collecting what a person
+//! wants of those.
 //!
 //! Counting opens a connection of its own, reads only UIDs, in windows, and changes
 //! nothing. Collecting marks mails as wanted in the cursor, so that it survives a
-//! restart and the mailbox's own task does the fetching.
+//! restart and the mailbox's own task does the fetching. Maildrops stand in `maildrop`.
 
 mod anyway;
 mod compare;
+mod maildrop;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -14,11 +15,11 @@ use jiff::tz::TimeZone;
 use self::compare::{CompareError, Comparison};
 
 pub use self::anyway::{OnItsWay, Rest};
-pub use self::compare::Counted;
+pub use self::compare::{Counted, Missing};
 
 use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid};
 use crate::domain::key::{MailboxKey, PublicId};
-use crate::domain::mailbox::{ImapWay, Mailbox};
+use crate::domain::mailbox::{ImapWay, Mailbox, WayIn};
 use crate::domain::user::Actor;
 use crate::net::dial::Dialer;
 use crate::net::imap::{FetchStep, ImapError, Session};
@@ -29,6 +30,7 @@ use crate::service::credentials::{EnterError, Keyring};
 use crate::service::diary::Diary;
 use crate::service::ledger::words::{grouped, megabytes};
 use crate::service::mailboxes::{MailboxError, Mailboxes};
+use crate::service::sync::maildrop::LookError as MaildropError;
 use crate::service::sync::{ANYWAY_BYTES_MAX, Sync, to_the_end};
 use crate::store::{Store, StoreError};
 
@@ -41,9 +43,12 @@ pub enum CollectingError {
     /// The actor may not, or there is no such mailbox.
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
-    /// Only folders can be counted.
-    #[error("{0} is not read by IMAP; only folders can be counted and collected from by date")]
-    NoFolders(String),
+    /// Nothing is read from a server.
+    #[error("mail of {0} is forwarded, so there is no server to count at or to collect from")]
+    Forwarded(String),
+    /// A maildrop cannot be read.
+    #[error(transparent)]
+    Maildrop(#[from] MaildropError),
     /// There is nothing to log in with, or the server does not let us in.
     #[error(transparent)]
     Enter(#[from] EnterError),
@@ -133,7 +138,7 @@ impl Collecting {
         }
     }
 
-    /// Compares the watched folder with the ledger.
+    /// Compares the watched folder or the maildrop with the ledger.
     ///
     /// # Errors
     /// See [`CollectingError`]; nothing is changed either way.
@@ -141,17 +146,22 @@ impl Collecting {
         &self,
         actor: &Actor,
         id: PublicId,
-    ) -> Result<(Mailbox, FolderName, Counted), CollectingError> {
+    ) -> Result<(Mailbox, Counted), CollectingError> {
         let mailbox = self.mailboxes.managed(actor, id)?;
-        let way = way_of(&mailbox)?.clone();
-        let mut session = self.open(&mailbox, &way).await?;
-        let counted = self.count_in(&mut session, &mailbox, &way.folder).await;
-        session.logout().await;
-        Ok((mailbox, way.folder, counted?))
+        let counted = match &mailbox.settings.way_in {
+            WayIn::Imap(way) => {
+                let mut session = self.open(&mailbox, way).await?;
+                let counted = self.count_in(&mut session, &mailbox, &way.folder).await;
+                session.logout().await;
+                counted?
+            }
+            WayIn::Pop3(way) => self.count_maildrop(&mailbox, way).await?,
+            WayIn::Forwarding(_) => return Err(forwarded(&mailbox)),
+        };
+        Ok((mailbox, counted))
     }
 
-    /// The same in an open session.
-    pub(super) async fn count_in(
+    async fn count_in(
         &self,
         session: &mut Session,
         mailbox: &Mailbox,
@@ -175,9 +185,29 @@ impl Collecting {
         only_look: bool,
     ) -> Result<(Mailbox, Collected), CollectingError> {
         let mailbox = self.mailboxes.managed(actor, id)?;
-        let way = way_of(&mailbox)?.clone();
-        let mut session = self.open(&mailbox, &way).await?;
-        let looked = self.look(&mut session, &mailbox, &way.folder, since).await;
+        let collected = match &mailbox.settings.way_in {
+            WayIn::Imap(way) => {
+                self.collect_from_folder(&mailbox, way, since, only_look)
+                    .await?
+            }
+            WayIn::Pop3(way) => {
+                self.collect_from_maildrop(&mailbox, way, since, only_look)
+                    .await?
+            }
+            WayIn::Forwarding(_) => return Err(forwarded(&mailbox)),
+        };
+        Ok((mailbox, collected))
+    }
+
+    async fn collect_from_folder(
+        &self,
+        mailbox: &Mailbox,
+        way: &ImapWay,
+        since: Date,
+        only_look: bool,
+    ) -> Result<Collected, CollectingError> {
+        let mut session = self.open(mailbox, way).await?;
+        let looked = self.look(&mut session, mailbox, &way.folder, since).await;
         session.logout().await;
         let (uids, bytes) = looked?;
         let mut collected = Collected {
@@ -186,9 +216,9 @@ impl Collecting {
             taken: 0,
         };
         if !only_look && !uids.is_empty() {
-            collected.taken = self.want(&mailbox, &way.folder, &uids).await?;
+            collected.taken = self.want(mailbox, &way.folder, &uids).await?;
         }
-        Ok((mailbox, collected))
+        Ok(collected)
     }
 
     async fn look(
@@ -283,10 +313,8 @@ impl Collecting {
     }
 }
 
-fn way_of(mailbox: &Mailbox) -> Result<&ImapWay, CollectingError> {
-    let address = || mailbox.settings.address.to_string();
-    let way = mailbox.settings.imap();
-    way.ok_or_else(|| CollectingError::NoFolders(address()))
+fn forwarded(mailbox: &Mailbox) -> CollectingError {
+    CollectingError::Forwarded(mailbox.settings.address.to_string())
 }
 
 /// The bytes of these mails together.

@@ -19,11 +19,14 @@ use crate::domain::address::Address;
 use crate::domain::condition::Failure;
 use crate::domain::envelope::Envelope;
 use crate::domain::key::MailboxKey;
-use crate::domain::mailbox::{Credentials, ImapWay, Login, Mailbox, MailboxLogins, OAuthGrant};
+use crate::domain::mailbox::{
+    Credentials, ImapWay, Login, Mailbox, MailboxLogins, OAuthGrant, Pop3Way,
+};
 use crate::domain::secret::Secret;
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapOptions, OpenError, Session};
 use crate::net::oauth::{OAuth, OAuthError, Tokens};
+use crate::net::pop3::{self, Pop3Options};
 use crate::net::submission::{self, SubmissionError, SubmissionOptions, Submitted};
 use crate::net::tap::Tap;
 use crate::service::clock::Clock;
@@ -108,6 +111,9 @@ pub enum EnterError {
     /// The server.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The server of a maildrop.
+    #[error(transparent)]
+    Maildrop(#[from] pop3::OpenError),
 }
 
 /// The service. A cheap clone.
@@ -240,6 +246,32 @@ impl Keyring {
             None => return Err(refused.into()),
         };
         Ok(Session::open(dialer, &options).await?)
+    }
+
+    /// The same with a maildrop.
+    ///
+    /// # Errors
+    /// By what went wrong.
+    pub async fn enter_maildrop(
+        &self,
+        dialer: &Dialer,
+        mailbox: &Mailbox,
+        way: &Pop3Way,
+        tap: Tap,
+    ) -> Result<pop3::Session, EnterError> {
+        let login = self.logins(mailbox).await?.incoming;
+        let mut options = Pop3Options::new(way.server.clone(), login.ok_or(EnterError::NoLogin)?);
+        options.tap = tap;
+        let refused = match pop3::Session::open(dialer, &options).await {
+            Err(error @ pop3::OpenError::Refused { .. }) => error,
+            other => return Ok(other?),
+        };
+        let renewed = self.renewed(mailbox, &options.login).await?;
+        options.login = match renewed.and_then(|logins| logins.incoming) {
+            Some(login) => login,
+            None => return Err(refused.into()),
+        };
+        Ok(pop3::Session::open(dialer, &options).await?)
     }
 
     /// Submits by the mailbox's way out; a token that is refused is renewed once. Beside

@@ -112,13 +112,13 @@ pub(in crate::http) fn of_collecting(error: CollectingError) -> Problem {
     match error {
         CollectingError::Mailbox(error) => of_mailboxes(error),
         CollectingError::NoSuchMail => Problem::not_found(),
-        CollectingError::NoFolders(_)
+        CollectingError::Forwarded(_)
         | CollectingError::IsWhole
         | CollectingError::LargerThanAnything
         | CollectingError::Unnamed
         | CollectingError::Enter(EnterError::NoLogin)
         | CollectingError::Renumbered(_) => Problem::new(Kind::Conflict, sentence(&error)),
-        CollectingError::Enter(_) | CollectingError::Imap(_) => {
+        CollectingError::Enter(_) | CollectingError::Imap(_) | CollectingError::Maildrop(_) => {
             Problem::new(Kind::Unavailable, sentence(&error)).retry_after(RETRY)
         }
         CollectingError::Store(cause) => of_store(&cause),

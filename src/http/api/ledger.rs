@@ -58,8 +58,8 @@ pub(super) async fn count(
     Id(id): Id,
 ) -> Result<Json<CountedBody>, Problem> {
     let counted = collecting.count(&actor, id).await;
-    let (_, folder, counted) = counted.map_err(of_collecting)?;
-    Ok(Json(CountedBody::new(&folder, &counted)))
+    let (_, counted) = counted.map_err(of_collecting)?;
+    Ok(Json(CountedBody::new(&counted)))
 }
 
 /// From when on, and whether it is only a look.

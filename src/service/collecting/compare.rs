@@ -1,6 +1,7 @@
 //! UIDs of a folder against rows of the ledger, window by window.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::domain::folder::{Cursor, FolderName, Uid};
 use crate::domain::key::MailboxKey;
@@ -17,7 +18,7 @@ const WINDOW_UIDS: u32 = 20_000;
 /// Windows of one count. UIDs of old folders are sparse, so the windows grow instead.
 const WINDOWS_MAX: u32 = 2_000;
 /// Missing mails that are remembered; beyond it only their number grows.
-const MISSING_MAX: usize = 100_000;
+pub(super) const MISSING_MAX: usize = 100_000;
 /// Rows read from the store at a time.
 const ROWS_AT_ONCE: usize = 10_000;
 
@@ -35,10 +36,30 @@ pub(super) enum CompareError {
     Store(#[from] StoreError),
 }
 
-/// A folder and the ledger side by side.
+/// What its server calls a mail that has no row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// A mail of a folder.
+    Uid(Uid),
+    /// A mail of a maildrop.
+    Uidl(String),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uid(uid) => write!(f, "UID {uid}"),
+            Self::Uidl(uidl) => write!(f, "UIDL {}", uidl.escape_debug()),
+        }
+    }
+}
+
+/// A folder or maildrop and the ledger side by side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// Mails of the folder that the history choice wants, up to where it has been read.
+    /// The folder; the word maildrop for one.
+    pub place: String,
+    /// Mails there that the history choice wants, up to where it has been read.
     pub on_server: usize,
     /// Those of them that have a row.
     pub in_ledger: usize,
@@ -49,18 +70,19 @@ pub struct Counted {
     /// Older mail that was never wanted.
     pub older: usize,
     /// Mails without a row, lowest first.
-    pub missing: Vec<Uid>,
+    pub missing: Vec<Missing>,
 }
 
 impl Counted {
     /// `INBOX 4,312 = ledger 4,312`, or what is missing.
     #[must_use]
-    pub fn words(&self, folder: &FolderName) -> String {
+    pub fn words(&self) -> String {
+        let place = &self.place;
         let (server, ledger) = (grouped(self.on_server), grouped(self.in_ledger));
         let mut words = if self.on_server == self.in_ledger {
-            format!("{folder} {server} = ledger {ledger}")
+            format!("{place} {server} = ledger {ledger}")
         } else {
-            format!("{folder} {server}, ledger {ledger}")
+            format!("{place} {server}, ledger {ledger}")
         };
         for (count, what) in [
             (
@@ -83,7 +105,7 @@ impl Counted {
                 ""
             };
             words.push_str(&format!(
-                "; {} missing (UID {}{more}); `mailbox collect --since DATE` collects them",
+                "; {} missing ({}{more}); `mailbox collect --since DATE` collects them",
                 grouped(self.missing.len()),
                 named.join(", ")
             ));
@@ -120,7 +142,10 @@ impl<'c> Comparison<'c> {
         session: &mut Session,
         selected: &SelectedFolder,
     ) -> Result<Counted, CompareError> {
-        let mut counted = Counted::default();
+        let mut counted = Counted {
+            place: self.folder.to_string(),
+            ..Counted::default()
+        };
         let wanted = self.wanted_history(session).await?;
         let end = selected.uid_next.map_or(u32::MAX, |next| next.get() - 1);
         let width = WINDOW_UIDS.max(end / WINDOWS_MAX);
@@ -166,7 +191,7 @@ impl<'c> Comparison<'c> {
         } else {
             counted.on_server += 1;
             if counted.missing.len() < MISSING_MAX {
-                counted.missing.push(uid);
+                counted.missing.push(Missing::Uid(uid));
             }
         }
     }

@@ -4,8 +4,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::PersonBody;
-use crate::domain::folder::{FolderName, Uid};
-use crate::service::collecting::{Collected, Counted, OnItsWay};
+use crate::service::collecting::{Collected, Counted, Missing, OnItsWay};
 use crate::service::ledger::words::{fate, fate_name, source};
 use crate::service::ledger::{Entry, LedgerPage};
 
@@ -79,24 +78,35 @@ pub(in crate::http::api) struct CountedBody {
     coming: usize,
     older: usize,
     missing: usize,
-    /// The first of those that are missing.
+    /// The first of those that are missing, in a folder.
     missing_uids: Vec<u32>,
+    /// The same, in a maildrop.
+    missing_uidls: Vec<String>,
     words: String,
 }
 
 impl CountedBody {
-    pub(in crate::http::api) fn new(folder: &FolderName, counted: &Counted) -> Self {
-        let named = counted.missing.iter().take(NAMED_MAX);
+    pub(in crate::http::api) fn new(counted: &Counted) -> Self {
+        let named = || counted.missing.iter().take(NAMED_MAX);
+        let uid = |missing: &Missing| match missing {
+            Missing::Uid(uid) => Some(uid.get()),
+            Missing::Uidl(_) => None,
+        };
+        let uidl = |missing: &Missing| match missing {
+            Missing::Uidl(uidl) => Some(uidl.clone()),
+            Missing::Uid(_) => None,
+        };
         Self {
-            folder: folder.to_string(),
+            folder: counted.place.clone(),
             on_server: counted.on_server,
             in_ledger: counted.in_ledger,
             waiting: counted.waiting,
             coming: counted.coming,
             older: counted.older,
             missing: counted.missing.len(),
-            missing_uids: named.copied().map(Uid::get).collect(),
-            words: counted.words(folder),
+            missing_uids: named().filter_map(uid).collect(),
+            missing_uidls: named().filter_map(uidl).collect(),
+            words: counted.words(),
         }
     }
 }
