@@ -870,3 +870,68 @@ fn what_a_mail_proves_of_its_sender_is_shown_and_its_250_does_not_wait_for_it() 
         assert_eq!(found["dkim"], "none");
     }
 }
+
+/// The example of RFC 8463, appendix A.3: signed with Ed25519 by somebody else's program.
+const SIGNED: &str = "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n \
+d=football.example.com; i=@football.example.com;\r\n \
+q=dns/txt; s=brisbane; t=1528637909; h=from : to :\r\n \
+subject : date : message-id : from : subject : date;\r\n \
+bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n \
+b=/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus\r\n \
+Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==\r\n\
+From: Joe SixPack <joe@football.example.com>\r\n\
+To: Suzie Q <suzie@shopping.example.net>\r\n\
+Subject: Is dinner ready?\r\n\
+Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\r\n\
+Message-ID: <20030712040037.46341.5F8J@football.example.com>\r\n\r\n\
+Hi.\r\n\r\nWe lost the game.  Are you hungry yet?\r\n\r\nJoe.\r\n";
+
+#[test]
+fn a_signature_outlives_forwarding_and_a_changed_mail_has_none() {
+    let dns = name_server(&[
+        (
+            "brisbane._domainkey.football.example.com",
+            "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+        ),
+        ("_dmarc.football.example.com", "v=DMARC1; p=reject"),
+        ("forwarder.example", "v=spf1 ip4:127.0.0.1 -all"),
+    ]);
+    let keys = format!("[network]\nname_server = \"{dns}\"\n");
+    let forwarded = Forwarded::start_with(&keys, |_| ());
+    let mut dialogue = forwarded.dialogue();
+    let changed = SIGNED
+        .replace("5F8J@", "changed@")
+        .replace("hungry", "angry");
+    for mail in [SIGNED, &changed] {
+        let reply = dialogue
+            .mail("a@forwarder.example", &forwarded.receiving, mail.as_bytes())
+            .unwrap();
+        assert!(reply.starts_with("250"), "{reply}");
+    }
+    let api = forwarded.gateway.api();
+    for (id, dkim, dmarc) in [
+        (
+            "<20030712040037.46341.5F8J@football.example.com>",
+            "pass",
+            "pass",
+        ),
+        (
+            "<20030712040037.46341.changed@football.example.com>",
+            "fail",
+            "fail",
+        ),
+    ] {
+        let found = until("the mail is checked", || {
+            let messages = api.all_messages();
+            let message = messages.iter().find(|one| one["message_id"] == id)?;
+            let path = format!("/messages/{}", message["id"].as_str().unwrap());
+            let found = api.get(&path)["authentication"].clone();
+            (!found.is_null()).then_some(found)
+        });
+        assert_eq!(
+            (&found["spf"], &found["dkim"], &found["dmarc"]),
+            (&"pass".into(), &dkim.into(), &dmarc.into()),
+            "{id}: {found}"
+        );
+    }
+}

@@ -8,11 +8,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use mail_auth::arc::ArcError;
+use mail_auth::dkim::DkimError;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
-    AuthenticatedMessage, DkimOutput, DkimResult, DmarcResult, MessageAuthenticator, SpfOutput,
-    SpfResult,
+    AuthenticatedMessage, DkimOutput, DkimResult, DmarcResult, Error, MessageAuthenticator,
+    SpfOutput, SpfResult,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -146,6 +148,10 @@ fn of_spf(result: SpfResult) -> Verdict {
 fn of_dkim(result: &DkimResult) -> Verdict {
     match result {
         DkimResult::Pass => Verdict::Pass,
+        // A body that was changed has failed the test (RFC 8601 section 2.7.1).
+        DkimResult::Neutral(
+            Error::Dkim(DkimError::FailedBodyHashMatch) | Error::Arc(ArcError::FailedBodyHashMatch),
+        ) => Verdict::Fail,
         DkimResult::Neutral(_) => Verdict::Neutral,
         DkimResult::Fail(_) => Verdict::Fail,
         DkimResult::PermError(_) => Verdict::PermanentError,
