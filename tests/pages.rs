@@ -291,8 +291,7 @@ async fn the_desk_speaks_chinese_and_fits_a_phone() {
     browser
         .click("form[action$='/reauthenticate-link'] button")
         .await;
-    let link = browser.see("input.link").await;
-    let link = link.prop("value").await.unwrap().unwrap();
+    let link = browser.see(".link .copied").await.text().await.unwrap();
     // The demo listens on a port that its settings do not know.
     let (_, token) = link.rsplit_once('/').unwrap();
     let width = browser.value("document.documentElement.scrollWidth").await;

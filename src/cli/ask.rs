@@ -131,7 +131,8 @@ fn print_mailbox(row: &MailboxRow) {
         say(format_args!("  canary     comes back in {median} ms"));
     }
     if let Some(left) = row.catching_up {
-        say(format_args!("  collecting  {left} mails left"));
+        let mails = if left == 1 { "mail" } else { "mails" };
+        say(format_args!("  collecting  {left} {mails} left"));
     }
     if row.too_large > 0 {
         let count = row.too_large;

@@ -4,13 +4,13 @@
 use super::form;
 use super::message::{Answer, Hidden, MailboxForm, Request};
 use super::row::{row, told, worry};
-use super::suggest::found;
+use super::suggest::{found, warnings};
 use crate::domain::address::Address;
 use crate::domain::user::{Actor, Role, User};
 use crate::service::alerts::Alerts;
 use crate::service::collecting::Collecting;
 use crate::service::connect::wish::Known;
-use crate::service::connect::{Connect, Proposal};
+use crate::service::connect::{Connect, Proposal, Remarks};
 use crate::service::diary_reading::DiaryReading;
 use crate::service::doctor::Doctor;
 use crate::service::ledger::Ledger;
@@ -142,13 +142,20 @@ impl Desk {
     ) -> Result<Answer, String> {
         let address = parse(address)?;
         let suggestion = self.connect.suggest(&address, preset).await;
-        tell(found(address.as_str(), &suggestion));
+        let remarks = self.connect.remarks(&address, &suggestion).map_err(words)?;
+        tell(found(address.as_str(), &suggestion, &remarks));
+        let add = format!(
+            "`postern mailbox add {address}{}` tries that and connects it; its options change \
+             whatever is different.",
+            suggestion.known.options_for_foreign()
+        );
+        let noticed = warnings(&address, &remarks);
         Ok(Answer::Done {
-            words: format!(
-                "`postern mailbox add {address}{}` tries that and connects it; its options change \
-                 whatever is different.",
-                suggestion.known.options_for_foreign()
-            ),
+            words: match (&remarks.connected, noticed.is_empty()) {
+                (None, true) => add,
+                (None, false) => format!("Warning: {}. {add}", noticed.join("; ")),
+                (Some(_), _) => format!("Warning: {}.", noticed.join("; ")),
+            },
         })
     }
 
@@ -162,7 +169,12 @@ impl Desk {
         let known = match self.connect.suggest_beside(&wish).await {
             Some(suggestion) => {
                 if !wish.names_its_servers() {
-                    tell(found(wish.address.trim(), &suggestion));
+                    let remarks = match Address::typed(&wish.address) {
+                        Ok(address) => self.connect.remarks(&address, &suggestion),
+                        Err(_) => Ok(Remarks::default()),
+                    };
+                    let remarks = remarks.map_err(words)?;
+                    tell(found(wish.address.trim(), &suggestion, &remarks));
                 }
                 suggestion.known
             }
@@ -336,5 +348,5 @@ pub(super) fn words(error: impl std::fmt::Display) -> String {
 }
 
 fn parse(address: &str) -> Result<Address, String> {
-    Address::parse(address).map_err(|error| format!("{address:?} is no address: {error}"))
+    Address::typed(address).map_err(|error| format!("{address:?} is no address: {error}"))
 }

@@ -38,5 +38,6 @@ pub(super) fn wish(form: MailboxForm) -> Wish {
         registered_address: form.registered_address,
         grant: None,
         account: form.account,
+        receiving: None,
     }
 }

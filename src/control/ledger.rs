@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::desk::{Desk, words};
 use super::message::{Answer, LedgerAsked};
+use super::row::{counted, moment};
 use crate::domain::key::LedgerKey;
 use crate::domain::message_id::MessageId;
 use crate::domain::user::Actor;
@@ -37,13 +38,10 @@ impl Desk {
         for entry in &page.entries {
             tell(item(entry));
         }
-        let count = page.entries.len();
+        let count = counted(page.entries.len(), "mail", "mails");
         let words = match page.next {
-            Some(next) => format!(
-                "{count} mails, the latest first; older ones: --before {}",
-                next.0
-            ),
-            None => format!("{count} mails, the latest first; there are no others."),
+            Some(next) => format!("{count}, the latest first; older ones: --before {}", next.0),
+            None => format!("{count}, the latest first; there are no others."),
         };
         Ok(Answer::Done { words })
     }
@@ -98,7 +96,7 @@ impl Desk {
 }
 
 fn item(entry: &Entry) -> Answer {
-    let (at, source) = (entry.row.at, source(&entry.row.source));
+    let (at, source) = (moment(entry.row.at), source(&entry.row.source));
     let head = entry.message.as_ref().map(|message| &message.head);
     let from = head.and_then(|head| head.from.as_ref());
     let from = from.map(|from| from.address.to_string());
@@ -113,7 +111,7 @@ fn item(entry: &Entry) -> Answer {
         words: format!("{at}  {source}  {fate}{about}"),
         item: json!({
             "row": entry.row.key.0,
-            "at": at.to_string(),
+            "at": entry.row.at.to_string(),
             "source": source,
             "fate": fate_name(&entry.row.fate),
             "words": fate,

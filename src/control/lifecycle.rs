@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::change::{EditForm, LoginsForm};
 use super::desk::{Desk, words};
 use super::message::{Answer, Hidden};
-use super::row::{row, settings, told};
+use super::row::{counted, moment, row, settings, told};
 use crate::domain::address::Address;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::notice::NoticeState;
@@ -156,8 +156,10 @@ impl Desk {
             .map_err(words)?;
         Ok(Answer::Done {
             words: format!(
-                "{} mails of {} ({} bytes) are in {shown}.",
-                exported.mails, mailbox.settings.address, exported.bytes
+                "{shown} holds {} of {} ({} bytes).",
+                counted(exported.mails, "mail", "mails"),
+                mailbox.settings.address,
+                exported.bytes
             ),
         })
     }
@@ -165,11 +167,18 @@ impl Desk {
     pub(super) async fn reauthenticate_link(&self, which: &str) -> Result<Answer, String> {
         let mailbox = self.find(which)?;
         let made = self.links.make(&ACTOR, mailbox.id).await.map_err(words)?;
+        let begins = if made.is_local {
+            "Warning: http.public_url is not set in the configuration, so the link begins with \
+             the address the gateway listens at, and mostly opens on this machine only:"
+        } else {
+            "It begins with http.public_url of the configuration:"
+        };
         Ok(Answer::Made {
             words: format!(
                 "Whoever opens this link can give {} a new login, once, until {}, and do nothing \
-                 else. It begins with http.public_url of the configuration:",
-                mailbox.settings.address, made.expires_at
+                 else. {begins}",
+                mailbox.settings.address,
+                moment(made.expires_at)
             ),
             secret: Hidden(made.url.expose().to_owned()),
         })
@@ -183,8 +192,10 @@ impl Desk {
         let latest = self.alerts.latest(&ACTOR, limit).map_err(words)?;
         for (notice, told) in &latest {
             let state = match notice.state {
-                NoticeState::Waiting { next } => format!("waits, next attempt at {next}"),
-                NoticeState::Sent { at } => format!("sent at {at}"),
+                NoticeState::Waiting { next } => {
+                    format!("waits, next attempt at {}", moment(next))
+                }
+                NoticeState::Sent { at } => format!("sent at {}", moment(at)),
                 NoticeState::Dropped => "not sent: it was overtaken".to_owned(),
                 NoticeState::GivenUp => "given up".to_owned(),
             };
@@ -192,7 +203,7 @@ impl Desk {
             let failure = failure.map_or_else(String::new, |words| format!(" ({words})"));
             let to: Vec<&str> = notice.accepted.iter().map(Address::as_str).collect();
             tell(Answer::Item {
-                words: format!("{}  {told}: {state}{failure}", notice.made_at),
+                words: format!("{}  {told}: {state}{failure}", moment(notice.made_at)),
                 item: serde_json::json!({
                     "id": notice.id(), "at": notice.made_at.to_string(), "text": told,
                     "state": state, "to": to, "webhook": notice.hooked, "failure": notice.failure,
@@ -200,7 +211,10 @@ impl Desk {
             });
         }
         Ok(Answer::Done {
-            words: format!("{} notices, the latest first.", latest.len()),
+            words: format!(
+                "{}, the latest first.",
+                counted(latest.len(), "notice", "notices")
+            ),
         })
     }
 

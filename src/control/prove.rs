@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::desk::{Desk, words};
 use super::message::Answer;
+use super::row::moment;
 use crate::domain::proof::TestRun;
 use crate::domain::user::Actor;
 
@@ -81,7 +82,7 @@ fn steps(test: &TestRun) -> [Option<Answer>; 3] {
             step("sent", words, since(Some(test.begun_at), at))
         }),
         test.received_at.map(|at| {
-            let words = format!("it came back at {at}");
+            let words = format!("it came back at {}", moment(at));
             step("received", words, since(test.sent_at, at))
         }),
         test.reply_left_at.map(|at| {

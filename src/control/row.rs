@@ -1,5 +1,9 @@
 //! Mailboxes and steps of a trial as a terminal shows them.
 
+use std::fmt::Display;
+
+use jiff::Timestamp;
+
 use super::message::{Answer, MailboxRow};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::mailbox::{
@@ -34,23 +38,41 @@ pub(super) fn row(mailbox: &Mailbox, health: &MailboxHealth) -> MailboxRow {
         address: mailbox.settings.address.to_string(),
         name: mailbox.settings.name.clone(),
         receiving: match (&mailbox.settings.way_in, &health.receiving) {
-            (WayIn::Forwarding(_), Condition::Connecting) => "waits for the first mail".to_owned(),
+            (WayIn::Forwarding(_), Condition::Connecting) => match &health.receiving_address {
+                Some(address) => format!("waits for the first mail forwarded to {address}"),
+                None => "waits for the first forwarded mail; [smtp_listener] is off".to_owned(),
+            },
             (_, receiving) => condition(receiving),
         },
         sending: sending(&health.sending),
-        last_sign_of_life: health.last_sign_of_life.map(|at| at.to_string()),
-        last_mail_at: health.last_mail_at.map(|at| at.to_string()),
-        last_submission: health.last_submission.map(|at| at.to_string()),
+        last_sign_of_life: health.last_sign_of_life.map(moment),
+        last_mail_at: health.last_mail_at.map(moment),
+        last_submission: health.last_submission.map(moment),
         code_created_on: mailbox.settings.code_created_on.map(|day| day.to_string()),
         expires_on: health.expiry.map(|(expiry, _)| expiry.ends_on.to_string()),
         days_left: health.expiry.map(|(_, days_left)| days_left),
         catching_up: health.catching_up,
         too_large: health.held.too_large,
         incomplete: health.held.incomplete,
-        proven_at: health.proofs.proven_at.map(|at| at.to_string()),
+        proven_at: health.proofs.proven_at.map(moment),
         canary_failure: health.proofs.canary.failure.clone(),
         canary_median_ms: health.proofs.canary.median_ms(),
     }
+}
+
+/// A time for people: nobody needs more than seconds.
+pub(super) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// `1 mail`, `2 mails`.
+pub(super) fn counted<N: PartialEq + From<u8> + Display>(
+    number: N,
+    one: &str,
+    more: &str,
+) -> String {
+    let what = if number == N::from(1) { one } else { more };
+    format!("{number} {what}")
 }
 
 /// Sending keeps no connection: what was never tried is not connecting.
@@ -71,9 +93,12 @@ fn condition(condition: &Condition) -> String {
             retries_max,
             next_at,
         } => {
-            format!("interrupted, try {retry} of {retries_max}, next at {next_at}: {reason}")
+            let next = moment(*next_at);
+            format!("interrupted, try {retry} of {retries_max}, next at {next}: {reason}")
         }
-        Condition::Error { reason, next_at } => format!("error, next try at {next_at}: {reason}"),
+        Condition::Error { reason, next_at } => {
+            format!("error, next try at {}: {reason}", moment(*next_at))
+        }
         Condition::ReauthenticationNeeded { reason } => {
             format!("re-authentication needed: {reason}")
         }
@@ -108,10 +133,10 @@ pub(super) fn settings(mailbox: &Mailbox, health: &MailboxHealth) -> Vec<(String
     let set = &mailbox.settings;
     let mut rows = vec![
         ("preset", set.preset.clone()),
-        ("mail comes", way_in(&set.way_in)),
+        ("mail comes", way_in(&set.way_in, health)),
         ("replies leave", way_out(&set.way_out)),
         ("from", named(&set.identity)),
-        ("connected", mailbox.connected_at.to_string()),
+        ("connected", moment(mailbox.connected_at)),
     ];
     rows.extend(set.overlay.clone().map(|overlay| ("overlay", overlay)));
     let registered = set.registered_address.as_ref().map(|address| {
@@ -175,7 +200,7 @@ fn named(one: &NamedAddress) -> String {
     }
 }
 
-fn way_in(way: &WayIn) -> String {
+fn way_in(way: &WayIn, health: &MailboxHealth) -> String {
     match way {
         WayIn::Imap(way) => format!("by IMAP from {}", server(&way.server)),
         WayIn::Pop3(way) => {
@@ -186,10 +211,10 @@ fn way_in(way: &WayIn) -> String {
             };
             format!("by POP3 from {}; {keep}", server(&way.server))
         }
-        WayIn::Forwarding(way) => format!(
-            "forwarded to {}@ the domain of [smtp_listener]",
-            way.local_part
-        ),
+        WayIn::Forwarding(_) => match &health.receiving_address {
+            Some(address) => format!("forwarded to {address}"),
+            None => "forwarded to us, and [smtp_listener] of the configuration is off".to_owned(),
+        },
     }
 }
 

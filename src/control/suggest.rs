@@ -4,11 +4,13 @@ use serde_json::json;
 
 use super::message::Answer;
 use super::row::server;
+use crate::domain::address::Address;
 use crate::domain::mailbox::Server;
+use crate::service::connect::Remarks;
 use crate::service::connect::suggestion::{How, Suggestion};
 
 /// How the provider was found, and its servers.
-pub(super) fn found(address: &str, suggestion: &Suggestion) -> Answer {
+pub(super) fn found(address: &str, suggestion: &Suggestion, remarks: &Remarks) -> Answer {
     let domain = address
         .rsplit_once('@')
         .map_or(address, |(_, domain)| domain);
@@ -54,6 +56,28 @@ pub(super) fn found(address: &str, suggestion: &Suggestion) -> Answer {
             "pop3": pop3,
             "smtp": smtp,
             "foreign": known.foreign,
+            "did_you_mean": remarks.meant.as_ref().map(ToString::to_string),
+            "no_such_domain": remarks.no_domain,
+            "connected_as": remarks.connected.as_ref().map(|taken| &taken.settings.name),
         }),
     }
+}
+
+/// What is to be looked at before anything else.
+pub(super) fn warnings(address: &Address, remarks: &Remarks) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(taken) = &remarks.connected {
+        words.push(format!(
+            "{address} is already connected as \"{}\"; an address is connected once",
+            taken.settings.name
+        ));
+    }
+    if let Some(meant) = &remarks.meant {
+        words.push(format!("did you mean {meant}?"));
+    }
+    if remarks.no_domain {
+        let domain = address.domain();
+        words.push(format!("DNS knows no domain {domain}; check the spelling"));
+    }
+    words
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::desk::{Desk, words};
 use super::message::Answer;
+use super::row::{counted, moment};
 use crate::domain::attempt::Attempt;
 use crate::domain::user::Actor;
 use crate::service::diary_reading::way_name;
@@ -44,11 +45,18 @@ impl Desk {
             });
         }
         let words = match (dialogues.on, dialogues.lines.len()) {
-            (true, count) => format!("{count} lines; more are being kept."),
+            (true, count) => {
+                format!("{}; more are being kept.", counted(count, "line", "lines"))
+            }
             (false, 0) => format!(
                 "Nothing is kept of {address}; `postern mailbox log {address} --on` begins."
             ),
-            (false, count) => format!("{count} lines; nothing more is being kept."),
+            (false, count) => {
+                format!(
+                    "{}; nothing more is being kept.",
+                    counted(count, "line", "lines")
+                )
+            }
         };
         Ok(Answer::Done { words })
     }
@@ -77,22 +85,24 @@ impl Desk {
                 }),
             });
         }
-        let count = rows.len();
+        let count = counted(rows.len(), "row", "rows");
         Ok(Answer::Done {
-            words: format!("{count} rows, the latest first; they are kept for 30 days."),
+            words: format!("{count}, the latest first; they are kept for 30 days."),
         })
     }
 }
 
 fn shown(attempt: &Attempt) -> String {
-    let (at, way) = (attempt.at, way_name(attempt.way));
+    let (at, way) = (moment(attempt.at), way_name(attempt.way));
     match (&attempt.failure, attempt.next_at) {
         (None, _) if attempt.times > 1 => {
-            let (times, last) = (attempt.times, attempt.last_at);
+            let (times, last) = (attempt.times, moment(attempt.last_at));
             format!("{at}  {way:<9}  ok, {times} times until {last}")
         }
         (None, _) => format!("{at}  {way:<9}  ok"),
-        (Some(failure), Some(next)) => format!("{at}  {way:<9}  {failure}; next at {next}"),
+        (Some(failure), Some(next)) => {
+            format!("{at}  {way:<9}  {failure}; next at {}", moment(next))
+        }
         (Some(failure), None) => format!("{at}  {way:<9}  {failure}; a person has to act"),
     }
 }

@@ -25,6 +25,12 @@ pub enum AddressError {
     /// A control character, space or bracket where none may stand.
     #[error("the address holds a character that no address may hold")]
     Character,
+    /// RFC 1035 section 2.3.1 and 2.3.4.
+    #[error(
+        "what stands behind the @ is no domain: between two dots stand 1 to 63 letters, digits or \
+         hyphens, and no hyphen at an end"
+    )]
+    Domain,
 }
 
 impl Address {
@@ -66,6 +72,33 @@ impl Address {
             text: format!("{local}@{}", domain.to_lowercase()),
             at: local.len(),
         })
+    }
+
+    /// Reads an address that somebody typed: as [`Address::parse`], and its domain is one
+    /// that mail can be sent to. What comes in mails is not held to that.
+    ///
+    /// # Errors
+    /// When the text is no such address; the variant says why.
+    pub fn typed(text: &str) -> Result<Self, AddressError> {
+        const LABEL_LENGTH_MAX: usize = 63;
+        let address = Self::parse(text)?;
+        let domain = address.domain();
+        if domain.starts_with('[') && domain.ends_with(']') {
+            return Ok(address);
+        }
+        let right = |label: &str| {
+            (1..=LABEL_LENGTH_MAX).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+        };
+        if domain.split('.').all(right) {
+            Ok(address)
+        } else {
+            Err(AddressError::Domain)
+        }
     }
 
     /// Whether a host is the domain of the address or lies below it.
@@ -193,6 +226,29 @@ pub fn is_direction_mark(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_typed_has_a_domain() {
+        for right in [
+            "a@shop.example",
+            "a@localhost",
+            "a@xn--fiq228c.example",
+            "a@例え.jp",
+            "a@[192.0.2.1]",
+        ] {
+            assert!(Address::typed(right).is_ok(), "{right}");
+        }
+        for wrong in [
+            "x@lots.of.dots..com",
+            "x@-shop.example",
+            "x@shop-.example",
+            "x@a:b.example",
+            &format!("x@{}.example", "a".repeat(64)),
+        ] {
+            assert_eq!(Address::typed(wrong), Err(AddressError::Domain), "{wrong}");
+        }
+        assert_eq!(Address::typed("shop"), Err(AddressError::Form));
+    }
 
     #[test]
     fn the_domain_is_folded_and_the_local_part_is_not() {

@@ -39,6 +39,7 @@ pub mod reauthentication;
 pub mod recipients;
 pub mod refusal;
 pub mod secret;
+pub mod similar;
 pub mod slug;
 pub mod subject;
 pub mod threading;

@@ -79,6 +79,14 @@ impl LookUps {
         Ok(self.records.mx(&ascii(domain)?).await?)
     }
 
+    /// Whether there is such a domain at all.
+    ///
+    /// # Errors
+    /// When nobody can say.
+    pub async fn exists(&self, domain: &str) -> Result<bool, LookUpError> {
+        Ok(self.records.exists(&ascii(domain)?).await?)
+    }
+
     /// The autoconfig file of the address's domain and where it lay. Both usual places
     /// are asked at the same time; `autoconfig.` goes before `.well-known`.
     ///

@@ -6,6 +6,8 @@ pub mod attempts;
 mod consent;
 pub mod detection;
 mod proposal;
+mod remarks;
+pub(in crate::service) mod sense;
 pub(in crate::service) mod server;
 pub mod suggestion;
 mod trial;
@@ -17,10 +19,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use self::proposal::Proposal;
+pub use self::remarks::Remarks;
 pub use self::trial::{Step, StepResult};
 
 use self::attempts::{Attempt, Attempts, End, Place, TooMany};
 use self::detection::Detection;
+use self::sense::{reaches_somebody, was_made};
 use self::suggestion::{How, Suggestion};
 use self::trial::{Means, Trial};
 use self::wish::{Known, Wish, WrongField, wrong};
@@ -277,6 +281,8 @@ impl Connect {
                 format!("{id} lies over the provider of the address: name it as the overlay");
             return Err(wrong("preset", words));
         }
+        was_made(settings, self.today())?;
+        reaches_somebody(settings)?;
         self.presets.overlay_fits(settings)
     }
 
@@ -360,6 +366,9 @@ impl Connect {
         allow(actor)?;
         if let Some(older) = take_over.and_then(|id| self.attempts.get(actor, id)) {
             wish.take_secrets(older.wish);
+        }
+        if wish.receiving.is_none() {
+            wish.receiving = Some(self.random.bytes()?);
         }
         self.run_by_itself(actor, wish, known, true)
     }

@@ -13,6 +13,7 @@ use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{Credentials, MailboxLogins, MailboxSettings, OTHER_PRESET, Server};
 use crate::domain::preset::{FilesSent, Preset, ReplyRule, UserName};
 use crate::domain::refusal::{Dialogue, Verdict};
+use crate::domain::similar::distance;
 use crate::plugin::{Catalogue, Plugin, Plugins};
 use crate::script::MailView;
 use crate::service::connect::wish::{Known, WrongField, wrong};
@@ -70,6 +71,29 @@ impl Presets {
     #[must_use]
     pub fn by_domain(&self, address: &Address) -> Option<Plugin> {
         self.plugins.current().by_domain(address.domain()).cloned()
+    }
+
+    /// The domain of a provider that somebody probably meant who typed this one. `None`
+    /// for one that a provider has, and for one that is like none of them.
+    #[must_use]
+    pub fn similar_domain(&self, typed: &str) -> Option<String> {
+        /// In so short a domain two wrong letters make another one.
+        const SHORT_MAX: usize = 8;
+        let catalogue = self.plugins.current();
+        if catalogue.by_domain(typed).is_some() {
+            return None;
+        }
+        let most = if typed.chars().count() <= SHORT_MAX {
+            1
+        } else {
+            2
+        };
+        let domains = catalogue.iter().flat_map(|plugin| &plugin.preset.domains);
+        let near = domains.filter_map(|domain| {
+            let apart = distance(typed, domain)?;
+            (apart <= most).then_some((apart, domain))
+        });
+        near.min().map(|(_, domain)| domain.clone())
     }
 
     /// The provider that receives the mail of a domain, by the name of its MX host.

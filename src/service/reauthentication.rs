@@ -82,6 +82,9 @@ pub struct MadeLink {
     pub url: Secret,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// It begins with the address the gateway listens at, since `http.public_url` is not
+    /// set: mostly nobody else can open it.
+    pub is_local: bool,
 }
 
 /// How links are made.
@@ -91,6 +94,8 @@ pub struct LinkOptions {
     pub valid: SignedDuration,
     /// What stands in front of the path, without a slash at its end.
     pub address: String,
+    /// Nobody has said by which address people elsewhere come here.
+    pub is_local: bool,
 }
 
 impl Default for LinkOptions {
@@ -98,6 +103,7 @@ impl Default for LinkOptions {
         Self {
             valid: LINK_VALID,
             address: String::new(),
+            is_local: true,
         }
     }
 }
@@ -158,6 +164,7 @@ impl Links {
         Ok(MadeLink {
             url: Secret::new(format!("{}{LINK_PATH}{token}", self.options.address)),
             expires_at,
+            is_local: self.options.is_local,
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::domain::mailbox::MailboxSettings;
 use crate::domain::message::{Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::domain::recipients::{answer_subject, plan_recipients};
+use crate::domain::refusal::Bilingual;
 use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
 use crate::service::presets::Presets;
@@ -66,7 +67,8 @@ pub enum ReplyError {
     TooManyRecipients,
     /// The marketplace takes answers only from an address this mailbox does not send from.
     #[error(
-        "answers to {to} are taken only from {registered}, the registered address, and this mailbox sends from {from}{advice}"
+        "answers to {to} are taken only from {registered}, the registered address, and this mailbox sends from {from}{}",
+        after(.advice.as_deref())
     )]
     NotRegistered {
         /// The recipient with that rule.
@@ -75,8 +77,8 @@ pub enum ReplyError {
         from: Address,
         /// From where it must leave.
         registered: Address,
-        /// What the plugin says to do about it; empty, or with its own beginning.
-        advice: String,
+        /// What the plugin says to do about it.
+        advice: Option<Box<Bilingual>>,
     },
     /// The marketplace takes answers from one address only, and nobody has said which.
     #[error(
@@ -104,6 +106,11 @@ pub enum ReplyError {
     /// The store did not take it.
     #[error("the reply could not be stored: {0}")]
     Store(#[from] StoreError),
+}
+
+/// Advice as it stands behind a sentence.
+fn after(advice: Option<&Bilingual>) -> String {
+    advice.map_or_else(String::new, |advice| format!(". {}", advice.en))
 }
 
 /// The service.
@@ -260,15 +267,14 @@ impl Replies {
             let mailbox = settings.address.clone();
             return Err(ReplyError::NothingRegistered { to, mailbox });
         };
-        settings.sender(&registered).ok_or_else(|| {
-            let advice = rule.advice.map(|advice| format!(". {}", advice.en));
-            ReplyError::NotRegistered {
+        settings
+            .sender(&registered)
+            .ok_or_else(|| ReplyError::NotRegistered {
                 to,
                 from: usual.address,
                 registered,
-                advice: advice.unwrap_or_default(),
-            }
-        })
+                advice: rule.advice.map(Box::new),
+            })
     }
 
     /// The newest mail of somebody who has a part in the conversation; else that of a

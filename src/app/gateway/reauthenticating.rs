@@ -38,6 +38,7 @@ impl Gateway {
         let options = LinkOptions {
             valid: self.config.alerts.link_valid(),
             address: self.config.public_url(),
+            is_local: self.config.address_in_mails().is_none(),
         };
         let mailboxes = self.mailboxes();
         Links::new(self.store.clone(), mailboxes, self.clock.clone(), options)

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::super::body::Asked;
 use super::super::error::{Kind, Problem};
+use super::failure::of_store;
 use super::json::preset::{PresetBody, PresetsBody, SuggestionBody};
 use crate::domain::address::Address;
 use crate::domain::user::{Actor, Role};
@@ -95,9 +96,11 @@ pub(super) async fn suggest(
 ) -> Result<Json<SuggestionBody>, Problem> {
     let words = "Connecting a mailbox needs a mailbox manager or an administrator.";
     allow(&actor, Role::Manager, words)?;
-    let address = Address::parse(query.address.trim());
+    let address = Address::typed(query.address.trim());
     let address = address
         .map_err(|error| Problem::new(Kind::Unprocessable, format!("`address`: {error}.")))?;
     let suggestion = connect.suggest(&address, query.preset.as_deref()).await;
-    Ok(Json(SuggestionBody::new(&address, &suggestion)))
+    let remarks = connect.remarks(&address, &suggestion);
+    let remarks = remarks.map_err(|error| of_store(&error))?;
+    Ok(Json(SuggestionBody::new(&address, &suggestion, &remarks)))
 }

@@ -57,7 +57,8 @@ use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
 use crate::store::{
-    Arrival, ArrivalRaw, CompressedRaw, Delivered, Delivery, NewDecision, Store, Triaged,
+    Arrival, ArrivalRaw, CompressedRaw, Delivered, Delivery, GoesOn, NewDecision, NewLogins, Store,
+    Triaged,
 };
 
 pub(super) const OTHER: WorkspaceKey = WorkspaceKey(2);
@@ -209,6 +210,65 @@ impl Desk {
             .expect("a link");
         let session = self.people.open_session(&link).await.expect("a session");
         format!("postern_session={}", session.expose())
+    }
+
+    /// The mailbox gets an overlay, and the address that is registered there.
+    pub(super) async fn sell_on(&self, overlay: &'static str, registered: &str) {
+        let registered = Address::parse(registered).expect("an address");
+        self.store
+            .alter_mailbox(
+                self.mailbox.key,
+                move |settings| {
+                    settings.overlay = Some(overlay.to_owned());
+                    settings.registered_address = Some(registered.clone());
+                },
+                NewLogins::Keep,
+                GoesOn::WhereItStopped,
+                Timestamp::now(),
+            )
+            .await
+            .expect("altered");
+    }
+
+    /// The cookie of a fresh session of somebody who manages the mailboxes.
+    pub(super) async fn managers_session(&self) -> String {
+        let workspace = WorkspaceKey::DEFAULT;
+        let manager = person(
+            &self.store,
+            "Grace Hopper",
+            "grace@desk.example",
+            workspace,
+            Role::Manager,
+        );
+        let link = self
+            .people
+            .create_login_link(&Actor::Console, manager.await.key)
+            .await
+            .expect("a link");
+        let session = self.people.open_session(&link).await.expect("a session");
+        format!("postern_session={}", session.expose())
+    }
+
+    /// Sends a form of a page, with the token of that page.
+    pub(super) async fn submit(
+        &self,
+        cookie: &str,
+        page: &str,
+        action: &str,
+        fields: &str,
+    ) -> Response {
+        let (_, shown) = self.page(cookie, page).await;
+        let token = shown.split("name=\"form_token\" value=\"").nth(1);
+        let token = token.and_then(|rest| rest.split('"').next());
+        let body = format!("form_token={}&{fields}", token.expect("a token"));
+        let request = ask(Method::POST, action)
+            .header(header::ACCEPT, "text/html")
+            .header(header::COOKIE, cookie)
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(body))
+            .expect("a request");
+        self.send(request).await
     }
 
     /// A page, as a browser asks for it.

@@ -13,3 +13,5 @@ mod feed;
 mod links;
 #[cfg(test)]
 mod pages;
+mod refused;
+mod wizard;

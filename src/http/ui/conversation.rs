@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Extension, FromRef, Path, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -15,6 +15,7 @@ use super::super::download;
 use super::super::error::{Kind, Problem};
 use super::super::handles::Wired;
 use super::page::{Frame, render};
+use super::refused::{Kept, why_refused};
 use super::view::conversation::ConversationView;
 use super::view::marks::FieldsView;
 use super::view::message::{MessageView, proves};
@@ -23,7 +24,7 @@ use crate::domain::key::PublicId;
 use crate::domain::message::Message;
 use crate::domain::user::{Actor, User};
 use crate::service::collecting::Collecting;
-use crate::service::conversations::{Conversations, Edit, PAGE_MAX};
+use crate::service::conversations::{ConversationError, Conversations, Edit, PAGE_MAX};
 use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
@@ -47,6 +48,8 @@ struct ConversationPage {
     reply_key: String,
     /// There are more messages than one page shows.
     cut: bool,
+    /// What was written and not taken.
+    kept: Kept,
 }
 
 /// What knows something of the messages of a conversation.
@@ -56,6 +59,7 @@ pub(super) struct Readers {
     collecting: Collecting,
     presets: Presets,
     people: People,
+    random: Random,
 }
 
 impl FromRef<Wired> for Readers {
@@ -65,35 +69,46 @@ impl FromRef<Wired> for Readers {
             collecting: Collecting::from_ref(wired),
             presets: Presets::from_ref(wired),
             people: People::from_ref(wired),
+            random: Random::from_ref(wired),
         }
     }
 }
 
 pub(super) async fn show(
     State(readers): State<Readers>,
-    State(random): State<Random>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
+) -> Result<Response, Problem> {
+    page(&readers, &actor, id, frame, Kept::default())
+}
+
+fn page(
+    readers: &Readers,
+    actor: &Actor,
+    id: PublicId,
+    frame: Frame,
+    kept: Kept,
 ) -> Result<Response, Problem> {
     let Readers {
         conversations,
         presets,
         people,
+        random,
         ..
-    } = &readers;
-    let listed = conversations.get(&actor, id).map_err(of_conversations)?;
+    } = readers;
+    let listed = conversations.get(actor, id).map_err(of_conversations)?;
     let page = conversations
-        .messages(&actor, id, None, PAGE_MAX)
+        .messages(actor, id, None, PAGE_MAX)
         .map_err(of_conversations)?;
-    let users = people.users(&actor).map_err(|error| of_store(&error))?;
-    let teams = people.teams(&actor).map_err(|error| of_store(&error))?;
+    let users = people.users(actor).map_err(|error| of_store(&error))?;
+    let teams = people.teams(actor).map_err(|error| of_store(&error))?;
     let reply_key: [u8; 16] = random.bytes().map_err(|error| Problem::internal(&error))?;
     let messages = page
         .items
         .iter()
         .map(|message| {
-            let mut view = view(&readers, &actor, &users, message)?;
+            let mut view = view(readers, actor, &users, message)?;
             let found = conversations.extraction(message);
             let found = found.map_err(of_conversations)?;
             view.found = found.map(|found| FieldsView::new(presets, frame.words, &found));
@@ -113,8 +128,23 @@ pub(super) async fn show(
             .collect(),
         reply_key: super::super::api::hexadecimal(&reply_key),
         cut: page.next.is_some(),
+        kept,
         frame,
     }))
+}
+
+/// The page again, at its own place, with what was written still in its field.
+fn refused(
+    readers: &Readers,
+    actor: &Actor,
+    id: PublicId,
+    mut frame: Frame,
+    kept: Kept,
+) -> Result<Response, Problem> {
+    frame.here = format!("/conversations/{id}");
+    let mut response = page(readers, actor, id, frame, kept)?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
 }
 
 fn view(
@@ -185,35 +215,42 @@ pub(super) struct ReplyForm {
 
 pub(super) async fn reply(
     State(replies): State<Replies>,
-    State(conversations): State<Conversations>,
+    State(readers): State<Readers>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
     Form(form): Form<ReplyForm>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     frame.session.check(&form.form_token)?;
     // Browsers send CRLF; mail is composed from lines.
     let text = form.text.replace("\r\n", "\n");
     let request = ReplyRequest {
-        text,
+        text: text.clone(),
         quote_history: true,
         ..ReplyRequest::default()
     };
-    replies
-        .accept(&actor, id, request, Some(&form.key))
-        .await
-        .map_err(of_replies)?;
+    let taken = replies.accept(&actor, id, request, Some(&form.key)).await;
+    if let Err(error) = taken {
+        let why = why_refused(frame.words, &error);
+        let kept = Kept {
+            reply: text,
+            reply_refused: Some(why.ok_or_else(|| of_replies(error))?),
+            ..Kept::default()
+        };
+        return refused(&readers, &actor, id, frame, kept);
+    }
     if !form.then.is_empty() {
         let edit = Edit {
             status: Some(status_named(&form.then)?),
             ..Edit::default()
         };
-        conversations
+        readers
+            .conversations
             .edit(&actor, id, edit)
             .await
             .map_err(of_conversations)?;
     }
-    Ok(back(id))
+    Ok(back(id).into_response())
 }
 
 /// A note.
@@ -224,19 +261,26 @@ pub(super) struct NoteForm {
 }
 
 pub(super) async fn note(
-    State(conversations): State<Conversations>,
+    State(readers): State<Readers>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
     Form(form): Form<NoteForm>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     frame.session.check(&form.form_token)?;
     let text = form.text.replace("\r\n", "\n");
-    conversations
-        .add_note(&actor, id, &text)
-        .await
-        .map_err(of_conversations)?;
-    Ok(back(id))
+    let why = match readers.conversations.add_note(&actor, id, &text).await {
+        Ok(_) => return Ok(back(id).into_response()),
+        Err(ConversationError::EmptyNote) => "refused.empty_note",
+        Err(ConversationError::LongNote) => "refused.long_note",
+        Err(error) => return Err(of_conversations(error)),
+    };
+    let kept = Kept {
+        note: text,
+        note_refused: Some(frame.t(why).to_owned()),
+        ..Kept::default()
+    };
+    refused(&readers, &actor, id, frame, kept)
 }
 
 /// A change. Fields that are absent leave things as they are; an empty team or

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::super::cookie;
 use super::super::options::Options;
-use crate::text::{Language, text};
+use crate::text::{Language, text, text_with};
 
 /// The words of one language, for templates.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,11 @@ impl Words {
     /// The text under a key.
     pub(super) fn t(self, key: &str) -> &str {
         text(self.0, key)
+    }
+
+    /// The same with its placeholders filled.
+    pub(super) fn with(self, key: &str, values: &[(&str, &str)]) -> String {
+        text_with(self.0, key, values)
     }
 
     /// Which language it is.

@@ -11,18 +11,53 @@ use super::super::api::{of_mailboxes, sentence};
 use super::super::body::Id;
 use super::super::download;
 use super::super::error::Problem;
+use super::language::Words;
 use super::page::{Frame, render};
 use super::view::mailbox::SettingsView;
+use super::view::marks::said;
 use crate::domain::key::PublicId;
 use crate::domain::user::{Actor, Role};
+use crate::plugin::Plugin;
 use crate::service::mailboxes::{Edit, Loss, MailboxError, Mailboxes, Removal};
+use crate::service::presets::Presets;
 
 #[derive(Template)]
 #[template(path = "mailbox_edit.html")]
 struct EditPage {
     frame: Frame,
     mailbox: SettingsView,
+    overlays: Vec<OverlayChoice>,
     notice: Option<String>,
+}
+
+impl EditPage {
+    /// Its plugin was taken away; saving other things does not take it off the mailbox.
+    fn overlay_is_gone(&self) -> bool {
+        let overlay = &self.mailbox.overlay;
+        !overlay.is_empty() && self.overlays.iter().all(|one| one.id != *overlay)
+    }
+}
+
+/// A preset that can lie over the provider's.
+struct OverlayChoice {
+    id: String,
+    name: String,
+    /// What it asks of the registered address.
+    question: Option<String>,
+}
+
+fn overlays(presets: &Presets, words: Words) -> Vec<OverlayChoice> {
+    let catalogue = presets.plugins().current();
+    let overlays = catalogue.iter().filter(|plugin| plugin.preset.overlay);
+    let choice = |plugin: &Plugin| {
+        let question = plugin.preset.asks_registered_address.as_ref();
+        OverlayChoice {
+            id: plugin.preset.id.clone(),
+            name: said(words, &plugin.preset.name).to_owned(),
+            question: question.map(|question| said(words, question).to_owned()),
+        }
+    };
+    overlays.map(choice).collect()
 }
 
 #[derive(Template)]
@@ -36,6 +71,7 @@ struct RemovePage {
 
 pub(super) async fn settings(
     State(mailboxes): State<Mailboxes>,
+    State(presets): State<Presets>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
@@ -45,6 +81,7 @@ pub(super) async fn settings(
         return Err(of_mailboxes(MailboxError::NotAllowed));
     }
     Ok(render(&EditPage {
+        overlays: overlays(&presets, frame.words),
         frame,
         mailbox: SettingsView::new(&mailbox),
         notice: None,
@@ -62,6 +99,7 @@ pub(super) struct SettingsForm {
     aliases: Option<String>,
     signature: Option<String>,
     rescue_address: Option<String>,
+    overlay: Option<String>,
     registered_address: Option<String>,
     code_created_on: Option<String>,
     check_interval: Option<String>,
@@ -86,7 +124,12 @@ impl SettingsForm {
             aliases: self.aliases.as_ref().map(lines),
             signature: self.signature.clone(),
             rescue_address: self.rescue_address.clone(),
-            registered_address: self.registered_address.clone(),
+            // Without an overlay there is nothing to be registered at.
+            registered_address: self
+                .registered_address
+                .clone()
+                .filter(|_| self.overlay.as_deref() != Some("")),
+            overlay: self.overlay.clone(),
             code_created_on: self.code_created_on.clone(),
             check_interval: self.check_interval.clone(),
             attempts_max: self.attempts_max.clone(),
@@ -113,6 +156,8 @@ impl SettingsForm {
             (&mut view.aliases, self.aliases),
             (&mut view.signature, self.signature),
             (&mut view.rescue_address, self.rescue_address),
+            (&mut view.overlay, self.overlay),
+            (&mut view.registered_address, self.registered_address),
             (&mut view.code_created_on, self.code_created_on),
             (&mut view.check_interval, self.check_interval),
             (&mut view.attempts_max, self.attempts_max),
@@ -126,14 +171,12 @@ impl SettingsForm {
         }
         view.incoming = self.incoming.or_else(|| view.incoming.take());
         view.folder = self.folder.or_else(|| view.folder.take());
-        view.registered_address = self
-            .registered_address
-            .or_else(|| view.registered_address.take());
     }
 }
 
 pub(super) async fn edit(
     State(mailboxes): State<Mailboxes>,
+    State(presets): State<Presets>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
@@ -154,6 +197,7 @@ pub(super) async fn edit(
     let mut view = SettingsView::new(&mailbox);
     form.typed_into(&mut view);
     refused(render(&EditPage {
+        overlays: overlays(&presets, frame.words),
         frame,
         mailbox: view,
         notice: Some(sentence(&error)),

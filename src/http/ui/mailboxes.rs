@@ -13,8 +13,10 @@ use super::super::body::Id;
 use super::super::error::Problem;
 use super::super::handles::Wired;
 use super::conversation::BareForm;
+use super::language::Words;
 use super::page::{Frame, render};
-use super::view::mailbox::MailboxView;
+use super::view::mailbox::{LinkView, MailboxView, OverlayLine};
+use super::view::marks::said;
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::secret::Secret;
@@ -22,7 +24,8 @@ use crate::domain::user::{Actor, Role};
 use crate::service::alerts::{Alerts, Worry};
 use crate::service::mailboxes::{Changed, GivenLogins, MailboxError, Mailboxes};
 use crate::service::oauth_clients::NoSignIn;
-use crate::service::reauthentication::Links;
+use crate::service::presets::Presets;
+use crate::service::reauthentication::{Links, MadeLink};
 use crate::service::signing_in::SigningIn;
 
 #[derive(Template)]
@@ -43,6 +46,7 @@ pub(super) struct Desk {
     signing_in: SigningIn,
     alerts: Alerts,
     links: Links,
+    presets: Presets,
 }
 
 impl FromRef<Wired> for Desk {
@@ -52,6 +56,7 @@ impl FromRef<Wired> for Desk {
             signing_in: SigningIn::from_ref(wired),
             alerts: Alerts::from_ref(wired),
             links: Links::from_ref(wired),
+            presets: Presets::from_ref(wired),
         }
     }
 }
@@ -69,7 +74,7 @@ enum Remark {
     /// Why it was not done.
     Notice(String),
     /// A link that was made.
-    Link(Secret),
+    Link(MadeLink),
 }
 
 /// The page; with words for one of the mailboxes when something was not done.
@@ -85,6 +90,7 @@ fn page(
         .iter()
         .map(|(mailbox, health)| MailboxView {
             signs_in: signs_in(&desk.signing_in, mailbox),
+            overlay: overlay_of(&desk.presets, frame.words, mailbox),
             ..MailboxView::new(mailbox, health)
         })
         .collect();
@@ -93,7 +99,12 @@ fn page(
         if let Some(view) = views.iter_mut().find(|view| view.id == id) {
             match remark {
                 Remark::Notice(words) => view.notice = Some(words),
-                Remark::Link(url) => view.link = Some(url.expose().to_owned()),
+                Remark::Link(made) => {
+                    view.link = Some(LinkView {
+                        url: made.url.expose().to_owned(),
+                        is_local: made.is_local,
+                    });
+                }
             }
         }
     }
@@ -103,6 +114,17 @@ fn page(
         manages: actor.may(Role::Manager, actor.workspace()),
         worries: worries.map_err(|error| Problem::internal(&error))?,
     }))
+}
+
+/// What lies over the provider of a mailbox; its id where the plugin is gone.
+fn overlay_of(presets: &Presets, words: Words, mailbox: &Mailbox) -> Option<OverlayLine> {
+    let id = mailbox.settings.overlay.as_ref()?;
+    let plugin = presets.get(id);
+    let name = plugin.map_or_else(
+        || id.clone(),
+        |one| said(words, &one.preset.name).to_owned(),
+    );
+    Some(OverlayLine::new(mailbox, name))
 }
 
 /// Whether its provider has a sign-in; why one cannot begin, its page says.
@@ -199,7 +221,7 @@ pub(super) async fn make_link(
 ) -> Result<Response, Problem> {
     frame.session.check(&form.form_token)?;
     let made = desk.links.make(&actor, id).await.map_err(of_links)?;
-    page(&desk, &actor, frame, Some((id, Remark::Link(made.url))))
+    page(&desk, &actor, frame, Some((id, Remark::Link(made))))
 }
 
 /// A login as a card asks for it.

@@ -17,6 +17,7 @@ mod mailbox;
 mod mailboxes;
 mod page;
 mod reauthenticate;
+mod refused;
 mod sign_in;
 mod view;
 

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::super::api::sentence;
 use super::super::auth::Door;
 use super::super::cookie;
-use super::super::error::{Kind, Problem};
+use super::super::error::Problem;
 use super::super::handles::Wired;
 use super::super::options::Options;
 use super::super::serve::Peer;
@@ -87,6 +87,8 @@ struct DonePage {
 #[template(path = "link_gone.html")]
 struct GonePage {
     words: Words,
+    /// Too many wrong ones came from there: minutes until more are looked at.
+    minutes: Option<u64>,
 }
 
 /// The form; the second button of it tries the stored login.
@@ -139,11 +141,14 @@ impl Desk {
         peer: Option<Peer>,
         error: LinkError,
     ) -> Response {
+        let mut status = StatusCode::UNPROCESSABLE_ENTITY;
         let notice = match error {
             LinkError::Gone => return self.gone(words, peer),
             LinkError::Store(error) => return Problem::internal(&error).into_response(),
-            error @ LinkError::TooFast => {
-                return Problem::new(Kind::TooMany, sentence(&error)).into_response();
+            // Only waiting helps, and the page is where to come back to.
+            LinkError::TooFast => {
+                status = StatusCode::TOO_MANY_REQUESTS;
+                words.t("link.too_fast").to_owned()
             }
             LinkError::Mailbox(MailboxError::Store(error)) => {
                 return Problem::internal(&error).into_response();
@@ -152,7 +157,7 @@ impl Desk {
         };
         match self.page(words, token, Some(notice), None) {
             Ok(mut page) => {
-                *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+                *page.status_mut() = status;
                 page
             }
             Err(_) => self.gone(words, peer),
@@ -162,13 +167,14 @@ impl Desk {
     /// The same for every link that opens nothing; guessing is slowed down.
     fn gone(&self, words: Words, peer: Option<Peer>) -> Response {
         let peer = peer.map(|peer| peer.0.ip());
-        if let Err(wait) = self.door.wrong_tokens.note(peer) {
-            let words = "Too many wrong links came from your address.";
-            return Problem::new(Kind::TooMany, words)
-                .retry_after(wait)
-                .into_response();
-        }
-        (StatusCode::NOT_FOUND, render(&GonePage { words })).into_response()
+        let Err(wait) = self.door.wrong_tokens.note(peer) else {
+            let minutes = None;
+            return (StatusCode::NOT_FOUND, render(&GonePage { words, minutes })).into_response();
+        };
+        let minutes = Some(wait.as_secs().div_ceil(60).max(1));
+        let page = render(&GonePage { words, minutes });
+        let again = [(header::RETRY_AFTER, wait.as_secs().max(1).to_string())];
+        (StatusCode::TOO_MANY_REQUESTS, again, page).into_response()
     }
 }
 

@@ -73,6 +73,15 @@ pub struct ServiceRecord {
     pub port: u16,
 }
 
+/// What is known under a name.
+enum Found {
+    Records(Box<Lookup>),
+    /// The name is there.
+    NoRecords,
+    /// Not even the name.
+    NoName,
+}
+
 /// Asks for records. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Records {
@@ -138,16 +147,33 @@ impl Records {
             .collect())
     }
 
+    /// Whether there is such a name, whatever records it has (RFC 8020).
+    ///
+    /// # Errors
+    /// When nobody can say.
+    pub async fn exists(&self, domain: &str) -> Result<bool, RecordError> {
+        let found = self.look(domain, RecordType::SOA).await?;
+        Ok(!matches!(found, Found::NoName))
+    }
+
     /// `None` when there are no such records.
     async fn ask(&self, name: &str, kind: RecordType) -> Result<Option<Lookup>, RecordError> {
+        Ok(match self.look(name, kind).await? {
+            Found::Records(lookup) => Some(*lookup),
+            Found::NoRecords | Found::NoName => None,
+        })
+    }
+
+    async fn look(&self, name: &str, kind: RecordType) -> Result<Found, RecordError> {
         let mut asked = Name::from_utf8(name).map_err(|_| RecordError::Name(name.to_owned()))?;
         // The whole name, never one below a domain of this machine.
         asked.set_fqdn(true);
         let resolver = self.resolver()?;
         let deadline = self.options.deadline;
         match timeout(deadline, resolver.lookup(asked, kind)).await {
-            Ok(Ok(lookup)) => Ok(Some(lookup)),
-            Ok(Err(error)) if error.is_no_records_found() || error.is_nx_domain() => Ok(None),
+            Ok(Ok(lookup)) => Ok(Found::Records(Box::new(lookup))),
+            Ok(Err(error)) if error.is_nx_domain() => Ok(Found::NoName),
+            Ok(Err(error)) if error.is_no_records_found() => Ok(Found::NoRecords),
             Ok(Err(NetError::Timeout)) | Err(_) => Err(RecordError::Timeout {
                 name: name.to_owned(),
                 deadline,

@@ -253,6 +253,7 @@ mod tests {
     fn every_notice_is_whole_in_both_languages_and_only_a_login_has_a_link() {
         let mailbox = mailbox("help@shop.example");
         let link = MadeLink {
+            is_local: false,
             url: Secret::new("https://desk.example/reauthenticate/t0ken"),
             expires_at: Timestamp::UNIX_EPOCH,
         };

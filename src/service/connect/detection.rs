@@ -36,6 +36,8 @@ enum Found {
     Autoconfig(Announced),
     Srv(Announced),
     Nothing,
+    /// There is no such domain.
+    NoDomain,
     /// Not everybody could be asked, and the others know nothing.
     Trouble,
 }
@@ -112,10 +114,18 @@ impl Detection {
             Err(error) => trouble |= unasked(domain, &error),
         }
         if trouble {
-            Found::Trouble
-        } else {
-            Found::Nothing
+            return Found::Trouble;
         }
+        match look_ups.exists(domain).await {
+            Ok(true) => Found::Nothing,
+            Ok(false) => Found::NoDomain,
+            Err(_) => Found::Trouble,
+        }
+    }
+
+    /// Whether DNS said, when it was asked a while ago, that there is no such domain.
+    pub(super) fn knows_of_no_domain(&self, domain: &str) -> bool {
+        self.remembered(domain) == Some(Found::NoDomain)
     }
 
     fn suggestion(&self, found: Found, address: &Address) -> Option<Suggestion> {
@@ -127,7 +137,7 @@ impl Detection {
             }
             Found::Autoconfig(announced) => (announced, How::Autoconfig),
             Found::Srv(announced) => (announced, How::Srv),
-            Found::Nothing | Found::Trouble => return None,
+            Found::Nothing | Found::NoDomain | Found::Trouble => return None,
         };
         // Servers that a plugin knows come with its guide and its words for refusals.
         let host = announced.imap.as_ref().or(announced.pop3.as_ref());
@@ -462,6 +472,11 @@ mod tests {
         let detection = detection(&authority, server, 1, Guard::Public);
         for (text, asked_again) in [("a@broken.example", true), ("a@silent.example", false)] {
             assert!(detection.find(&address(text)).await.is_none());
+            assert_eq!(
+                detection.knows_of_no_domain(address(text).domain()),
+                !asked_again,
+                "{text}"
+            );
             let before = asked.load(Ordering::Relaxed);
             // The memory alone is older: what is on the way keeps the real time.
             for one in detection.seen.lock().expect("not poisoned").values_mut() {

@@ -114,6 +114,9 @@ pub struct Wish {
     pub overlay: Option<String>,
     /// The address that is registered there.
     pub registered_address: Option<String>,
+    /// What the receiving address is made of, where an earlier try has shown one: it stays
+    /// the same until something is saved, since it may have been told to the provider.
+    pub receiving: Option<[u8; 10]>,
 }
 
 /// What is known before anything is typed: from a preset, or found by looking.
@@ -239,11 +242,13 @@ impl Wish {
         }
     }
 
-    /// What an earlier wish proved itself with, where this one says nothing new.
+    /// What an earlier wish proved itself with, where this one says nothing new, and the
+    /// receiving address that it showed.
     pub fn take_secrets(&mut self, earlier: Self) {
         self.password = self.password.take().or(earlier.password);
         self.grant = self.grant.take().or(earlier.grant);
         self.outgoing_password = self.outgoing_password.take().or(earlier.outgoing_password);
+        self.receiving = self.receiving.or(earlier.receiving);
     }
 
     fn way_in(
@@ -270,7 +275,7 @@ impl Wish {
                 keep: pop3_keep(self.pop3_keep.as_ref())?,
             }),
             Protocol::Forwarding => WayIn::Forwarding(ForwardingWay {
-                local_part: receiving_local_part(address, random),
+                local_part: receiving_local_part(address, self.receiving.unwrap_or(random)),
             }),
         })
     }
@@ -405,7 +410,7 @@ impl Wish {
 
 pub(in crate::service) fn address(field: &'static str, text: &str) -> Result<Address, WrongField> {
     let text = text.trim();
-    Address::parse(text).map_err(|error| wrong(field, format!("{text:?} is no address: {error}")))
+    Address::typed(text).map_err(|error| wrong(field, format!("{text:?} is no address: {error}")))
 }
 
 pub(in crate::service) fn optional_address(

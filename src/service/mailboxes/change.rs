@@ -14,6 +14,7 @@ use crate::domain::mailbox::{
     Credentials, History, Mailbox, MailboxLogins, MailboxSettings, Switch, WayIn,
 };
 use crate::domain::user::Actor;
+use crate::service::connect::sense::was_made;
 use crate::service::connect::{Proposal, StepResult};
 use crate::service::credentials::Held;
 use crate::service::sync::to_the_end;
@@ -46,6 +47,9 @@ impl Mailboxes {
         let wanted = edit.over(&before.settings)?;
         if edit.overlay.is_some() || edit.registered_address.is_some() {
             self.connect.presets().overlay_fits(&wanted)?;
+        }
+        if edit.code_created_on.is_some() {
+            was_made(&wanted, self.connect.today())?;
         }
         let unbound = wanted.switch == Switch::Unbound;
         if unbound && !edit.logins.is_empty() {

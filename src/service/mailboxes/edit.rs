@@ -10,6 +10,7 @@ use super::given::GivenLogins;
 use crate::domain::address::NamedAddress;
 use crate::domain::mailbox::{MailboxSettings, Server, WayIn, WayOut};
 use crate::domain::slug::Slug;
+use crate::service::connect::sense::reaches_somebody;
 use crate::service::connect::server::{Usual, read_server};
 use crate::service::connect::wish::{WrongField, address, alias, folder, pop3_keep, typed, wrong};
 
@@ -99,6 +100,7 @@ impl Edit {
             };
             after.code_created_on = typed(Some(text)).map(read).transpose()?;
         }
+        reaches_somebody(&after)?;
         Ok(after)
     }
 

@@ -110,6 +110,7 @@ impl ProposalBody {
             rescue_address: self.rescue_address,
             overlay: self.overlay,
             registered_address: self.registered_address,
+            receiving: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::address::Address;
 use crate::domain::preset::{Preset, SignInMethod};
 use crate::domain::refusal::Bilingual;
 use crate::plugin::{Catalogue, Language, Plugin, Problem, SECTIONS, Section, Severity};
+use crate::service::connect::Remarks;
 use crate::service::connect::suggestion::{How, Suggestion};
 
 /// All presets in use.
@@ -100,6 +101,12 @@ pub(in crate::http::api) struct SuggestionBody {
     foreign: Vec<String>,
     /// The user name at the incoming server.
     user: String,
+    /// The address of a known provider from which this one differs by a slip of the hand.
+    did_you_mean: Option<String>,
+    /// DNS was asked, and there is no such domain.
+    no_such_domain: bool,
+    /// The name of the mailbox that has this address: it can be connected once.
+    connected_as: Option<String>,
 }
 
 impl PresetsBody {
@@ -207,7 +214,11 @@ impl ProblemBody {
 }
 
 impl SuggestionBody {
-    pub(in crate::http::api) fn new(address: &Address, suggestion: &Suggestion) -> Self {
+    pub(in crate::http::api) fn new(
+        address: &Address,
+        suggestion: &Suggestion,
+        remarks: &Remarks,
+    ) -> Self {
         let known = &suggestion.known;
         let server = |server: &Option<_>| server.as_ref().map(ServerBody::new);
         Self {
@@ -222,6 +233,12 @@ impl SuggestionBody {
             pop3: server(&known.pop3),
             smtp: server(&known.smtp),
             foreign: known.foreign.clone(),
+            did_you_mean: remarks.meant.as_ref().map(ToString::to_string),
+            no_such_domain: remarks.no_domain,
+            connected_as: remarks
+                .connected
+                .as_ref()
+                .map(|taken| taken.settings.name.clone()),
             user: if known.user_is_local_part.0 {
                 address.local().to_owned()
             } else {

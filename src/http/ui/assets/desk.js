@@ -18,6 +18,11 @@ function showTimes(root) {
   }
 }
 
+// Copying needs a script, so its buttons come with it.
+function showCopying(root) {
+  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+}
+
 // The page as the server shows it now, taken over part by part; what is open stays
 // open, what has the focus keeps it, and nobody's typing is touched.
 async function refresh() {
@@ -28,6 +33,7 @@ async function refresh() {
     const next = fresh.getElementById(part.id);
     if (!next || part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) continue;
     showTimes(next);
+    showCopying(next);
     if (next.innerHTML === part.dataset.shown) continue;
     const shown = next.innerHTML;
     for (const open of part.querySelectorAll("details[open][id]")) {
@@ -131,6 +137,22 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => { button.disabled = true; button.textContent = words; });
 });
 
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const text = button.previousElementSibling;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {
+    // Without TLS a browser lends no clipboard: what is selected is one key away.
+    getSelection().selectAllChildren(text);
+    return;
+  }
+  const words = button.textContent;
+  button.textContent = button.dataset.done;
+  setTimeout(() => { button.textContent = words; }, 2000);
+});
+
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-submit-on-change]");
   if (form) { event.target.blur(); form.requestSubmit(); }
@@ -142,10 +164,20 @@ if (reply) {
   const name = "draft:" + reply.dataset.draft;
   const field = reply.elements.text;
   field.value ||= sessionStorage.getItem(name) ?? "";
+  // One that was refused comes back with the page.
+  if (field.value) sessionStorage.setItem(name, field.value);
   field.addEventListener("input", () => sessionStorage.setItem(name, field.value));
   reply.addEventListener("submit", () => sessionStorage.removeItem(name));
 }
 
+// A page that answers a form has the place of what it shows, so that reloading it asks
+// for that, and what others do meanwhile appears.
+const place = document.querySelector("[data-place]")?.dataset.place;
+if (place) history.replaceState(null, "", place + location.hash);
+
 showTimes(document);
+showCopying(document);
+// On a wide page there is one thing to type; on a narrow one it would hide what stands above.
+if (matchMedia("(min-width: 761px)").matches) document.querySelector("[data-first]")?.focus();
 for (const part of document.querySelectorAll("[data-live]")) part.dataset.shown = part.innerHTML;
 follow();

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::super::api::{of_beginning, of_sign_in};
+use super::super::super::api::{of_beginning, of_sign_in, of_store, sentence};
 use super::super::super::body::Id;
 use super::super::super::error::Problem;
 use super::super::super::handles::Wired;
@@ -16,16 +16,16 @@ use super::super::sign_in::session_mark;
 use super::super::view::marks::said;
 use super::guide::{SectionView, sections};
 use super::provider::{ProviderView, SignInView};
-use super::start::allowed;
+use super::start::{allowed, problem_page};
+use super::typed::Typed;
 use crate::domain::address::Address;
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::{OTHER_PRESET, Security, Server};
-use crate::domain::secret::Secret;
 use crate::domain::user::Actor;
 use crate::service::alerts::Alerts;
 use crate::service::connect::suggestion::{How, Suggestion};
-use crate::service::connect::wish::{Readable, Wish, WrongField};
-use crate::service::connect::{BeginError, Connect, ProposeError};
+use crate::service::connect::wish::WrongField;
+use crate::service::connect::{BeginError, Connect, ProposeError, Remarks};
 use crate::service::presets::Presets;
 use crate::service::signing_in::{Purpose, SignInError, SigningIn};
 
@@ -69,6 +69,15 @@ struct FormPage {
     /// A password was typed in an earlier attempt and is used again when left empty.
     take_over: Option<PublicId>,
     sign_in: Option<SignInView>,
+    /// The provider that the form sends; empty while nobody has chosen one and none was
+    /// found, so that it is looked for again.
+    preset: String,
+    /// Another address that was probably meant.
+    meant: Option<String>,
+    /// There is no such domain.
+    no_domain: bool,
+    /// The gateway has a mail server of its own that replies can leave by.
+    sends_by_itself: bool,
 }
 
 impl FormPage {
@@ -93,144 +102,6 @@ struct Hints {
     smtp: String,
 }
 
-/// What was typed, without passwords: those are never shown again.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::http::ui) struct Typed {
-    form_token: String,
-    take_over: String,
-    preset: String,
-    address: String,
-    name: String,
-    slug: String,
-    protocol: String,
-    incoming: String,
-    incoming_security: String,
-    pop3_keep: String,
-    outgoing: String,
-    outgoing_security: String,
-    system_smtp: String,
-    plain_confirmed: String,
-    user: String,
-    account: String,
-    password: String,
-    outgoing_user: String,
-    outgoing_password: String,
-    folder: String,
-    more_folders: String,
-    junk: String,
-    sent_folder: String,
-    from_name: String,
-    aliases: String,
-    signature: String,
-    history: String,
-    history_days: String,
-    code_created_on: String,
-    rescue_address: String,
-    overlay: String,
-    registered_address: String,
-}
-
-impl Typed {
-    fn wish(&self) -> Wish {
-        let given = |text: &str| {
-            let text = text.trim();
-            (!text.is_empty()).then(|| text.to_owned())
-        };
-        // Codes are copied in groups; their spaces belong to the page they were shown on.
-        let secret = |text: &str| (!text.is_empty()).then(|| Secret::new(text.trim().to_owned()));
-        let lines = |text: &str| text.lines().filter_map(given).collect();
-        Wish {
-            address: self.address.trim().to_owned(),
-            preset: given(&self.preset),
-            name: given(&self.name),
-            slug: given(&self.slug),
-            protocol: given(&self.protocol),
-            incoming: given(&self.incoming),
-            incoming_security: given(&self.incoming_security),
-            pop3_keep: given(&self.pop3_keep),
-            outgoing: given(&self.outgoing),
-            outgoing_security: given(&self.outgoing_security),
-            system_smtp: !self.system_smtp.is_empty(),
-            readable: if self.plain_confirmed.is_empty() {
-                Readable::Unconfirmed
-            } else {
-                Readable::Confirmed
-            },
-            user: given(&self.user),
-            password: secret(&self.password),
-            grant: None,
-            account: given(&self.account),
-            outgoing_user: given(&self.outgoing_user),
-            outgoing_password: secret(&self.outgoing_password),
-            folder: given(&self.folder),
-            more_folders: lines(&self.more_folders),
-            junk: given(&self.junk),
-            sent_folder: given(&self.sent_folder),
-            provider_files_sent: None,
-            from_name: given(&self.from_name),
-            aliases: lines(&self.aliases),
-            signature: given(&self.signature),
-            history: match self.history.as_str() {
-                "days" => Some(given(&self.history_days).unwrap_or_else(|| "0".to_owned())),
-                other => given(other),
-            },
-            code_created_on: given(&self.code_created_on),
-            rescue_address: given(&self.rescue_address),
-            overlay: given(&self.overlay),
-            registered_address: given(&self.registered_address),
-        }
-    }
-
-    /// What an earlier attempt was begun with.
-    fn of(wish: &Wish) -> Self {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let on = |on: bool| if on { "on".to_owned() } else { String::new() };
-        let history = text(&wish.history);
-        let days = history.parse::<u16>().is_ok();
-        Self {
-            form_token: String::new(),
-            take_over: String::new(),
-            preset: text(&wish.preset),
-            address: wish.address.clone(),
-            name: text(&wish.name),
-            slug: text(&wish.slug),
-            protocol: text(&wish.protocol),
-            incoming: text(&wish.incoming),
-            incoming_security: text(&wish.incoming_security),
-            pop3_keep: text(&wish.pop3_keep),
-            outgoing: text(&wish.outgoing),
-            outgoing_security: text(&wish.outgoing_security),
-            system_smtp: on(wish.system_smtp),
-            plain_confirmed: on(wish.readable == Readable::Confirmed),
-            user: text(&wish.user),
-            account: text(&wish.account),
-            password: String::new(),
-            outgoing_user: text(&wish.outgoing_user),
-            outgoing_password: String::new(),
-            folder: text(&wish.folder),
-            more_folders: wish.more_folders.join("\n"),
-            junk: text(&wish.junk),
-            sent_folder: text(&wish.sent_folder),
-            from_name: text(&wish.from_name),
-            aliases: wish.aliases.join("\n"),
-            signature: text(&wish.signature),
-            history_days: if days { history.clone() } else { String::new() },
-            history: if days { "days".to_owned() } else { history },
-            code_created_on: text(&wish.code_created_on),
-            rescue_address: text(&wish.rescue_address),
-            overlay: text(&wish.overlay),
-            registered_address: text(&wish.registered_address),
-        }
-    }
-
-    fn without_secrets(mut self) -> Self {
-        self.password.clear();
-        self.outgoing_password.clear();
-        self
-    }
-}
-
 /// Which mailbox is to be connected.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -253,8 +124,37 @@ pub(in crate::http::ui) async fn ask(
         code_created_on: desk.connect.today().to_string(),
         ..Typed::default()
     };
-    let wrong = wrong_address(&typed.address);
-    page(&desk, frame, typed, wrong, None).await
+    // What is wrong with the address is said before anything else is asked.
+    let address = match Address::typed(&typed.address) {
+        Ok(address) => address,
+        Err(error) => {
+            let words = sentence(&error);
+            return Ok(problem_page(
+                &desk.presets,
+                frame,
+                &typed.address,
+                words,
+                None,
+            ));
+        }
+    };
+    let taken = desk.connect.connected_as(&address);
+    if let Some(taken) = taken.map_err(|error| of_store(&error))? {
+        let values = [
+            ("address", address.as_str()),
+            ("name", taken.settings.name.as_str()),
+        ];
+        let words = frame.words.with("connect.taken", &values);
+        let id = Some(taken.id);
+        return Ok(problem_page(
+            &desk.presets,
+            frame,
+            address.as_str(),
+            words,
+            id,
+        ));
+    }
+    page(&desk, frame, typed, None, None).await
 }
 
 /// The form of an earlier attempt, to change and try again.
@@ -318,14 +218,6 @@ pub(in crate::http::ui) async fn begin(
     }
 }
 
-fn wrong_address(text: &str) -> Option<WrongField> {
-    let error = Address::parse(text.trim()).err()?;
-    Some(WrongField {
-        field: "address",
-        words: error.to_string(),
-    })
-}
-
 async fn page(
     desk: &Desk,
     frame: Frame,
@@ -340,10 +232,13 @@ async fn page(
         alerts,
     } = desk;
     let chosen = Some(typed.preset.as_str()).filter(|id| !id.is_empty());
-    let suggestion = match Address::parse(typed.address.trim()) {
-        Ok(address) => Some(connect.suggest(&address, chosen).await),
-        Err(_) => None,
-    };
+    let (mut suggestion, mut remarks) = (None, Remarks::default());
+    if let Ok(address) = Address::typed(&typed.address) {
+        let found = connect.suggest(&address, chosen).await;
+        let remarked = connect.remarks(&address, &found);
+        remarks = remarked.map_err(|error| of_store(&error))?;
+        suggestion = Some(found);
+    }
     let how = suggestion.as_ref().map_or("connect.how.guess", how_key);
     let hints = Hints::of(suggestion.as_ref(), &typed.address);
     let foreign = suggestion
@@ -375,7 +270,16 @@ async fn page(
         StatusCode::OK
     };
     let other_way = alerts.another_would_have_a_way();
+    let preset = match chosen {
+        Some(chosen) => chosen.to_owned(),
+        None if plugin.preset.id == OTHER_PRESET => String::new(),
+        None => plugin.preset.id.clone(),
+    };
     let shown = render(&FormPage {
+        preset,
+        meant: remarks.meant.map(|address| address.to_string()),
+        no_domain: remarks.no_domain,
+        sends_by_itself: connect.sends_by_itself(),
         alone: !other_way.map_err(|error| Problem::internal(&error))?,
         provider: ProviderView::new(&plugin, words),
         sign_in: SignInView::of(signing_in, &plugin, words),

@@ -8,6 +8,7 @@ mod guide;
 mod provider;
 mod start;
 mod steps;
+mod typed;
 
 pub(super) use self::form::{again, ask, begin, sign_in};
 pub(super) use self::guide::{SectionView, sections as guide_of};

@@ -2,12 +2,14 @@
 
 use askama::Template;
 use axum::extract::{Extension, State};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 
 use super::super::super::api::of_saving;
 use super::super::super::error::Problem;
 use super::super::page::{Frame, render};
 use super::provider::ProviderView;
+use crate::domain::key::PublicId;
 use crate::domain::mailbox::OTHER_PRESET;
 use crate::domain::user::{Actor, Role};
 use crate::service::connect::SaveError;
@@ -18,6 +20,11 @@ use crate::service::presets::Presets;
 struct StartPage {
     frame: Frame,
     providers: Vec<ProviderView>,
+    /// What was typed, and what is wrong with it.
+    address: String,
+    problem: Option<String>,
+    /// The mailbox that has the address already.
+    taken: Option<PublicId>,
 }
 
 pub(in crate::http::ui) async fn start(
@@ -26,15 +33,44 @@ pub(in crate::http::ui) async fn start(
     frame: Frame,
 ) -> Result<Response, Problem> {
     allowed(&actor)?;
-    let words = frame.words;
-    let catalogue = presets.plugins().current();
-    let mut providers: Vec<ProviderView> = catalogue
-        .iter()
-        .filter(|plugin| !plugin.preset.overlay && plugin.preset.id != OTHER_PRESET)
-        .map(|plugin| ProviderView::new(plugin, words))
-        .collect();
-    providers.sort_by_key(|provider| rank(&provider.id));
-    Ok(render(&StartPage { frame, providers }))
+    Ok(render(&StartPage::new(&presets, frame)))
+}
+
+/// The page again, with what is wrong with the address.
+pub(super) fn problem_page(
+    presets: &Presets,
+    frame: Frame,
+    address: &str,
+    problem: String,
+    taken: Option<PublicId>,
+) -> Response {
+    let page = StartPage {
+        address: address.to_owned(),
+        problem: Some(problem),
+        taken,
+        ..StartPage::new(presets, frame)
+    };
+    (StatusCode::UNPROCESSABLE_ENTITY, render(&page)).into_response()
+}
+
+impl StartPage {
+    fn new(presets: &Presets, frame: Frame) -> Self {
+        let words = frame.words;
+        let catalogue = presets.plugins().current();
+        let mut providers: Vec<ProviderView> = catalogue
+            .iter()
+            .filter(|plugin| !plugin.preset.overlay && plugin.preset.id != OTHER_PRESET)
+            .map(|plugin| ProviderView::new(plugin, words))
+            .collect();
+        providers.sort_by_key(|provider| rank(&provider.id));
+        Self {
+            frame,
+            providers,
+            address: String::new(),
+            problem: None,
+            taken: None,
+        }
+    }
 }
 
 /// Only managers come this far.

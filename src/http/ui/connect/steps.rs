@@ -10,9 +10,11 @@ use super::super::super::error::Problem;
 use super::super::super::handles::Streams;
 use super::super::super::steps::{Next, follow as follow_steps};
 use super::super::page::{Frame, render};
+use crate::domain::mailbox::WayIn;
 use crate::domain::user::Actor;
 use crate::service::connect::attempts::{End, Progress};
 use crate::service::connect::{Connect, Step, StepResult};
+use crate::service::mailboxes::Mailboxes;
 
 #[derive(Template)]
 #[template(path = "connect_steps.html")]
@@ -24,6 +26,9 @@ struct StepsPage {
     /// The step that is under way, when one is.
     running: Option<&'static str>,
     connected: Option<String>,
+    /// Where mail is to be forwarded to, when it comes that way: `Some(None)` while the
+    /// gateway takes none.
+    forwarded: Option<Option<String>>,
     failed: Option<String>,
 }
 
@@ -37,18 +42,28 @@ struct StepView {
 
 pub(in crate::http::ui) async fn show(
     State(connect): State<Connect>,
+    State(mailboxes): State<Mailboxes>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
     frame: Frame,
 ) -> Result<Response, Problem> {
     let attempt = connect.attempt(&actor, id).ok_or_else(Problem::not_found)?;
     let progress = attempt.progress.borrow().clone();
-    let (connected, failed) = match &progress.end {
-        Some(End::Connected { mailbox }) => (Some(mailbox.to_string()), None),
-        Some(End::Failed(words)) => (None, Some(words.clone())),
+    let (mut connected, mut forwarded, mut failed) = (None, None, None);
+    match &progress.end {
+        Some(End::Connected { mailbox }) => {
+            connected = Some(mailbox.to_string());
+            // It may have been removed since.
+            let found = mailboxes.get(&actor, *mailbox).ok();
+            forwarded = found.and_then(|(mailbox, health)| {
+                let is_forwarded = matches!(mailbox.settings.way_in, WayIn::Forwarding(_));
+                is_forwarded.then_some(health.receiving_address)
+            });
+        }
+        Some(End::Failed(words)) => failed = Some(words.clone()),
         // A trial of a program, whose person is looking on.
-        Some(End::Passed) | None => (None, None),
-    };
+        Some(End::Passed) | None => {}
+    }
     Ok(render(&StepsPage {
         frame,
         id: id.to_string(),
@@ -56,6 +71,7 @@ pub(in crate::http::ui) async fn show(
         steps: progress.steps.iter().map(StepView::new).collect(),
         running: progress.end.is_none().then(|| next(&progress)),
         connected,
+        forwarded,
         failed,
     }))
 }

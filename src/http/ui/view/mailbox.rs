@@ -3,7 +3,7 @@
 use super::Moment;
 use crate::domain::address::NamedAddress;
 use crate::domain::forwarded::{Confirmation, TwoWays};
-use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch};
+use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch, WayIn};
 use crate::http::api::{condition_name, way_name};
 
 /// A mailbox.
@@ -47,7 +47,40 @@ pub(in crate::http::ui) struct MailboxView {
     /// What came of the last thing a person asked of it.
     pub(in crate::http::ui) notice: Option<String>,
     /// A link that was made for somebody who gives it a new login.
-    pub(in crate::http::ui) link: Option<String>,
+    pub(in crate::http::ui) link: Option<LinkView>,
+    /// The preset that lies over its provider's.
+    pub(in crate::http::ui) overlay: Option<OverlayLine>,
+}
+
+/// A link as it stands on a card, once.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct LinkView {
+    pub(in crate::http::ui) url: String,
+    /// No address was set for people elsewhere, so nobody else can open it.
+    pub(in crate::http::ui) is_local: bool,
+}
+
+/// What lies over the provider of a mailbox.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct OverlayLine {
+    pub(in crate::http::ui) name: String,
+    /// From where answers leave.
+    pub(in crate::http::ui) registered: Option<String>,
+    /// The mailbox does not send from that address, so they are refused.
+    pub(in crate::http::ui) is_refused: bool,
+}
+
+impl OverlayLine {
+    /// `name` is what the overlay is called in the language of the page.
+    pub(in crate::http::ui) fn new(mailbox: &Mailbox, name: String) -> Self {
+        let settings = &mailbox.settings;
+        let registered = settings.registered_address.as_ref();
+        Self {
+            name,
+            registered: registered.map(ToString::to_string),
+            is_refused: registered.is_some_and(|address| settings.sender(address).is_none()),
+        }
+    }
 }
 
 /// The settings of a mailbox as a form shows them.
@@ -62,8 +95,9 @@ pub(in crate::http::ui) struct SettingsView {
     pub(in crate::http::ui) aliases: String,
     pub(in crate::http::ui) signature: String,
     pub(in crate::http::ui) rescue_address: String,
-    /// Only under an overlay.
-    pub(in crate::http::ui) registered_address: Option<String>,
+    /// Id of the preset that lies over the provider's; empty without one.
+    pub(in crate::http::ui) overlay: String,
+    pub(in crate::http::ui) registered_address: String,
     pub(in crate::http::ui) code_created_on: String,
     pub(in crate::http::ui) check_interval: String,
     pub(in crate::http::ui) attempts_max: String,
@@ -94,7 +128,7 @@ impl MailboxView {
             id: mailbox.id.to_string(),
             name: settings.name.clone(),
             address: settings.address.to_string(),
-            receiving: ConditionView::new(&health.receiving),
+            receiving: ConditionView::of_receiving(&settings.way_in, &health.receiving),
             sending: ConditionView::of_sending(&health.sending),
             incoming: settings.way_in.server().map(shown),
             outgoing: settings.way_out.server().map(shown),
@@ -122,6 +156,7 @@ impl MailboxView {
             two_ways: health.two_ways.clone(),
             notice: None,
             link: None,
+            overlay: None,
         }
     }
 }
@@ -140,10 +175,8 @@ impl SettingsView {
             aliases: aliases.join("\n"),
             signature: settings.signature.clone(),
             rescue_address: shown_or_empty(settings.rescue_address.as_ref()),
-            registered_address: settings
-                .overlay
-                .is_some()
-                .then(|| shown_or_empty(settings.registered_address.as_ref())),
+            overlay: settings.overlay.clone().unwrap_or_default(),
+            registered_address: shown_or_empty(settings.registered_address.as_ref()),
             code_created_on: shown_or_empty(settings.code_created_on.as_ref()),
             check_interval: shown_or_empty(
                 settings.check_interval.map(|wait| wait.as_secs()).as_ref(),
@@ -186,6 +219,18 @@ fn shown(server: &Server) -> String {
 }
 
 impl ConditionView {
+    /// Where mail is forwarded nothing is connected to: the first mail shows that it works.
+    fn of_receiving(way_in: &WayIn, condition: &Condition) -> Self {
+        let mut view = Self::new(condition);
+        if matches!(
+            (way_in, condition),
+            (WayIn::Forwarding(_), Condition::Connecting)
+        ) {
+            view.state = "waiting";
+        }
+        view
+    }
+
     /// Sending keeps no connection: what was never tried is not connecting.
     fn of_sending(condition: &Condition) -> Self {
         let mut view = Self::new(condition);
