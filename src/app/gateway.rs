@@ -200,7 +200,16 @@ impl Gateway {
             signing_in: self.signing_in(self.connect()),
             links: self.links(),
             public_url: self.config.public_url(),
+            is_running: !self.shutdown.is_cancelled(),
         }
+    }
+
+    /// Reads how mailboxes stood when the gateway last ran, for a command that runs alone.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn recall(&self) -> anyhow::Result<()> {
+        Ok(self.sync.recall_all()?)
     }
 
     /// The store, for the demo to put its teams into.

@@ -282,6 +282,9 @@ pub(super) struct MailboxOptions {
     /// User name at the outgoing server, when it differs
     #[arg(long)]
     smtp_user: Option<String>,
+    /// The password at the outgoing server is in this file, when it differs
+    #[arg(long, value_name = "FILE", conflicts_with = "system_smtp")]
+    smtp_password_file: Option<PathBuf>,
     /// Old mail to take in: nothing, all, or a number of days [default: nothing]
     #[arg(long)]
     history: Option<String>,
@@ -326,11 +329,20 @@ pub(super) struct MailboxOptions {
 impl MailboxOptions {
     /// The form, with the password read from where it is.
     pub(super) fn form(self) -> anyhow::Result<MailboxForm> {
-        let password = if self.sign_in || self.forward && self.system_smtp {
+        // Forwarding asks for no password to receive, and one to send may stand in its own file.
+        let sends_otherwise = self.system_smtp || self.smtp_password_file.is_some();
+        let password = if self.sign_in || self.forward && sends_otherwise {
             None
         } else {
             let secret = password::read(self.password_file.as_deref(), &self.address)?;
             Some(Hidden(secret.expose().to_owned()))
+        };
+        let smtp_password = match &self.smtp_password_file {
+            Some(file) => {
+                let secret = password::read(Some(file), &self.address)?;
+                Some(Hidden(secret.expose().to_owned()))
+            }
+            None => None,
         };
         let protocol = match (&self.pop3, self.forward) {
             (Some(_), _) => "pop3",
@@ -353,7 +365,7 @@ impl MailboxOptions {
             smtp: self.smtp,
             smtp_security: self.smtp_security,
             smtp_user: self.smtp_user,
-            smtp_password: None,
+            smtp_password,
             system_smtp: self.system_smtp,
             history: self.history,
             folder: self.folder,
@@ -455,6 +467,17 @@ pub(super) enum TeamCommand {
         /// Addresses of its people
         #[arg(long = "member", value_name = "ADDRESS")]
         members: Vec<String>,
+    },
+    /// Let people join a team, or leave it
+    Members {
+        /// What scripts call it
+        name: String,
+        /// Address of somebody who joins; may be given several times
+        #[arg(long, value_name = "ADDRESS", required_unless_present = "leave")]
+        join: Vec<String>,
+        /// Address of somebody who leaves; may be given several times
+        #[arg(long, value_name = "ADDRESS")]
+        leave: Vec<String>,
     },
 }
 

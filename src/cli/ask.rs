@@ -31,7 +31,9 @@ pub(super) fn ask(config: Config, request: Request, json: bool) -> anyhow::Resul
                 // Nothing is to run beside this command: every task it would start ends at once.
                 let stopped = CancellationToken::new();
                 stopped.cancel();
-                Gateway::open(config, stopped)?
+                let gateway = Gateway::open(config, stopped)?;
+                gateway.recall()?;
+                gateway
                     .desk()
                     .carry_out(request, |step| print(&step, json))
                     .await

@@ -98,6 +98,11 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Team(TeamCommand::Add { name, members }) => {
             ask::ask(config, Request::TeamAdd { name, members }, arguments.json)
         }
+        Command::Team(TeamCommand::Members { name, join, leave }) => ask::ask(
+            config,
+            Request::TeamMembers { name, join, leave },
+            arguments.json,
+        ),
         Command::Token(TokenCommand::Create { name, user }) => ask::ask(
             config,
             Request::TokenCreate {

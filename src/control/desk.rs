@@ -3,7 +3,7 @@
 
 use super::form;
 use super::message::{Answer, Hidden, MailboxForm, Request};
-use super::row::{row, told, worry};
+use super::row::{counted, row, told, worry};
 use super::suggest::{found, warnings};
 use crate::domain::address::Address;
 use crate::domain::user::{Actor, Role, User};
@@ -47,10 +47,16 @@ pub struct Desk {
     pub links: Links,
     /// For links, without a slash at its end.
     pub public_url: String,
+    /// A gateway runs here; a command that found none is carried out by itself.
+    pub is_running: bool,
 }
 
 /// Name and address of the administrator made when there is nobody yet.
 const FIRST_ADMINISTRATOR: (&str, &str) = ("Administrator", "administrator@localhost");
+
+/// Said where somebody would take what is stored for what is going on.
+pub(super) const NOT_RUNNING: &str = "the gateway is not running, so nothing is fetched or sent; this \
+    is how things stood when it last ran. `postern serve` starts it";
 
 impl Desk {
     /// Carries a request out. `tell` gets the steps on the way; the answer is the last word.
@@ -114,6 +120,9 @@ impl Desk {
                 role,
             } => self.add_user(&address, &name, &role).await,
             Request::TeamAdd { name, members } => self.add_team(&name, &members).await,
+            Request::TeamMembers { name, join, leave } => {
+                self.change_team(&name, &join, &leave).await
+            }
             Request::LoginLink { address } => self.login_link(address.as_deref()).await,
             Request::TokenCreate { address, name } => {
                 self.create_token(address.as_deref(), &name).await
@@ -125,11 +134,15 @@ impl Desk {
     fn list(&self) -> Result<Answer, String> {
         let rows = self.mailboxes.list(&Actor::Console).map_err(words)?;
         let worries = self.alerts.worries(&Actor::Console).map_err(words)?;
+        let stopped = (!self.is_running && !rows.is_empty()).then(|| NOT_RUNNING.to_owned());
         Ok(Answer::Mailboxes {
-            warnings: worries.iter().map(worry).collect(),
+            warnings: stopped
+                .into_iter()
+                .chain(worries.iter().map(worry))
+                .collect(),
             rows: rows
                 .iter()
-                .map(|(mailbox, health)| row(mailbox, health))
+                .map(|(mailbox, health)| row(mailbox, health, self.is_running))
                 .collect(),
         })
     }
@@ -222,6 +235,10 @@ impl Desk {
             .map_err(words)?;
         let address = &mailbox.settings.address;
         let mut words = format!("{address} is connected (id {}).", mailbox.id);
+        if !self.is_running {
+            words +=
+                " The gateway is not running; its mail is collected once `postern serve` runs.";
+        }
         if let Some(receiving) = self.connect.receiving_address(&mailbox) {
             words += &format!(
                 " Let its provider forward a copy of every mail to {receiving}; a code that the \
@@ -276,11 +293,38 @@ impl Desk {
             .add_team(&Actor::Console, name, keys)
             .await
             .map_err(words)?;
-        let count = team.members.len();
         Ok(Answer::Done {
             words: format!(
-                "Team {} has {count} people; scripts reach it as team(\"{}\").",
-                team.name, team.name
+                "Team {} has {}; scripts reach it as team(\"{}\").",
+                team.name,
+                counted(team.members.len(), "person", "people"),
+                team.name
+            ),
+        })
+    }
+
+    async fn change_team(
+        &self,
+        name: &str,
+        join: &[String],
+        leave: &[String],
+    ) -> Result<Answer, String> {
+        let mut keys = (Vec::new(), Vec::new());
+        for (addresses, keys) in [(join, &mut keys.0), (leave, &mut keys.1)] {
+            for address in addresses {
+                keys.push(self.person(Some(address)).await?.key);
+            }
+        }
+        let changed = self
+            .people
+            .change_team(&Actor::Console, name, &keys.0, &keys.1)
+            .await
+            .map_err(words)?;
+        Ok(Answer::Done {
+            words: format!(
+                "Team {} has {} now.",
+                changed.name,
+                counted(changed.members.len(), "person", "people")
             ),
         })
     }

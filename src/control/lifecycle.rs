@@ -30,7 +30,7 @@ impl Desk {
         let mailbox = self.find(which)?;
         let (mailbox, health) = self.mailboxes.get(&ACTOR, mailbox.id).map_err(words)?;
         Ok(Answer::Mailbox {
-            row: Box::new(row(&mailbox, &health)),
+            row: Box::new(row(&mailbox, &health, self.is_running)),
             settings: settings(&mailbox, &health),
         })
     }
@@ -220,6 +220,13 @@ impl Desk {
 
     pub(super) fn refresh(&self, which: &str) -> Result<Answer, String> {
         let mailbox = self.find(which)?;
+        if !self.is_running && !mailbox.settings.offline() {
+            return Err(format!(
+                "the gateway is not running, so {} is not looked at; `postern serve` starts it, and \
+                 looks for mail at once",
+                mailbox.settings.address
+            ));
+        }
         self.mailboxes.refresh(&ACTOR, mailbox.id).map_err(words)?;
         Ok(Answer::Done {
             words: format!("{} is being looked at now.", mailbox.settings.address),

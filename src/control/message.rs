@@ -171,6 +171,15 @@ pub enum Request {
         /// `operator`, `manager` or `administrator`.
         role: String,
     },
+    /// Let people join and leave a team.
+    TeamMembers {
+        /// What scripts call it.
+        name: String,
+        /// Addresses of people who join it.
+        join: Vec<String>,
+        /// Addresses of people who leave it.
+        leave: Vec<String>,
+    },
     /// Add a team.
     TeamAdd {
         /// Scripts call it by this.

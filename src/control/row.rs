@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::message::{Answer, MailboxRow};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::mailbox::{
-    Condition, Mailbox, MailboxHealth, Pop3Keep, Security, Server, WayIn, WayOut,
+    Condition, Mailbox, MailboxHealth, MailboxSettings, Pop3Keep, Security, Server, WayIn, WayOut,
 };
 use crate::service::alerts::Worry;
 use crate::service::connect::{Step, StepResult};
@@ -31,20 +31,15 @@ pub(super) fn told(step: &StepResult) -> Answer {
     }
 }
 
-pub(super) fn row(mailbox: &Mailbox, health: &MailboxHealth) -> MailboxRow {
+/// `is_running`: whether what is known is what goes on.
+pub(super) fn row(mailbox: &Mailbox, health: &MailboxHealth, is_running: bool) -> MailboxRow {
     MailboxRow {
         id: mailbox.id.to_string(),
         slug: mailbox.settings.slug.to_string(),
         address: mailbox.settings.address.to_string(),
         name: mailbox.settings.name.clone(),
-        receiving: match (&mailbox.settings.way_in, &health.receiving) {
-            (WayIn::Forwarding(_), Condition::Connecting) => match &health.receiving_address {
-                Some(address) => format!("waits for the first mail forwarded to {address}"),
-                None => "waits for the first forwarded mail; [smtp_listener] is off".to_owned(),
-            },
-            (_, receiving) => condition(receiving),
-        },
-        sending: sending(&health.sending),
+        receiving: receiving(&mailbox.settings.way_in, health, is_running),
+        sending: sending(&mailbox.settings, health, is_running),
         last_sign_of_life: health.last_sign_of_life.map(moment),
         last_mail_at: health.last_mail_at.map(moment),
         last_submission: health.last_submission.map(moment),
@@ -57,6 +52,20 @@ pub(super) fn row(mailbox: &Mailbox, health: &MailboxHealth) -> MailboxRow {
         proven_at: health.proofs.proven_at.map(moment),
         canary_failure: health.proofs.canary.failure.clone(),
         canary_median_ms: health.proofs.canary.median_ms(),
+    }
+}
+
+/// What is said of a way that nothing is known to be wrong with.
+const NOT_RUNNING: &str = "the gateway is not running";
+
+fn receiving(way_in: &WayIn, health: &MailboxHealth, is_running: bool) -> String {
+    match (way_in, &health.receiving) {
+        (_, Condition::Active | Condition::Connecting) if !is_running => NOT_RUNNING.to_owned(),
+        (WayIn::Forwarding(_), Condition::Connecting) => match &health.receiving_address {
+            Some(address) => format!("waits for the first mail forwarded to {address}"),
+            None => "waits for the first forwarded mail; [smtp_listener] is off".to_owned(),
+        },
+        (_, receiving) => condition(receiving),
     }
 }
 
@@ -76,9 +85,13 @@ pub(super) fn counted<N: PartialEq + From<u8> + Display>(
 }
 
 /// Sending keeps no connection: what was never tried is not connecting.
-fn sending(health: &Condition) -> String {
-    match health {
+fn sending(settings: &MailboxSettings, health: &MailboxHealth, is_running: bool) -> String {
+    match &health.sending {
+        Condition::Active | Condition::Connecting if !is_running => NOT_RUNNING.to_owned(),
         Condition::Connecting => "not used yet".to_owned(),
+        Condition::Active if health.sending_is_in_doubt(settings) => {
+            "worked when last used; the login is refused now".to_owned()
+        }
         tried => condition(tried),
     }
 }

@@ -18,7 +18,7 @@ impl Desk {
     ) -> Result<Answer, String> {
         let mailbox = self.find(which)?;
         let address = &mailbox.settings.address;
-        if let Some(on) = on {
+        if let Some(on) = on.filter(|_| self.is_running) {
             self.diary
                 .switch(&Actor::Console, mailbox.id, on)
                 .map_err(words)?;
@@ -43,6 +43,12 @@ impl Desk {
                     "text": line.text,
                 }),
             });
+        }
+        if !self.is_running {
+            return Err(format!(
+                "the gateway is not running: what is said to the servers of {address} is kept in its \
+                 memory only, while it runs"
+            ));
         }
         let words = match (dialogues.on, dialogues.lines.len()) {
             (true, count) => {

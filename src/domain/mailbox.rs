@@ -430,6 +430,17 @@ pub struct MailboxHealth {
     pub expiry: Option<(Expiry, i64)>,
 }
 
+impl MailboxHealth {
+    /// Sending worked when it was last used, and the login it uses has been refused since
+    /// where mail is read.
+    #[must_use]
+    pub fn sending_is_in_doubt(&self, settings: &MailboxSettings) -> bool {
+        settings.way_out.server().is_some()
+            && self.sending == Condition::Active
+            && matches!(self.receiving, Condition::ReauthenticationNeeded { .. })
+    }
+}
+
 /// Mail the cursor has passed without taking it in, so that it holds nothing up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeldMail {

@@ -119,6 +119,14 @@ impl Plugin {
                 let file = format!("{}/{}", self.shown, language.file());
                 found.push(Problem::of_file(file, words).as_warning());
             }
+            let Some((_, guide)) = own.filter(|_| strict) else {
+                continue;
+            };
+            for heading in guide.unwritten_sections(language) {
+                let words = format!("{heading:?} still says what a new plugin says; write it");
+                let file = format!("{}/{}", self.shown, language.file());
+                found.push(Problem::of_file(file, words).as_warning());
+            }
         }
         found.extend(self.failed_examples(catalogue));
         found

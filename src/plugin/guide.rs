@@ -144,6 +144,22 @@ impl Guide {
             .replace("{address}", address)
     }
 
+    /// What stands in the sections of a new plugin until its author has written them.
+    #[must_use]
+    pub fn unwritten(language: Language) -> &'static str {
+        match language {
+            Language::English => "Say it in a sentence or two.",
+            Language::Chinese => "用一两句话说明。",
+        }
+    }
+
+    /// Sections that nobody has written yet.
+    pub fn unwritten_sections(&self, language: Language) -> impl Iterator<Item = &'static str> {
+        let sections = self.sections.iter();
+        let unwritten = sections.filter(move |(_, text)| text.contains(Self::unwritten(language)));
+        unwritten.map(move |(section, _)| section.heading(language))
+    }
+
     /// It holds a link to the provider's page.
     #[must_use]
     pub fn links(&self) -> bool {

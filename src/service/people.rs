@@ -48,6 +48,9 @@ pub enum PeopleError {
     /// No such user or token.
     #[error("there is no such person or token")]
     NotFound,
+    /// No such team.
+    #[error("there is no team {0:?}; `postern team add` makes one")]
+    NoSuchTeam(String),
     /// Empty or overlong.
     #[error("a name has 1 to {NAME_LENGTH_MAX} characters")]
     Name,
@@ -220,6 +223,33 @@ impl People {
             .store
             .add_team(actor.workspace(), checked(name)?, members, now, random)
             .await?)
+    }
+
+    /// Lets people join and leave a team; who is in it already, or is not, stays so.
+    ///
+    /// # Errors
+    /// When the actor may not, or there is no such team.
+    pub async fn change_team(
+        &self,
+        actor: &Actor,
+        name: &str,
+        join: &[UserKey],
+        leave: &[UserKey],
+    ) -> Result<Team, PeopleError> {
+        allow_administrator(actor)?;
+        let found = self.store.teams(actor.workspace())?;
+        let found = found.into_iter().find(|team| team.name == name.trim());
+        let mut team = found.ok_or_else(|| PeopleError::NoSuchTeam(name.to_owned()))?;
+        for user in join {
+            if !team.members.contains(user) {
+                team.members.push(*user);
+            }
+        }
+        team.members.retain(|member| !leave.contains(member));
+        self.store
+            .set_members(team.key, team.members.clone())
+            .await?;
+        Ok(team)
     }
 
     /// The people of the actor's workspace.

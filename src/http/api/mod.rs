@@ -30,8 +30,8 @@ use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 
 pub(super) use failure::{
-    of_beginning, of_collecting, of_conversations, of_links, of_mailboxes, of_replies, of_saving,
-    of_sign_in, of_store, sentence,
+    of_beginning, of_canary, of_collecting, of_conversations, of_links, of_mailboxes, of_proving,
+    of_replies, of_saving, of_sign_in, of_store, sentence,
 };
 pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,

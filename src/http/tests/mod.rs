@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod changes;
+mod checks;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]

@@ -176,6 +176,9 @@ fn view(
     let mut view = MessageView::new(message, text, &decisions, outgoing.as_ref(), writer);
     view.proves = found.as_ref().map(proves);
     let rest = collecting.rest_of(message).map_err(of_collecting)?;
+    if rest.is_some() {
+        view.mark_cut(message);
+    }
     view.rest = rest.map(|rest| (size(rest.size), rest.is_coming));
     Ok(view)
 }

@@ -5,12 +5,14 @@
 //! a POST that passes `guard::refuse_forgery` and carries the session's form token.
 
 mod assets;
+mod checks;
 mod connect;
 mod conversation;
 mod conversations;
 mod doctor;
 mod error_page;
 mod language;
+mod ledger;
 mod live;
 mod login;
 mod mailbox;
@@ -67,31 +69,10 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .route("/sign-ins/{id}/code", post(sign_in::code))
         .route("/sign-ins/{id}/again", post(sign_in::again))
         .route("/sign-ins/{id}/live", get(sign_in::follow))
-        .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
-        .route("/mailboxes/{id}/offline", post(mailboxes::offline))
-        .route("/mailboxes/{id}/online", post(mailboxes::online))
-        .route(
-            "/mailboxes/{id}/rotate-address",
-            post(mailboxes::rotate_address),
-        )
-        .route("/mailboxes/{id}/unbind", post(mailboxes::unbind))
-        .route(
-            "/mailboxes/{id}/reauthenticate-link",
-            post(mailboxes::make_link),
-        )
-        .route(
-            "/mailboxes/{id}/doctor",
-            get(doctor::show).post(doctor::begin),
-        )
-        .route("/mailboxes/{id}/doctor/live", get(doctor::follow))
-        .route("/mailboxes/{id}/export", get(mailbox::export))
-        .route(
-            "/mailboxes/{id}/remove",
-            get(mailbox::ask_removal).post(mailbox::remove),
-        )
         .route("/mailboxes/connect/{id}/live", get(connect::follow))
         .route("/live", get(live::follow))
         .route("/logout", post(login::leave))
+        .merge(of_one_mailbox())
         .fallback(unknown)
         .layer(answer_within(ANSWER_TIME_MAX))
         .layer(from_fn_with_state(door.clone(), auth::by_session));
@@ -102,6 +83,8 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
             get(mailbox::settings).post(mailbox::edit),
         )
         .route("/mailboxes/{id}/bind", post(mailboxes::bind))
+        .route("/mailboxes/{id}/count", post(ledger::count))
+        .route("/mailboxes/{id}/collect", post(ledger::collect))
         .route(
             "/mailboxes/{id}/reauthenticate",
             post(mailboxes::reauthenticate),
@@ -137,6 +120,39 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .merge(open)
         .layer(from_fn(guard::refuse_forgery))
         .layer(from_fn(error_page::show))
+}
+
+/// What is seen and done at one mailbox without its servers being tried.
+fn of_one_mailbox() -> Router<Wired> {
+    Router::new()
+        .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))
+        .route("/mailboxes/{id}/offline", post(mailboxes::offline))
+        .route("/mailboxes/{id}/online", post(mailboxes::online))
+        .route(
+            "/mailboxes/{id}/rotate-address",
+            post(mailboxes::rotate_address),
+        )
+        .route("/mailboxes/{id}/unbind", post(mailboxes::unbind))
+        .route(
+            "/mailboxes/{id}/reauthenticate-link",
+            post(mailboxes::make_link),
+        )
+        .route(
+            "/mailboxes/{id}/doctor",
+            get(doctor::show).post(doctor::begin),
+        )
+        .route("/mailboxes/{id}/doctor/live", get(doctor::follow))
+        .route("/mailboxes/{id}", get(checks::show))
+        .route("/mailboxes/{id}/test", post(checks::test))
+        .route("/mailboxes/{id}/canary", post(checks::canary))
+        .route("/mailboxes/{id}/log", post(checks::switch_log))
+        .route("/mailboxes/{id}/log.txt", get(checks::log_file))
+        .route("/mailboxes/{id}/ledger", get(ledger::show))
+        .route("/mailboxes/{id}/export", get(mailbox::export))
+        .route(
+            "/mailboxes/{id}/remove",
+            get(mailbox::ask_removal).post(mailbox::remove),
+        )
 }
 
 async fn unknown() -> Problem {

@@ -98,6 +98,22 @@ impl Sync {
         self
     }
 
+    /// Lets the board show how mailboxes stood when the gateway last ran; nothing starts.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn recall_all(&self) -> Result<(), StoreError> {
+        for mailbox in self.handles.store.mailboxes()? {
+            let kept = self.handles.store.standing(mailbox.key)?;
+            let board = &self.handles.board;
+            board.restore(mailbox.key, kept.unwrap_or_default());
+            let forwarded = matches!(mailbox.settings.way_in, WayIn::Forwarding(_));
+            board.set_forwarded(mailbox.key, forwarded);
+            board.set_switch(mailbox.key, mailbox.settings.switch);
+        }
+        Ok(())
+    }
+
     /// Starts every mailbox of the store that is not switched off.
     ///
     /// # Errors

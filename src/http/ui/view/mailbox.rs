@@ -1,9 +1,12 @@
 //! A mailbox as a card, and its settings as a form.
 
 use super::Moment;
+use super::proof::{CanaryView, TestView};
 use crate::domain::address::NamedAddress;
 use crate::domain::forwarded::{Confirmation, TwoWays};
-use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch, WayIn};
+use crate::domain::mailbox::{
+    Condition, Mailbox, MailboxHealth, MailboxSettings, Security, Server, Switch, WayIn,
+};
 use crate::http::api::{condition_name, way_name};
 
 /// A mailbox.
@@ -22,8 +25,12 @@ pub(in crate::http::ui) struct MailboxView {
     pub(in crate::http::ui) catching_up: Option<u32>,
     pub(in crate::http::ui) too_large: usize,
     pub(in crate::http::ui) incomplete: usize,
-    /// No mail has travelled its whole way yet, as far as anybody has tried.
-    pub(in crate::http::ui) untested: bool,
+    /// When a mail last travelled its whole way; `None` when nobody has tried, or it
+    /// never did.
+    pub(in crate::http::ui) proven_at: Option<Moment>,
+    /// The last test mail.
+    pub(in crate::http::ui) test: Option<TestView>,
+    pub(in crate::http::ui) canary: CanaryView,
     /// By a person: what cannot be refreshed.
     pub(in crate::http::ui) offline: bool,
     pub(in crate::http::ui) unbound: bool,
@@ -129,7 +136,7 @@ impl MailboxView {
             name: settings.name.clone(),
             address: settings.address.to_string(),
             receiving: ConditionView::of_receiving(&settings.way_in, &health.receiving),
-            sending: ConditionView::of_sending(&health.sending),
+            sending: ConditionView::of_sending(settings, health),
             incoming: settings.way_in.server().map(shown),
             outgoing: settings.way_out.server().map(shown),
             folder: settings.imap().map(|way| way.folder.to_string()),
@@ -138,7 +145,9 @@ impl MailboxView {
             catching_up: health.catching_up,
             too_large: health.held.too_large,
             incomplete: health.held.incomplete,
-            untested: health.proofs.proven_at.is_none(),
+            proven_at: health.proofs.proven_at.map(Moment::new),
+            test: health.proofs.test.as_ref().map(TestView::new),
+            canary: CanaryView::new(settings.canary_every, &health.proofs.canary),
             offline: settings.switch == Switch::Offline,
             unbound: settings.switch == Switch::Unbound,
             has_login: settings.way_in.server().is_some() || settings.way_out.server().is_some(),
@@ -231,11 +240,14 @@ impl ConditionView {
         view
     }
 
-    /// Sending keeps no connection: what was never tried is not connecting.
-    fn of_sending(condition: &Condition) -> Self {
-        let mut view = Self::new(condition);
-        if matches!(condition, Condition::Connecting) {
-            view.state = "unused";
+    /// Sending keeps no connection: what was never tried is not connecting, and what
+    /// worked is in doubt once the login is refused on the other way.
+    fn of_sending(settings: &MailboxSettings, health: &MailboxHealth) -> Self {
+        let mut view = Self::new(&health.sending);
+        match &health.sending {
+            Condition::Connecting => view.state = "unused",
+            Condition::Active if health.sending_is_in_doubt(settings) => view.state = "doubtful",
+            _ => {}
         }
         view
     }

@@ -13,6 +13,9 @@ use crate::http::api::{
 };
 use crate::service::conversations::content::Text;
 
+/// Bytes of the line that closes a part: two hyphens, a letter, two hyphens.
+const BOUNDARY_BYTES_MIN: u64 = 5;
+
 /// A message.
 #[derive(Clone, Debug)]
 pub(in crate::http::ui) struct MessageView {
@@ -51,6 +54,8 @@ pub(in crate::http::ui) struct FileView {
     pub(in crate::http::ui) place: usize,
     pub(in crate::http::ui) name: String,
     pub(in crate::http::ui) size: String,
+    /// Only the beginning of the mail is here, and it ends within this file.
+    pub(in crate::http::ui) is_cut: bool,
 }
 
 /// Where a reply of ours stands.
@@ -126,6 +131,17 @@ impl MessageView {
     }
 }
 
+impl MessageView {
+    /// Only the beginning of the mail is here: which files end with it.
+    pub(in crate::http::ui) fn mark_cut(&mut self, message: &Message) {
+        let files = self.files.iter_mut().zip(&message.head.attachments);
+        for (file, attachment) in files {
+            // A part that is closed is followed by its boundary at least.
+            file.is_cut = attachment.part.range.end + BOUNDARY_BYTES_MIN > message.size;
+        }
+    }
+}
+
 /// For the page; the names of the methods are the same in every language.
 pub(in crate::http::ui) fn proves(found: &Authentication) -> (&'static str, String) {
     let spf = verdict_name(found.spf);
@@ -164,6 +180,7 @@ impl FileView {
             place,
             name: attachment.name.clone(),
             size: size(attachment.size),
+            is_cut: false,
         }
     }
 }

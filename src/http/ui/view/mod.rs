@@ -2,9 +2,11 @@
 //! plain: the templates escape them.
 
 pub(super) mod conversation;
+pub(super) mod ledger;
 pub(super) mod mailbox;
 pub(super) mod marks;
 pub(super) mod message;
+pub(super) mod proof;
 pub(super) mod scripts;
 
 use jiff::Timestamp;

@@ -1,0 +1,114 @@
+//! What a mailbox has proven by mails to itself.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Moment;
+use crate::domain::proof::{Canary, TestRun};
+
+/// The last test mail.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct TestView {
+    pub(in crate::http::ui) begun_at: Moment,
+    /// The steps that are over: key of the name (`test.step.*`), when, and how long it took.
+    pub(in crate::http::ui) passed: Vec<(&'static str, Moment, String)>,
+    /// The step that is under way.
+    pub(in crate::http::ui) running: Option<&'static str>,
+    pub(in crate::http::ui) failure: Option<String>,
+}
+
+/// The mail that comes by itself.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct CanaryView {
+    /// Minutes between two; `None` when none flies.
+    pub(in crate::http::ui) every: Option<u64>,
+    pub(in crate::http::ui) last: Option<(Moment, String)>,
+    /// Half of the last ones took no longer.
+    pub(in crate::http::ui) median: Option<String>,
+    pub(in crate::http::ui) failing: Option<(Option<Moment>, String)>,
+}
+
+const STEPS: [&str; 3] = ["test.step.sent", "test.step.received", "test.step.answered"];
+
+impl TestView {
+    pub(in crate::http::ui) fn new(test: &TestRun) -> Self {
+        let times = [test.sent_at, test.received_at, test.reply_left_at];
+        let mut before = Some(test.begun_at);
+        let mut passed = Vec::new();
+        for (step, at) in STEPS.into_iter().zip(times) {
+            let Some(at) = at else { break };
+            passed.push((step, Moment::new(at), between(before, at)));
+            before = Some(at);
+        }
+        Self {
+            begun_at: Moment::new(test.begun_at),
+            running: STEPS.get(passed.len()).copied().filter(|_| !test.is_over()),
+            passed,
+            failure: test.failure.clone(),
+        }
+    }
+
+    /// It came back and was answered.
+    pub(in crate::http::ui) fn is_passed(&self) -> bool {
+        self.failure.is_none() && self.running.is_none()
+    }
+}
+
+impl CanaryView {
+    pub(in crate::http::ui) fn new(every: Option<Duration>, canary: &Canary) -> Self {
+        let last = canary.latencies_ms.last().copied();
+        Self {
+            every: every.map(|every| every.as_secs().div_ceil(60)),
+            last: canary
+                .received_at
+                .zip(last)
+                .map(|(at, took)| (Moment::new(at), seconds(took))),
+            median: canary.median_ms().map(seconds),
+            failing: canary
+                .failure
+                .clone()
+                .filter(|_| every.is_some())
+                .map(|words| {
+                    let since = canary.failing_since.map(Moment::new);
+                    (since, words)
+                }),
+        }
+    }
+}
+
+fn seconds(milliseconds: u32) -> String {
+    format!("{:.1} s", f64::from(milliseconds) / 1_000.0)
+}
+
+fn between(before: Option<Timestamp>, at: Timestamp) -> String {
+    let took = before.map_or(SignedDuration::ZERO, |before| at.duration_since(before));
+    format!("{:.1} s", took.as_secs_f64().max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::proof::Token;
+
+    #[test]
+    fn a_test_shows_what_is_over_and_what_runs() {
+        let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).expect("a time");
+        let mut test = TestRun::new(Token::new(at(0), [1; 24]), at(0));
+        let view = TestView::new(&test);
+        assert_eq!(
+            (view.passed.len(), view.running),
+            (0, Some("test.step.sent"))
+        );
+        test.sent_at = Some(at(2));
+        test.failure = Some("it did not come back".to_owned());
+        let view = TestView::new(&test);
+        assert_eq!(view.running, None);
+        assert!(!view.is_passed());
+        assert_eq!(view.passed[0].2, "2.0 s");
+        test.failure = None;
+        test.received_at = Some(at(3));
+        test.reply_left_at = Some(at(4));
+        assert!(TestView::new(&test).is_passed());
+    }
+}
