@@ -17,6 +17,8 @@ mod circles;
 mod house;
 #[path = "tidy/rules.rs"]
 mod rules;
+#[path = "tidy/sayings.rs"]
+mod sayings;
 #[path = "tidy/scan.rs"]
 mod scan;
 #[path = "tidy/source.rs"]
@@ -91,4 +93,23 @@ fn the_map_of_rooms_is_true() {
     let modules = sources.iter().filter_map(|source| source.module.first());
     let standing: BTreeSet<String> = modules.cloned().collect();
     assert_eq!(told, standing, "src/README.md (left) and src/ (right)");
+}
+
+#[test]
+fn everything_said_stands_in_the_catalogue_and_nothing_else() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let english = fs::read_to_string(root.join("src/text/english.toml")).unwrap();
+    let catalogue = sayings::catalogue(&english);
+    let mut found = Vec::new();
+    sayings::check(&house(), &catalogue, &mut found);
+    let mut texts = Vec::new();
+    sayings::texts(&root.join("src"), &mut texts);
+    let unsaid = sayings::unsaid(&catalogue, &texts);
+    found.extend(unsaid.iter().map(|key| format!("nobody says `{key}`")));
+    assert!(
+        found.is_empty(),
+        "{} violations:\n{}",
+        found.len(),
+        found.join("\n")
+    );
 }

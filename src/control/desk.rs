@@ -215,7 +215,7 @@ impl Desk {
         let steps = steps.await.map_err(words)?;
         let failed = steps.iter().find_map(|step| step.outcome.clone().err());
         match failed {
-            Some(words) => Err(words),
+            Some(words) => Err(words.to_string()),
             None => Ok(Answer::Done {
                 words: format!("{} works; nothing was saved.", proposal.settings.address),
             }),

@@ -92,7 +92,7 @@ fn item(address: &str, finding: &Finding) -> Answer {
             "mailbox": address,
             "check": check,
             "verdict": verdict,
-            "words": finding.words,
+            "words": finding.words.to_string(),
             "took_ms": u64::try_from(took).unwrap_or(u64::MAX),
         }),
     }

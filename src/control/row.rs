@@ -26,7 +26,7 @@ pub(super) fn told(step: &StepResult) -> Answer {
     Answer::Step {
         step: name.to_owned(),
         passed,
-        words,
+        words: words.to_string(),
         took_ms,
     }
 }

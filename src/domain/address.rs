@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::domain::saying::{Said, Saying, saying};
+
 /// An address: `local@domain`. The domain is lower case; the local part is kept
 /// as written, since only its own server may interpret it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,24 +15,35 @@ pub struct Address {
     at: usize,
 }
 
+impl Said for Address {
+    fn saying(&self) -> Saying {
+        Saying::words(self)
+    }
+}
+
 /// Why a text is no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum AddressError {
     /// No `@`, or nothing on one side of it.
-    #[error("an address has the form name@domain")]
     Form,
     /// RFC 5321 section 4.5.3.1.1 and 4.5.3.1.2.
-    #[error("the address is too long (64 bytes before the @, 255 after it)")]
     Length,
     /// A control character, space or bracket where none may stand.
-    #[error("the address holds a character that no address may hold")]
     Character,
     /// RFC 1035 section 2.3.1 and 2.3.4.
-    #[error(
-        "what stands behind the @ is no domain: between two dots stand 1 to 63 letters, digits or \
-         hyphens, and no hyphen at an end"
-    )]
     Domain,
+}
+
+impl Said for AddressError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Form => saying!("address.form"),
+            Self::Length => saying!("address.length"),
+            Self::Character => saying!("address.character"),
+            Self::Domain => saying!("address.domain"),
+        }
+    }
 }
 
 impl Address {

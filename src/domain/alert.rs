@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::expiry::Expiry;
 use super::mailbox::{Condition, MailboxHealth};
+use crate::domain::saying::Saying;
 
 /// When something is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,12 +41,12 @@ pub enum Situation {
     /// Its login was refused; nothing but a person mends that.
     Refused {
         /// The condition's words.
-        reason: String,
+        reason: Saying,
     },
     /// Attempts are used up.
     Failing {
         /// The condition's words.
-        reason: String,
+        reason: Saying,
     },
     /// Nothing is proven either way.
     Unsettled,
@@ -58,7 +59,7 @@ impl Situation {
     #[must_use]
     pub fn of(health: &MailboxHealth, forwarded: bool) -> Self {
         let ways = [&health.receiving, &health.sending];
-        let found = |pick: fn(&Condition) -> Option<&String>| {
+        let found = |pick: fn(&Condition) -> Option<&Saying>| {
             ways.iter().find_map(|way| pick(way)).cloned()
         };
         if ways.iter().any(|way| is_off(way)) {
@@ -88,14 +89,14 @@ fn is_off(condition: &Condition) -> bool {
     matches!(condition, Condition::Offline | Condition::Unbound)
 }
 
-fn refused(condition: &Condition) -> Option<&String> {
+fn refused(condition: &Condition) -> Option<&Saying> {
     match condition {
         Condition::ReauthenticationNeeded { reason } => Some(reason),
         _ => None,
     }
 }
 
-fn failing(condition: &Condition) -> Option<&String> {
+fn failing(condition: &Condition) -> Option<&Saying> {
     match condition {
         Condition::Error { reason, .. } => Some(reason),
         _ => None,
@@ -155,12 +156,12 @@ pub enum Due {
     /// A person has to give a new login.
     Reauthenticate {
         /// The condition's words.
-        reason: String,
+        reason: Saying,
     },
     /// It has been failing for a while.
     Error {
         /// The condition's words.
-        reason: String,
+        reason: Saying,
         /// Since when.
         since: Timestamp,
     },

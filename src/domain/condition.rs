@@ -11,18 +11,19 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::back_off::BackOff;
 use super::mailbox::Condition;
+use crate::domain::saying::Saying;
 
 /// What went wrong, as far as the condition is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The network, the server or a limit of the provider: it will pass.
-    Passing(String),
+    Passing(Saying),
     /// The server lets nobody in, or not now, and says so (RFC 5530 `UNAVAILABLE`).
-    PutOff(String),
+    PutOff(Saying),
     /// The server refused the credentials and left no doubt (RFC 5530 `AUTHENTICATIONFAILED`, `EXPIRED`).
-    Refused(String),
+    Refused(Saying),
     /// The server refused the login in words that can mean more than one thing.
-    RefusedPerhaps(String),
+    RefusedPerhaps(Saying),
 }
 
 /// How patient the machine is.
@@ -83,7 +84,7 @@ pub struct Standing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     /// The provider's words and what to do.
-    pub reason: String,
+    pub reason: Saying,
     /// Not before this; without an end only a person ends it.
     pub until: Option<Timestamp>,
 }
@@ -221,7 +222,7 @@ impl Attempts {
         }
     }
 
-    fn refuse_perhaps(&mut self, reason: String, now: Timestamp) -> Condition {
+    fn refuse_perhaps(&mut self, reason: Saying, now: Timestamp) -> Condition {
         let standing = &mut self.standing;
         standing.failures = standing.failures.saturating_add(1);
         standing.refusals = standing.refusals.saturating_add(1);
@@ -233,12 +234,12 @@ impl Attempts {
         self.hold(reason, Some(later(now, REFUSAL_PAUSE)))
     }
 
-    fn hold(&mut self, reason: String, until: Option<Timestamp>) -> Condition {
+    fn hold(&mut self, reason: Saying, until: Option<Timestamp>) -> Condition {
         self.standing.held = Some(Held { reason, until });
         self.resting()
     }
 
-    fn waiting(&self, reason: String, next_at: Timestamp) -> Condition {
+    fn waiting(&self, reason: Saying, next_at: Timestamp) -> Condition {
         if self.standing.failures >= self.patience.attempts_max {
             return Condition::Error { reason, next_at };
         }
@@ -279,7 +280,7 @@ mod tests {
         }
         assert_eq!(attempts.succeed(minute(500)), Condition::Active);
         assert!(matches!(
-            attempts.fail(Failure::Passing(String::new()), minute(0), 0),
+            attempts.fail(Failure::Passing("".into()), minute(0), 0),
             Condition::Interrupted { retry: 1, .. }
         ));
     }

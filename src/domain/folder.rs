@@ -9,6 +9,8 @@ use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 
+use crate::domain::saying::{Said, Saying};
+
 /// Unique identifier of a mail in one folder (RFC 9051 section 2.3.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uid(pub NonZeroU32);
@@ -60,6 +62,12 @@ impl fmt::Display for Uid {
 /// The wire form (modified UTF-7, RFC 3501 section 5.1.3) stays in `protocol/imap`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FolderName(String);
+
+impl Said for FolderName {
+    fn saying(&self) -> Saying {
+        Saying::words(self)
+    }
+}
 
 impl FolderName {
     /// Longest name that is accepted, in bytes.

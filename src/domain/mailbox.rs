@@ -14,6 +14,7 @@ use super::proof::MailboxProofs;
 use super::secret::Secret;
 use super::slug::Slug;
 use super::threading::ThreadingRules;
+use crate::domain::saying::Saying;
 
 /// How a connection is protected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -374,7 +375,7 @@ pub enum Condition {
     /// Trouble on the way; attempt `retry` of `retries_max` comes at `next_at`.
     Interrupted {
         /// What happened.
-        reason: String,
+        reason: Saying,
         /// Which attempt failed, from 1.
         retry: u32,
         /// After this many the state is [`Condition::Error`].
@@ -385,14 +386,14 @@ pub enum Condition {
     /// Attempts used up; slow retries go on.
     Error {
         /// What happened.
-        reason: String,
+        reason: Saying,
         /// When it is tried again.
         next_at: Timestamp,
     },
     /// The provider refused the credentials. Nothing but a person mends that.
     ReauthenticationNeeded {
         /// The provider's words and what to do.
-        reason: String,
+        reason: Saying,
     },
     /// Switched off by a person.
     Offline,

@@ -38,6 +38,7 @@ pub mod proof;
 pub mod reauthentication;
 pub mod recipients;
 pub mod refusal;
+pub mod saying;
 pub mod secret;
 pub mod similar;
 pub mod slug;

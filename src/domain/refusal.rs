@@ -2,6 +2,9 @@
 //! each for the mailbox.
 
 use super::condition::Failure;
+use super::saying::Saying;
+
+pub use super::saying::Bilingual;
 
 /// In which dialogue the words came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,15 +81,6 @@ impl FailureClass {
     }
 }
 
-/// A sentence in both languages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bilingual {
-    /// English.
-    pub en: String,
-    /// Simplified Chinese.
-    pub zh: String,
-}
-
 /// What a text was found to mean, and by which rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -104,7 +98,7 @@ impl Verdict {
     /// What the refusal of a login means for the condition of a mailbox. Words that can
     /// also mean a passing trouble must repeat before a person is asked.
     #[must_use]
-    pub fn failure(&self, reason: String) -> Failure {
+    pub fn failure(&self, reason: Saying) -> Failure {
         let passing =
             |class: &FailureClass| matches!(class, FailureClass::Temporary | FailureClass::Network);
         if !self.class.needs_a_person() {
@@ -133,16 +127,16 @@ mod tests {
     #[test]
     fn trouble_that_passes_never_asks_for_credentials() {
         for class in FailureClass::ALL {
-            let alone = verdict(class, &[]).failure(String::new());
-            let ambiguous = verdict(class, &[FailureClass::Temporary]).failure(String::new());
+            let alone = verdict(class, &[]).failure("".into());
+            let ambiguous = verdict(class, &[FailureClass::Temporary]).failure("".into());
             match class.needs_a_person() {
                 true => {
-                    assert_eq!(alone, Failure::Refused(String::new()));
-                    assert_eq!(ambiguous, Failure::RefusedPerhaps(String::new()));
+                    assert_eq!(alone, Failure::Refused("".into()));
+                    assert_eq!(ambiguous, Failure::RefusedPerhaps("".into()));
                 }
                 false => {
-                    assert_eq!(alone, Failure::Passing(String::new()));
-                    assert_eq!(ambiguous, Failure::Passing(String::new()));
+                    assert_eq!(alone, Failure::Passing("".into()));
+                    assert_eq!(ambiguous, Failure::Passing("".into()));
                 }
             }
         }

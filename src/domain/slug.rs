@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::address::Address;
+use crate::domain::saying::{Said, Saying};
 
 /// Bytes of a slug at most.
 const BYTES_MAX: usize = 63;
@@ -11,6 +12,12 @@ const BYTES_MAX: usize = 63;
 /// part of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slug(String);
+
+impl Said for Slug {
+    fn saying(&self) -> Saying {
+        Saying::words(self)
+    }
+}
 
 impl Slug {
     /// Reads one; `None` when it is not one.

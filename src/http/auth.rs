@@ -13,6 +13,7 @@ use super::cookie;
 use super::error::{Kind, Problem};
 use super::serve::Peer;
 use super::wrong_tokens::WrongTokens;
+use crate::domain::saying::saying;
 use crate::domain::secret::Secret;
 use crate::domain::user::User;
 use crate::service::people::{People, SignInError};
@@ -85,15 +86,10 @@ impl Door {
     pub(super) fn refuse(&self, request: &Request) -> Problem {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         match self.wrong_tokens.note(peer) {
-            Ok(()) => Problem::new(
-                Kind::Unauthorized,
-                "The token is unknown, revoked or expired.",
-            ),
-            Err(wait) => Problem::new(
-                Kind::TooMany,
-                "Too many wrong tokens came from your address.",
-            )
-            .retry_after(wait),
+            Ok(()) => Problem::new(Kind::Unauthorized, saying!("problem.token")),
+            Err(wait) => {
+                Problem::new(Kind::TooMany, saying!("problem.wrong_tokens")).retry_after(wait)
+            }
         }
     }
 }
@@ -118,7 +114,7 @@ fn to_login(request: &Request) -> Response {
     if wants_page {
         return Redirect::to("/login").into_response();
     }
-    Problem::new(Kind::Unauthorized, "You are signed out. Open a login link.").into_response()
+    Problem::new(Kind::Unauthorized, saying!("problem.signed_out")).into_response()
 }
 
 /// Derived from the session, so that nothing more has to be stored; learning it
@@ -138,9 +134,6 @@ impl Session {
         if blake3::hash(token.as_bytes()) == blake3::hash(self.form_token.as_bytes()) {
             return Ok(());
         }
-        Err(Problem::new(
-            Kind::Forbidden,
-            "This page is from an earlier session. Load it again and repeat what you did.",
-        ))
+        Err(Problem::new(Kind::Forbidden, saying!("problem.old_page")))
     }
 }

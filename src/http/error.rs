@@ -10,6 +10,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::domain::saying::{Saying, saying};
+use crate::text::Language;
+
 /// The sorts of problems; part of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -148,7 +151,7 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct Problem {
     kind: Kind,
-    detail: String,
+    detail: Saying,
     retry_after: Option<Duration>,
 }
 
@@ -164,7 +167,7 @@ struct Body<'a> {
 
 impl Problem {
     /// A problem with a sentence for the caller.
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: Kind, detail: impl Into<Saying>) -> Self {
         let detail = detail.into();
         Self {
             kind,
@@ -176,16 +179,13 @@ impl Problem {
     /// It is not there, or not for this caller: the two are told the same.
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(
-            Kind::NotFound,
-            "It does not exist, or it is not yours to see.",
-        )
+        Self::new(Kind::NotFound, saying!("problem.not_found"))
     }
 
     /// Our own failure: the cause goes to the log, the caller learns only that.
     pub fn internal(cause: &dyn std::error::Error) -> Self {
         tracing::error!(error = %Chain(cause), "a request failed");
-        Self::new(Kind::Internal, "The log of the gateway says more.")
+        Self::new(Kind::Internal, saying!("problem.internal"))
     }
 
     /// The same, with the time after which trying again makes sense.
@@ -203,19 +203,20 @@ impl Problem {
 
     /// The sentence for the caller.
     #[must_use]
-    pub fn detail(&self) -> &str {
-        &self.detail
+    pub fn detail(&self, language: Language) -> String {
+        self.detail.sentence(language)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, name, title) = self.kind.words();
+        let detail = self.detail(Language::En);
         let body = Body {
             r#type: format!("/api/v1/problems/{name}"),
             title,
             status: status.as_u16(),
-            detail: &self.detail,
+            detail: &detail,
         };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::{Kind, Problem};
 use super::options::Options;
+use crate::domain::saying::saying;
 
 /// Nothing but our own style, script, images and frames; no inline script; never framed.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
@@ -25,11 +26,7 @@ pub(super) async fn refuse_foreign_host(
 ) -> Response {
     match host_of(&request) {
         Some(host) if options.serves(host) => next.run(request).await,
-        _ => Problem::new(
-            Kind::Misdirected,
-            "The name in this address is not known here. Set http.public_url if people shall reach the gateway by it.",
-        )
-        .into_response(),
+        _ => Problem::new(Kind::Misdirected, saying!("problem.host")).into_response(),
     }
 }
 
@@ -41,11 +38,7 @@ pub(super) async fn refuse_forgery(request: Request, next: Next) -> Response {
     if safe || comes_from_us(request.headers(), host.as_deref()) {
         return next.run(request).await;
     }
-    Problem::new(
-        Kind::Forbidden,
-        "This change was asked for from another site.",
-    )
-    .into_response()
+    Problem::new(Kind::Forbidden, saying!("problem.other_site")).into_response()
 }
 
 /// Fetch metadata where the browser sends it, else `Origin`; a browser sends at

@@ -37,6 +37,9 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use error::{Kind, Problem};
+
+use crate::domain::saying::saying;
+
 pub use handles::Handles;
 pub use options::Options;
 
@@ -76,5 +79,5 @@ pub fn router(options: Options, handles: Handles, shutdown: CancellationToken) -
 /// A panic costs its request, never the door.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     tracing::error!("a request handler panicked");
-    Problem::new(Kind::Internal, "The log of the gateway says more.").into_response()
+    Problem::new(Kind::Internal, saying!("problem.internal")).into_response()
 }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::error::{Kind, Problem};
 use super::handles::Streams;
 use super::options::HEARTBEAT;
+use crate::domain::saying::saying;
 
 /// What is to be told after so many events.
 pub(super) enum Next {
@@ -34,8 +35,7 @@ pub(super) fn follow<T: Send + Sync + 'static>(
     next: impl Fn(&T, usize) -> Next + Clone + Send + 'static,
 ) -> Result<Response, Problem> {
     let slot = streams.slots.try_acquire_owned();
-    let slot =
-        slot.map_err(|_| Problem::new(Kind::Unavailable, "Too many live streams are open."))?;
+    let slot = slot.map_err(|_| Problem::new(Kind::Unavailable, saying!("problem.streams")))?;
     let state = (progress, streams.shutdown, slot, Some(0_usize));
     let events = stream::unfold(state, move |(mut progress, shutdown, slot, told)| {
         let next = next.clone();

@@ -18,6 +18,7 @@ use super::error::{Kind, Problem};
 use super::handles::Streams;
 use super::options::HEARTBEAT;
 use crate::domain::key::Sequence;
+use crate::domain::saying::saying;
 use crate::domain::user::Actor;
 use crate::service::feed::{Entry, Feed};
 use crate::wire::event::EventBody;
@@ -53,7 +54,7 @@ pub(super) fn open(
     after: Option<Sequence>,
 ) -> Result<Response, Problem> {
     let slot = streams.slots.try_acquire_owned().map_err(|_| {
-        Problem::new(Kind::Unavailable, "Too many live streams are open.")
+        Problem::new(Kind::Unavailable, saying!("problem.streams"))
             .retry_after(Duration::from_secs(30))
     })?;
     let after = match after {

@@ -22,6 +22,8 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
+use crate::domain::saying::Said;
+
 /// Most names of a certificate that are told.
 const NAMES_MAX: usize = 8;
 
@@ -96,40 +98,26 @@ pub struct CertificateRefused {
 
 /// What can be wrong with a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum CertificateDefect {
     /// Too old.
-    #[error("the server's certificate expired on {since}; its operator has to renew it")]
     Expired {
         /// Since when.
         since: Timestamp,
     },
     /// Too new, or our clock is behind.
-    #[error("the server's certificate is not valid before {from}; check this machine's clock")]
     NotYetValid {
         /// From when.
         from: Timestamp,
     },
     /// It vouches for itself.
-    #[error(
-        "the server's certificate is self-signed, so nobody vouches for it; \
-         give its CA file in the settings or pin its fingerprint"
-    )]
     SelfSigned,
     /// Nobody we know vouches for it.
-    #[error(
-        "the server's certificate was issued by \"{issuer}\", which this machine does not know; \
-         give that authority's CA file in the settings"
-    )]
     UnknownAuthority {
         /// Who issued it, in its own words.
         issuer: String,
     },
     /// It is somebody else's.
-    #[error(
-        "the server's certificate is for {}, not for {expected}; \
-         use one of those names as the server's name",
-        list(names)
-    )]
     OtherHost {
         /// The name we asked for.
         expected: String,
@@ -137,27 +125,14 @@ pub enum CertificateDefect {
         names: Vec<String>,
     },
     /// Called back by its authority.
-    #[error("the server's certificate has been revoked by its authority; do not trust this server")]
     Revoked,
     /// Not the one a person pinned.
-    #[error(
-        "the server's certificate is not the pinned one ({pinned}) any more; \
-         if its operator has changed it, pin the new one"
-    )]
     NotPinned {
         /// What was pinned.
         pinned: CertificateFingerprint,
     },
     /// Anything rarer, in the library's words.
-    #[error("the server's certificate cannot be accepted: {0}")]
     Other(String),
-}
-
-fn list(names: &[String]) -> String {
-    if names.is_empty() {
-        return "no host at all".to_owned();
-    }
-    names.join(", ")
 }
 
 /// The usual judge, whose refusals carry a [`CertificateRefused`].

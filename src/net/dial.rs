@@ -22,6 +22,7 @@ use super::dns::{self, ResolveError};
 use super::guard::{Guard, Reach};
 use super::stream::Stream;
 use super::tls::{Tls, TlsError, TlsSetupError};
+use crate::domain::saying::Said;
 
 /// Pause before the next address is tried beside the first (RFC 8305 section 5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -95,14 +96,12 @@ impl Target {
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum DialError {
     /// The name has no address.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
     /// Somebody is there, but nobody at that port.
-    #[error(
-        "{host} refuses connections on port {port}; check the port and whether the server runs"
-    )]
     Refused {
         /// The host.
         host: String,
@@ -110,10 +109,6 @@ pub enum DialError {
         port: u16,
     },
     /// No answer.
-    #[error(
-        "{host} did not answer on port {port} within {} s; perhaps a firewall drops the connection",
-        deadline.as_secs()
-    )]
     Timeout {
         /// The host.
         host: String,
@@ -123,7 +118,6 @@ pub enum DialError {
         deadline: Duration,
     },
     /// No way there.
-    #[error("{host} cannot be reached on port {port}: {source}")]
     Unreachable {
         /// The host.
         host: String,
@@ -133,7 +127,6 @@ pub enum DialError {
         source: io::Error,
     },
     /// We do not want to go there.
-    #[error("{host} is {reach} ({address}), where connections are not allowed by the settings")]
     Guarded {
         /// The host.
         host: String,
@@ -143,7 +136,6 @@ pub enum DialError {
         reach: Reach,
     },
     /// The connection stands, its encryption does not.
-    #[error("{host}: {source}")]
     Tls {
         /// The host.
         host: String,

@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
+use crate::domain::saying::Said;
+
 pub use self::records::{RecordError, RecordOptions, Records, ServiceRecord};
 
 /// Most addresses of one name that are considered.
@@ -18,9 +20,9 @@ const ADDRESSES_MAX: usize = 16;
 
 /// Why a name has no address.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum ResolveError {
     /// The resolver says no, or cannot say.
-    #[error("no address is known for {host}; check the spelling and this machine's DNS ({source})")]
     Unknown {
         /// The name.
         host: String,
@@ -28,13 +30,11 @@ pub enum ResolveError {
         source: io::Error,
     },
     /// An answer with nothing in it.
-    #[error("{host} has no address")]
     Empty {
         /// The name.
         host: String,
     },
     /// The resolver does not answer.
-    #[error("DNS gave no answer about {host} within {} s", deadline.as_secs())]
     Timeout {
         /// The name.
         host: String,

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, timeout};
 
 use super::tap::Tap;
+use crate::domain::saying::Said;
 use crate::protocol::Machine;
 
 /// Bounds of one driver.
@@ -49,18 +50,15 @@ const READ_MIN_BYTES: usize = 4 * 1024;
 
 /// Why there will be no further event.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum DriverError {
     /// The peer has closed and the machine has told everything it had to tell.
-    #[error("the connection was closed by the other side")]
     Closed,
     /// The connection broke while reading.
-    #[error("the connection broke while reading: {0}")]
     Read(#[source] io::Error),
     /// The connection broke while writing, and nothing more could be read either.
-    #[error("the connection broke while writing: {0}")]
     Write(#[source] io::Error),
     /// [`Driver::into_parts`] came too early: the peer would lose these bytes.
-    #[error("{0} bytes had not been written when the stream was to be exchanged")]
     Unsent(usize),
 }
 

@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::domain::saying::{Said, Saying, saying};
+
 /// How far a connection may reach. The caller knows who chose the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Guard {
@@ -112,17 +114,23 @@ impl Reach {
     }
 }
 
+impl Said for Reach {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Public => saying!("net.reach.public"),
+            Self::Loopback => saying!("net.reach.loopback"),
+            Self::LinkLocal => saying!("net.reach.link_local"),
+            Self::Private => saying!("net.reach.private"),
+            Self::Shared => saying!("net.reach.shared"),
+            Self::Multicast => saying!("net.reach.multicast"),
+            Self::Reserved => saying!("net.reach.reserved"),
+        }
+    }
+}
+
 impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Public => "on the public internet",
-            Self::Loopback => "this machine itself",
-            Self::LinkLocal => "link-local",
-            Self::Private => "in a private network",
-            Self::Shared => "in a carrier's shared network",
-            Self::Multicast => "a multicast address",
-            Self::Reserved => "reserved",
-        })
+        self.saying().fmt(f)
     }
 }
 

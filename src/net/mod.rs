@@ -21,6 +21,7 @@ pub mod submission;
 pub mod tap;
 pub mod tls;
 pub mod tls_server;
+mod words;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -20,7 +20,7 @@ mod transaction;
 mod wire;
 
 pub use options::{SubmissionDeadlines, SubmissionOptions};
-pub use outcome::{Cause, Phase, Probed, RecipientOutcome, SubmissionError, Submitted};
+pub use outcome::{Cause, Extension, Phase, Probed, RecipientOutcome, SubmissionError, Submitted};
 pub use reply::{NotAReply, Reply};
 
 use self::session::Session;

@@ -20,6 +20,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::certificate::{CertificateFingerprint, CertificateRefused, Verifier, refusal};
+use crate::domain::saying::Said;
 
 /// Why TLS cannot be set up at all; told at start.
 #[derive(Debug, thiserror::Error)]
@@ -39,36 +40,26 @@ pub enum TlsSetupError {
 
 /// Why there is no TLS on a connection.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum TlsError {
     /// The server's certificate was not accepted.
     #[error(transparent)]
     Certificate(#[from] CertificateRefused),
     /// The answer was not TLS.
-    #[error("the server does not speak TLS on this port; choose STARTTLS or another port")]
     NotTls,
     /// No version or cipher in common.
-    #[error("the server knows no TLS version that is still safe (we need TLS 1.2 or 1.3): {0}")]
     TooOld(Error),
     /// The server's own refusal.
-    #[error("the server refused the TLS handshake: {0}")]
     Refused(Error),
     /// The name cannot stand in a certificate.
-    #[error("{0:?} is no host name that a certificate could be for")]
     Name(String),
     /// No answer. Many plain servers wait for a line that we never send.
-    #[error(
-        "the TLS handshake did not end within {} s; perhaps the server does not speak TLS on this port",
-        .0.as_secs()
-    )]
     Timeout(Duration),
     /// The connection ended in the middle.
-    #[error("the server closed the connection during the TLS handshake")]
     Closed,
     /// The connection broke in the middle.
-    #[error("the connection broke during the TLS handshake: {0}")]
     Broken(#[source] io::Error),
     /// Anything rarer, in the library's words.
-    #[error("the TLS handshake failed: {0}")]
     Other(Error),
 }
 

@@ -13,6 +13,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use self::compare::{CompareError, Comparison};
+use crate::domain::saying::{Said, Saying, saying};
 
 pub use self::anyway::{OnItsWay, Rest};
 pub use self::compare::{Counted, Missing};
@@ -39,12 +40,12 @@ const SIZES_AT_ONCE: usize = 1_000;
 
 /// Why nothing was counted or collected.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum CollectingError {
     /// The actor may not, or there is no such mailbox.
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
     /// Nothing is read from a server.
-    #[error("mail of {0} is forwarded, so there is no server to count at or to collect from")]
     Forwarded(String),
     /// A maildrop cannot be read.
     #[error(transparent)]
@@ -56,31 +57,39 @@ pub enum CollectingError {
     #[error(transparent)]
     Imap(#[from] ImapError),
     /// UIDs of yesterday mean nothing today.
-    #[error(
-        "{0} has not been read since the server numbered it anew; look for mail first (mailbox refresh)"
-    )]
     Renumbered(FolderName),
     /// There is no such message, or it is not the beginning of a mail.
-    #[error("there is no such mail")]
     NoSuchMail,
     /// Nothing is missing.
-    #[error("the whole mail is here already")]
     IsWhole,
     /// No setting allows it.
-    #[error(
-        "the mail has more than {} MiB, which is more than is ever fetched; open it at its provider",
-        ANYWAY_BYTES_MAX / 1024 / 1024
-    )]
     LargerThanAnything,
     /// A maildrop without names for its mails.
-    #[error(
-        "the mail is gone from the server, or the server has no name for it (UIDL); raise \
-         mail_size_max_mib instead"
-    )]
     Unnamed,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Said for CollectingError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Mailbox(error) => error.saying(),
+            Self::Forwarded(address) => saying!("cannot.collect.forwarded", address),
+            Self::Maildrop(error) => error.saying(),
+            Self::Enter(error) => error.saying(),
+            Self::Imap(error) => error.saying(),
+            Self::Renumbered(folder) => saying!("cannot.collect.renumbered", folder),
+            Self::NoSuchMail => saying!("cannot.collect.no_such_mail"),
+            Self::IsWhole => saying!("cannot.collect.is_whole"),
+            Self::LargerThanAnything => saying!(
+                "cannot.collect.larger_than_anything",
+                mib = ANYWAY_BYTES_MAX / 1024 / 1024
+            ),
+            Self::Unnamed => saying!("cannot.collect.unnamed"),
+            Self::Store(error) => error.saying(),
+        }
+    }
 }
 
 impl From<CompareError> for CollectingError {

@@ -5,6 +5,7 @@
 pub mod attempts;
 mod consent;
 pub mod detection;
+mod error;
 mod proposal;
 mod remarks;
 pub(in crate::service) mod sense;
@@ -12,18 +13,21 @@ pub(in crate::service) mod server;
 pub mod suggestion;
 mod trial;
 pub mod wish;
+mod wrong;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use self::error::{BeginError, ProposeError, SaveError};
 pub use self::proposal::Proposal;
 pub use self::remarks::Remarks;
 pub use self::trial::{Step, StepResult};
 
-use self::attempts::{Attempt, Attempts, End, Place, TooMany};
+use self::attempts::{Attempt, Attempts, End, Place};
 use self::detection::Detection;
+pub(in crate::service) use self::error::failed_step;
 use self::sense::{reaches_somebody, was_made};
 use self::suggestion::{How, Suggestion};
 use self::trial::{Means, Trial};
@@ -34,88 +38,20 @@ use crate::domain::folder::Cursor;
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::{Credentials, Mailbox, MailboxLogins, MailboxSettings};
 use crate::domain::maildrop::Begin;
-use crate::domain::slug::Slug;
+use crate::domain::saying::{Said, saying};
 use crate::domain::user::{Actor, Role};
 use crate::net::dial::Dialer;
 use crate::plugin::Plugin;
 use crate::service::clock::Clock;
 use crate::service::presets::Presets;
-use crate::service::random::{NoRandomness, Random};
+use crate::service::random::Random;
 use crate::service::receiving::ReceivingOptions;
 use crate::service::sync::Sync;
 use crate::service::way_out::SystemSmtp;
-use crate::store::{AddError, Store, StoreError};
+use crate::store::{AddError, Store};
 
 /// The whole trial may take this long.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(90);
-
-/// Why words are no proposal.
-#[derive(Debug, thiserror::Error)]
-pub enum ProposeError {
-    /// A field cannot be used.
-    #[error(transparent)]
-    Wrong(#[from] WrongField),
-    /// No receiving address can be made.
-    #[error(transparent)]
-    Randomness(#[from] NoRandomness),
-}
-
-/// Why an attempt did not begin.
-#[derive(Debug, thiserror::Error)]
-pub enum BeginError {
-    /// Only managers connect mailboxes; or the gateway could not.
-    #[error(transparent)]
-    Save(#[from] SaveError),
-    /// What was typed is no proposal.
-    #[error(transparent)]
-    Propose(#[from] ProposeError),
-    /// Wait for others.
-    #[error(transparent)]
-    TooMany(#[from] TooMany),
-    /// No id can be made.
-    #[error(transparent)]
-    Randomness(#[from] NoRandomness),
-}
-
-/// Why nothing was saved.
-#[derive(Debug, thiserror::Error)]
-pub enum SaveError {
-    /// Only managers connect mailboxes.
-    #[error("connecting a mailbox needs a mailbox manager or an administrator")]
-    NotAllowed,
-    /// The trial failed; the steps say where.
-    #[error("{}", failed_step(.0))]
-    Probe(Vec<StepResult>),
-    /// Connected before.
-    #[error("{address} is already connected as \"{name}\"; remove it there first")]
-    AddressTaken {
-        /// The address.
-        address: Address,
-        /// The mailbox that has it.
-        name: String,
-    },
-    /// The chosen id is in use.
-    #[error("the id \"{slug}\" belongs to the mailbox \"{name}\" already; choose another")]
-    SlugTaken {
-        /// The id.
-        slug: Slug,
-        /// Who has it.
-        name: String,
-    },
-    /// No id can be made.
-    #[error(transparent)]
-    Randomness(#[from] NoRandomness),
-    /// The store did not take it.
-    #[error("the mailbox could not be stored: {0}")]
-    Store(#[from] StoreError),
-}
-
-pub(in crate::service) fn failed_step(steps: &[StepResult]) -> String {
-    let failed = steps.iter().find_map(|step| step.outcome.as_ref().err());
-    failed
-        .cloned()
-        .unwrap_or_else(|| "the trial connection did not finish".to_owned())
-}
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -277,9 +213,7 @@ impl Connect {
         let chosen = wish.preset.as_deref().and_then(|id| self.presets.get(id));
         if let Some(plugin) = chosen.filter(|plugin| plugin.preset.overlay) {
             let id = &plugin.preset.id;
-            let words =
-                format!("{id} lies over the provider of the address: name it as the overlay");
-            return Err(wrong("preset", words));
+            return Err(wrong("preset", saying!("wish.preset", id = id.as_str())));
         }
         was_made(settings, self.today())?;
         reaches_somebody(settings)?;
@@ -412,7 +346,7 @@ impl Connect {
                 let passed = steps.passed().then_some(End::Passed);
                 passed.ok_or(SaveError::Probe(steps.steps))
             };
-            let end = end.unwrap_or_else(|error| End::Failed(error.to_string()));
+            let end = end.unwrap_or_else(|error| End::Failed(error.saying()));
             told.send_modify(|progress| progress.end = Some(end));
         });
         Ok(id)

@@ -16,6 +16,7 @@ use crate::domain::ledger::LedgerRow;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Message};
 use crate::domain::outbox::Outgoing;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::user::{Actor, Role, Team, User};
 use crate::service::clock::Clock;
 use crate::service::random::{NoRandomness, Random};
@@ -29,21 +30,17 @@ pub const PAGE_MAX: usize = 200;
 
 /// Why a call on conversations failed.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum ConversationError {
     /// It does not exist, or the actor may not see it.
-    #[error("there is no such conversation or message")]
     NotFound,
     /// A filter or change names something that does not exist.
-    #[error("there is no such {0} here")]
     NoSuch(&'static str),
     /// Nothing was written.
-    #[error("the note is empty")]
     EmptyNote,
     /// Longer than [`NOTE_LENGTH_MAX`].
-    #[error("the note is longer than {} KiB", NOTE_LENGTH_MAX / 1024)]
     LongNote,
     /// More than fit on one conversation.
-    #[error("a conversation holds at most {} tags", Tag::COUNT_MAX)]
     TooManyTags,
     /// No id can be made.
     #[error(transparent)]
@@ -51,6 +48,27 @@ pub enum ConversationError {
     /// The store cannot be read or does not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Said for ConversationError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::NotFound => saying!("cannot.conversation.not_found"),
+            Self::NoSuch("mailbox") => saying!("cannot.conversation.no_mailbox"),
+            Self::NoSuch("team") => saying!("cannot.conversation.no_team"),
+            Self::NoSuch(_) => saying!("cannot.conversation.no_person"),
+            Self::EmptyNote => saying!("cannot.conversation.empty_note"),
+            Self::LongNote => saying!(
+                "cannot.conversation.long_note",
+                kib = NOTE_LENGTH_MAX / 1024
+            ),
+            Self::TooManyTags => {
+                saying!("cannot.conversation.too_many_tags", most = Tag::COUNT_MAX)
+            }
+            Self::Randomness(error) => error.saying(),
+            Self::Store(error) => error.saying(),
+        }
+    }
 }
 
 /// Which conversations a list shall show, by the ids shown outside.

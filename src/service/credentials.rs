@@ -6,6 +6,8 @@
 //! answer. The new one is durable before it is used. Only a provider that ends the grant
 //! in its own words asks for a person; everything else passes or is a setting.
 
+mod error;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,8 +17,8 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::domain::address::Address;
-use crate::domain::condition::Failure;
+pub use self::error::{CredentialsError, EnterError};
+
 use crate::domain::envelope::Envelope;
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{
@@ -25,13 +27,13 @@ use crate::domain::mailbox::{
 use crate::domain::secret::Secret;
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapOptions, OpenError, Session};
-use crate::net::oauth::{OAuth, OAuthError, Tokens};
+use crate::net::oauth::{OAuth, Tokens};
 use crate::net::pop3::{self, Pop3Options};
 use crate::net::submission::{self, SubmissionError, SubmissionOptions, Submitted};
 use crate::net::tap::Tap;
 use crate::service::clock::Clock;
-use crate::service::oauth_clients::{NoSignIn, OAuthClients, Provider};
-use crate::store::{Store, StoreError};
+use crate::service::oauth_clients::{OAuthClients, Provider};
+use crate::store::Store;
 
 /// A token that ends within this is renewed before it is shown: a session that is opened
 /// with it should not be cut at once.
@@ -44,77 +46,6 @@ const FRESH: Duration = Duration::from_secs(60);
 const SHARED_FAILURE: Duration = Duration::from_secs(1);
 /// How long a stop waits for renewals under way; their deadlines lie below it.
 const FINISH_TIME_MAX: Duration = Duration::from_secs(50);
-
-/// Why there is no usable login.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum CredentialsError {
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The provider has ended what it gave.
-    #[error(
-        "{address}: the provider has ended the sign-in of {account}; it says: {words}. Sign in \
-         again, on the page of the mailboxes or with `postern mailbox reauthenticate {address} \
-         --sign-in`; everything missed is collected then"
-    )]
-    Ended {
-        /// The mailbox.
-        address: Address,
-        /// Who had signed in.
-        account: String,
-        /// The provider's words.
-        words: String,
-    },
-    /// The provider gives no new token now.
-    #[error("{address}: the access token cannot be renewed at the moment: {source}")]
-    Provider {
-        /// The mailbox.
-        address: Address,
-        /// What happened.
-        source: Arc<OAuthError>,
-    },
-    /// What renewing needs is no longer in the plugins or the configuration.
-    #[error("{address}: the access token cannot be renewed: {source}")]
-    Setting {
-        /// The mailbox.
-        address: Address,
-        /// What is missing.
-        source: Box<NoSignIn>,
-    },
-    /// The gateway ends.
-    #[error("the gateway is stopping")]
-    Stopping,
-}
-
-impl CredentialsError {
-    /// What it means for the condition of the mailbox.
-    #[must_use]
-    pub fn failure(&self) -> Failure {
-        match self {
-            Self::Ended { .. } => Failure::Refused(self.to_string()),
-            Self::Store(_) | Self::Provider { .. } | Self::Setting { .. } | Self::Stopping => {
-                Failure::Passing(self.to_string())
-            }
-        }
-    }
-}
-
-/// Why a mailbox's folders cannot be reached.
-#[derive(Debug, thiserror::Error)]
-pub enum EnterError {
-    /// No usable login.
-    #[error(transparent)]
-    Credentials(#[from] CredentialsError),
-    /// It has none at all.
-    #[error("the mailbox has no login; give it one by editing or binding it")]
-    NoLogin,
-    /// The server.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The server of a maildrop.
-    #[error(transparent)]
-    Maildrop(#[from] pop3::OpenError),
-}
 
 /// The service. A cheap clone.
 #[derive(Clone, Debug)]

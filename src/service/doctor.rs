@@ -22,6 +22,7 @@ pub use self::finding::{Check, Examination, Finding, Verdict};
 use self::finding::Report;
 use crate::domain::key::{MailboxKey, PublicId};
 use crate::domain::mailbox::{Mailbox, MailboxLogins, Switch, WayIn};
+use crate::domain::saying::{Saying, saying};
 use crate::domain::user::Actor;
 use crate::net::dial::Dialer;
 use crate::net::dns::Records;
@@ -141,23 +142,20 @@ impl Doctor {
         let examined = timeout(EXAMINATION_TIME_MAX, self.examine(mailbox, &mut report)).await;
         if examined.is_err() {
             let minutes = EXAMINATION_TIME_MAX.as_secs() / 60;
-            let words = format!("stopped after {minutes} minutes; a server is very slow or silent");
-            report.wrong(Check::RoundTrip, words);
+            report.wrong(Check::RoundTrip, saying!("found.stopped", minutes));
         }
         told.send_modify(|examination| examination.is_over = true);
     }
 
     async fn examine(&self, mailbox: &Mailbox, report: &mut Report<'_>) {
         if mailbox.settings.switch == Switch::Unbound {
-            let words = "the mailbox is unbound: it has no login, so nothing can be measured; bind \
-                         it (mailbox bind)";
-            report.wrong(Check::Login, words);
+            report.wrong(Check::Login, saying!("found.unbound"));
             return;
         }
         let logins = match self.with.keyring.logins(mailbox).await {
             Ok(logins) => logins,
             Err(error) => {
-                report.wrong(Check::Login, error.to_string());
+                report.wrong(Check::Login, &error);
                 return;
             }
         };
@@ -176,7 +174,7 @@ impl Doctor {
 }
 
 /// Nothing to log in with at that side.
-fn login_of(logins: &MailboxLogins) -> Result<crate::domain::mailbox::Login, String> {
+fn login_of(logins: &MailboxLogins) -> Result<crate::domain::mailbox::Login, Saying> {
     let login = logins.incoming.clone();
-    login.ok_or_else(|| "the mailbox has no login; give it one (mailbox bind)".to_owned())
+    login.ok_or_else(|| saying!("found.no_login"))
 }

@@ -18,6 +18,7 @@ use crate::domain::expiry::Expiry;
 use crate::domain::key::{MailboxKey, PublicId};
 use crate::domain::ledger::Fate;
 use crate::domain::mailbox::{HeldMail, Mailbox, MailboxHealth, MailboxSettings, Switch, WayIn};
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
@@ -41,49 +42,35 @@ const LAST_MAIL_ROWS: usize = 50;
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum MailboxError {
     /// It does not exist, or the actor may not see it.
-    #[error("there is no such mailbox")]
     NoSuchMailbox,
     /// It is switched off, or its task has just ended.
-    #[error("the mailbox is offline; switch it on to look for mail")]
     Offline,
     /// Its login was refused, and tried again a moment ago.
-    #[error(
-        "the login of this mailbox was refused and has just been tried again, and a provider may \
-         lock an account that is tried too often; look again after {0}, or give the mailbox its new \
-         password or authorization code (re-authenticate)"
-    )]
     TooSoon(jiff::Timestamp),
     /// It has no logins.
-    #[error("the mailbox is unbound; bind it with its password or authorization code")]
     Unbound,
     /// It has logins.
-    #[error("the mailbox is bound already; re-authenticate gives it a new password")]
     Bound,
     /// Seen, but not the actor's to change.
-    #[error("this needs a mailbox manager or an administrator")]
     NotAllowed,
     /// Nothing is forwarded to it.
-    #[error("mail of this mailbox is not forwarded, so it has no receiving address")]
     NotForwarded,
     /// No receiving address can be made.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
     /// A password is needed.
-    #[error("the password or authorization code is missing")]
     NoPassword,
     /// A value of the changed settings cannot be used.
     #[error(transparent)]
     Wrong(#[from] WrongField),
     /// The trial connection failed, so nothing was changed; the steps say where.
-    #[error("{}", failed_step(.0))]
     Trial(Vec<StepResult>),
     /// The person has not said that the loss is meant.
-    #[error("{}", cost(.0, .1))]
     NotConfirmed(Address, Loss),
     /// The export could not be written.
-    #[error("the export could not be written to {path}: {cause}")]
     Export {
         /// Where to.
         path: std::path::PathBuf,
@@ -99,6 +86,33 @@ pub enum MailboxError {
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Said for MailboxError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::NoSuchMailbox => saying!("cannot.mailbox.no_such_mailbox"),
+            Self::Offline => saying!("cannot.mailbox.offline"),
+            Self::TooSoon(until) => saying!("cannot.mailbox.too_soon", until),
+            Self::Unbound => saying!("cannot.mailbox.unbound"),
+            Self::Bound => saying!("cannot.mailbox.bound"),
+            Self::NotAllowed => saying!("cannot.mailbox.not_allowed"),
+            Self::NotForwarded => saying!("cannot.mailbox.not_forwarded"),
+            Self::Randomness(error) => error.saying(),
+            Self::NoPassword => saying!("cannot.mailbox.no_password"),
+            Self::Wrong(error) => error.saying(),
+            Self::Trial(steps) => failed_step(steps),
+            Self::NotConfirmed(address, loss) => cost(address, loss),
+            Self::Export { path, cause, .. } => saying!(
+                "cannot.mailbox.export",
+                path = path.display().to_string(),
+                cause
+            ),
+            Self::Change(error) => error.saying(),
+            Self::Credentials(error) => error.saying(),
+            Self::Store(error) => error.saying(),
+        }
+    }
 }
 
 impl From<CredentialsError> for MailboxError {
@@ -120,17 +134,18 @@ impl From<RotateError> for MailboxError {
 }
 
 /// The cost of a removal, and how to go on, in words.
-fn cost(address: &Address, loss: &Loss) -> String {
+fn cost(address: &Address, loss: &Loss) -> Saying {
     let Loss {
         conversations,
         mails,
         replies,
-    } = loss;
-    format!(
-        "removing {address} was not confirmed: it ends {replies} replies that have not left; its \
-         {conversations} conversations with {mails} mails stay unless they are asked to go too; \
-         nothing on its server is touched. An export keeps the mails; to go on, confirm with the \
-         address {address}"
+    } = *loss;
+    saying!(
+        "cannot.mailbox.not_confirmed",
+        address,
+        replies,
+        conversations,
+        mails
     )
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::domain::oauth::OAuthModule;
 use crate::domain::refusal::Bilingual;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::oauth::OAuthClient;
 use crate::service::presets::Presets;
 
@@ -27,22 +28,13 @@ pub struct OAuthOptions {
 
 /// Why there is no sign-in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum NoSignIn {
     /// The gateway does not want any.
-    #[error(
-        "sign-ins at providers are switched off for this gateway; the setting `enabled` of [oauth] \
-         in the configuration switches them on"
-    )]
     SwitchedOff,
     /// The provider has none.
-    #[error("nothing is known of a sign-in at this provider; use a password or authorization code")]
     NoModule,
     /// Postern is not registered there.
-    #[error(
-        "Postern is not registered at this provider yet: register it there with the redirect \
-         address {redirect_uri}, write what the provider gives you into [oauth.{client}] of the \
-         configuration (client_id, client_secret), and restart"
-    )]
     NoClient {
         /// The section of the configuration.
         client: String,
@@ -51,6 +43,20 @@ pub enum NoSignIn {
         /// The steps there.
         steps: Option<Bilingual>,
     },
+}
+
+impl Said for NoSignIn {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::SwitchedOff => saying!("cannot.sign_in.switched_off"),
+            Self::NoModule => saying!("cannot.sign_in.no_module"),
+            Self::NoClient {
+                redirect_uri,
+                client,
+                ..
+            } => saying!("cannot.sign_in.no_client", redirect_uri, client),
+        }
+    }
 }
 
 /// A sign-in that is possible.

@@ -12,7 +12,8 @@ use crate::domain::expiry::{Ending, Expiry};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{Credentials, MailboxLogins, MailboxSettings, OTHER_PRESET, Server};
 use crate::domain::preset::{FilesSent, Preset, ReplyRule, UserName};
-use crate::domain::refusal::{Dialogue, Verdict};
+use crate::domain::refusal::{Bilingual, Dialogue, Verdict};
+use crate::domain::saying::{Saying, saying};
 use crate::domain::similar::distance;
 use crate::plugin::{Catalogue, Plugin, Plugins};
 use crate::script::MailView;
@@ -22,10 +23,6 @@ use crate::service::hooks::{self, HookShelf, Read};
 /// An access token lasts no longer; so it came, and its sign-in was used, no earlier than
 /// this before its end.
 const ACCESS_TOKEN_LIFE_MAX: SignedDuration = SignedDuration::from_hours(24);
-
-/// Ends the words about a refused login.
-pub(super) const NOTHING_IS_TRIED: &str = ". Nothing is tried again by itself; give the \
-    mailbox its new password or authorization code (re-authenticate)";
 
 /// The service. A cheap clone.
 #[derive(Clone, Debug)]
@@ -38,7 +35,7 @@ pub struct Presets {
 #[derive(Clone, Debug)]
 pub struct Understood {
     /// What happened, and what the provider says to do.
-    pub reason: String,
+    pub reason: Saying,
     /// What it means for the condition of the mailbox.
     pub failure: Failure,
     /// By which rule; `None` when nobody knows these words.
@@ -183,7 +180,7 @@ impl Presets {
         settings: &MailboxSettings,
         dialogue: Dialogue,
         text: &str,
-        sentence: &str,
+        sentence: Saying,
         clear: bool,
     ) -> Understood {
         let catalogue = self.plugins.current();
@@ -191,26 +188,23 @@ impl Presets {
             .classify(&settings.preset, dialogue, text)
             .or_else(|| self.by_hooks(&catalogue, settings, dialogue, text));
         let Some(verdict) = verdict else {
+            let reason = sentence.clone();
             let failure = if clear {
-                Failure::Refused(sentence.to_owned())
+                Failure::Refused(sentence)
             } else {
-                Failure::RefusedPerhaps(sentence.to_owned())
+                Failure::RefusedPerhaps(sentence)
             };
             return Understood {
-                reason: sentence.to_owned(),
+                reason,
                 failure,
                 verdict: None,
             };
         };
-        let mut reason = sentence.to_owned();
+        let mut reason = sentence;
         if verdict.class.needs_a_person() {
-            if let Some(advice) = &verdict.advice {
-                reason = format!("{}. {}", reason.trim_end_matches('.'), advice.en);
-            }
             let page = catalogue.get(&settings.preset);
-            if let Some(url) = page.and_then(|plugin| plugin.preset.settings_url.as_ref()) {
-                reason = format!("{} ({url})", reason.trim_end_matches('.'));
-            }
+            let page = page.and_then(|plugin| plugin.preset.settings_url.clone());
+            reason = advised(reason, verdict.advice.clone(), page);
         }
         Understood {
             failure: verdict.failure(reason.clone()),
@@ -220,31 +214,45 @@ impl Presets {
     }
 }
 
-impl Presets {
-    /// Parts the words of a condition into what happened, where a server may have a say,
-    /// and what plugins and this house added behind it. Whatever is not known to be ours
-    /// to the letter stays with the server.
-    pub(super) fn parted<'r>(&self, reason: &'r str) -> (&'r str, &'r str) {
-        let catalogue = self.plugins.current();
-        let mut head = reason.strip_suffix(NOTHING_IS_TRIED).unwrap_or(reason);
-        let pages = catalogue.iter().filter_map(|plugin| {
-            let page = plugin.preset.settings_url.as_ref()?;
-            head.strip_suffix(&format!(" ({page})"))
-        });
-        let without_page = pages.min_by_key(|rest| rest.len());
-        head = without_page.unwrap_or(head);
-        let rules = catalogue.iter().flat_map(|one| &one.preset.failures);
-        let advised = rules.filter_map(|rule| {
-            let advice = rule.advice.as_ref()?.en.trim_end_matches('.');
-            let said = head.trim_end_matches('.').strip_suffix(advice)?;
-            said.strip_suffix(". ")
-        });
-        let without_advice = advised.min_by_key(|rest| rest.len());
-        head = without_advice.unwrap_or(head);
-        let ours = reason[head.len()..].trim_start_matches(['.', ' ']);
-        (head, ours)
+/// What happened, and what the provider says to do about it.
+fn advised(what: Saying, advice: Option<Bilingual>, page: Option<String>) -> Saying {
+    match (advice, page) {
+        (None, None) => what,
+        (None, Some(url)) => saying!("login.page", what, url),
+        (Some(advice), None) => saying!("login.advised", what, advice),
+        (Some(advice), Some(url)) => {
+            let advice = saying!("login.page", what = advice, url);
+            saying!("login.advised", what, advice)
+        }
     }
+}
 
+/// The login is left alone from now on, and a person has to know.
+pub(super) fn resting(what: Saying) -> Saying {
+    saying!("login.resting", what)
+}
+
+/// Parts the words of a condition into what happened, where a server may have a say, and
+/// what plugins and this house added behind it.
+pub(super) fn parted(reason: &Saying) -> (&Saying, Vec<Saying>) {
+    let Saying::Sentence { key, .. } = reason else {
+        return (reason, Vec::new());
+    };
+    let Some(what) = reason.value("what") else {
+        return (reason, Vec::new());
+    };
+    let ours = match (key.as_ref(), reason.value("advice"), reason.value("url")) {
+        ("login.advised", Some(advice), _) => advice.clone(),
+        ("login.page", _, Some(url)) => saying!("login.see", url),
+        ("login.resting", _, _) => saying!("login.rests"),
+        _ => return (reason, Vec::new()),
+    };
+    let (said, mut added) = parted(what);
+    added.push(ours);
+    (said, added)
+}
+
+impl Presets {
     /// From where replies of a mailbox must leave, when its overlay or its provider say so.
     #[must_use]
     pub fn reply_rule(&self, settings: &MailboxSettings) -> Option<ReplyRule> {
@@ -261,27 +269,26 @@ impl Presets {
         let overlays = || {
             let ids = catalogue.iter().filter(|plugin| plugin.preset.overlay);
             let ids: Vec<&str> = ids.map(|plugin| plugin.preset.id.as_str()).collect();
-            format!("there are: {}", ids.join(", "))
+            ids.join(", ")
         };
         let Some(id) = &settings.overlay else {
             return match &settings.registered_address {
                 None => Ok(()),
                 Some(address) => {
-                    let words = format!(
-                        "nobody asks where {address} is registered; name the overlay too, {}",
-                        overlays()
-                    );
+                    let words = saying!("wish.unasked", address, overlays = overlays());
                     Err(wrong("registered_address", words))
                 }
             };
         };
         let Some(plugin) = catalogue.get(id).filter(|plugin| plugin.preset.overlay) else {
-            let words = format!("{id:?} is no overlay; {}", overlays());
+            let typed = Saying::quoted(id);
+            let words = saying!("wish.overlay", typed, overlays = overlays());
             return Err(wrong("overlay", words));
         };
         match &plugin.preset.asks_registered_address {
             Some(question) if settings.registered_address.is_none() => {
-                let words = format!("{} asks for it: {}", plugin.preset.name.en, question.en);
+                let (name, question) = (plugin.preset.name.clone(), question.clone());
+                let words = saying!("wish.asked", name, question);
                 Err(wrong("registered_address", words))
             }
             Some(_) | None => Ok(()),
@@ -349,6 +356,7 @@ mod tests {
     use crate::domain::refusal::FailureClass;
     use crate::domain::secret::Secret;
     use crate::service::testing::settings;
+    use crate::text::Language;
 
     fn presets() -> (Presets, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -448,7 +456,7 @@ may_be = ["temporary"]
             std::fs::write(file, source).expect("written");
         };
         let ask = |dialogue, text| {
-            let found = presets.understand(&settings, dialogue, text, "it said no", true);
+            let found = presets.understand(&settings, dialogue, text, "it said no".into(), true);
             found.verdict.map(|verdict| (verdict.class, verdict.rule))
         };
         write("\"policy\"");
@@ -518,32 +526,34 @@ may_be = ["temporary"]
         settings.preset = "shop".to_owned();
         let understand = |text, clear| {
             presets
-                .understand(&settings, Dialogue::Imap, text, "it said no", clear)
+                .understand(&settings, Dialogue::Imap, text, "it said no".into(), clear)
                 .failure
         };
         let Failure::Refused(reason) = understand("NO Code ended", false) else {
             panic!("no person is asked");
         };
         assert_eq!(
-            reason,
+            reason.to_string(),
             "it said no. Make a new code (https://shop.example/codes)"
         );
-        let ours = "Make a new code (https://shop.example/codes)";
-        assert_eq!(presets.parted(&reason), ("it said no", ours));
-        let whole = format!("{reason}{NOTHING_IS_TRIED}");
-        let (said, rest) = presets.parted(&whole);
-        assert_eq!(said, "it said no");
-        assert!(
-            rest.starts_with(ours) && rest.contains("Nothing is tried"),
-            "{rest}"
+        let zh = reason.in_language(Language::Zh);
+        assert_eq!(
+            zh,
+            "it said no。重新生成授权码（https://shop.example/codes）"
         );
-        // Only what ends with our words to the letter is ours.
-        for theirs in [
-            "no. Make a new code (https://shop.example.evil.example/codes)",
-            "no. Make a new code (https://shop.example/codes) at https://evil.example",
-        ] {
-            assert_eq!(presets.parted(theirs), (theirs, ""));
-        }
+        let ours = |reason: &Saying| {
+            let (said, ours) = parted(reason);
+            assert_eq!(*said, Saying::from("it said no"));
+            ours.iter().map(Saying::to_string).collect::<Vec<_>>()
+        };
+        let advice = "Make a new code (https://shop.example/codes)";
+        assert_eq!(ours(&reason), [advice]);
+        let rests = "nothing is tried again by itself; give the mailbox its new password or \
+                     authorization code (re-authenticate)";
+        assert_eq!(ours(&resting(reason)), [advice, rests]);
+        // What a server says is never ours, however it looks.
+        let theirs = "no. Make a new code (https://shop.example/codes)".into();
+        assert_eq!(parted(&theirs), (&theirs, Vec::new()));
         assert!(matches!(
             understand("busy or wrong", true),
             Failure::RefusedPerhaps(_)

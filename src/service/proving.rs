@@ -25,6 +25,7 @@ use crate::domain::key::{ConversationKey, OutgoingKey, PublicId};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::outbox::OutgoingState;
 use crate::domain::proof::{MailboxProofs, SelfMailKind, TestRun, Token};
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::user::Actor;
 use crate::net::dial::Dialer;
 use crate::service::clock::Clock;
@@ -45,18 +46,16 @@ const REPLY_TEXT: &str = "This is the answer to a test mail. Both were written b
 
 /// Why no test was started.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum ProvingError {
     /// The actor may not, or there is no such mailbox.
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
     /// One is under way.
-    #[error("a test mail of this mailbox is on its way; wait until it has arrived or failed")]
     UnderWay,
     /// Nobody would receive it.
-    #[error("the mailbox is offline; switch it on to test it")]
     Offline,
     /// The same, for all mailboxes.
-    #[error("the gateway is not running, so nothing would be received; start it first")]
     NotRunning,
     /// No token can be made.
     #[error(transparent)]
@@ -64,6 +63,19 @@ pub enum ProvingError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Said for ProvingError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Mailbox(error) => error.saying(),
+            Self::UnderWay => saying!("cannot.test.under_way"),
+            Self::Offline => saying!("cannot.test.offline"),
+            Self::NotRunning => saying!("cannot.test.not_running"),
+            Self::Randomness(error) => error.saying(),
+            Self::Store(error) => error.saying(),
+        }
+    }
 }
 
 /// The service.

@@ -1,13 +1,21 @@
 //! Randomness as a handle, from the operating system.
 
+use crate::domain::saying::{Said, Saying, saying};
+
 /// Gives random bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Random;
 
 /// The operating system gave no random bytes; nothing can be signed, sealed or named.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the operating system gave no random bytes")]
+#[error("{}", self.saying())]
 pub struct NoRandomness;
+
+impl Said for NoRandomness {
+    fn saying(&self) -> Saying {
+        saying!("cannot.randomness")
+    }
+}
 
 impl Random {
     /// `N` random bytes.

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::{Credentials, Mailbox, Switch};
 use crate::domain::reauthentication::{LINK_VALID, ReauthenticationLink};
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::secret::Secret;
 use crate::domain::user::Actor;
 use crate::service::clock::Clock;
@@ -42,18 +43,13 @@ type Hash = [u8; 32];
 
 /// Why a link is not made, or does nothing.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum LinkError {
     /// Unknown, used, replaced, ended, or tried too often: told the same.
-    #[error(
-        "this link has been used, has ended, or never was; an administrator or manager makes \
-         another on the page of the mailboxes, or with `postern mailbox reauthenticate-link`"
-    )]
     Gone,
     /// One try at a time, and few in a minute.
-    #[error("wait a moment: a try is under way, or there were many in the last minute")]
     TooFast,
     /// Nothing of this mailbox signs in anywhere.
-    #[error("{0} has no login of its own, so there is nothing to be given anew")]
     NoLogin(String),
     /// The mailbox did not take the login, or the actor may not.
     #[error(transparent)]
@@ -67,6 +63,20 @@ pub enum LinkError {
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Said for LinkError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Gone => saying!("cannot.link.gone"),
+            Self::TooFast => saying!("cannot.link.too_fast"),
+            Self::NoLogin(address) => saying!("cannot.link.no_login", address),
+            Self::Mailbox(error) => error.saying(),
+            Self::SignIn(error) => error.saying(),
+            Self::Randomness(error) => error.saying(),
+            Self::Store(error) => error.saying(),
+        }
+    }
 }
 
 impl From<Unfinished> for LinkError {

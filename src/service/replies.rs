@@ -10,6 +10,7 @@ use crate::domain::message::{Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::domain::recipients::{answer_subject, plan_recipients};
 use crate::domain::refusal::Bilingual;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::user::{Actor, Role};
 use crate::service::clock::Clock;
 use crate::service::presets::Presets;
@@ -44,32 +45,21 @@ pub struct ReplyRequest {
 
 /// Why a reply was not taken. Nothing of it is stored then.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum ReplyError {
     /// It does not exist, or the actor may not see it.
-    #[error("there is no such conversation")]
     NoSuchConversation,
     /// The mailbox has been removed since.
-    #[error(
-        "the mailbox this conversation came by is no longer connected; connect it again to answer"
-    )]
     NoMailbox,
     /// Nothing was written.
-    #[error("the reply is empty")]
     Empty,
     /// Longer than [`TEXT_LENGTH_MAX`].
-    #[error("the reply is longer than {} KiB", TEXT_LENGTH_MAX / 1024)]
     TooLong,
     /// Nobody would receive it.
-    #[error("the reply has no recipient; the mail it answers names no address but our own")]
     NoRecipient,
     /// More than an envelope holds.
-    #[error("the reply has more than {} recipients", Envelope::RECIPIENTS_MAX)]
     TooManyRecipients,
     /// The marketplace takes answers only from an address this mailbox does not send from.
-    #[error(
-        "answers to {to} are taken only from {registered}, the registered address, and this mailbox sends from {from}{}",
-        after(.advice.as_deref())
-    )]
     NotRegistered {
         /// The recipient with that rule.
         to: Address,
@@ -81,10 +71,6 @@ pub enum ReplyError {
         advice: Option<Box<Bilingual>>,
     },
     /// The marketplace takes answers from one address only, and nobody has said which.
-    #[error(
-        "answers to {to} are taken only from the address registered there, and for {mailbox} none is known; \
-         enter it in the settings of the mailbox (`postern mailbox edit {mailbox} --registered-address ADDRESS`)"
-    )]
     NothingRegistered {
         /// The recipient with that rule.
         to: Address,
@@ -92,25 +78,56 @@ pub enum ReplyError {
         mailbox: Address,
     },
     /// Empty or overlong.
-    #[error("an Idempotency-Key has 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} visible ASCII characters")]
     IdempotencyKey,
     /// The key was used for another request.
-    #[error("this Idempotency-Key was used for another reply")]
     IdempotencyConflict,
     /// The mailbox's address cannot stand behind the @ of a Message-ID.
-    #[error("the domain of the mailbox's address is not one that mail can be sent from")]
     Domain,
     /// No id can be made.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
     /// The store did not take it.
-    #[error("the reply could not be stored: {0}")]
     Store(#[from] StoreError),
 }
 
-/// Advice as it stands behind a sentence.
-fn after(advice: Option<&Bilingual>) -> String {
-    advice.map_or_else(String::new, |advice| format!(". {}", advice.en))
+impl Said for ReplyError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::NoSuchConversation => saying!("cannot.reply.no_such_conversation"),
+            Self::NoMailbox => saying!("cannot.reply.no_mailbox"),
+            Self::Empty => saying!("cannot.reply.empty"),
+            Self::TooLong => saying!("cannot.reply.too_long", kib = TEXT_LENGTH_MAX / 1024),
+            Self::NoRecipient => saying!("cannot.reply.no_recipient"),
+            Self::TooManyRecipients => saying!(
+                "cannot.reply.too_many_recipients",
+                most = Envelope::RECIPIENTS_MAX
+            ),
+            Self::NotRegistered {
+                to,
+                registered,
+                from,
+                advice,
+                ..
+            } => {
+                let what = saying!("cannot.reply.not_registered", to, registered, from);
+                match advice.clone() {
+                    Some(advice) => saying!("login.advised", what, advice = *advice),
+                    None => what,
+                }
+            }
+            Self::NothingRegistered { to, mailbox, .. } => {
+                saying!("cannot.reply.nothing_registered", to, mailbox)
+            }
+            Self::IdempotencyKey => saying!(
+                "cannot.reply.idempotency_key",
+                most = IDEMPOTENCY_KEY_LENGTH_MAX
+            ),
+            Self::IdempotencyConflict => saying!("cannot.reply.idempotency_conflict"),
+            Self::Domain => saying!("cannot.reply.domain"),
+            Self::Randomness(error) => error.saying(),
+            Self::Store(what) => saying!("cannot.reply.store", what),
+        }
+    }
 }
 
 /// The service.

@@ -20,6 +20,7 @@ use self::subject::Pending;
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::OAuthGrant;
 use crate::domain::oauth::OAuthModule;
+use crate::domain::saying::Said;
 use crate::domain::secret::Secret;
 use crate::domain::user::{Actor, Role};
 use crate::net::http_client::HttpsUrl;
@@ -254,7 +255,7 @@ impl SigningIn {
                 let grant = service.grant(&pending, tokens).await?;
                 service.complete(&actor, pending.purpose, grant).await
             };
-            let end = finished.await.map_err(|error| error.to_string());
+            let end = finished.await.map_err(|error| error.saying());
             told.send_modify(|progress| progress.end = Some(end));
         });
         Ok(())

@@ -16,6 +16,7 @@ use crate::domain::key::OutgoingKey;
 use crate::domain::mailbox::{Condition, Mailbox};
 use crate::domain::outbox::{Outgoing, OutgoingState, RecipientState};
 use crate::domain::refusal::Dialogue;
+use crate::domain::saying::Said;
 use crate::net::dial::Dialer;
 use crate::net::submission::{Cause, Phase, SubmissionError, SubmissionOptions, Submitted};
 use crate::service::clock::Clock;
@@ -176,13 +177,13 @@ impl Submitting {
                 Some(reply) => {
                     let clear = matches!(reply.code, 534 | 535);
                     let (settings, text) = (&mailbox.settings, reply.to_string());
-                    let (login, words) = (Dialogue::SmtpLogin, error.to_string());
+                    let (login, words) = (Dialogue::SmtpLogin, error.saying());
                     let presets = &self.presets;
                     Err(presets
-                        .understand(settings, login, &text, &words, clear)
+                        .understand(settings, login, &text, words, clear)
                         .failure)
                 }
-                None => Err(Failure::Passing(error.to_string())),
+                None => Err(Failure::Passing(error.saying())),
             },
         }
     }
@@ -279,14 +280,12 @@ mod tests {
         let at = |second| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
         let now = at(100);
         let interrupted = |next_at| Condition::Interrupted {
-            reason: String::new(),
+            reason: "".into(),
             retry: 1,
             retries_max: 5,
             next_at,
         };
-        let refused = Condition::ReauthenticationNeeded {
-            reason: String::new(),
-        };
+        let refused = Condition::ReauthenticationNeeded { reason: "".into() };
         let cases = [
             (false, Condition::Active, None),
             (false, Condition::Connecting, None),

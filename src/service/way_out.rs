@@ -3,6 +3,7 @@
 
 use crate::domain::address::Address;
 use crate::domain::mailbox::{Login, MailboxLogins, MailboxSettings, Server, WayOut};
+use crate::domain::saying::{Said, Saying, saying};
 
 /// The gateway's own way out, from the settings.
 #[derive(Clone, Debug)]
@@ -17,11 +18,14 @@ pub struct SystemSmtp {
 
 /// A mailbox uses the gateway's way out, and there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "replies of this mailbox leave by the gateway's own mail server, and none is set; \
-     fill in [system_smtp] in the configuration and restart"
-)]
+#[error("{}", self.saying())]
 pub struct NoSystemSmtp;
+
+impl Said for NoSystemSmtp {
+    fn saying(&self) -> Saying {
+        saying!("cannot.system_smtp")
+    }
+}
 
 /// Server and login by which replies of a mailbox leave.
 ///

@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::record::RecordError;
+use crate::domain::saying::{Said, Saying, saying};
 
 /// Why a question or a write failed. Cheap to clone: one failed commit answers many commands.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// Below the floor nothing new is taken in, so that what is here stays whole.
-    #[error(
-        "the disk of the data folder is nearly full ({free} bytes free, {floor} are kept in reserve); free some space, work goes on by itself"
-    )]
+    #[error("{}", self.saying())]
     DiskFull {
         /// Bytes that are free now.
         free: u64,
@@ -21,22 +20,22 @@ pub enum StoreError {
         floor: u64,
     },
     /// The disk filled up in the middle of a write; nothing of that write remains.
-    #[error("the disk of the data folder is full; nothing of this write was kept")]
+    #[error("{}", self.saying())]
     NoSpace,
     /// The disk failed. Writes stop until a restart, since a disk that failed once may lie next.
-    #[error("the store takes no more writes: {reason}; check the disk, then restart")]
+    #[error("{}", self.saying())]
     Stopped {
         /// The first error.
         reason: String,
     },
     /// The database is being opened again.
-    #[error("the store is being opened again: {reason}")]
+    #[error("{}", self.saying())]
     Reopening {
         /// What happened.
         reason: String,
     },
     /// The writer has ended.
-    #[error("the store is closed")]
+    #[error("{}", self.saying())]
     Closed,
     /// An error of the database.
     #[error("the database failed: {0}")]
@@ -61,10 +60,10 @@ pub enum StoreError {
         wanted: &'static str,
     },
     /// A page cursor that this store did not make.
-    #[error("the page cursor is not one of ours; begin at the first page")]
+    #[error("{}", self.saying())]
     BadCursor,
     /// Something with this name or address is there already.
-    #[error("there is already a {what} called \"{name}\"")]
+    #[error("{}", self.saying())]
     Taken {
         /// What.
         what: &'static str,
@@ -96,6 +95,31 @@ pub enum StoreError {
     /// A command panicked: a defect of ours; nothing of it was kept.
     #[error("a write failed by a defect of the program; nothing of it was kept")]
     Panicked,
+}
+
+/// What people can do something about; the rest is for the log.
+impl Said for StoreError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::DiskFull { free, floor } => saying!("store.disk_full", free, floor),
+            Self::NoSpace => saying!("store.no_space"),
+            Self::Stopped { reason } => saying!("store.stopped", reason),
+            Self::Reopening { reason } => saying!("store.reopening", reason),
+            Self::Closed => saying!("store.closed"),
+            Self::BadCursor => saying!("store.bad_cursor"),
+            Self::Taken { what: "team", name } => saying!("store.team_taken", name),
+            Self::Taken { name, .. } => saying!("store.person_taken", name),
+            Self::Database(_)
+            | Self::Record(_)
+            | Self::Missing { .. }
+            | Self::WrongState { .. }
+            | Self::Seal(_)
+            | Self::TooLarge { .. }
+            | Self::Compression(_)
+            | Self::WorkerLost { .. }
+            | Self::Panicked => Saying::words(self),
+        }
+    }
 }
 
 impl StoreError {

@@ -23,6 +23,7 @@ use crate::domain::mailbox::{
     Credentials, Mailbox, MailboxLogins, MailboxSettings, OAuthGrant, WayIn,
 };
 use crate::domain::maildrop::{Begin, MailIdentity, MaildropRow};
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
 
@@ -32,11 +33,9 @@ const LISTED_MAX: usize = 10_000;
 /// Why a mailbox cannot be connected.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
+#[error("{}", self.saying())]
 pub enum AddError {
     /// Its address is connected already.
-    #[error(
-        "this address is connected already, as mailbox \"{name}\"; change that one, or remove it first"
-    )]
     AddressTaken {
         /// By whom.
         workspace: WorkspaceKey,
@@ -44,7 +43,6 @@ pub enum AddError {
         name: String,
     },
     /// Its id is in use.
-    #[error("the id \"{slug}\" belongs to the mailbox \"{name}\" already; choose another")]
     SlugTaken {
         /// The id.
         slug: Slug,
@@ -54,6 +52,16 @@ pub enum AddError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Said for AddError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::AddressTaken { name, .. } => saying!("cannot.mailbox.address_taken", name),
+            Self::SlugTaken { slug, name, .. } => saying!("cannot.mailbox.slug_taken", slug, name),
+            Self::Store(error) => error.saying(),
+        }
+    }
 }
 
 /// A connected mailbox.

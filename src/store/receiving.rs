@@ -11,6 +11,7 @@ use super::mailboxes::{
 use super::table::{Rows, Table};
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{ForwardingWay, Mailbox, WayIn};
+use crate::domain::saying::{Said, Saying, saying};
 
 /// The mailbox behind a receiving address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,13 +24,22 @@ pub struct Receiver {
 
 /// Why a mailbox got no new receiving address.
 #[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum RotateError {
     /// Nothing is forwarded to it.
-    #[error("mail of this mailbox is not forwarded, so it has no receiving address")]
     NotForwarded,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Said for RotateError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::NotForwarded => saying!("cannot.mailbox.not_forwarded"),
+            Self::Store(error) => error.saying(),
+        }
+    }
 }
 
 impl Store {

@@ -3,6 +3,8 @@
 //! Invariant: every language has the same keys and the same placeholders (a test
 //! holds it). Deliberately absent: HTML, and any choice of language.
 
+mod saying;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -47,7 +49,7 @@ type Catalogue = BTreeMap<String, String>;
 static ENGLISH: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("english.toml")));
 static CHINESE: LazyLock<Catalogue> = LazyLock::new(|| read(include_str!("chinese.toml")));
 
-/// The text of a key, such as `scripts.live`. A key that English has and the
+/// The text of a key, such as `scripts.refused`. A key that English has and the
 /// language lacks is said in English; one that nobody has is shown as it is.
 #[must_use]
 pub fn text(language: Language, key: &str) -> &str {
@@ -58,8 +60,11 @@ pub fn text(language: Language, key: &str) -> &str {
     found.unwrap_or(key)
 }
 
+/// What a sentence goes on with after a value; a full stop at the value's own end goes then.
+const GOES_ON: [&str; 6] = [".", "。", ";", "；", " (", "（"];
+
 /// The text of a key with its `{placeholders}` filled in. Values are inserted as
-/// they are and never looked through for placeholders.
+/// they are, but for a full stop too many, and never looked through for placeholders.
 #[must_use]
 pub fn text_with(language: Language, key: &str, values: &[(&str, &str)]) -> String {
     let mut rest = text(language, key);
@@ -71,7 +76,9 @@ pub fn text_with(language: Language, key: &str, values: &[(&str, &str)]) -> Stri
             rest = after;
             continue;
         };
+        let goes_on = GOES_ON.iter().any(|next| after.starts_with(next));
         match values.iter().find(|(known, _)| *known == name) {
+            Some((_, value)) if goes_on => filled.push_str(value.trim_end_matches(['.', '。'])),
             Some((_, value)) => filled.push_str(value),
             None => filled.extend(["{", name, "}"]),
         }

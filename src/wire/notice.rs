@@ -58,11 +58,11 @@ impl NoticeBody {
             }
             Due::Reauthenticate { reason } => {
                 body.r#type = "mailbox.reauthentication_needed";
-                body.reason = Some(reason.clone());
+                body.reason = Some(reason.to_string());
             }
             Due::Error { reason, since } => {
                 body.r#type = "mailbox.error";
-                body.reason = Some(reason.clone());
+                body.reason = Some(reason.to_string());
                 body.since = Some(since.to_string());
             }
             Due::Recovered { since } => body.since = Some(since.to_string()),

@@ -15,13 +15,13 @@ fn at(minute: i64) -> Timestamp {
 
 fn refused() -> Situation {
     Situation::Refused {
-        reason: "535".to_owned(),
+        reason: "535".into(),
     }
 }
 
 fn failing() -> Situation {
     Situation::Failing {
-        reason: "timed out".to_owned(),
+        reason: "timed out".into(),
     }
 }
 
@@ -166,7 +166,7 @@ fn forwarded_mail_proves_nothing_by_connections() {
     health.last_submission = Some(Timestamp::UNIX_EPOCH);
     assert_eq!(Situation::of(&health, false), Situation::Unsettled);
     health.sending = Condition::ReauthenticationNeeded {
-        reason: "535".to_owned(),
+        reason: "535".into(),
     };
     assert_eq!(Situation::of(&health, false), refused());
 }
@@ -260,7 +260,7 @@ proptest! {
         let (mut minute, mut unclear) = (0, 0);
         for (passes, perhaps) in failures {
             minute += passes;
-            let words = "[UNAVAILABLE] try later".to_owned();
+            let words = "[UNAVAILABLE] try later".into();
             // Two refusals that can mean more than one thing are no proof; the third may be.
             let failure = if perhaps && unclear < 2 {
                 unclear += 1;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::super::error::{Kind, Problem};
+use crate::domain::saying::saying;
 use crate::service::collecting::CollectingError;
 use crate::service::connect::wish::WrongField;
 use crate::service::connect::{BeginError, ProposeError, SaveError};
@@ -22,10 +23,10 @@ const RETRY: Duration = Duration::from_secs(30);
 /// For the store: what passes by itself is told apart from what is broken.
 pub(in crate::http) fn of_store(error: &StoreError) -> Problem {
     match error {
-        StoreError::BadCursor => Problem::new(Kind::BadRequest, sentence(error)),
-        StoreError::Taken { .. } => Problem::new(Kind::Conflict, sentence(error)),
+        StoreError::BadCursor => Problem::new(Kind::BadRequest, error),
+        StoreError::Taken { .. } => Problem::new(Kind::Conflict, error),
         StoreError::DiskFull { .. } | StoreError::NoSpace | StoreError::Reopening { .. } => {
-            Problem::new(Kind::Unavailable, sentence(error)).retry_after(RETRY)
+            Problem::new(Kind::Unavailable, error).retry_after(RETRY)
         }
         _ => Problem::internal(error),
     }
@@ -38,7 +39,7 @@ pub(in crate::http) fn of_conversations(error: ConversationError) -> Problem {
         ConversationError::NoSuch(_)
         | ConversationError::EmptyNote
         | ConversationError::LongNote
-        | ConversationError::TooManyTags => Problem::new(Kind::Unprocessable, sentence(&error)),
+        | ConversationError::TooManyTags => Problem::new(Kind::Unprocessable, &error),
         ConversationError::Randomness(cause) => Problem::internal(&cause),
         ConversationError::Store(cause) => of_store(&cause),
     }
@@ -52,12 +53,12 @@ pub(in crate::http) fn of_replies(error: ReplyError) -> Problem {
         | ReplyError::NotRegistered { .. }
         | ReplyError::NothingRegistered { .. }
         | ReplyError::Domain
-        | ReplyError::IdempotencyConflict => Problem::new(Kind::Conflict, sentence(&error)),
+        | ReplyError::IdempotencyConflict => Problem::new(Kind::Conflict, &error),
         ReplyError::Empty
         | ReplyError::TooLong
         | ReplyError::NoRecipient
         | ReplyError::TooManyRecipients
-        | ReplyError::IdempotencyKey => Problem::new(Kind::Unprocessable, sentence(&error)),
+        | ReplyError::IdempotencyKey => Problem::new(Kind::Unprocessable, &error),
         ReplyError::Randomness(cause) => Problem::internal(&cause),
         ReplyError::Store(cause) => of_store(&cause),
     }
@@ -67,9 +68,9 @@ pub(in crate::http) fn of_replies(error: ReplyError) -> Problem {
 pub(in crate::http) fn of_links(error: LinkError) -> Problem {
     match error {
         LinkError::Mailbox(error) => of_mailboxes(error),
-        LinkError::NoLogin(_) => Problem::new(Kind::Conflict, sentence(&error)),
-        LinkError::Gone => Problem::new(Kind::NotFound, sentence(&error)),
-        LinkError::TooFast => Problem::new(Kind::TooMany, sentence(&error)),
+        LinkError::NoLogin(_) => Problem::new(Kind::Conflict, &error),
+        LinkError::Gone => Problem::new(Kind::NotFound, &error),
+        LinkError::TooFast => Problem::new(Kind::TooMany, &error),
         LinkError::SignIn(error) => of_sign_in(error),
         LinkError::Store(error) => of_store(&error),
         LinkError::Randomness(_) => Problem::internal(&error),
@@ -80,22 +81,22 @@ pub(in crate::http) fn of_links(error: LinkError) -> Problem {
 pub(in crate::http) fn of_mailboxes(error: MailboxError) -> Problem {
     match error {
         MailboxError::NoSuchMailbox => Problem::not_found(),
-        MailboxError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
+        MailboxError::NotAllowed => Problem::new(Kind::Forbidden, &error),
         MailboxError::Offline
         | MailboxError::TooSoon(_)
         | MailboxError::Unbound
         | MailboxError::Bound
         | MailboxError::NotForwarded
-        | MailboxError::NotConfirmed(..) => Problem::new(Kind::Conflict, sentence(&error)),
+        | MailboxError::NotConfirmed(..) => Problem::new(Kind::Conflict, &error),
         MailboxError::Wrong(wrong) => of_field(&wrong),
         MailboxError::NoPassword | MailboxError::Trial(_) | MailboxError::Credentials(_) => {
-            Problem::new(Kind::Unprocessable, sentence(&error))
+            Problem::new(Kind::Unprocessable, &error)
         }
         MailboxError::Export { .. } | MailboxError::Randomness(_) => Problem::internal(&error),
         MailboxError::Change(AddError::Store(cause)) | MailboxError::Store(cause) => {
             of_store(&cause)
         }
-        MailboxError::Change(_) => Problem::new(Kind::Conflict, sentence(&error)),
+        MailboxError::Change(_) => Problem::new(Kind::Conflict, &error),
     }
 }
 
@@ -117,9 +118,9 @@ pub(in crate::http) fn of_collecting(error: CollectingError) -> Problem {
         | CollectingError::LargerThanAnything
         | CollectingError::Unnamed
         | CollectingError::Enter(EnterError::NoLogin)
-        | CollectingError::Renumbered(_) => Problem::new(Kind::Conflict, sentence(&error)),
+        | CollectingError::Renumbered(_) => Problem::new(Kind::Conflict, &error),
         CollectingError::Enter(_) | CollectingError::Imap(_) | CollectingError::Maildrop(_) => {
-            Problem::new(Kind::Unavailable, sentence(&error)).retry_after(RETRY)
+            Problem::new(Kind::Unavailable, &error).retry_after(RETRY)
         }
         CollectingError::Store(cause) => of_store(&cause),
     }
@@ -129,10 +130,8 @@ pub(in crate::http) fn of_collecting(error: CollectingError) -> Problem {
 pub(in crate::http) fn of_proving(error: ProvingError) -> Problem {
     match error {
         ProvingError::Mailbox(error) => of_mailboxes(error),
-        ProvingError::UnderWay | ProvingError::Offline => {
-            Problem::new(Kind::Conflict, sentence(&error))
-        }
-        ProvingError::NotRunning => Problem::new(Kind::Unavailable, sentence(&error)),
+        ProvingError::UnderWay | ProvingError::Offline => Problem::new(Kind::Conflict, &error),
+        ProvingError::NotRunning => Problem::new(Kind::Unavailable, &error),
         ProvingError::Randomness(cause) => Problem::internal(&cause),
         ProvingError::Store(cause) => of_store(&cause),
     }
@@ -142,22 +141,22 @@ pub(in crate::http) fn of_proving(error: ProvingError) -> Problem {
 pub(in crate::http) fn of_canary(error: CanaryError) -> Problem {
     match error {
         CanaryError::Mailbox(error) => of_mailboxes(error),
-        CanaryError::Every => Problem::new(Kind::Unprocessable, sentence(&error)),
+        CanaryError::Every => Problem::new(Kind::Unprocessable, &error),
     }
 }
 
 fn of_field(wrong: &WrongField) -> Problem {
-    let words = format!("`{}`: {}.", wrong.field, wrong.words.trim_end_matches('.'));
+    let words = saying!("wish.field", field = wrong.field, what = wrong);
     Problem::new(Kind::Unprocessable, words)
 }
 
 /// For adding a mailbox.
 pub(in crate::http) fn of_saving(error: SaveError) -> Problem {
     match error {
-        SaveError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
-        SaveError::Probe(_) => Problem::new(Kind::Unprocessable, sentence(&error)),
+        SaveError::NotAllowed => Problem::new(Kind::Forbidden, &error),
+        SaveError::Probe(_) => Problem::new(Kind::Unprocessable, &error),
         SaveError::AddressTaken { .. } | SaveError::SlugTaken { .. } => {
-            Problem::new(Kind::Conflict, sentence(&error))
+            Problem::new(Kind::Conflict, &error)
         }
         SaveError::Randomness(cause) => Problem::internal(&cause),
         SaveError::Store(cause) => of_store(&cause),
@@ -169,21 +168,21 @@ pub(in crate::http) fn of_beginning(error: BeginError) -> Problem {
     match error {
         BeginError::Save(error) => of_saving(error),
         BeginError::Propose(error) => of_wish(error),
-        BeginError::TooMany(_) => Problem::new(Kind::TooMany, sentence(&error)),
+        BeginError::TooMany(_) => Problem::new(Kind::TooMany, &error),
         BeginError::Randomness(cause) => Problem::internal(&cause),
     }
 }
 
 pub(in crate::http) fn of_sign_in(error: SignInError) -> Problem {
     match error {
-        SignInError::NoSignIn(_) => Problem::new(Kind::Conflict, sentence(&error)),
-        SignInError::NotAllowed => Problem::new(Kind::Forbidden, sentence(&error)),
+        SignInError::NoSignIn(_) => Problem::new(Kind::Conflict, &error),
+        SignInError::NotAllowed => Problem::new(Kind::Forbidden, &error),
         SignInError::Propose(error) => of_wish(error),
         SignInError::Begin(error) => of_beginning(error),
         SignInError::Mailbox(error) => of_mailboxes(error),
-        SignInError::TooMany(_) => Problem::new(Kind::TooMany, sentence(&error)),
+        SignInError::TooMany(_) => Problem::new(Kind::TooMany, &error),
         SignInError::Randomness(_) => Problem::internal(&error),
-        SignInError::State(_) => Problem::new(Kind::NotFound, sentence(&error)),
+        SignInError::State(_) => Problem::new(Kind::NotFound, &error),
         SignInError::Issuer { .. }
         | SignInError::Declined(_)
         | SignInError::Refused(_)
@@ -191,24 +190,7 @@ pub(in crate::http) fn of_sign_in(error: SignInError) -> Problem {
         | SignInError::CodeEnded
         | SignInError::OtherAccount { .. }
         | SignInError::NoRefreshToken
-        | SignInError::Url(_) => Problem::new(Kind::Unprocessable, sentence(&error)),
-        SignInError::Provider(_) => Problem::new(Kind::Unavailable, sentence(&error)),
+        | SignInError::Url(_) => Problem::new(Kind::Unprocessable, &error),
+        SignInError::Provider(_) => Problem::new(Kind::Unavailable, &error),
     }
-}
-
-/// An error's words with a capital and a full stop. An address at their beginning
-/// stays as it is written.
-pub(in crate::http) fn sentence(error: &dyn std::error::Error) -> String {
-    let words = error.to_string();
-    let words = words.trim_end_matches('.');
-    let named = words.split_whitespace().next();
-    if named.is_some_and(|first| first.contains('@')) {
-        return format!("{words}.");
-    }
-    let mut letters = words.chars();
-    let first: String = letters
-        .next()
-        .map(|c| c.to_uppercase().collect())
-        .unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
 }

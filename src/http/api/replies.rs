@@ -11,6 +11,7 @@ use super::failure::{of_conversations, of_replies, of_store};
 use super::json::outgoing::{OutgoingBody, ReplyBody};
 use crate::domain::key::PublicId;
 use crate::domain::outbox::Outgoing;
+use crate::domain::saying::saying;
 use crate::domain::user::Actor;
 use crate::service::conversations::Conversations;
 use crate::service::replies::Replies;
@@ -74,10 +75,7 @@ pub(super) async fn cancel(
         .await
         .map_err(|error| of_store(&error))?;
     if !cancelled {
-        return Err(Problem::new(
-            Kind::Conflict,
-            "It is too late: the mail is being sent, or has left.",
-        ));
+        return Err(Problem::new(Kind::Conflict, saying!("problem.too_late")));
     }
     shown(&conversations, &actor, &find(&replies, &actor, id)?)
 }

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::api::{of_canary, of_mailboxes, of_proving, sentence};
+use super::super::api::{of_canary, of_mailboxes, of_proving};
 use super::super::body::Id;
 use super::super::download;
 use super::super::error::Problem;
@@ -151,7 +151,7 @@ pub(super) async fn test(
         // One that is under way is what was asked for.
         Ok(_) | Err(ProvingError::UnderWay) => return Ok(back_to(id, "test")),
         Err(ProvingError::Offline) => frame.t("test.offline").to_owned(),
-        Err(error @ ProvingError::NotRunning) => sentence(&error),
+        Err(error @ ProvingError::NotRunning) => frame.words.sentence(&error),
         Err(error) => return Err(of_proving(error)),
     };
     refused(&desk, &actor, id, frame, why)

@@ -22,6 +22,7 @@ use super::view::message::{MessageView, proves};
 use super::view::size;
 use crate::domain::key::PublicId;
 use crate::domain::message::Message;
+use crate::domain::saying::saying;
 use crate::domain::user::{Actor, User};
 use crate::service::collecting::Collecting;
 use crate::service::conversations::{ConversationError, Conversations, Edit, PAGE_MAX};
@@ -366,10 +367,7 @@ pub(super) async fn cancel(
         .await
         .map_err(|error| of_store(&error))?
     {
-        return Err(Problem::new(
-            Kind::Conflict,
-            "It is too late: the mail is being sent, or has left.",
-        ));
+        return Err(Problem::new(Kind::Conflict, saying!("problem.too_late")));
     }
     let conversation = conversations
         .id_of(&actor, outgoing.conversation)

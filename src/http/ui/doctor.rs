@@ -12,6 +12,7 @@ use super::super::error::Problem;
 use super::super::handles::Streams;
 use super::super::steps::{Next, follow as follow_steps};
 use super::conversation::BareForm;
+use super::language::Words;
 use super::page::{Frame, render};
 use super::view::Moment;
 use crate::domain::user::Actor;
@@ -46,16 +47,16 @@ pub(super) async fn show(
     let last = last.map(|last| last.borrow().clone());
     let findings = last.as_ref().map(|last| last.findings.as_slice());
     Ok(render(&DoctorPage {
-        frame,
         id: id.to_string(),
         address: mailbox.settings.address.to_string(),
         begun_at: last.as_ref().map(|last| Moment::new(last.begun_at)),
         findings: findings
             .unwrap_or_default()
             .iter()
-            .map(FindingView::new)
+            .map(|finding| FindingView::new(finding, frame.words))
             .collect(),
         is_over: last.is_none_or(|last| last.is_over),
+        frame,
     }))
 }
 
@@ -91,11 +92,11 @@ pub(super) async fn follow(
 }
 
 impl FindingView {
-    fn new(finding: &Finding) -> Self {
+    fn new(finding: &Finding, words: Words) -> Self {
         Self {
             check: check_name(finding.check),
             verdict: examined_name(finding.verdict),
-            words: finding.words.clone(),
+            words: words.say(&finding.words),
             took: format!("{:.1} s", finding.took.as_secs_f64()),
         }
     }

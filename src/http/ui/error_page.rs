@@ -12,10 +12,10 @@ use super::page::render;
 
 #[derive(Template)]
 #[template(path = "error.html")]
-struct ErrorPage<'a> {
+struct ErrorPage {
     words: Words,
     status: u16,
-    detail: &'a str,
+    detail: String,
 }
 
 /// Replaces the JSON of a problem by a page that says the same.
@@ -38,13 +38,13 @@ pub(super) async fn show(request: Request, next: Next) -> Response {
     let mut page = render(&ErrorPage {
         words,
         status: problem.status().as_u16(),
-        detail: problem.detail(),
+        detail: problem.detail(words.language()),
     });
     *page.status_mut() = problem.status();
     page
 }
 
-impl ErrorPage<'_> {
+impl ErrorPage {
     fn title(&self) -> &'static str {
         self.words.t(match self.status {
             401 => "error.signed_out",

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::super::cookie;
 use super::super::options::Options;
+use crate::domain::saying::Said;
 use crate::text::{Language, text, text_with};
 
 /// The words of one language, for templates.
@@ -26,6 +27,16 @@ impl Words {
     /// The same with its placeholders filled.
     pub(super) fn with(self, key: &str, values: &[(&str, &str)]) -> String {
         text_with(self.0, key, values)
+    }
+
+    /// What somebody has to say, in this language.
+    pub(super) fn say(self, said: &impl Said) -> String {
+        said.saying().in_language(self.0)
+    }
+
+    /// The same as a sentence of its own.
+    pub(super) fn sentence(self, said: &impl Said) -> String {
+        said.saying().sentence(self.0)
     }
 
     /// Which language it is.

@@ -8,11 +8,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::super::api::{of_collecting, of_mailboxes, sentence};
+use super::super::api::{of_collecting, of_mailboxes};
 use super::super::body::Id;
 use super::super::error::Problem;
 use super::super::handles::Wired;
 use super::conversation::BareForm;
+use super::language::Words;
 use super::page::{Frame, render};
 use super::view::ledger::{CollectedView, CountedView, EntryView};
 use crate::domain::key::{LedgerKey, PublicId};
@@ -157,13 +158,13 @@ fn answered(
 }
 
 /// What the server said is told: it is why.
-fn words_of(error: CollectingError) -> Result<String, Problem> {
+fn words_of(words: Words, error: CollectingError) -> Result<String, Problem> {
     match error {
         error @ (CollectingError::Forwarded(_)
         | CollectingError::Maildrop(_)
         | CollectingError::Renumbered(_)
         | CollectingError::Enter(_)
-        | CollectingError::Imap(_)) => Ok(sentence(&error)),
+        | CollectingError::Imap(_)) => Ok(words.sentence(&error)),
         error => Err(of_collecting(error)),
     }
 }
@@ -182,7 +183,7 @@ pub(super) async fn count(
             let is_folder = mailbox.settings.imap().is_some();
             came.counted = Some(CountedView::new(&counted, is_folder));
         }
-        Err(error) => came.notice = Some(words_of(error)?),
+        Err(error) => came.notice = Some(words_of(frame.words, error)?),
     }
     answered(&desk, &actor, id, frame, came)
 }
@@ -220,7 +221,7 @@ pub(super) async fn collect(
             let view = CollectedView::new(&collected, since.to_string(), form.only_look);
             came.collected = Some(view);
         }
-        Err(error) => came.notice = Some(words_of(error)?),
+        Err(error) => came.notice = Some(words_of(frame.words, error)?),
     }
     answered(&desk, &actor, id, frame, came)
 }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::api::{of_mailboxes, sentence};
+use super::super::api::of_mailboxes;
 use super::super::body::Id;
 use super::super::download;
 use super::super::error::Problem;
@@ -198,9 +198,9 @@ pub(super) async fn edit(
     form.typed_into(&mut view);
     refused(render(&EditPage {
         overlays: overlays(&presets, frame.words),
-        frame,
+        notice: Some(frame.words.sentence(&error)),
         mailbox: view,
-        notice: Some(sentence(&error)),
+        frame,
     }))
 }
 

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::api::{of_links, of_mailboxes, sentence};
+use super::super::api::{of_links, of_mailboxes};
 use super::super::body::Id;
 use super::super::error::Problem;
 use super::super::handles::Wired;
@@ -91,7 +91,7 @@ fn page(
         .map(|(mailbox, health)| MailboxView {
             signs_in: signs_in(&desk.signing_in, mailbox),
             overlay: overlay_of(&desk.presets, frame.words, mailbox),
-            ..MailboxView::new(mailbox, health)
+            ..MailboxView::new(mailbox, health, frame.words)
         })
         .collect();
     if let Some((id, remark)) = remark {
@@ -298,7 +298,7 @@ fn told(
             | MailboxError::Credentials(_)
             | MailboxError::NoPassword),
         ) => {
-            let notice = Some((id, Remark::Notice(sentence(&error))));
+            let notice = Some((id, Remark::Notice(frame.words.sentence(&error))));
             let mut response = page(desk, actor, frame, notice)?;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)

@@ -14,7 +14,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::super::api::sentence;
 use super::super::auth::Door;
 use super::super::cookie;
 use super::super::error::Problem;
@@ -153,7 +152,7 @@ impl Desk {
             LinkError::Mailbox(MailboxError::Store(error)) => {
                 return Problem::internal(&error).into_response();
             }
-            error => sentence(&error),
+            error => words.sentence(&error),
         };
         match self.page(words, token, Some(notice), None) {
             Ok(mut page) => {

@@ -13,13 +13,15 @@ use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::stream;
 use serde::Deserialize;
 
-use super::super::api::{of_sign_in, sentence};
+use super::super::api::of_sign_in;
 use super::super::auth::Session;
 use super::super::body::Id;
 use super::super::error::{Kind, Problem};
 use super::super::handles::Streams;
 use super::conversation::BareForm;
+use super::language::Words;
 use super::page::{Frame, render};
+use crate::domain::saying::saying;
 use crate::domain::secret::Secret;
 use crate::domain::user::Actor;
 use crate::service::signing_in::{
@@ -104,7 +106,7 @@ pub(super) async fn show(
         let (finished, failed) = match progress.end {
             None => (None, None),
             Some(Ok(finished)) => (Some(goes_on(finished)), None),
-            Some(Err(words)) => (None, Some(words)),
+            Some(Err(said)) => (None, Some(frame.words.say(&said))),
         };
         let given = progress.shown;
         CodeView {
@@ -154,8 +156,7 @@ pub(super) async fn follow(
     let device = shown.map_err(of_sign_in)?.device;
     let device = device.ok_or_else(Problem::not_found)?;
     let slot = streams.slots.try_acquire_owned();
-    let slot =
-        slot.map_err(|_| Problem::new(Kind::Unavailable, "Too many live streams are open."))?;
+    let slot = slot.map_err(|_| Problem::new(Kind::Unavailable, saying!("problem.streams")))?;
     let state = (device, streams.shutdown, slot, false);
     let events = stream::unfold(state, |(mut device, shutdown, slot, told)| async move {
         if told {
@@ -247,7 +248,7 @@ fn failed(frame: Frame, unfinished: &Unfinished) -> Response {
         } => (Some(signed_in.clone()), Some(expected.clone())),
         _ => (None, None),
     };
-    let (why, said) = reason(error);
+    let (why, said) = reason(frame.words, error);
     let headline = match error {
         SignInError::State(_) => "sign_in.failed.state",
         SignInError::Issuer { .. } => "sign_in.failed.issuer",
@@ -269,7 +270,7 @@ fn failed(frame: Frame, unfinished: &Unfinished) -> Response {
 }
 
 /// The key of a sentence, and what was said beside it.
-fn reason(error: &SignInError) -> (Option<&'static str>, Option<String>) {
+fn reason(words: Words, error: &SignInError) -> (Option<&'static str>, Option<String>) {
     let key = |key| (Some(key), None);
     match error {
         SignInError::State(StateError::Unknown) => key("sign_in.why.unknown"),
@@ -280,10 +281,10 @@ fn reason(error: &SignInError) -> (Option<&'static str>, Option<String>) {
         SignInError::NoCode => key("sign_in.why.no_code"),
         SignInError::NoRefreshToken => key("sign_in.why.no_refresh"),
         SignInError::Issuer { from } => (Some("sign_in.why.issuer"), Some(from.clone())),
-        SignInError::Declined(words) | SignInError::Refused(words) => {
-            (Some("sign_in.why.said"), Some(words.clone()))
+        SignInError::Declined(said) | SignInError::Refused(said) => {
+            (Some("sign_in.why.said"), Some(said.clone()))
         }
-        error => (None, Some(sentence(error))),
+        error => (None, Some(words.sentence(error))),
     }
 }
 

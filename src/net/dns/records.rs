@@ -16,6 +16,8 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use tokio::time::timeout;
 
+use crate::domain::saying::{Said, Saying, saying};
+
 /// Most records of one answer that are considered.
 const RECORDS_MAX: usize = 20;
 
@@ -39,15 +41,13 @@ impl Default for RecordOptions {
 
 /// Why a question has no answer. That there are no such records is an answer.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum RecordError {
     /// The name cannot be asked for.
-    #[error("{0:?} is no domain that DNS could be asked about")]
     Name(String),
     /// This machine knows no name server.
-    #[error("the name servers of this machine cannot be read: {0}")]
     NoNameServer(io::Error),
     /// Nothing came in time.
-    #[error("DNS gave no answer about {name} within {} s", deadline.as_secs())]
     Timeout {
         /// What was asked about.
         name: String,
@@ -55,13 +55,25 @@ pub enum RecordError {
         deadline: Duration,
     },
     /// The name server cannot say.
-    #[error("DNS cannot say anything about {name}: {words}")]
     Failed {
         /// What was asked about.
         name: String,
         /// The resolver's words.
         words: String,
     },
+}
+
+impl Said for RecordError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Name(name) => saying!("dns.name", name = Saying::quoted(name)),
+            Self::NoNameServer(system) => saying!("dns.no_name_server", system),
+            Self::Timeout { name, deadline, .. } => {
+                saying!("dns.timeout", name, seconds = deadline.as_secs())
+            }
+            Self::Failed { name, words, .. } => saying!("dns.failed", name, what = words),
+        }
+    }
 }
 
 /// A server of an SRV record (RFC 2782).

@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 
 use super::dial::{DialError, Dialer, Target};
 use super::guard::Guard;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::secret::Secret;
 
 pub use self::url::{HttpsUrl, UrlError};
@@ -78,12 +79,12 @@ impl fmt::Debug for HttpAnswer {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum HttpError {
     /// There is no connection.
     #[error(transparent)]
     Dial(#[from] DialError),
     /// Nothing came in time.
-    #[error("{host} did not answer within {} s ({step})", deadline.as_secs())]
     Timeout {
         /// The host.
         host: String,
@@ -93,7 +94,6 @@ pub enum HttpError {
         deadline: Duration,
     },
     /// The connection broke, or what came is no HTTP.
-    #[error("{host}: {words}")]
     Broken {
         /// The host.
         host: String,
@@ -101,7 +101,6 @@ pub enum HttpError {
         words: String,
     },
     /// The answer is larger than anything we expect there.
-    #[error("the answer of {host} is larger than {bytes_max} bytes, so it is not read")]
     TooLarge {
         /// The host.
         host: String,
@@ -109,11 +108,29 @@ pub enum HttpError {
         bytes_max: usize,
     },
     /// The answer sends us elsewhere.
-    #[error("{host} sends the request on to another place, where it does not go")]
     Redirected {
         /// The host.
         host: String,
     },
+}
+
+impl Said for HttpError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Dial(error) => error.saying(),
+            Self::Timeout {
+                host,
+                deadline,
+                step,
+                ..
+            } => saying!("web.timeout", host, seconds = deadline.as_secs(), step),
+            Self::Broken { host, words, .. } => saying!("net.at", host, what = words),
+            Self::TooLarge {
+                host, bytes_max, ..
+            } => saying!("web.too_large", host, bytes_max),
+            Self::Redirected { host, .. } => saying!("web.redirected", host),
+        }
+    }
 }
 
 impl HttpError {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use hyper::Uri;
 
+use crate::domain::saying::{Said, Saying, saying};
+
 /// Bytes of an address that are accepted.
 const BYTES_MAX: usize = 4_096;
 const HTTPS_PORT: u16 = 443;
@@ -19,16 +21,24 @@ pub struct HttpsUrl {
 
 /// Why a text is no address for us.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum UrlError {
     /// No address at all.
-    #[error("{0:?} is no address; write it like https://login.example.com/token")]
     Malformed(String),
     /// Another scheme.
-    #[error("{0:?} does not begin with https://, and what is sent there must not be readable")]
     NotHttps(String),
     /// `https://user:password@host`.
-    #[error("an address must not hold a user name or password")]
     HoldsLogin,
+}
+
+impl Said for UrlError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Malformed(what) => saying!("url.malformed", what = Saying::quoted(what)),
+            Self::NotHttps(what) => saying!("url.not_https", what = Saying::quoted(what)),
+            Self::HoldsLogin => saying!("url.holds_login"),
+        }
+    }
 }
 
 impl HttpsUrl {

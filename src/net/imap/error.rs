@@ -3,6 +3,7 @@
 //! Invariant: only [`OpenError::Refused`] may ever lead to asking a person for new
 //! credentials; everything else is trouble on the way or a wrong setting.
 
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::dial::DialError;
 use crate::net::driver::DriverError;
 use crate::protocol::imap::{CloseReason, Code, Outcome};
@@ -24,12 +25,12 @@ pub enum Phase {
 
 /// Why a session could not be opened.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum OpenError {
     /// There is no connection: resolving, connecting, TLS.
     #[error(transparent)]
     Dial(#[from] DialError),
     /// The server turned us away with its first line.
-    #[error("{host} turned the connection away: {text}")]
     TurnedAway {
         /// The host.
         host: String,
@@ -38,37 +39,26 @@ pub enum OpenError {
     },
     /// Nothing is said on a connection in the clear. A server that waits for TLS does
     /// the same as one that is overloaded.
-    #[error(
-        "{host} says nothing on this port; if it speaks TLS from the first byte, choose TLS \
-         (usually port 993)"
-    )]
     Silent {
         /// The host.
         host: String,
     },
     /// STARTTLS is demanded and not offered or refused.
-    #[error("{host} does not offer STARTTLS on this port; choose TLS (usually port 993)")]
     NoStartTls {
         /// The host.
         host: String,
     },
     /// The server takes no password on this connection.
-    #[error(
-        "{host} accepts no password here; choose TLS, or sign in with the provider (OAuth) \
-         instead of a password"
-    )]
     LoginDisabled {
         /// The host.
         host: String,
     },
     /// The server takes no access token.
-    #[error("{host} does not accept access tokens (OAuth); use a password or authorization code")]
     NoTokenMechanism {
         /// The host.
         host: String,
     },
     /// The server refused the login.
-    #[error("{host} refused the login: {refusal}")]
     Refused {
         /// The host.
         host: String,
@@ -76,7 +66,6 @@ pub enum OpenError {
         refusal: Refusal,
     },
     /// A command was refused that no server may refuse.
-    #[error("{host} refused while opening the session ({phase:?}): {refusal}")]
     Unexpected {
         /// The host.
         host: String,
@@ -86,7 +75,6 @@ pub enum OpenError {
         refusal: Refusal,
     },
     /// The connection ended on the way.
-    #[error("{host}: {source}")]
     Lost {
         /// The host.
         host: String,
@@ -95,6 +83,32 @@ pub enum OpenError {
         /// What happened.
         source: Lost,
     },
+}
+
+impl Said for OpenError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Dial(error) => error.saying(),
+            Self::TurnedAway { host, text, .. } => saying!("net.turned_away", host, text),
+            Self::Silent { host, .. } => saying!("imap.silent", host),
+            Self::NoStartTls { host, .. } => saying!("imap.no_starttls", host),
+            Self::LoginDisabled { host, .. } => saying!("imap.login_disabled", host),
+            Self::NoTokenMechanism { host, .. } => saying!("net.no_token", host),
+            Self::Refused { host, refusal, .. } => saying!("net.login_refused", host, refusal),
+            Self::Unexpected {
+                host,
+                phase,
+                refusal,
+                ..
+            } => saying!(
+                "imap.unexpected",
+                host,
+                phase = format!("{phase:?}"),
+                refusal
+            ),
+            Self::Lost { host, source, .. } => saying!("net.at", host, what = source),
+        }
+    }
 }
 
 impl OpenError {
@@ -182,25 +196,40 @@ impl From<Outcome> for Refusal {
     }
 }
 
+impl Said for Refusal {
+    fn saying(&self) -> Saying {
+        match (&self.challenge, self.text.as_str()) {
+            (None, "") => saying!("net.no_reason"),
+            (None, text) => text.into(),
+            (Some(challenge), text) => format!("{text} ({challenge})").into(),
+        }
+    }
+}
+
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (&self.challenge, self.text.as_str()) {
-            (None, "") => f.write_str("it gave no reason"),
-            (None, text) => f.write_str(text),
-            (Some(challenge), text) => write!(f, "{text} ({challenge})"),
-        }
+        self.saying().fmt(f)
     }
 }
 
 /// How a connection ended.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum Lost {
     /// The machine says why.
-    #[error("{0}")]
     Closed(CloseReason),
     /// The network says why.
     #[error(transparent)]
     Broken(#[from] DriverError),
+}
+
+impl Said for Lost {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Closed(reason) => reason.saying(),
+            Self::Broken(error) => error.saying(),
+        }
+    }
 }
 
 impl Lost {
@@ -227,9 +256,9 @@ impl Lost {
 
 /// Why a command of an open session failed.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum ImapError {
     /// The server refused it; the session goes on.
-    #[error("the server refused {command}: {refusal}")]
     Refused {
         /// Which command.
         command: &'static str,
@@ -237,7 +266,6 @@ pub enum ImapError {
         refusal: Refusal,
     },
     /// The server said yes and left out what was asked for.
-    #[error("the server did not answer what {command} asked for")]
     NoAnswer {
         /// Which command.
         command: &'static str,
@@ -245,6 +273,18 @@ pub enum ImapError {
     /// The session is over.
     #[error(transparent)]
     Lost(#[from] Lost),
+}
+
+impl Said for ImapError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Refused {
+                command, refusal, ..
+            } => saying!("net.command_refused", command, refusal),
+            Self::NoAnswer { command, .. } => saying!("net.no_answer", command),
+            Self::Lost(error) => error.saying(),
+        }
+    }
 }
 
 impl ImapError {

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::secret::Secret;
 
 /// Bytes of a token. Microsoft's have 2 to 4 thousand.
@@ -88,31 +89,39 @@ pub struct DeviceCode {
 
 /// Why there are no tokens.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum Refusal {
     /// The grant has ended: revoked, expired, the password changed (`invalid_grant`).
-    #[error("the provider has ended the sign-in: {0}")]
     Grant(String),
     /// The person said no (`access_denied`).
-    #[error("the sign-in was declined: {0}")]
     Declined(String),
     /// Nobody has typed the device's code yet (RFC 8628 section 3.5).
-    #[error("the code has not been entered yet")]
     Pending,
     /// The same, and we ask too often.
-    #[error("the code has not been entered yet")]
     SlowDown,
     /// The device's code has ended.
-    #[error("the code has expired; begin again")]
     DeviceCodeEnded,
     /// The provider is in trouble.
-    #[error("the provider cannot answer for the moment: {0}")]
     Passing(String),
     /// Something is wrong with our client or the module's data.
-    #[error("the provider refuses our client or its settings: {0}")]
     Settings(String),
     /// The answer is not what the RFCs say.
-    #[error("the provider's answer cannot be used: {0}")]
     Strange(String),
+}
+
+impl Said for Refusal {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Grant(what) => saying!("oauth.grant", what),
+            Self::Declined(what) => saying!("oauth.declined", what),
+            Self::Pending => saying!("oauth.pending"),
+            Self::SlowDown => saying!("oauth.pending"),
+            Self::DeviceCodeEnded => saying!("oauth.device_code_ended"),
+            Self::Passing(what) => saying!("oauth.passing", what),
+            Self::Settings(what) => saying!("oauth.settings", what),
+            Self::Strange(what) => saying!("oauth.strange", what),
+        }
+    }
 }
 
 #[derive(Deserialize)]

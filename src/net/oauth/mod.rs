@@ -10,6 +10,7 @@ mod request;
 
 use super::http_client::{HttpAnswer, HttpClient, HttpError, HttpsUrl, UrlError};
 use crate::domain::oauth::OAuthModule;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::secret::Secret;
 
 pub use self::answer::{Account, DeviceCode, Refusal, Tokens};
@@ -17,9 +18,9 @@ pub use self::request::{Authorization, OAuthClient, ProofKey, authorize_url};
 
 /// Why a provider gave nothing.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum OAuthError {
     /// It answered, and said no.
-    #[error("{host}: {refusal}")]
     Refused {
         /// Whom we asked.
         host: String,
@@ -30,11 +31,20 @@ pub enum OAuthError {
     #[error(transparent)]
     Http(#[from] HttpError),
     /// The module names no address.
-    #[error("the sign-in of this provider is set up wrongly: {0}")]
     Url(#[from] UrlError),
     /// The provider has no such flow.
-    #[error("this provider has no sign-in with a code for another device")]
     NoDeviceFlow,
+}
+
+impl Said for OAuthError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Refused { host, refusal, .. } => saying!("net.at", host, what = refusal),
+            Self::Http(error) => error.saying(),
+            Self::Url(what) => saying!("oauth.url", what),
+            Self::NoDeviceFlow => saying!("oauth.no_device_flow"),
+        }
+    }
 }
 
 impl OAuthError {

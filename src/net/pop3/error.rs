@@ -3,18 +3,19 @@
 //! Invariant: only [`OpenError::Refused`] may ever lead to asking a person for new
 //! credentials; everything else is trouble on the way or a wrong setting.
 
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::dial::DialError;
 use crate::net::driver::DriverError;
 use crate::protocol::pop3::{CloseReason, Code, Outcome};
 
 /// Why a session could not be opened.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum OpenError {
     /// There is no connection: resolving, connecting, TLS.
     #[error(transparent)]
     Dial(#[from] DialError),
     /// The server turned us away with its first line.
-    #[error("{host} turned the connection away: {text}")]
     TurnedAway {
         /// The host.
         host: String,
@@ -23,28 +24,21 @@ pub enum OpenError {
     },
     /// Nothing is said on a connection in the clear. A server that waits for TLS does
     /// the same as one that is overloaded.
-    #[error(
-        "{host} says nothing on this port; if it speaks TLS from the first byte, choose TLS \
-         (usually port 995)"
-    )]
     Silent {
         /// The host.
         host: String,
     },
     /// STLS is demanded and not offered or refused.
-    #[error("{host} does not offer STARTTLS (STLS) on this port; choose TLS (usually port 995)")]
     NoStls {
         /// The host.
         host: String,
     },
     /// The server takes no access token.
-    #[error("{host} does not accept access tokens (OAuth); use a password or authorization code")]
     NoTokenMechanism {
         /// The host.
         host: String,
     },
     /// The server refused the login.
-    #[error("{host} refused the login: {refusal}")]
     Refused {
         /// The host.
         host: String,
@@ -52,7 +46,6 @@ pub enum OpenError {
         refusal: Refusal,
     },
     /// The login cannot be sent as it is.
-    #[error("{host}: {reason}")]
     NotSent {
         /// The host.
         host: String,
@@ -60,13 +53,27 @@ pub enum OpenError {
         reason: String,
     },
     /// The connection ended on the way.
-    #[error("{host}: {source}")]
     Lost {
         /// The host.
         host: String,
         /// What happened.
         source: Lost,
     },
+}
+
+impl Said for OpenError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Dial(error) => error.saying(),
+            Self::TurnedAway { host, text, .. } => saying!("net.turned_away", host, text),
+            Self::Silent { host, .. } => saying!("pop3.silent", host),
+            Self::NoStls { host, .. } => saying!("pop3.no_stls", host),
+            Self::NoTokenMechanism { host, .. } => saying!("net.no_token", host),
+            Self::Refused { host, refusal, .. } => saying!("net.login_refused", host, refusal),
+            Self::NotSent { host, reason, .. } => saying!("net.at", host, what = reason),
+            Self::Lost { host, source, .. } => saying!("net.at", host, what = source),
+        }
+    }
 }
 
 /// What a refused login means, as far as the server said it in a way that programs
@@ -123,32 +130,47 @@ impl From<Outcome> for Refusal {
     }
 }
 
+impl Said for Refusal {
+    fn saying(&self) -> Saying {
+        match (&self.challenge, self.text.as_str()) {
+            (None, "") => saying!("net.no_reason"),
+            (None, text) => text.into(),
+            (Some(challenge), text) => format!("{text} ({challenge})").into(),
+        }
+    }
+}
+
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (&self.challenge, self.text.as_str()) {
-            (None, "") => f.write_str("it gave no reason"),
-            (None, text) => f.write_str(text),
-            (Some(challenge), text) => write!(f, "{text} ({challenge})"),
-        }
+        self.saying().fmt(f)
     }
 }
 
 /// How a connection ended.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum Lost {
     /// The machine says why.
-    #[error("{0}")]
     Closed(CloseReason),
     /// The network says why.
     #[error(transparent)]
     Broken(#[from] DriverError),
 }
 
+impl Said for Lost {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Closed(reason) => reason.saying(),
+            Self::Broken(error) => error.saying(),
+        }
+    }
+}
+
 /// Why a command of an open session failed.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum Pop3Error {
     /// The server refused it; the session goes on.
-    #[error("the server refused {command}: {refusal}")]
     Refused {
         /// Which command.
         command: &'static str,
@@ -158,4 +180,15 @@ pub enum Pop3Error {
     /// The session is over.
     #[error(transparent)]
     Lost(#[from] Lost),
+}
+
+impl Said for Pop3Error {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Refused {
+                command, refusal, ..
+            } => saying!("net.command_refused", command, refusal),
+            Self::Lost(error) => error.saying(),
+        }
+    }
 }

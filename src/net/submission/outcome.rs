@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::reply::{NotAReply, Reply};
 use crate::domain::address::Address;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::dial::DialError;
 
 /// The mail was taken over, by at least one recipient.
@@ -63,9 +64,9 @@ impl Phase {
 
 /// Why a mail was not handed over.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum SubmissionError {
     /// The server does not have the mail.
-    #[error("{cause}")]
     NotSent {
         /// How far it came.
         phase: Phase,
@@ -73,70 +74,69 @@ pub enum SubmissionError {
         cause: Cause,
     },
     /// The server does not have the mail, since it wants it for nobody.
-    #[error(
-        "the server refused every recipient; it said: {}",
-        first_refusal(recipients)
-    )]
     NoRecipient {
         /// Each with its refusal.
         recipients: Vec<RecipientOutcome>,
     },
     /// The server has all of the mail and has not said whether it takes it over.
     /// Sending it again may make a double.
-    #[error("the mail was sent completely, but the server did not confirm it: {reason}")]
     Uncertain {
         /// What happened instead of an answer.
-        reason: String,
+        reason: Saying,
         /// What became of the recipients until then.
         recipients: Vec<RecipientOutcome>,
     },
 }
 
+impl Said for SubmissionError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::NotSent { cause, .. } => cause.saying(),
+            Self::NoRecipient { recipients } => {
+                saying!("smtp.no_recipient", reply = first_refusal(recipients))
+            }
+            Self::Uncertain { reason, .. } => saying!("smtp.uncertain", reason),
+        }
+    }
+}
+
+/// What a mail may need of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// 8BITMIME (RFC 6152).
+    EightBit,
+    /// SMTPUTF8 (RFC 6531).
+    Utf8,
+}
+
 /// What ended a submission.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum Cause {
     /// There is no connection.
     #[error(transparent)]
     Dial(#[from] DialError),
     /// The server said no.
-    #[error("the server answered: {0}")]
     Reply(Reply),
     /// The server said something that does not fit.
-    #[error("the server gave an answer that does not fit here: {0}")]
     Unexpected(Reply),
     /// The server speaks something else.
     #[error(transparent)]
     NotSmtp(NotAReply),
     /// The server said nothing.
-    #[error(
-        "the server gave no answer within {} s; if that is so from the start, \
-         perhaps it wants TLS from the first byte", .0.as_secs()
-    )]
     Timeout(Duration),
     /// The connection is gone.
-    #[error("the connection was lost: {0}")]
-    Lost(String),
+    Lost(Saying),
     /// STARTTLS demanded and not offered.
-    #[error("the server does not offer STARTTLS on this port; choose TLS or another port")]
     NoStartTls,
     /// Somebody on the way talks to us.
-    #[error(
-        "bytes came in between the go-ahead for TLS and TLS itself; \
-         somebody on the way may have put them there, so the connection was ended"
-    )]
     InjectedBeforeTls,
     /// No way to sign in that both know.
-    #[error(
-        "the server offers no way to sign in that fits these credentials (it offers: {}); \
-         check port and protection, and whether a password or OAuth is wanted",
-        shown(offered)
-    )]
     NoMechanism {
         /// What it offers.
         offered: String,
     },
     /// RFC 1870.
-    #[error("the mail has {bytes} bytes and the server takes at most {bytes_max}; make it smaller")]
     TooLarge {
         /// Of the mail.
         bytes: u64,
@@ -144,15 +144,32 @@ pub enum Cause {
         bytes_max: u64,
     },
     /// RFC 6531, RFC 6152.
-    #[error("the server does not take {0}")]
-    Unsupported(&'static str),
+    Unsupported(Extension),
     /// There is nobody to send to.
-    #[error("the mail has no recipient")]
     NobodyToSendTo,
 }
 
-fn shown(offered: &str) -> &str {
-    if offered.is_empty() { "none" } else { offered }
+impl Said for Cause {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Dial(error) => error.saying(),
+            Self::Reply(reply) => saying!("smtp.reply", reply),
+            Self::Unexpected(reply) => saying!("smtp.unexpected", reply),
+            Self::NotSmtp(error) => error.saying(),
+            Self::Timeout(after) => saying!("smtp.timeout", seconds = after.as_secs()),
+            Self::Lost(what) => saying!("smtp.lost", what),
+            Self::NoStartTls => saying!("smtp.no_starttls"),
+            Self::InjectedBeforeTls => saying!("smtp.injected"),
+            Self::NoMechanism { offered } if offered.is_empty() => saying!("smtp.nothing_offered"),
+            Self::NoMechanism { offered } => saying!("smtp.no_mechanism", offered),
+            Self::TooLarge {
+                bytes, bytes_max, ..
+            } => saying!("smtp.too_large", bytes, bytes_max),
+            Self::Unsupported(Extension::EightBit) => saying!("smtp.no_8bit"),
+            Self::Unsupported(Extension::Utf8) => saying!("smtp.no_utf8"),
+            Self::NobodyToSendTo => saying!("smtp.nobody_to_send_to"),
+        }
+    }
 }
 
 fn first_refusal(recipients: &[RecipientOutcome]) -> String {

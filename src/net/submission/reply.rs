@@ -6,6 +6,8 @@ use std::fmt;
 
 use encoding_rs::GB18030;
 
+use crate::domain::saying::{Said, Saying, saying};
+
 /// Most bytes of one reply; a longer one is no reply.
 pub(super) const REPLY_BYTES_MAX: usize = 32 * 1024;
 
@@ -95,24 +97,34 @@ impl fmt::Display for Reply {
     }
 }
 
-/// What came is not SMTP.
+impl Said for Reply {
+    fn saying(&self) -> Saying {
+        Saying::words(self)
+    }
+}
+
+/// What came is not SMTP: TLS, or what begins like this.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NotAReply(String);
+#[error("{}", self.saying())]
+pub struct NotAReply(Option<String>);
+
+impl Said for NotAReply {
+    fn saying(&self) -> Saying {
+        match &self.0 {
+            None => saying!("smtp.tls_at_once"),
+            Some(start) => saying!("smtp.not_smtp", start = Saying::quoted(start)),
+        }
+    }
+}
 
 impl NotAReply {
     fn of(bytes: &[u8]) -> Self {
         const SHOWN_MAX: usize = 80;
         if matches!(bytes, [0x15 | 0x16, 0x03, ..]) {
-            return Self(
-                "the server speaks TLS on this port from the first byte; choose TLS instead".into(),
-            );
+            return Self(None);
         }
         let start = &bytes[..bytes.len().min(SHOWN_MAX)];
-        Self(format!(
-            "the server's answer {:?} is not SMTP; check the port",
-            decode(start)
-        ))
+        Self(Some(decode(start)))
     }
 }
 

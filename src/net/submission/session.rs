@@ -22,6 +22,7 @@ use super::options::SubmissionOptions;
 use super::outcome::{Cause, Phase, SubmissionError};
 use super::reply::Reply;
 use super::wire::{ReplyLog, Wire};
+use crate::domain::saying::{Said, Saying, saying};
 
 use crate::domain::mailbox::{Credentials, Login, Security, Server};
 use crate::net::dial::{Dialer, Target};
@@ -326,7 +327,7 @@ fn cause(error: &Error, reply: Option<Reply>) -> Cause {
             enhanced: None,
             lines: vec![error.to_string()],
         }),
-        (None, _) => Cause::Lost(error.to_string()),
+        (None, _) => Cause::Lost(Saying::words(error)),
     }
 }
 
@@ -396,7 +397,7 @@ async fn say(
     line: &[u8],
 ) -> Result<(), SubmissionError> {
     let written = within(phase, deadline, stream.write_all(line)).await?;
-    written.map_err(|error| phase.failed(Cause::Lost(error.to_string())))
+    written.map_err(|error| phase.failed(Cause::Lost(error.saying())))
 }
 
 /// One reply off the bare stream. What came behind it stays in `buffer`.
@@ -413,9 +414,9 @@ async fn reply(
                 return Ok(reply);
             }
             match stream.read_buf(buffer).await {
-                Ok(0) => return Err(Cause::Lost("closed by the server".into())),
+                Ok(0) => return Err(Cause::Lost(saying!("smtp.closed"))),
                 Ok(_) => {}
-                Err(error) => return Err(Cause::Lost(error.to_string())),
+                Err(error) => return Err(Cause::Lost(error.saying())),
             }
         }
     };

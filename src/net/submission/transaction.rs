@@ -12,11 +12,12 @@ use tokio::time::sleep;
 
 use super::content::{chunks, wire_bytes, without_last_line_end};
 use super::options::{SubmissionDeadlines, SubmissionOptions};
-use super::outcome::{Cause, Phase, RecipientOutcome, SubmissionError, Submitted};
+use super::outcome::{Cause, Extension, Phase, RecipientOutcome, SubmissionError, Submitted};
 use super::reply::Reply;
 use super::session::{Offers, Session};
 use crate::domain::address::Address;
 use crate::domain::envelope::Envelope;
+use crate::domain::saying::{Said, saying};
 
 pub(super) async fn run(
     session: &mut Session,
@@ -118,7 +119,7 @@ async fn content(
         Some(Ok(_)) => match session.last_reply() {
             Some(reply) if reply.code / 100 == 2 => return Ok(reply),
             Some(reply) => Cause::Unexpected(reply),
-            None => Cause::Lost("the answer cannot be read".to_owned()),
+            None => Cause::Lost(saying!("smtp.unreadable")),
         },
         Some(Err(error)) if complete => session.cause(&error),
         Some(Err(error)) => match session.parting_words(deadlines.quit).await {
@@ -132,7 +133,7 @@ async fn content(
         // The server has answered, so there is no doubt.
         Cause::Reply(_) if complete => Err(Phase::EndOfData.failed(cause)),
         _ if complete => Err(SubmissionError::Uncertain {
-            reason: cause.to_string(),
+            reason: cause.saying(),
             recipients: recipients.to_vec(),
         }),
         _ => Err(Phase::Content.failed(cause)),
@@ -193,7 +194,7 @@ fn parameters(
     }
     if !mail.is_ascii() {
         if !offers.eight_bit {
-            let cause = Cause::Unsupported("mails with 8-bit text (8BITMIME)");
+            let cause = Cause::Unsupported(Extension::EightBit);
             return Err(Phase::Check.failed(cause));
         }
         parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
@@ -201,7 +202,7 @@ fn parameters(
     let mut paths = envelope.reverse_path.iter().chain(&envelope.forward_paths);
     if paths.any(|address| !address.local().is_ascii()) {
         if !offers.smtp_utf8 {
-            let cause = Cause::Unsupported("addresses with letters outside ASCII (SMTPUTF8)");
+            let cause = Cause::Unsupported(Extension::Utf8);
             return Err(Phase::Check.failed(cause));
         }
         parameters.push(MailParameter::SmtpUtfEight);

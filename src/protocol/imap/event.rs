@@ -11,6 +11,7 @@ use super::command::CommandId;
 use super::flag::Flag;
 use super::uid_set::UidSet;
 use crate::domain::folder::{FolderName, ModSeq, Uid, UidValidity};
+use crate::domain::saying::{Said, Saying, saying};
 
 /// Something happened on the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -318,12 +319,11 @@ pub enum Waiting {
 
 /// Why a connection is over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum CloseReason {
     /// LOGOUT was answered.
-    #[error("logged out")]
     LoggedOut,
     /// The server said goodbye (RFC 3501 section 7.1.5).
-    #[error("the server closed the connection: {text}")]
     Bye {
         /// What stood in brackets.
         code: Option<Code>,
@@ -333,10 +333,8 @@ pub enum CloseReason {
         greeting: bool,
     },
     /// The stream ended between responses.
-    #[error("the server closed the connection without a word")]
     Eof,
     /// The stream ended inside a response.
-    #[error("the connection ended in the middle of a response{}", .bye.as_ref().map(|text| format!(", the server said: {text}")).unwrap_or_default())]
     Cut {
         /// The mail whose body was cut, where known.
         uid: Option<Uid>,
@@ -346,10 +344,8 @@ pub enum CloseReason {
         bye: Option<String>,
     },
     /// Time ran out.
-    #[error("the server did not answer in time ({0:?})")]
     TimedOut(Waiting),
     /// Another protocol is spoken on this port.
-    #[error("this is not an IMAP server: {}", describe(*.peer))]
     NotImap {
         /// Which one.
         peer: Peer,
@@ -357,13 +353,10 @@ pub enum CloseReason {
         excerpt: String,
     },
     /// PREAUTH greeting although TLS is demanded: STARTTLS is not possible any more.
-    #[error("the server considers the connection logged in before it is encrypted; refused")]
     PreauthBeforeTls,
     /// Bytes arrived between the answer to STARTTLS and the TLS handshake.
-    #[error("data was injected before encryption began; refused")]
     InjectedBeforeTls,
     /// A literal no one can mean: negative, or larger than `drain_max`.
-    #[error("the server announced {announced} bytes at once; refused")]
     AbsurdLiteral {
         /// The mail, where known.
         uid: Option<Uid>,
@@ -371,17 +364,48 @@ pub enum CloseReason {
         announced: String,
     },
     /// A response or a flood of them beyond every limit.
-    #[error("the server sent more than can be sensible; refused")]
     Flood,
 }
 
-fn describe(peer: Peer) -> &'static str {
-    match peer {
-        Peer::Pop3 => "a POP3 server answers here (IMAP with TLS is usually port 993)",
-        Peer::Smtp => "an SMTP server answers here (IMAP with TLS is usually port 993)",
-        Peer::Http => "a web server answers here (IMAP with TLS is usually port 993)",
-        Peer::Tls => "it speaks TLS from the first byte; choose TLS instead of STARTTLS or none",
-        Peer::Ssh => "an SSH server answers here (IMAP with TLS is usually port 993)",
-        Peer::Unknown => "its first line is not an IMAP greeting",
+impl Said for CloseReason {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::LoggedOut => saying!("imap.logged_out"),
+            Self::Bye { text, .. } => saying!("net.bye", text),
+            Self::Eof => saying!("net.eof"),
+            Self::Cut { bye: None, .. } => saying!("imap.cut"),
+            Self::Cut {
+                bye: Some(text), ..
+            } => saying!("imap.cut_with_bye", text),
+            Self::TimedOut(what) => saying!("net.timed_out", what),
+            Self::NotImap { peer, .. } => saying!("imap.not_imap", peer),
+            Self::PreauthBeforeTls => saying!("imap.preauth"),
+            Self::InjectedBeforeTls => saying!("net.injected"),
+            Self::AbsurdLiteral { announced, .. } => saying!("imap.absurd", announced),
+            Self::Flood => saying!("imap.flood"),
+        }
+    }
+}
+
+impl Said for Peer {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Pop3 => saying!("imap.peer.pop3"),
+            Self::Smtp => saying!("imap.peer.smtp"),
+            Self::Http => saying!("imap.peer.http"),
+            Self::Tls => saying!("net.peer.tls"),
+            Self::Ssh => saying!("imap.peer.ssh"),
+            Self::Unknown => saying!("imap.peer.unknown"),
+        }
+    }
+}
+
+impl Said for Waiting {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Greeting => saying!("net.waiting.greeting"),
+            Self::Answer => saying!("net.waiting.answer"),
+            Self::Stream => saying!("net.waiting.stream"),
+        }
     }
 }

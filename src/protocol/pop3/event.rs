@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::capability::Capabilities;
+use crate::domain::saying::{Said, Saying, saying};
 
 /// Names a command that was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,12 +143,11 @@ pub enum Waiting {
 
 /// Why a connection is over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum CloseReason {
     /// QUIT was answered.
-    #[error("signed off")]
     SignedOff,
     /// The server turned us away with its first line.
-    #[error("the server closed the connection: {text}")]
     TurnedAway {
         /// What stood in brackets.
         code: Option<Code>,
@@ -155,16 +155,12 @@ pub enum CloseReason {
         text: String,
     },
     /// The stream ended between answers.
-    #[error("the server closed the connection without a word")]
     Eof,
     /// The stream ended inside an answer.
-    #[error("the connection ended in the middle of an answer")]
     Cut,
     /// Time ran out.
-    #[error("the server did not answer in time ({0:?})")]
     TimedOut(Waiting),
     /// Another protocol is spoken on this port.
-    #[error("this is not a POP3 server: {}", describe(*.peer))]
     NotPop3 {
         /// Which one.
         peer: Peer,
@@ -173,43 +169,66 @@ pub enum CloseReason {
     },
     /// An answer that is neither `+OK` nor `-ERR`: the two sides no longer agree on
     /// where answers begin.
-    #[error("the server answered what no POP3 server may: {excerpt}")]
     Nonsense {
         /// Its beginning.
         excerpt: String,
     },
     /// Bytes arrived between the answer to STLS and the TLS handshake.
-    #[error("data was injected before encryption began; refused")]
     InjectedBeforeTls,
     /// The server said something although nothing was asked.
-    #[error("the server spoke without being asked; refused")]
     Unasked,
     /// A line longer than `line_max`.
-    #[error("the server sent a line longer than can be sensible; refused")]
     LineTooLong,
     /// A listing longer than `rows_max`.
-    #[error(
-        "the maildrop lists more than {rows_max} mails, too many for POP3; use IMAP or empty it"
-    )]
     TooManyRows {
         /// The limit.
         rows_max: usize,
     },
     /// A mail larger than `body_max`.
-    #[error("the server sent a mail of more than {body_max} bytes, which is the limit")]
     BodyTooLarge {
         /// The limit.
         body_max: u64,
     },
 }
 
-fn describe(peer: Peer) -> &'static str {
-    match peer {
-        Peer::Imap => "an IMAP server answers here (POP3 with TLS is usually port 995)",
-        Peer::Smtp => "an SMTP server answers here (POP3 with TLS is usually port 995)",
-        Peer::Http => "a web server answers here (POP3 with TLS is usually port 995)",
-        Peer::Tls => "it speaks TLS from the first byte; choose TLS instead of STARTTLS or none",
-        Peer::Ssh => "an SSH server answers here (POP3 with TLS is usually port 995)",
-        Peer::Unknown => "its first line is not a POP3 greeting",
+impl Said for CloseReason {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::SignedOff => saying!("pop3.signed_off"),
+            Self::TurnedAway { text, .. } => saying!("net.bye", text),
+            Self::Eof => saying!("net.eof"),
+            Self::Cut => saying!("pop3.cut"),
+            Self::TimedOut(what) => saying!("net.timed_out", what),
+            Self::NotPop3 { peer, .. } => saying!("pop3.not_pop3", peer),
+            Self::Nonsense { excerpt, .. } => saying!("pop3.nonsense", excerpt),
+            Self::InjectedBeforeTls => saying!("net.injected"),
+            Self::Unasked => saying!("pop3.unasked"),
+            Self::LineTooLong => saying!("pop3.line_too_long"),
+            Self::TooManyRows { rows_max, .. } => saying!("pop3.too_many_rows", rows_max),
+            Self::BodyTooLarge { body_max, .. } => saying!("pop3.body_too_large", body_max),
+        }
+    }
+}
+
+impl Said for Peer {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Imap => saying!("pop3.peer.imap"),
+            Self::Smtp => saying!("pop3.peer.smtp"),
+            Self::Http => saying!("pop3.peer.http"),
+            Self::Tls => saying!("net.peer.tls"),
+            Self::Ssh => saying!("pop3.peer.ssh"),
+            Self::Unknown => saying!("pop3.peer.unknown"),
+        }
+    }
+}
+
+impl Said for Waiting {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Greeting => saying!("net.waiting.greeting"),
+            Self::Answer => saying!("net.waiting.answer"),
+            Self::Stream => saying!("net.waiting.stream"),
+        }
     }
 }

@@ -20,6 +20,7 @@ use crate::domain::message_id::MessageId;
 use crate::domain::notice::{GIVE_UP_AFTER, Notice, NoticeState};
 use crate::mime::compose::{self, Automatic, Composition};
 use crate::net::submission::{SubmissionOptions, Submitted, submit};
+use crate::service::presets::parted;
 use crate::service::reauthentication::MadeLink;
 use crate::store::StoreError;
 
@@ -301,9 +302,9 @@ impl Alerts {
                 due: &notice.due,
                 said: match &notice.due {
                     Due::Reauthenticate { reason } | Due::Error { reason, .. } => {
-                        self.presets.parted(reason)
+                        Some(parted(reason))
                     }
-                    Due::Ends { .. } | Due::Recovered { .. } => ("", ""),
+                    Due::Ends { .. } | Due::Recovered { .. } => None,
                 },
                 shared,
                 today: day_of(self.clock.now()),
@@ -477,11 +478,11 @@ mod tests {
     #[test]
     fn an_outage_of_many_mailboxes_is_a_few_mails_and_links_stay_apart() {
         let error = || Due::Error {
-            reason: "down".to_owned(),
+            reason: "down".into(),
             since: Timestamp::UNIX_EPOCH,
         };
         let refused = || Due::Reauthenticate {
-            reason: "535".to_owned(),
+            reason: "535".into(),
         };
         let sizes = |errors: u64, others: u64| {
             let errors = (0..errors).map(|key| notice(key, error()));

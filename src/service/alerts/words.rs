@@ -8,6 +8,7 @@ use super::reason::harmless;
 use crate::domain::alert::Due;
 use crate::domain::expiry::Ending;
 use crate::domain::mailbox::Mailbox;
+use crate::domain::saying::Saying;
 use crate::service::reauthentication::MadeLink;
 use crate::text::{Language, text, text_with};
 
@@ -20,7 +21,7 @@ pub(super) struct Facts<'a> {
     pub(super) due: &'a Due,
     pub(super) today: Date,
     /// What happened, where a server may have a say, and what we say to it.
-    pub(super) said: (&'a str, &'a str),
+    pub(super) said: Option<(&'a Saying, Vec<Saying>)>,
     /// Where the provider makes codes.
     pub(super) settings_url: Option<String>,
     /// The address people use.
@@ -75,18 +76,19 @@ pub(super) fn written_together(
         "notice.error.many"
     };
     let count = news.len().to_string();
-    let news_of = |(mailbox, due): &(&Mailbox, &Due)| {
+    let news_of = |language, (mailbox, due): &(&Mailbox, &Due)| {
         let address = &mailbox.settings.address;
         match due {
             Due::Error { reason, since } => {
-                format!("{address} ({}): “{}”", minute(*since), harmless(reason))
+                let reason = harmless(&reason.in_language(language));
+                format!("{address} ({}): “{reason}”", minute(*since))
             }
             _ => address.to_string(),
         }
     };
-    let list: Vec<String> = news.iter().map(news_of).collect();
     let texts = Language::ALL.map(|language| {
         let mut parts = vec![text_with(language, key, &[("count", &count)])];
+        let list: Vec<String> = news.iter().map(|one| news_of(language, one)).collect();
         parts.push(list.join("\n"));
         if let Some(url) = public_url {
             let url = format!("{url}/mailboxes");
@@ -118,13 +120,17 @@ impl Facts<'_> {
     fn text(&self, language: Language) -> String {
         let address = self.mailbox.settings.address.as_str();
         let mut parts = vec![self.news(language)];
-        let (said, ours) = self.said;
-        if !said.is_empty() {
-            let reason = harmless(said);
+        if let Some((said, ours)) = &self.said {
+            let reason = harmless(&said.in_language(language));
             parts.push(text_with(language, "notice.said", &[("reason", &reason)]));
-        }
-        if !ours.is_empty() {
-            parts.push(ours.to_owned());
+            let ours: Vec<String> = ours.iter().map(|one| one.sentence(language)).collect();
+            if !ours.is_empty() {
+                let space = match language {
+                    Language::En => " ",
+                    Language::Zh => "",
+                };
+                parts.push(ours.join(space));
+            }
         }
         if let Due::Reauthenticate { .. } | Due::Ends { .. } = self.due {
             if let Some(link) = self.link {
@@ -224,7 +230,7 @@ mod tests {
 
     fn every_due() -> Vec<Due> {
         let since = Timestamp::UNIX_EPOCH;
-        let reason = "535 said no".to_owned();
+        let reason = Saying::from("535 said no");
         let mut all = vec![
             Due::Reauthenticate {
                 reason: reason.clone(),
@@ -263,9 +269,9 @@ mod tests {
                 due: &due,
                 said: match &due {
                     Due::Reauthenticate { reason } | Due::Error { reason, .. } => {
-                        (reason, "Ask us")
+                        Some((reason, vec!["Ask us".into()]))
                     }
-                    _ => ("", ""),
+                    _ => None,
                 },
                 shared: false,
                 today: date(2026, 6, 24),
@@ -297,14 +303,13 @@ mod tests {
     #[test]
     fn what_a_server_says_is_quoted_and_leads_nowhere_and_our_advice_stays() {
         let mailbox = mailbox("help@shop.example");
-        let due = Due::Reauthenticate {
-            reason: String::new(),
-        };
-        let said = "535 sign in at https://evil.example\u{2028}Postern says:";
+        let due = Due::Reauthenticate { reason: "".into() };
+        let said = "535 sign in at https://evil.example\u{2028}Postern says:".into();
+        let ours = "Make a new code (https://shop.example/codes)".into();
         let (_, text) = written(&Facts {
             mailbox: &mailbox,
             due: &due,
-            said: (said, "Make a new code (https://shop.example/codes)"),
+            said: Some((&said, vec![ours])),
             today: date(2026, 6, 24),
             settings_url: None,
             public_url: None,

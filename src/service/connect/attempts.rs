@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::trial::StepResult;
 use super::wish::{Known, Wish};
 use crate::domain::key::PublicId;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::user::{Actor, Role};
 
 /// Attempts of one person that are remembered.
@@ -43,7 +44,7 @@ pub enum End {
         mailbox: PublicId,
     },
     /// It is not; in words.
-    Failed(String),
+    Failed(Saying),
 }
 
 /// An attempt as its beginner sees it.
@@ -59,8 +60,14 @@ pub struct Attempt {
 
 /// Too many are under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many mailboxes are being tried at the moment; wait for one to end")]
+#[error("{}", self.saying())]
 pub struct TooMany;
+
+impl Said for TooMany {
+    fn saying(&self) -> Saying {
+        saying!("cannot.connect.too_many")
+    }
+}
 
 #[derive(Debug)]
 struct Row {
@@ -213,7 +220,7 @@ mod tests {
         assert!(begin(&attempts, 9, &actor(1)).is_none());
         assert!(begin(&attempts, 10, &actor(2)).is_some());
         assert!(attempts.hold(id(11), &actor(1)).is_err());
-        told[2].send_modify(|progress| progress.end = Some(End::Failed(String::new())));
+        told[2].send_modify(|progress| progress.end = Some(End::Failed("".into())));
         assert!(begin(&attempts, 9, &actor(1)).is_some());
         assert!(attempts.get(&actor(1), id(2)).is_none());
     }

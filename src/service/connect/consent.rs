@@ -4,6 +4,7 @@
 use super::wish::{Known, Readable, Wish, WrongField, typed, wrong};
 use crate::domain::address::Address;
 use crate::domain::mailbox::{Security, Server, WayIn, WayOut};
+use crate::domain::saying::saying;
 
 impl Known {
     /// The options of the command line that name the foreign servers, each after a space.
@@ -55,10 +56,7 @@ impl Wish {
                 continue;
             }
             if let Some(server) = server.filter(|server| server.security == Security::None) {
-                let words = format!(
-                    "without protection the password travels readable to {}; confirm that, or choose tls",
-                    server.host
-                );
+                let words = saying!("wish.readable", host = server.host.as_str());
                 return Err(wrong(field, words));
             }
         }
@@ -91,13 +89,9 @@ impl Wish {
             let foreign = unnamed.filter(|server| known.foreign.contains(&server.host));
             if let Some(server) = foreign {
                 let (domain, Server { host, port, .. }) = (address.domain(), server);
-                let words = format!(
-                    "{domain} names the server {host}, which lies outside {domain}; a password goes \
-                     there only when you name it yourself, if it is right: {} on the command line, \
-                     \"{field}\": {{\"host\": \"{host}\", \"port\": {port}}} in JSON, {host}:{port} in \
-                     the form",
-                    options(option, way, server)
-                );
+                let options = options(option, way, server);
+                let json = format!("\"{field}\": {{\"host\": \"{host}\", \"port\": {port}}}");
+                let words = saying!("wish.foreign", domain, host, port, options, json);
                 return Err(wrong(field, words));
             }
         }
@@ -200,7 +194,7 @@ mod tests {
         ] {
             let error = wish.propose(&known, [0; 10]).expect_err("refused");
             assert_eq!(error.field, field);
-            assert!(error.words.contains(option), "{error}");
+            assert!(error.to_string().contains(option), "{error}");
         }
         let proposal = named(imap, out)
             .propose(&known, [0; 10])

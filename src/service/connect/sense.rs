@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::wish::{WrongField, wrong};
 use crate::domain::mailbox::MailboxSettings;
+use crate::domain::saying::saying;
 
 /// The rescue address is not one of the mailbox that has to be rescued.
 pub(in crate::service) fn reaches_somebody(settings: &MailboxSettings) -> Result<(), WrongField> {
@@ -15,10 +16,7 @@ pub(in crate::service) fn reaches_somebody(settings: &MailboxSettings) -> Result
     let is_own = settings.address.folded() == folded
         || senders.any(|sender| sender.address.folded() == folded);
     if is_own {
-        let words = format!(
-            "{rescue} belongs to this mailbox, so nobody could read there that it has stopped \
-             working; name an address that is read elsewhere"
-        );
+        let words = saying!("wish.rescue", rescue);
         return Err(wrong("rescue_address", words));
     }
     Ok(())
@@ -33,9 +31,7 @@ pub(in crate::service) fn was_made(
     let latest = today.tomorrow().unwrap_or(today);
     match settings.code_created_on {
         Some(day) if day > latest => {
-            let words = format!(
-                "{day} is still to come (today is {today}); enter the day on which the code was made"
-            );
+            let words = saying!("wish.to_come", day = &day, today = &today);
             Err(wrong("code_created_on", words))
         }
         _ => Ok(()),

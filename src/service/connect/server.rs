@@ -2,6 +2,7 @@
 //! each other, and both from what is usual.
 
 use crate::domain::mailbox::{Security, Server};
+use crate::domain::saying::{Saying, saying};
 
 /// What is usual for a kind of server.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +44,7 @@ pub(in crate::service) fn read_server(
     usual: Usual,
     known: Option<&Server>,
     domain: &str,
-) -> Result<Server, String> {
+) -> Result<Server, Saying> {
     let security = security.map(security_of).transpose()?;
     let (host, port) = match (given, known) {
         (Some(text), _) => split_port(text)?,
@@ -64,7 +65,7 @@ pub(in crate::service) fn read_server(
     })
 }
 
-fn split_port(text: &str) -> Result<(String, Option<u16>), String> {
+fn split_port(text: &str) -> Result<(String, Option<u16>), Saying> {
     let bare = |host: &str| {
         host.trim_start_matches('[')
             .trim_end_matches(']')
@@ -83,9 +84,7 @@ fn split_port(text: &str) -> Result<(String, Option<u16>), String> {
             let port = port.parse().ok().filter(|port| *port > 0);
             (
                 bare(host),
-                Some(port.ok_or_else(|| {
-                    format!("{text:?}: the port must be a number from 1 to 65535")
-                })?),
+                Some(port.ok_or_else(|| saying!("wish.port", typed = Saying::quoted(text)))?),
             )
         }
     };
@@ -94,19 +93,17 @@ fn split_port(text: &str) -> Result<(String, Option<u16>), String> {
             .chars()
             .any(|c| c.is_control() || c.is_whitespace() || c == '/')
     {
-        return Err(format!("{text:?} is no server; write host or host:port"));
+        return Err(saying!("wish.server", typed = Saying::quoted(text)));
     }
     Ok((host, port))
 }
 
-fn security_of(text: &str) -> Result<Security, String> {
+fn security_of(text: &str) -> Result<Security, Saying> {
     match text {
         "tls" => Ok(Security::Tls),
         "starttls" => Ok(Security::StartTls),
         "none" => Ok(Security::None),
-        other => Err(format!(
-            "{other:?} is no protection; write tls, starttls or none"
-        )),
+        other => Err(saying!("wish.security", typed = Saying::quoted(other))),
     }
 }
 
@@ -156,12 +153,14 @@ mod tests {
         assert!(
             read(Some("x:99999"), None)
                 .expect_err("refused")
+                .to_string()
                 .contains("port")
         );
         assert!(read(Some("https://x"), None).is_err());
         assert!(
             read(None, Some("ssl"))
                 .expect_err("refused")
+                .to_string()
                 .contains("starttls")
         );
     }

@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::proposal::Proposal;
+use crate::domain::address::Address;
 use crate::domain::folder::Cursor;
 use crate::domain::mailbox::{
     ForwardingWay, ImapWay, Login, MailboxSettings, Pop3Keep, Pop3Way, WayIn,
 };
 use crate::domain::maildrop::Begin;
 use crate::domain::refusal::Dialogue;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapOptions, OpenError, Session};
 use crate::net::pop3::{self, Pop3Options};
@@ -41,8 +43,8 @@ pub enum Step {
 pub struct StepResult {
     /// Which.
     pub step: Step,
-    /// What was found, or what stopped it: in words.
-    pub outcome: Result<String, String>,
+    /// What was found, or what stopped it.
+    pub outcome: Result<Saying, Saying>,
     /// How long it took.
     pub took: Duration,
 }
@@ -61,8 +63,8 @@ pub(super) struct Means<'a> {
 
 impl Means<'_> {
     /// What stopped the login, with the provider's own advice.
-    fn explain(&self, settings: &MailboxSettings, login: &Login, error: &OpenError) -> String {
-        let sentence = format!("{}: {error}", settings.address);
+    fn explain(&self, settings: &MailboxSettings, login: &Login, error: &OpenError) -> Saying {
+        let sentence = saying!("about", whom = &settings.address, what = error);
         let OpenError::Refused { refusal, .. } = error else {
             return sentence;
         };
@@ -80,8 +82,8 @@ impl Means<'_> {
         settings: &MailboxSettings,
         login: &Login,
         error: &pop3::OpenError,
-    ) -> String {
-        let sentence = format!("{}: {error}", settings.address);
+    ) -> Saying {
+        let sentence = saying!("about", whom = &settings.address, what = error);
         let pop3::OpenError::Refused { refusal, .. } = error else {
             return sentence;
         };
@@ -100,11 +102,11 @@ impl Means<'_> {
         login: &Login,
         dialogue: Dialogue,
         said: &str,
-        sentence: String,
-    ) -> String {
+        sentence: Saying,
+    ) -> Saying {
         let found = self
             .presets
-            .understand(settings, dialogue, said, &sentence, false);
+            .understand(settings, dialogue, said, sentence.clone(), false);
         let advised = found
             .verdict
             .is_some_and(|verdict| verdict.advice.is_some());
@@ -112,20 +114,18 @@ impl Means<'_> {
         if advised || token || found.reason != sentence {
             return found.reason;
         }
-        sentence
-            + "; check user name and password: many providers want an app password or \
-               authorization code instead of the password of their page"
+        saying!("trial.check_login", what = sentence)
     }
 
-    async fn try_submission(&self, proposal: &Proposal) -> Result<String, String> {
+    async fn try_submission(&self, proposal: &Proposal) -> Result<Saying, Saying> {
         let address = &proposal.settings.address;
         let way = way_out(&proposal.settings, &proposal.logins, self.system);
-        let (server, login) = way.map_err(|error| format!("{address}: {error}"))?;
+        let (server, login) = way.map_err(|error| about(address, &error))?;
         let options = SubmissionOptions::new(server.clone(), login);
         match submission::probe(self.dialer, &options).await {
-            Ok(_) => Ok(format!("signed in at {}", server.host)),
+            Ok(_) => Ok(signed_in(&server.host)),
             Err(error) => {
-                let sentence = format!("{address}: {error}");
+                let sentence = about(address, &error);
                 let Some(reply) = error.authentication_refusal() else {
                     return Err(sentence);
                 };
@@ -133,7 +133,7 @@ impl Means<'_> {
                 let settings = &proposal.settings;
                 let found = self
                     .presets
-                    .understand(settings, login, &said, &sentence, true);
+                    .understand(settings, login, &said, sentence, true);
                 Err(found.reason)
             }
         }
@@ -180,7 +180,7 @@ impl Trial {
             (WayIn::Imap(way), Some(login)) => {
                 let opened = open(means.dialer, way, login).await;
                 let words = match &opened {
-                    Ok(_) => Ok(format!("signed in at {}", way.server.host)),
+                    Ok(_) => Ok(signed_in(&way.server.host)),
                     Err(error) => Err(means.explain(settings, login, error)),
                 };
                 on_step(self.note(Step::Incoming, words, begun));
@@ -194,7 +194,7 @@ impl Trial {
             (WayIn::Pop3(way), Some(login)) => {
                 let opened = open_pop3(means.dialer, way, login).await;
                 let words = match &opened {
-                    Ok(_) => Ok(format!("signed in at {}", way.server.host)),
+                    Ok(_) => Ok(signed_in(&way.server.host)),
                     Err(error) => Err(means.explain_pop3(settings, login, error)),
                 };
                 on_step(self.note(Step::Incoming, words, begun));
@@ -214,7 +214,7 @@ impl Trial {
                 return;
             }
             (_, None) => {
-                let words = format!("{address}: no login is given");
+                let words = about(address, &saying!("trial.no_login"));
                 on_step(self.note(Step::Incoming, Err(words), begun));
             }
         }
@@ -253,16 +253,14 @@ impl Trial {
         let seconds = after.as_secs();
         self.steps.push(StepResult {
             step,
-            outcome: Err(format!(
-                "{address}: the trial took longer than {seconds} s; a server is very slow or silent"
-            )),
+            outcome: Err(about(address, &saying!("trial.too_long", seconds))),
             took: after,
         });
     }
 
     fn note_begin(
         &mut self,
-        looked: Result<(Begin, String), String>,
+        looked: Result<(Begin, Saying), Saying>,
         begun: Instant,
     ) -> &StepResult {
         let words = looked.map(|(begin, words)| {
@@ -272,7 +270,7 @@ impl Trial {
         self.note(Step::Folder, words, begun)
     }
 
-    fn note(&mut self, step: Step, outcome: Result<String, String>, begun: Instant) -> &StepResult {
+    fn note(&mut self, step: Step, outcome: Result<Saying, Saying>, begun: Instant) -> &StepResult {
         let result = StepResult {
             step,
             outcome,
@@ -283,23 +281,28 @@ impl Trial {
     }
 }
 
+fn about(address: &Address, what: &impl Said) -> Saying {
+    saying!("about", whom = address, what)
+}
+
+fn signed_in(host: &str) -> Saying {
+    saying!("trial.signed_in", host)
+}
+
 /// Whether forwarded mail would be taken. That the provider does forward shows only when
 /// the first mail comes.
 fn forwarded(
     way: &ForwardingWay,
     settings: &MailboxSettings,
     domain: Option<&str>,
-) -> Result<String, String> {
+) -> Result<Saying, Saying> {
+    let address = &settings.address;
     match domain {
-        Some(domain) => Ok(format!(
-            "forward the mail of {} to {}@{domain}",
-            settings.address, way.local_part
-        )),
-        None => Err(format!(
-            "{}: this gateway takes no forwarded mail yet; set enabled and domain in \
-             [smtp_listener] of the configuration and restart",
-            settings.address
-        )),
+        Some(domain) => {
+            let to = format!("{}@{domain}", way.local_part);
+            Ok(saying!("trial.forward", address, to))
+        }
+        None => Err(about(address, &saying!("trial.takes_no_mail"))),
     }
 }
 
@@ -309,7 +312,7 @@ async fn look_into_folder(
     settings: &MailboxSettings,
     way: &ImapWay,
     means: &Means<'_>,
-) -> Result<(Cursor, String), String> {
+) -> Result<(Cursor, Saying), Saying> {
     let MailboxSettings {
         address, history, ..
     } = settings;
@@ -317,25 +320,27 @@ async fn look_into_folder(
     let selected = session
         .select(folder, &SelectMode::ReadOnly)
         .await
-        .map_err(|error| format!("{address}: the folder {folder} cannot be opened: {error}"))?;
-    let validity = selected.uid_validity.ok_or_else(|| {
-        format!("{address}: the server gives {folder} no UIDVALIDITY, so mail in it cannot be told apart for good")
-    })?;
+        .map_err(|error| {
+            let what = saying!("trial.folder_closed", folder, what = &error);
+            about(address, &what)
+        })?;
+    let validity = selected
+        .uid_validity
+        .ok_or_else(|| about(address, &saying!("trial.no_validity", folder)))?;
     let cursor = match means.connected_at {
         None => first_cursor(session, &selected, validity, *history, means.now).await,
         Some(since) => renumbered_cursor(session, &selected, validity, *history, since).await,
     };
-    let cursor =
-        cursor.map_err(|error| format!("{address}: {folder} cannot be searched: {error}"))?;
+    let cursor = cursor.map_err(|error| {
+        let what = saying!("trial.folder_unsearched", folder, what = &error);
+        about(address, &what)
+    })?;
     let push = if session.capabilities().has("IDLE") {
-        "tells of new mail at once (IDLE)"
+        saying!("trial.pushes")
     } else {
-        "is asked for new mail now and then"
+        saying!("trial.polled")
     };
-    let words = format!(
-        "{folder} holds {} mails; the server {push}",
-        selected.exists
-    );
+    let words = saying!("trial.folder", folder, mails = selected.exists, push);
     Ok((cursor, words))
 }
 
@@ -345,31 +350,27 @@ async fn look_into_maildrop(
     settings: &MailboxSettings,
     way: &Pop3Way,
     means: &Means<'_>,
-) -> Result<(Begin, String), String> {
+) -> Result<(Begin, Saying), Saying> {
     let address = &settings.address;
-    let mails = look(session)
-        .await
-        .map_err(|error| format!("{address}: the maildrop cannot be read: {error}"))?;
+    let mails = look(session).await.map_err(|error| {
+        let what = saying!("trial.maildrop_unread", what = &error);
+        about(address, &what)
+    })?;
     let named = if mails.iter().all(|mail| !mail.uidl.is_empty()) {
-        "each with its own id (UIDL)"
+        saying!("trial.uidl")
     } else {
-        "told apart by their headers, since the server gives them no ids of their own (UIDL)"
+        saying!("trial.no_uidl")
     };
     let kept = match way.keep {
-        Pop3Keep::Leave => "they stay on the server".to_owned(),
-        Pop3Keep::Days(days) => format!(
-            "mail is deleted on the server {days} days after it is stored here; other devices \
-             lose it then"
-        ),
-        Pop3Keep::DeleteOnceStored => "mail is deleted on the server once it is stored here; \
-                                       other devices lose it"
-            .to_owned(),
+        Pop3Keep::Leave => saying!("trial.kept"),
+        Pop3Keep::Days(days) => saying!("trial.kept_days", days),
+        Pop3Keep::DeleteOnceStored => saying!("trial.not_kept"),
     };
-    let mut words = format!("the maildrop holds {} mails, {named}; {kept}", mails.len());
+    let mut words = saying!("trial.maildrop", mails = mails.len(), named, kept);
     let preset = means.presets.get(&settings.preset);
     let facts = preset.and_then(|plugin| plugin.preset.pop3.clone());
     if let Some(why) = facts.and_then(|pop3| pop3.discouraged) {
-        words = format!("{words}. IMAP is better here: {}", why.en);
+        words = saying!("trial.imap_is_better", what = words, why);
     }
     let begin = Begin::Maildrop(first_rows(&mails, settings.history, means.now));
     Ok((begin, words))

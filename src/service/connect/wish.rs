@@ -6,14 +6,18 @@
 
 use jiff::civil::Date;
 
+pub use super::wrong::WrongField;
+
 use super::proposal::Proposal;
 use super::server::{Usual, read_server};
+pub(in crate::service) use super::wrong::wrong;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{
     Credentials, ForwardingWay, History, ImapWay, Login, MailboxLogins, MailboxSettings,
     OAuthGrant, Pop3Keep, Pop3Way, Server, WayIn, WayOut,
 };
+use crate::domain::saying::{Saying, saying};
 use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
 
@@ -141,23 +145,6 @@ pub struct Known {
     pub foreign: Vec<String>,
 }
 
-/// A field that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{words}")]
-pub struct WrongField {
-    /// Its name, as in [`Wish`].
-    pub field: &'static str,
-    /// What is wrong and what would be right.
-    pub words: String,
-}
-
-pub(in crate::service) fn wrong(field: &'static str, words: impl Into<String>) -> WrongField {
-    WrongField {
-        field,
-        words: words.into(),
-    }
-}
-
 /// A typed value; empty means absent.
 pub(in crate::service) fn typed(text: Option<&String>) -> Option<&str> {
     text.map(|text| text.trim()).filter(|text| !text.is_empty())
@@ -235,10 +222,10 @@ impl Wish {
             None | Some("imap") => Ok(Protocol::Imap),
             Some("pop3") => Ok(Protocol::Pop3),
             Some("forwarding") => Ok(Protocol::Forwarding),
-            Some(other) => Err(wrong(
-                "protocol",
-                format!("{other:?} is no way in; write imap, pop3 or forwarding"),
-            )),
+            Some(other) => {
+                let words = saying!("wish.protocol", typed = Saying::quoted(other));
+                Err(wrong("protocol", words))
+            }
         }
     }
 
@@ -326,8 +313,7 @@ impl Wish {
                 credentials: credentials.clone(),
             }),
             (false, None) => {
-                let words = "the password or authorization code is missing";
-                return Err(wrong("password", words));
+                return Err(wrong("password", saying!("cannot.mailbox.no_password")));
             }
         };
         let own = self.outgoing_password.clone().map(Credentials::Password);
@@ -350,16 +336,14 @@ impl Wish {
     fn name(&self, usual: &str) -> Result<String, WrongField> {
         let name = typed(self.name.as_ref()).unwrap_or(usual);
         if name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
-            return Err(wrong("name", "the name must be one line, and short"));
+            return Err(wrong("name", saying!("wish.name")));
         }
         Ok(name.to_owned())
     }
 
     fn slug(&self) -> Result<Option<Slug>, WrongField> {
         let read = |text| {
-            let words = format!(
-                "{text:?} is no id; write lower-case letters, digits and single hyphens, at most 63"
-            );
+            let words = saying!("wish.slug", typed = Saying::quoted(text));
             Slug::parse(text).ok_or_else(|| wrong("slug", words))
         };
         typed(self.slug.as_ref()).map(read).transpose()
@@ -371,7 +355,7 @@ impl Wish {
             .filter_map(|name| folder("more_folders", Some(name)).transpose())
             .collect::<Result<_, _>>()?;
         if named.len() > FURTHER_MAX {
-            let words = format!("at most {FURTHER_MAX} further folders are read");
+            let words = saying!("wish.more_folders", most = FURTHER_MAX);
             return Err(wrong("more_folders", words));
         }
         Ok(named)
@@ -384,7 +368,7 @@ impl Wish {
             .map(alias)
             .collect::<Result<_, _>>()?;
         if aliases.len() > FURTHER_MAX {
-            let words = format!("at most {FURTHER_MAX} further addresses");
+            let words = saying!("wish.aliases", most = FURTHER_MAX);
             return Err(wrong("aliases", words));
         }
         Ok(aliases)
@@ -393,7 +377,7 @@ impl Wish {
     fn signature(&self) -> Result<String, WrongField> {
         let text = self.signature.clone().unwrap_or_default();
         if text.len() > SIGNATURE_BYTES_MAX {
-            let words = format!("the signature is longer than {SIGNATURE_BYTES_MAX} bytes");
+            let words = saying!("wish.signature", most = SIGNATURE_BYTES_MAX);
             return Err(wrong("signature", words));
         }
         Ok(text.replace("\r\n", "\n"))
@@ -401,7 +385,7 @@ impl Wish {
 
     fn code_created_on(&self) -> Result<Option<Date>, WrongField> {
         let read = |text: &str| {
-            let words = format!("{text:?} is no day; write it as 2026-01-31");
+            let words = saying!("wish.day", typed = Saying::quoted(text));
             text.parse().map_err(|_| wrong("code_created_on", words))
         };
         typed(self.code_created_on.as_ref()).map(read).transpose()
@@ -410,7 +394,10 @@ impl Wish {
 
 pub(in crate::service) fn address(field: &'static str, text: &str) -> Result<Address, WrongField> {
     let text = text.trim();
-    Address::typed(text).map_err(|error| wrong(field, format!("{text:?} is no address: {error}")))
+    Address::typed(text).map_err(|error| {
+        let words = saying!("wish.address", typed = Saying::quoted(text), what = &error);
+        wrong(field, words)
+    })
 }
 
 pub(in crate::service) fn optional_address(
@@ -437,27 +424,25 @@ pub(in crate::service) fn folder(
     text: Option<&String>,
 ) -> Result<Option<FolderName>, WrongField> {
     let read = |name| {
-        let words = format!("{name:?} is no folder name");
+        let words = saying!("wish.folder", typed = Saying::quoted(name));
         FolderName::new(name).ok_or_else(|| wrong(field, words))
     };
     typed(text).map(read).transpose()
 }
 
-fn days(field: &'static str, text: &str, others: &str) -> Result<u16, WrongField> {
+fn days(text: &str) -> Option<u16> {
     let read = text.parse().ok();
     read.filter(|days| (1..=DAYS_MAX).contains(days))
-        .ok_or_else(|| {
-            let words =
-                format!("{text:?}: write {others}, or a number of days from 1 to {DAYS_MAX}");
-            wrong(field, words)
-        })
 }
 
 fn history(text: Option<&String>) -> Result<History, WrongField> {
     match typed(text) {
         None | Some("nothing") => Ok(History::Nothing),
         Some("all") => Ok(History::All),
-        Some(text) => days("history", text, "nothing or all").map(History::Days),
+        Some(text) => days(text).map(History::Days).ok_or_else(|| {
+            let typed = Saying::quoted(text);
+            wrong("history", saying!("wish.history", typed, most = DAYS_MAX))
+        }),
     }
 }
 
@@ -465,7 +450,13 @@ pub(in crate::service) fn pop3_keep(text: Option<&String>) -> Result<Pop3Keep, W
     match typed(text) {
         None | Some("leave") => Ok(Pop3Keep::Leave),
         Some("once-stored") => Ok(Pop3Keep::DeleteOnceStored),
-        Some(text) => days("pop3_keep", text, "leave or once-stored").map(Pop3Keep::Days),
+        Some(text) => days(text).map(Pop3Keep::Days).ok_or_else(|| {
+            let typed = Saying::quoted(text);
+            wrong(
+                "pop3_keep",
+                saying!("wish.pop3_keep", typed, most = DAYS_MAX),
+            )
+        }),
     }
 }
 
@@ -632,7 +623,7 @@ mod tests {
             spoil(&mut wish);
             let error = wish.propose(&Known::default(), [0; 10]).expect_err(field);
             assert_eq!(error.field, field);
-            assert!(!error.words.is_empty());
+            assert!(!error.to_string().is_empty());
         }
     }
 

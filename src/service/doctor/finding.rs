@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::domain::saying::Saying;
+
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Check {
@@ -58,7 +60,7 @@ pub struct Finding {
     /// How it is.
     pub verdict: Verdict,
     /// What was found, and what to do.
-    pub words: String,
+    pub words: Saying,
     /// How long it took.
     pub took: Duration,
 }
@@ -100,15 +102,15 @@ impl<'a> Report<'a> {
         }
     }
 
-    pub(super) fn fine(&mut self, check: Check, words: impl Into<String>) {
+    pub(super) fn fine(&mut self, check: Check, words: impl Into<Saying>) {
         self.tell(check, Verdict::Fine, words.into());
     }
 
-    pub(super) fn note(&mut self, check: Check, words: impl Into<String>) {
+    pub(super) fn note(&mut self, check: Check, words: impl Into<Saying>) {
         self.tell(check, Verdict::Note, words.into());
     }
 
-    pub(super) fn wrong(&mut self, check: Check, words: impl Into<String>) {
+    pub(super) fn wrong(&mut self, check: Check, words: impl Into<Saying>) {
         // Mail comes and goes without these two.
         self.blocked |= !matches!(check, Check::Alias | Check::Sent);
         self.tell(check, Verdict::Wrong, words.into());
@@ -119,7 +121,7 @@ impl<'a> Report<'a> {
         self.blocked
     }
 
-    fn tell(&mut self, check: Check, verdict: Verdict, words: String) {
+    fn tell(&mut self, check: Check, verdict: Verdict, words: Saying) {
         let now = Instant::now();
         let took = now.duration_since(self.since);
         self.since = now;

@@ -5,12 +5,13 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::finding::{Check, Report};
-use super::reach::count;
+use super::reach::mails;
 use super::{Doctor, login_of};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{ImapWay, Mailbox, MailboxLogins, Pop3Keep, Pop3Way};
 use crate::domain::preset::ImapId;
 use crate::domain::refusal::Dialogue;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::imap::{ImapError, OpenError, Session};
 use crate::net::pop3::{self, Pop3Options};
 use crate::protocol::imap::event::SpecialUse;
@@ -43,22 +44,25 @@ impl Doctor {
                 return;
             }
         };
-        report.fine(Check::Login, format!("signed in at {}", way.server.host));
+        report.fine(
+            Check::Login,
+            saying!("trial.signed_in", host = way.server.host.as_str()),
+        );
         self.looks_at_id(mailbox, &session, report);
         let looked = looks_into_folders(&mut session, mailbox, way, self.with.clock.now(), report);
         if let Err(error) = looked.await {
-            report.wrong(Check::Folder, error.to_string());
+            report.wrong(Check::Folder, &error);
         }
         session.logout().await;
     }
 
-    fn refused_by_imap(&self, mailbox: &Mailbox, error: &EnterError) -> String {
-        let sentence = error.to_string();
+    fn refused_by_imap(&self, mailbox: &Mailbox, error: &EnterError) -> Saying {
+        let sentence = error.saying();
         let EnterError::Open(OpenError::Refused { refusal, .. }) = error else {
             return sentence;
         };
         let said = refusal.as_said();
-        self.advised(mailbox, Dialogue::Imap, &said, &sentence)
+        self.advised(mailbox, Dialogue::Imap, &said, sentence)
     }
 
     /// With the provider's own advice, where its plugin has any.
@@ -67,8 +71,8 @@ impl Doctor {
         mailbox: &Mailbox,
         dialogue: Dialogue,
         said: &str,
-        sentence: &str,
-    ) -> String {
+        sentence: Saying,
+    ) -> Saying {
         let presets = &self.with.presets;
         presets
             .understand(&mailbox.settings, dialogue, said, sentence, false)
@@ -79,17 +83,12 @@ impl Doctor {
         let preset = self.with.presets.get(&mailbox.settings.preset);
         let wanted = preset.and_then(|plugin| plugin.preset.imap.as_ref().map(|imap| imap.id));
         match (session.capabilities().has("ID"), wanted) {
-            (true, Some(ImapId::Required)) => report.fine(
-                Check::Id,
-                "the provider wants to know which program reads (ID), and was told",
-            ),
-            (true, _) => report.fine(Check::Id, "the server was told which program reads (ID)"),
-            (false, Some(ImapId::Required)) => report.note(
-                Check::Id,
-                "the provider is known to want ID, and its server does not offer it; if folders \
-                 do not open, this is why",
-            ),
-            (false, _) => report.fine(Check::Id, "the server does not ask which program reads"),
+            (true, Some(ImapId::Required)) => report.fine(Check::Id, saying!("found.id_wanted")),
+            (true, _) => report.fine(Check::Id, saying!("found.id_told")),
+            (false, Some(ImapId::Required)) => {
+                report.note(Check::Id, saying!("found.id_not_offered"))
+            }
+            (false, _) => report.fine(Check::Id, saying!("found.id_unasked")),
         }
     }
 
@@ -112,56 +111,46 @@ impl Doctor {
         let mut session = match pop3::Session::open(&self.with.dialer, &options).await {
             Ok(session) => session,
             Err(error) => {
-                let sentence = error.to_string();
+                let sentence = error.saying();
                 let words = match &error {
                     pop3::OpenError::Refused { refusal, .. } => {
                         let said = refusal.as_said();
-                        self.advised(mailbox, Dialogue::Pop3, &said, &sentence)
+                        self.advised(mailbox, Dialogue::Pop3, &said, sentence)
                     }
                     _ => sentence,
                 };
                 return report.wrong(Check::Login, words);
             }
         };
-        report.fine(Check::Login, format!("signed in at {}", way.server.host));
+        report.fine(
+            Check::Login,
+            saying!("trial.signed_in", host = way.server.host.as_str()),
+        );
         let delay = session.capabilities().login_delay();
         match look(&mut session).await {
-            Ok(mails) => {
-                let named = mails.iter().all(|mail| !mail.uidl.is_empty());
+            Ok(found) => {
+                let named = found.iter().all(|mail| !mail.uidl.is_empty());
                 let kept = match way.keep {
-                    Pop3Keep::Leave => "they stay there".to_owned(),
-                    Pop3Keep::Days(days) => format!("they are deleted there after {days} days"),
-                    Pop3Keep::DeleteOnceStored => {
-                        "they are deleted there once they are here".to_owned()
-                    }
+                    Pop3Keep::Leave => saying!("found.kept"),
+                    Pop3Keep::Days(days) => saying!("found.kept_days", days),
+                    Pop3Keep::DeleteOnceStored => saying!("found.not_kept"),
                 };
-                let words = format!(
-                    "the maildrop holds {}; {kept}",
-                    count(mails.len(), "mail", "mails")
-                );
+                let words = saying!("found.maildrop", mails = mails(found.len()), kept);
                 if named {
                     report.fine(Check::Folder, words);
                 } else {
-                    let why = "the server has no lasting names for them (UIDL), so each look reads \
-                               their headers: IMAP is better here";
-                    report.note(Check::Folder, format!("{words}; {why}"));
+                    report.note(Check::Folder, saying!("found.no_uidl", what = words));
                 }
             }
-            Err(error) => report.wrong(Check::Folder, error.to_string()),
+            Err(error) => report.wrong(Check::Folder, &error),
         }
         session.leave().await;
         let pace = match delay {
-            Some(delay) => format!(" and wants {} s between two logins", delay.as_secs()),
-            None => String::new(),
+            Some(delay) => saying!("found.pop3_pace", seconds = delay.as_secs()),
+            None => saying!("found.pop3_silent"),
         };
-        report.note(
-            Check::Push,
-            format!("POP3 tells nothing by itself{pace}: new mail is seen at the next look"),
-        );
-        report.note(
-            Check::Junk,
-            "POP3 shows no junk folder: look there at the provider for customers' mail",
-        );
+        report.note(Check::Push, pace);
+        report.note(Check::Junk, saying!("found.pop3_junk"));
     }
 
     pub(super) async fn examine_forwarding(&self, mailbox: &Mailbox, report: &mut Report<'_>) {
@@ -169,45 +158,28 @@ impl Doctor {
             self.with.receiving.address_of(mailbox),
             self.with.receiving.domain.as_deref(),
         ) else {
-            let words = "this gateway takes no forwarded mail: set enabled and domain in \
-                         [smtp_listener] of the configuration and restart";
-            return report.wrong(Check::Listener, words);
+            return report.wrong(Check::Listener, saying!("found.takes_no_mail"));
         };
         match self.with.records.mx(domain).await {
-            Ok(hosts) if hosts.is_empty() => report.wrong(
-                Check::Listener,
-                format!(
-                    "{domain} has no MX record, so no provider can forward to {address}; add one \
-                     that leads to this machine"
-                ),
-            ),
+            Ok(hosts) if hosts.is_empty() => {
+                report.wrong(Check::Listener, saying!("found.no_mx", domain, address))
+            }
             Ok(hosts) => report.fine(
                 Check::Listener,
-                format!(
-                    "mail for {address} goes to {}; whether that is this machine shows the test mail",
-                    hosts.join(", ")
-                ),
+                saying!("found.mx", address, hosts = hosts.join(", ")),
             ),
-            Err(error) => report.note(Check::Listener, error.to_string()),
+            Err(error) => report.note(Check::Listener, &error),
         }
         let health = self
             .mailboxes
             .get(&crate::domain::user::Actor::Console, mailbox.id);
         let Ok((_, health)) = health else { return };
         if let Some(asked) = health.confirmation {
-            let words = format!(
-                "the provider asks whether it may forward: the code is {}",
-                asked.code
-            );
-            report.note(Check::Listener, words);
+            report.note(Check::Listener, saying!("found.asked", code = asked.code));
         }
         match health.last_mail_at {
-            Some(at) => report.fine(Check::Listener, format!("the last mail came at {at}")),
-            None => report.note(
-                Check::Listener,
-                "no mail has been forwarded yet; look whether forwarding is switched on at the \
-                 provider",
-            ),
+            Some(at) => report.fine(Check::Listener, saying!("found.last_mail", at = &at)),
+            None => report.note(Check::Listener, saying!("found.nothing_forwarded")),
         }
     }
 }
@@ -221,33 +193,26 @@ async fn looks_into_folders(
 ) -> Result<(), ImapError> {
     let folder = &way.folder;
     let selected = session.select(folder, &SelectMode::ReadOnly).await?;
-    let words = format!(
-        "{folder} holds {}",
-        count(selected.exists as usize, "mail", "mails")
-    );
+    let held = mails(selected.exists as usize);
     match selected.uid_validity {
-        Some(_) => report.fine(Check::Folder, words),
+        Some(_) => report.fine(Check::Folder, saying!("found.folder", folder, mails = held)),
         None => report.wrong(
             Check::Folder,
-            format!(
-                "{words}, and the server gives it no UIDVALIDITY, so they cannot be told apart"
-            ),
+            saying!("found.no_validity", folder, mails = held),
         ),
     }
     for further in &way.more_folders {
         match session.select(further, &SelectMode::ReadOnly).await {
             Ok(selected) => {
-                let mails = count(selected.exists as usize, "mail", "mails");
+                let mails = mails(selected.exists as usize);
                 report.fine(
                     Check::Folder,
-                    format!("{further} holds {mails}, and is read too"),
+                    saying!("found.further", folder = further, mails),
                 );
             }
             Err(error @ ImapError::Refused { .. }) => report.wrong(
                 Check::Folder,
-                format!(
-                    "{further} cannot be opened: {error}; create it there, or connect without it"
-                ),
+                saying!("found.further_closed", folder = further, what = &error),
             ),
             Err(error) => return Err(error),
         }
@@ -265,15 +230,10 @@ async fn looks_into_folders(
     let sent = sent.or_else(|| special(SpecialUse::Sent));
     match sent {
         Some(sent) => looks_into_sent(session, &sent, settings.provider_files_sent, report).await,
-        None if settings.provider_files_sent => report.fine(
-            Check::Sent,
-            "the provider files what it submits, so no copy is put anywhere",
-        ),
-        None => report.note(
-            Check::Sent,
-            "the server marks no folder as Sent, so copies of replies are filed nowhere; name one \
-             (mailbox edit --sent-folder)",
-        ),
+        None if settings.provider_files_sent => {
+            report.fine(Check::Sent, saying!("found.provider_files"))
+        }
+        None => report.note(Check::Sent, saying!("found.no_sent")),
     }
     Ok(())
 }
@@ -286,31 +246,32 @@ async fn looks_into_junk(
     report: &mut Report<'_>,
 ) -> Result<(), ImapError> {
     let Some(junk) = junk else {
-        report.fine(Check::Junk, "the server marks no folder as junk");
+        report.fine(Check::Junk, saying!("found.no_junk"));
         return Ok(());
     };
     if let Err(error) = session.select(&junk, &SelectMode::ReadOnly).await {
         let ImapError::Refused { .. } = error else {
             return Err(error);
         };
-        report.note(Check::Junk, format!("{junk} cannot be opened: {error}"));
+        let words = saying!("found.folder_closed", folder = &junk, what = &error);
+        report.note(Check::Junk, words);
         return Ok(());
     }
     let week_ago = now.checked_sub(SignedDuration::from_hours(24 * JUNK_DAYS));
     let since = week_ago.unwrap_or(now).to_zoned(TimeZone::UTC).date();
     let found = session.uid_search(&[SearchKey::Since(since)]).await?.len();
-    let words = format!(
-        "{junk} has {} of the last {JUNK_DAYS} days",
-        count(found, "mail", "mails")
+    let words = saying!(
+        "found.junk",
+        folder = &junk,
+        mails = mails(found),
+        days = JUNK_DAYS
     );
     if found == 0 {
         report.fine(Check::Junk, words);
     } else if way.junk.is_some() {
-        report.fine(Check::Junk, format!("{words}; they are read and marked"));
+        report.fine(Check::Junk, saying!("found.junk_read", what = words));
     } else {
-        let hint = "it is not read; look whether customers' mail is among them, or let it be read \
-                    (mailbox edit --junk)";
-        report.note(Check::Junk, format!("{words}; {hint}"));
+        report.note(Check::Junk, saying!("found.junk_unread", what = words));
     }
     Ok(())
 }
@@ -322,21 +283,17 @@ async fn looks_into_sent(
     report: &mut Report<'_>,
 ) {
     match session.select(sent, &SelectMode::ReadWrite).await {
-        Ok(selected) if selected.read_only && !provider_files => report.wrong(
-            Check::Sent,
-            format!("{sent} is read-only, so copies of replies cannot be filed in it"),
-        ),
+        Ok(selected) if selected.read_only && !provider_files => {
+            report.wrong(Check::Sent, saying!("found.sent_read_only", folder = sent))
+        }
         Ok(_) if provider_files => report.fine(
             Check::Sent,
-            format!("{sent} is there; the provider files what it submits"),
+            saying!("found.sent_by_provider", folder = sent),
         ),
-        Ok(_) => report.fine(
-            Check::Sent,
-            format!("{sent} can be written to; replies are filed there"),
-        ),
+        Ok(_) => report.fine(Check::Sent, saying!("found.sent", folder = sent)),
         Err(error) => report.wrong(
             Check::Sent,
-            format!("{sent} cannot be opened: {error}; name another (mailbox edit --sent-folder)"),
+            saying!("found.sent_closed", folder = sent, what = &error),
         ),
     }
 }

@@ -5,6 +5,7 @@ use super::finding::{Check, Report};
 use crate::domain::address::Address;
 use crate::domain::mailbox::{Mailbox, MailboxLogins};
 use crate::domain::refusal::Dialogue;
+use crate::domain::saying::{Said, saying};
 use crate::net::submission::{self, SubmissionOptions};
 use crate::service::ledger::words::megabytes;
 use crate::service::way_out::way_out;
@@ -21,7 +22,7 @@ impl Doctor {
         let settings = &mailbox.settings;
         let (server, login) = match way_out(settings, logins, self.with.system.as_ref()) {
             Ok(way) => way,
-            Err(error) => return report.wrong(Check::Submission, error.to_string()),
+            Err(error) => return report.wrong(Check::Submission, &error),
         };
         if !self.reaches(&server, REACH, report).await {
             return;
@@ -38,35 +39,30 @@ impl Doctor {
         let (probed, refusals) = match probed {
             Ok(probed) => probed,
             Err(error) => {
-                let sentence = error.to_string();
+                let sentence = error.saying();
                 let words = match error.authentication_refusal() {
                     Some(reply) => {
                         let said = reply.to_string();
-                        self.advised(mailbox, Dialogue::SmtpLogin, &said, &sentence)
+                        self.advised(mailbox, Dialogue::SmtpLogin, &said, sentence)
                     }
                     None => sentence,
                 };
                 return report.wrong(Check::Submission, words);
             }
         };
-        let size = match probed.size_max {
-            Some(bytes) => format!("; it takes mails up to {}", megabytes(bytes)),
-            None => String::new(),
+        let host = server.host.as_str();
+        let words = match probed.size_max {
+            Some(bytes) => saying!("found.submission", host, size = megabytes(bytes)),
+            None => saying!("trial.signed_in", host),
         };
-        report.fine(
-            Check::Submission,
-            format!("signed in at {}{size}", server.host),
-        );
+        report.fine(Check::Submission, words);
         for (sender, refusal) in senders.iter().zip(refusals) {
             match refusal {
-                None => report.fine(
-                    Check::Alias,
-                    format!("{sender} may send, as far as the envelope shows"),
-                ),
+                None => report.fine(Check::Alias, saying!("found.may_send", sender)),
                 Some(reply) => {
-                    let sentence = format!("{sender} may not send; the server says: {reply}");
+                    let sentence = saying!("found.may_not_send", sender, reply = &reply);
                     let said = reply.to_string();
-                    let words = self.advised(mailbox, Dialogue::Smtp, &said, &sentence);
+                    let words = self.advised(mailbox, Dialogue::Smtp, &said, sentence);
                     report.wrong(Check::Alias, words);
                 }
             }

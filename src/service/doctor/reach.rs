@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::Doctor;
 use super::finding::{Check, Report};
 use crate::domain::mailbox::{Security, Server};
+use crate::domain::saying::{Saying, saying};
 use crate::net::dial::Target;
 use crate::net::dns::resolve;
 
@@ -29,7 +30,7 @@ impl Doctor {
         let addresses = match resolve(host, *port, NAME_TIME_MAX).await {
             Ok(addresses) => addresses,
             Err(error) => {
-                report.wrong(reach, error.to_string());
+                report.wrong(reach, &error);
                 return false;
             }
         };
@@ -37,19 +38,22 @@ impl Doctor {
         let stream = match self.with.dialer.dial_plain(&target).await {
             Ok(stream) => stream,
             Err(error) => {
-                report.wrong(reach, error.to_string());
+                report.wrong(reach, &error);
                 return false;
             }
         };
         let first = stream
             .peer_address()
             .map(|address| address.ip().to_string());
-        let words = format!(
-            "{host} has {} and answers on port {port} ({})",
-            count(addresses.len(), "address", "addresses"),
-            first.unwrap_or_else(|_| "gone again".to_owned()),
+        let first = first.map_or_else(|_| saying!("found.gone_again"), Saying::from);
+        let addresses = match addresses.len() {
+            1 => saying!("found.one_address"),
+            count => saying!("found.addresses", count),
+        };
+        report.fine(
+            reach,
+            saying!("found.reached", host, addresses, port, first),
         );
-        report.fine(reach, words);
         match server.security {
             Security::Tls => {
                 drop(stream);
@@ -58,11 +62,7 @@ impl Doctor {
             // Inside the protocol, so the login shows it.
             Security::StartTls => true,
             Security::None => {
-                let words = format!(
-                    "nothing is encrypted on the way to {host}: the password travels readable; \
-                     choose tls or starttls (mailbox edit)"
-                );
-                report.note(tls, words);
+                report.note(tls, saying!("found.readable", host));
                 true
             }
         }
@@ -78,35 +78,29 @@ impl Doctor {
         let stream = match self.with.dialer.dial_tls(target).await {
             Ok(stream) => stream,
             Err(error) => {
-                report.wrong(tls, error.to_string());
+                report.wrong(tls, &error);
                 return false;
             }
         };
         let Some(ends) = stream.certificate_ends() else {
-            report.fine(
-                tls,
-                format!("{host} has a certificate that is trusted here"),
-            );
+            report.fine(tls, saying!("found.trusted", host));
             return true;
         };
-        let day = ends.strftime("%Y-%m-%d");
+        let day = ends.strftime("%Y-%m-%d").to_string();
         let left = ends.duration_since(self.with.clock.now());
         if left < ENDS_SOON {
-            let words = format!(
-                "the certificate of {host} ends on {day}; from then on nothing is fetched or sent \
-                 until its owner renews it"
-            );
-            report.note(tls, words);
+            report.note(tls, saying!("found.ends_soon", host, day));
         } else {
-            report.fine(tls, format!("{host} proves its name until {day}"));
+            report.fine(tls, saying!("found.proven", host, day));
         }
         true
     }
 }
 
-pub(super) fn count(number: usize, one: &str, more: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        number => format!("{number} {more}"),
+/// So many mails.
+pub(super) fn mails(count: usize) -> Saying {
+    match count {
+        1 => saying!("found.one_mail"),
+        count => saying!("found.mails", count),
     }
 }

@@ -10,6 +10,7 @@ use super::Doctor;
 use super::finding::{Check, Report};
 use crate::domain::mailbox::{ImapWay, Mailbox, WayIn};
 use crate::domain::proof::{SelfMailKind, TestRun, Token};
+use crate::domain::saying::saying;
 use crate::domain::user::Actor;
 use crate::net::imap::{IdleEnd, ImapError, Session};
 use crate::protocol::imap::event::SpecialUse;
@@ -34,8 +35,7 @@ enum Pushed {
 impl Doctor {
     pub(super) async fn examine_round_trip(&self, mailbox: &Mailbox, report: &mut Report<'_>) {
         if report.is_blocked() {
-            let words = "not measured: mend what is wrong above first";
-            return report.note(Check::RoundTrip, words);
+            return report.note(Check::RoundTrip, saying!("found.blocked"));
         }
         let listening = match &mailbox.settings.way_in {
             WayIn::Imap(way) => self.listen(mailbox, way).await,
@@ -43,7 +43,10 @@ impl Doctor {
         };
         let proving = &self.with.proving;
         if let Err(error) = proving.start(&Actor::Console, mailbox.id).await {
-            report.note(Check::RoundTrip, format!("not measured: {error}"));
+            report.note(
+                Check::RoundTrip,
+                saying!("found.not_measured", what = &error),
+            );
             if let Some(session) = listening {
                 session.logout().await;
             }
@@ -55,7 +58,7 @@ impl Doctor {
             .and_then(|proofs| proofs.test)
             .map(|test| test.token);
         let Some(token) = token else {
-            return report.wrong(Check::RoundTrip, "the test mail could not be followed");
+            return report.wrong(Check::RoundTrip, saying!("found.lost_sight"));
         };
         let (here, heard) = (CancellationToken::new(), CancellationToken::new());
         let follow = async {
@@ -79,13 +82,13 @@ impl Doctor {
         let (test, listened) = tokio::join!(follow, listen);
         match test {
             Ok(Some(test)) => tell(&test, report),
-            Ok(None) => report.wrong(Check::RoundTrip, "the test mail could not be followed"),
-            Err(error) => return report.wrong(Check::RoundTrip, error.to_string()),
+            Ok(None) => report.wrong(Check::RoundTrip, saying!("found.lost_sight")),
+            Err(error) => return report.wrong(Check::RoundTrip, &error),
         }
         if let Some((mut session, pushed)) = listened {
             tell_push(&pushed, report);
             if let Err(error) = looks_for_copy(&mut session, mailbox, &token, report).await {
-                report.note(Check::Sent, format!("Sent could not be searched: {error}"));
+                report.note(Check::Sent, saying!("found.sent_unsearched", what = &error));
             }
             session.logout().await;
         }
@@ -139,49 +142,26 @@ fn tell(test: &TestRun, report: &mut Report<'_>) {
     }
     let Some(latency) = test.latency() else {
         let seconds = PATIENCE.as_secs();
-        let words = format!(
-            "the test mail has not come back within {seconds} s; the page of the mailbox says how \
-             it ends"
-        );
-        return report.wrong(Check::RoundTrip, words);
+        return report.wrong(Check::RoundTrip, saying!("found.late", seconds));
     };
-    let took = latency.as_millis();
+    let ms = latency.as_millis().to_string();
     if test.reply_left_at.is_some() {
-        report.fine(
-            Check::RoundTrip,
-            format!("a mail to itself was here after {took} ms, and its answer left"),
-        );
+        report.fine(Check::RoundTrip, saying!("found.round_trip", ms));
     } else {
-        report.note(
-            Check::RoundTrip,
-            format!("a mail to itself was here after {took} ms; its answer has not left yet"),
-        );
+        report.note(Check::RoundTrip, saying!("found.half_trip", ms));
     }
 }
 
 fn tell_push(pushed: &Pushed, report: &mut Report<'_>) {
     match pushed {
-        Pushed::After(after) => report.fine(
-            Check::Push,
-            format!(
-                "the server told of the mail by itself (IDLE), {} ms after it was sent",
-                after.as_millis()
-            ),
-        ),
-        Pushed::Never => report.note(
-            Check::Push,
-            "the server takes IDLE and did not tell of the test mail; new mail is seen when the \
-             folder is looked through (rescan_seconds in the configuration)",
-        ),
-        Pushed::CannotPush => report.note(
-            Check::Push,
-            "the server has no IDLE; it is asked for new mail now and then \
-             (check_interval_seconds)",
-        ),
-        Pushed::Failed(error) => report.note(
-            Check::Push,
-            format!("whether the server tells of new mail could not be measured: {error}"),
-        ),
+        Pushed::After(after) => {
+            report.fine(Check::Push, saying!("found.pushed", ms = after.as_millis()))
+        }
+        Pushed::Never => report.note(Check::Push, saying!("found.not_pushed")),
+        Pushed::CannotPush => report.note(Check::Push, saying!("found.no_push")),
+        Pushed::Failed(error) => {
+            report.note(Check::Push, saying!("found.push_unmeasured", what = error))
+        }
     }
 }
 
@@ -209,26 +189,14 @@ async fn looks_for_copy(
     match (both > answers, settings.provider_files_sent) {
         (true, true) => report.fine(
             Check::Sent,
-            format!("the provider has filed the test mail in {sent} by itself, as expected"),
+            saying!("found.filed_as_expected", folder = &sent),
         ),
         (true, false) => report.fine(
             Check::Sent,
-            format!(
-                "the provider has filed the test mail in {sent} by itself; a copy of ours is put \
-                 there only where its own is missing"
-            ),
+            saying!("found.filed_by_itself", folder = &sent),
         ),
-        (false, true) => report.wrong(
-            Check::Sent,
-            format!(
-                "the provider is said to file what it submits, and the test mail is not in {sent}: \
-                 replies are filed nowhere (mailbox edit --provider-files-sent false)"
-            ),
-        ),
-        (false, false) => report.fine(
-            Check::Sent,
-            format!("the provider does not file what it submits; copies are put into {sent} by us"),
-        ),
+        (false, true) => report.wrong(Check::Sent, saying!("found.filed_nowhere", folder = &sent)),
+        (false, false) => report.fine(Check::Sent, saying!("found.filed_by_us", folder = &sent)),
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::given::GivenLogins;
 use crate::domain::address::NamedAddress;
 use crate::domain::mailbox::{MailboxSettings, Server, WayIn, WayOut};
+use crate::domain::saying::{Saying, saying};
 use crate::domain::slug::Slug;
 use crate::service::connect::sense::reaches_somebody;
 use crate::service::connect::server::{Usual, read_server};
@@ -95,7 +96,7 @@ impl Edit {
         self.overlay(&mut after)?;
         if let Some(text) = &self.code_created_on {
             let read = |text: &str| {
-                let words = format!("{text:?} is no day; write it as 2026-01-31");
+                let words = saying!("wish.day", typed = Saying::quoted(text));
                 text.parse().map_err(|_| wrong("code_created_on", words))
             };
             after.code_created_on = typed(Some(text)).map(read).transpose()?;
@@ -136,8 +137,7 @@ impl Edit {
             after.slug = match typed(Some(text)) {
                 None => Slug::of(&after.address),
                 Some(text) => Slug::parse(text).ok_or_else(|| {
-                    let words = "write lower-case letters, digits and single hyphens, at most 63";
-                    wrong("slug", format!("{text:?} is no id; {words}"))
+                    wrong("slug", saying!("wish.slug", typed = Saying::quoted(text)))
                 })?,
             };
         }
@@ -150,13 +150,13 @@ impl Edit {
             let lines = lines.filter(|line| !line.is_empty());
             after.aliases = lines.map(alias).collect::<Result<_, _>>()?;
             if after.aliases.len() > ALIASES_MAX {
-                let words = format!("at most {ALIASES_MAX} further addresses");
+                let words = saying!("wish.aliases", most = ALIASES_MAX);
                 return Err(wrong("aliases", words));
             }
         }
         if let Some(text) = &self.signature {
             if text.len() > SIGNATURE_BYTES_MAX {
-                let words = format!("the signature is longer than {SIGNATURE_BYTES_MAX} bytes");
+                let words = saying!("wish.signature", most = SIGNATURE_BYTES_MAX);
                 return Err(wrong("signature", words));
             }
             after.signature = text.replace("\r\n", "\n");
@@ -175,8 +175,7 @@ impl Edit {
                 WayIn::Imap(way) => way.server = incoming.over(Usual::IMAP, Some(&way.server))?,
                 WayIn::Pop3(way) => way.server = incoming.over(Usual::POP3, Some(&way.server))?,
                 WayIn::Forwarding(_) => {
-                    let words = "mail of this mailbox is forwarded; it has no incoming server";
-                    return Err(wrong("incoming", words));
+                    return Err(wrong("incoming", saying!("wish.forwarded")));
                 }
             }
         }
@@ -191,8 +190,7 @@ impl Edit {
             let server = outgoing.over(Usual::SMTP, after.way_out.server())?;
             after.way_out = WayOut::Own(server);
         } else if self.system_smtp == Some(false) && after.way_out == WayOut::System {
-            let words = "name the server that replies leave by";
-            return Err(wrong("outgoing", words));
+            return Err(wrong("outgoing", saying!("wish.no_way_out")));
         }
         Ok(())
     }
@@ -202,15 +200,13 @@ impl Edit {
             match &mut after.way_in {
                 WayIn::Imap(way) => way.folder = watched,
                 WayIn::Pop3(_) | WayIn::Forwarding(_) => {
-                    let words = "only a mailbox that is read by IMAP has folders";
-                    return Err(wrong("folder", words));
+                    return Err(wrong("folder", saying!("wish.no_folders")));
                 }
             }
         }
         if self.pop3_keep.is_some() {
             let WayIn::Pop3(way) = &mut after.way_in else {
-                let words = "only mail that is read by POP3 is kept or deleted there";
-                return Err(wrong("pop3_keep", words));
+                return Err(wrong("pop3_keep", saying!("wish.no_maildrop")));
             };
             way.keep = pop3_keep(self.pop3_keep.as_ref())?;
         }
@@ -250,7 +246,7 @@ impl Typed<'_> {
     /// What is not said of it is as before.
     fn over(&self, usual: Usual, before: Option<&Server>) -> Result<Server, WrongField> {
         if self.server.is_none() && before.is_none() {
-            return Err(wrong(self.field, "write host or host:port"));
+            return Err(wrong(self.field, saying!("wish.host")));
         }
         // The domain would only name a server that nobody has named.
         read_server(self.server, self.security, usual, before, "")
@@ -262,7 +258,7 @@ impl Typed<'_> {
 fn one_line(field: &'static str, text: &str) -> Result<Option<String>, WrongField> {
     let text = text.trim();
     if text.chars().count() > NAME_LENGTH_MAX || text.contains(char::is_control) {
-        let words = format!("write one line of at most {NAME_LENGTH_MAX} characters");
+        let words = saying!("wish.one_line", most = NAME_LENGTH_MAX);
         return Err(wrong(field, words));
     }
     Ok((!text.is_empty()).then(|| text.to_owned()))
@@ -283,8 +279,11 @@ where
     }
     let number = text.parse().ok().filter(|number| range.contains(number));
     let (least, most) = (range.start(), range.end());
-    let words = || format!("{text:?}: write a number from {least} to {most}");
-    number.map(Some).ok_or_else(|| wrong(field, words()))
+    number.map(Some).ok_or_else(|| {
+        let typed = Saying::quoted(text);
+        let (least, most) = (least.to_string(), most.to_string());
+        wrong(field, saying!("wish.number", typed, least, most))
+    })
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ async fn a_refused_login_is_tried_again_once_a_minute_however_often_people_ask()
         refresh().expect("nothing was refused");
     }
     let refused = || {
-        let failure = Failure::Refused("expired".to_owned());
+        let failure = Failure::Refused("expired".into());
         board.receiving_failed(key, failure, start, 0);
     };
     refused();

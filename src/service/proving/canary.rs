@@ -17,6 +17,7 @@ use crate::domain::change::Event;
 use crate::domain::key::{MailboxKey, PublicId};
 use crate::domain::mailbox::{Condition, Mailbox};
 use crate::domain::proof::{Canary, SelfMailKind};
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::user::Actor;
 use crate::service::agenda::{Agenda, LOOK_AGAIN};
 use crate::service::mailboxes::MailboxError;
@@ -33,13 +34,26 @@ const SENDING_MAX: usize = 8;
 
 /// The interval is not one.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum CanaryError {
     /// Out of range.
-    #[error("a canary flies every {} seconds to every {} days", EVERY_MIN.as_secs(), EVERY_MAX.as_secs() / 86_400)]
     Every,
     /// The actor may not, or there is no such mailbox.
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
+}
+
+impl Said for CanaryError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Every => saying!(
+                "cannot.canary.every",
+                seconds = EVERY_MIN.as_secs(),
+                days = EVERY_MAX.as_secs() / 86_400
+            ),
+            Self::Mailbox(error) => error.saying(),
+        }
+    }
 }
 
 impl Proving {

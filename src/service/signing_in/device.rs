@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::error::SignInError;
 use crate::domain::key::PublicId;
+use crate::domain::saying::Saying;
 use crate::net::oauth::{DeviceCode, OAuth, Refusal, Tokens};
 use crate::service::oauth_clients::Provider;
 
@@ -37,7 +38,7 @@ pub struct DeviceProgress {
     /// The code.
     pub shown: DeviceShown,
     /// How it ended, when it has.
-    pub end: Option<Result<Finished, String>>,
+    pub end: Option<Result<Finished, Saying>>,
 }
 
 /// What came of a sign-in.

@@ -1,6 +1,7 @@
 //! Why a sign-in came to nothing, in words for who wanted it.
 
 use crate::domain::key::PublicId;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::http_client::UrlError;
 use crate::net::oauth::OAuthError;
 use crate::service::connect::{BeginError, ProposeError, SaveError};
@@ -10,36 +11,48 @@ use crate::service::random::NoRandomness;
 
 /// As many as may are under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many sign-ins are under way at the moment; wait a few minutes")]
+#[error("{}", self.saying())]
 pub struct TooMany;
+
+impl Said for TooMany {
+    fn saying(&self) -> Saying {
+        saying!("cannot.sign_in.too_many")
+    }
+}
 
 /// Why a return is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum StateError {
     /// Nothing of ours: missing, invented, or from before a restart.
-    #[error("this return belongs to no sign-in that was begun here; begin again")]
     Unknown,
     /// Another browser, or somebody else, began it.
-    #[error(
-        "this sign-in was begun in another session; go on in that browser, or begin again here"
-    )]
     Foreign,
     /// It came back before.
-    #[error("this sign-in has been used already; begin again if the mailbox does not work")]
     Used,
     /// It took too long.
-    #[error("this sign-in took longer than 15 minutes; begin again")]
     Expired,
+}
+
+impl Said for StateError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Unknown => saying!("cannot.sign_in.unknown"),
+            Self::Foreign => saying!("cannot.sign_in.foreign"),
+            Self::Used => saying!("cannot.sign_in.used"),
+            Self::Expired => saying!("cannot.sign_in.expired"),
+        }
+    }
 }
 
 /// Why there is no login.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum SignInError {
     /// There is no sign-in for this mailbox.
     #[error(transparent)]
     NoSignIn(#[from] NoSignIn),
     /// Only managers give mailboxes their logins.
-    #[error("signing a mailbox in needs a mailbox manager or an administrator")]
     NotAllowed,
     /// What was typed is no mailbox.
     #[error(transparent)]
@@ -60,32 +73,19 @@ pub enum SignInError {
     #[error(transparent)]
     State(#[from] StateError),
     /// Another provider answered than was asked.
-    #[error(
-        "the browser came back from {from} and not from the provider it was sent to, so nothing of \
-         it was used; begin again"
-    )]
     Issuer {
         /// What it calls itself.
         from: String,
     },
     /// The person said no.
-    #[error("the sign-in was declined at the provider; it says: {0}")]
     Declined(String),
     /// The provider cannot or does not want.
-    #[error("the provider refuses the sign-in; it says: {0}")]
     Refused(String),
     /// Neither a code nor an error came.
-    #[error("the provider sent neither a code nor a reason; begin again")]
     NoCode,
     /// Nobody typed the code in time.
-    #[error("the code was not entered in time; begin again")]
     CodeEnded,
     /// Another account signed in.
-    #[error(
-        "{signed_in} has signed in, but the login of {address} is {expected}; nothing was saved. \
-         Sign in with {expected} (\"use another account\"). If {address} is a shared mailbox of \
-         {signed_in}, say so, and it is tried with that login"
-    )]
     OtherAccount {
         /// Who did.
         signed_in: String,
@@ -95,18 +95,40 @@ pub enum SignInError {
         address: String,
     },
     /// Access would end within the hour, for good.
-    #[error(
-        "the provider gave no refresh token, so access would end soon; check the scopes and \
-         parameters of its plugin (offline access), remove Postern from the account's connected \
-         applications, and sign in again"
-    )]
     NoRefreshToken,
     /// The provider.
-    #[error("the sign-in cannot be finished: {0}")]
     Provider(OAuthError),
     /// The plugin's address is none.
-    #[error("the sign-in of this provider is set up wrongly: {0}")]
     Url(#[from] UrlError),
+}
+
+impl Said for SignInError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::NoSignIn(error) => error.saying(),
+            Self::NotAllowed => saying!("cannot.sign_in.not_allowed"),
+            Self::Propose(error) => error.saying(),
+            Self::Begin(error) => error.saying(),
+            Self::Mailbox(error) => error.saying(),
+            Self::TooMany(error) => error.saying(),
+            Self::Randomness(error) => error.saying(),
+            Self::State(error) => error.saying(),
+            Self::Issuer { from, .. } => saying!("cannot.sign_in.issuer", from),
+            Self::Declined(what) => saying!("cannot.sign_in.declined", what),
+            Self::Refused(what) => saying!("cannot.sign_in.refused", what),
+            Self::NoCode => saying!("cannot.sign_in.no_code"),
+            Self::CodeEnded => saying!("cannot.sign_in.code_ended"),
+            Self::OtherAccount {
+                signed_in,
+                address,
+                expected,
+                ..
+            } => saying!("cannot.sign_in.other_account", signed_in, address, expected),
+            Self::NoRefreshToken => saying!("cannot.sign_in.no_refresh_token"),
+            Self::Provider(what) => saying!("cannot.sign_in.provider", what),
+            Self::Url(what) => saying!("oauth.url", what),
+        }
+    }
 }
 
 /// Why a return came to nothing, and which sign-in it was.

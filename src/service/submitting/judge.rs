@@ -19,7 +19,7 @@ pub(super) fn judge(
             judge_recipients(outgoing, &recipients, retry_at)
         }
         Err(SubmissionError::Uncertain { reason, recipients }) => {
-            uncertain(reason, outgoing, &recipients)
+            uncertain(reason.to_string(), outgoing, &recipients)
         }
         Err(error @ SubmissionError::NotSent { .. }) => match retry_at {
             // Refused credentials say nothing of the mail: it waits for the new ones.
@@ -324,7 +324,7 @@ mod tests {
         use Phase::{Authentication, Content, EndOfData};
         let lost = || {
             Err(SubmissionError::Uncertain {
-                reason: "the connection was lost".to_owned(),
+                reason: "the connection was lost".into(),
                 recipients: answers(&[(A, None), (B, Some(550))]),
             })
         };

@@ -290,8 +290,8 @@ impl Board {
             Condition::Interrupted {
                 reason, next_at, ..
             }
-            | Condition::Error { reason, next_at } => (Some(reason.clone()), Some(*next_at)),
-            Condition::ReauthenticationNeeded { reason } => (Some(reason.clone()), None),
+            | Condition::Error { reason, next_at } => (Some(reason.to_string()), Some(*next_at)),
+            Condition::ReauthenticationNeeded { reason } => (Some(reason.to_string()), None),
             Condition::Connecting | Condition::Active | Condition::Offline | Condition::Unbound => {
                 (None, None)
             }

@@ -15,10 +15,11 @@ use super::options::SyncOptions;
 use crate::domain::condition::Failure;
 use crate::domain::mailbox::{Condition, Mailbox, MailboxSettings};
 use crate::domain::refusal::Dialogue;
+use crate::domain::saying::Saying;
 use crate::net::dial::Dialer;
 use crate::service::clock::Clock;
 use crate::service::credentials::Keyring;
-use crate::service::presets::{NOTHING_IS_TRIED, Presets};
+use crate::service::presets::{Presets, resting};
 use crate::service::random::Random;
 use crate::store::Store;
 
@@ -96,17 +97,14 @@ impl Handles {
         settings: &MailboxSettings,
         dialogue: Dialogue,
         said: &str,
-        sentence: &str,
+        sentence: Saying,
         clear: bool,
     ) -> Failure {
         let found = self
             .presets
             .understand(settings, dialogue, said, sentence, clear);
         match found.failure {
-            Failure::Refused(reason) => {
-                let reason = reason.trim_end_matches('.');
-                Failure::Refused(format!("{reason}{NOTHING_IS_TRIED}"))
-            }
+            Failure::Refused(reason) => Failure::Refused(resting(reason)),
             other => other,
         }
     }

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::history::first_day;
 use crate::domain::mailbox::History;
 use crate::domain::maildrop::{HeaderHash, MailIdentity, MailState, MaildropRow};
+use crate::domain::saying::{Said, Saying, saying};
 use crate::mime::header::HeaderBlock;
 use crate::mime::header::date::parse_date;
 use crate::net::pop3::{Pop3Error, Session};
@@ -18,16 +19,22 @@ pub const HEADER_MAX: usize = 128 * 1024;
 
 /// Why a maildrop cannot be looked into.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub enum LookError {
     /// The server.
     #[error(transparent)]
     Pop3(#[from] Pop3Error),
     /// Its mails cannot be told apart.
-    #[error(
-        "the server gives neither unique ids (UIDL) nor headers (TOP), so its mails cannot be \
-         told apart; use IMAP"
-    )]
     NoNames,
+}
+
+impl Said for LookError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Pop3(error) => error.saying(),
+            Self::NoNames => saying!("pop3.no_names"),
+        }
+    }
 }
 
 /// A mail that is on the server now.

@@ -60,7 +60,7 @@ async fn a_standing_outlives_a_restart_until_new_logins_come() {
         receiving: Standing {
             failures: 1,
             held: Some(Held {
-                reason: "expired".to_owned(),
+                reason: "expired".into(),
                 until: None,
             }),
             ..Standing::default()

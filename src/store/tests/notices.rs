@@ -7,14 +7,14 @@ use crate::domain::notice::{Notice, NoticeState};
 
 fn error() -> Due {
     Due::Error {
-        reason: "timed out".to_owned(),
+        reason: "timed out".into(),
         since: at(0),
     }
 }
 
 fn refused() -> Due {
     Due::Reauthenticate {
-        reason: "535".to_owned(),
+        reason: "535".into(),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::domain::conversation::{Priority, Status, Tag};
 use crate::domain::extraction::MailSort;
 use crate::domain::key::PublicId;
 use crate::domain::message::Direction;
+use crate::domain::saying::saying;
 use crate::service::conversations::Counts;
 use crate::service::conversations::{Edit, Listed};
 
@@ -224,14 +225,12 @@ pub(in crate::http) fn direction_name(direction: Direction) -> &'static str {
 
 pub(in crate::http) fn tag_named(text: &str) -> Result<Tag, Problem> {
     Tag::new(text).ok_or_else(|| {
-        let longest = Tag::LENGTH_MAX;
-        Problem::new(
-            Kind::Unprocessable,
-            format!(
-                "`{}` cannot be a tag: 1 to {longest} bytes, no comma.",
-                shortened(text)
-            ),
-        )
+        let words = saying!(
+            "problem.tag",
+            tag = shortened(text),
+            longest = Tag::LENGTH_MAX
+        );
+        Problem::new(Kind::Unprocessable, words)
     })
 }
 

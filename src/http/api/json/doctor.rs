@@ -39,7 +39,7 @@ impl FindingBody {
         Self {
             check: check_name(finding.check),
             verdict: verdict_name(finding.verdict),
-            words: finding.words.clone(),
+            words: finding.words.to_string(),
             took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
         }
     }

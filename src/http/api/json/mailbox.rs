@@ -339,16 +339,16 @@ impl ConditionBody {
                 retries_max,
                 next_at,
             } => {
-                body.reason = Some(reason.clone());
+                body.reason = Some(reason.to_string());
                 body.next_at = Some(next_at.to_string());
                 body.retry = Some(*retry);
                 body.retries_max = Some(*retries_max);
             }
             Condition::Error { reason, next_at } => {
-                body.reason = Some(reason.clone());
+                body.reason = Some(reason.to_string());
                 body.next_at = Some(next_at.to_string());
             }
-            Condition::ReauthenticationNeeded { reason } => body.reason = Some(reason.clone()),
+            Condition::ReauthenticationNeeded { reason } => body.reason = Some(reason.to_string()),
         }
         body
     }

@@ -84,12 +84,12 @@ impl StepBody {
             Step::Folder => "folder",
             Step::Outgoing => "outgoing",
         };
-        let (Ok(words) | Err(words)) = result.outcome.clone();
+        let (Ok(words) | Err(words)) = &result.outcome;
         let took_ms = u64::try_from(result.took.as_millis()).unwrap_or(u64::MAX);
         Self {
             step,
             passed: result.outcome.is_ok(),
-            words,
+            words: words.to_string(),
             took_ms,
         }
     }
@@ -107,7 +107,7 @@ impl AttemptBody {
             None => ("running", None, None),
             Some(End::Passed) => ("passed", None, None),
             Some(End::Connected { mailbox }) => ("connected", Some(mailbox.to_string()), None),
-            Some(End::Failed(words)) => ("failed", None, Some(words.clone())),
+            Some(End::Failed(words)) => ("failed", None, Some(words.to_string())),
         };
         Self {
             state,
@@ -124,7 +124,7 @@ impl SignInBody {
             None => ("waiting", None, None, None),
             Some(Ok(Finished::Attempt(id))) => ("signed_in", Some(id.to_string()), None, None),
             Some(Ok(Finished::SignedIn(id))) => ("signed_in", None, Some(id.to_string()), None),
-            Some(Err(words)) => ("failed", None, None, Some(words.clone())),
+            Some(Err(words)) => ("failed", None, None, Some(words.to_string())),
         };
         let shown = &device.shown;
         Self {

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::super::api::{of_beginning, of_sign_in, of_store, sentence};
+use super::super::super::api::{of_beginning, of_sign_in, of_store};
 use super::super::super::body::Id;
 use super::super::super::error::Problem;
 use super::super::super::handles::Wired;
@@ -66,6 +66,8 @@ struct FormPage {
     /// Nobody would hear when this mailbox stops working.
     alone: bool,
     wrong: Option<WrongField>,
+    /// What is wrong with it.
+    problem: Option<String>,
     /// A password was typed in an earlier attempt and is used again when left empty.
     take_over: Option<PublicId>,
     sign_in: Option<SignInView>,
@@ -128,7 +130,7 @@ pub(in crate::http::ui) async fn ask(
     let address = match Address::typed(&typed.address) {
         Ok(address) => address,
         Err(error) => {
-            let words = sentence(&error);
+            let words = frame.words.sentence(&error);
             return Ok(problem_page(
                 &desk.presets,
                 frame,
@@ -289,6 +291,7 @@ async fn page(
         hints,
         foreign,
         wish: typed,
+        problem: wrong.as_ref().map(|wrong| words.say(wrong)),
         wrong,
         take_over,
         frame,

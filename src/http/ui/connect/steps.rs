@@ -9,6 +9,7 @@ use super::super::super::body::Id;
 use super::super::super::error::Problem;
 use super::super::super::handles::Streams;
 use super::super::super::steps::{Next, follow as follow_steps};
+use super::super::language::Words;
 use super::super::page::{Frame, render};
 use crate::domain::mailbox::WayIn;
 use crate::domain::user::Actor;
@@ -60,19 +61,20 @@ pub(in crate::http::ui) async fn show(
                 is_forwarded.then_some(health.receiving_address)
             });
         }
-        Some(End::Failed(words)) => failed = Some(words.clone()),
+        Some(End::Failed(said)) => failed = Some(frame.words.say(said)),
         // A trial of a program, whose person is looking on.
         Some(End::Passed) | None => {}
     }
+    let steps = progress.steps.iter();
     Ok(render(&StepsPage {
-        frame,
         id: id.to_string(),
         address: attempt.wish.address,
-        steps: progress.steps.iter().map(StepView::new).collect(),
+        steps: steps.map(|step| StepView::new(step, frame.words)).collect(),
         running: progress.end.is_none().then(|| next(&progress)),
         connected,
         forwarded,
         failed,
+        frame,
     }))
 }
 
@@ -111,12 +113,12 @@ fn next(progress: &Progress) -> &'static str {
 }
 
 impl StepView {
-    fn new(result: &StepResult) -> Self {
-        let (Ok(words) | Err(words)) = result.outcome.clone();
+    fn new(result: &StepResult, words: Words) -> Self {
+        let (Ok(said) | Err(said)) = &result.outcome;
         Self {
             name: key(result.step),
             passed: result.outcome.is_ok(),
-            words,
+            words: words.say(said),
             took: format!("{:.1} s", result.took.as_secs_f64()),
         }
     }

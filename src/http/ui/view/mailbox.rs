@@ -1,5 +1,6 @@
 //! A mailbox as a card, and its settings as a form.
 
+use super::super::language::Words;
 use super::Moment;
 use super::proof::{CanaryView, TestView};
 use crate::domain::address::NamedAddress;
@@ -129,14 +130,18 @@ pub(in crate::http::ui) struct ConditionView {
 }
 
 impl MailboxView {
-    pub(in crate::http::ui) fn new(mailbox: &Mailbox, health: &MailboxHealth) -> Self {
+    pub(in crate::http::ui) fn new(
+        mailbox: &Mailbox,
+        health: &MailboxHealth,
+        words: Words,
+    ) -> Self {
         let settings = &mailbox.settings;
         Self {
             id: mailbox.id.to_string(),
             name: settings.name.clone(),
             address: settings.address.to_string(),
-            receiving: ConditionView::of_receiving(&settings.way_in, &health.receiving),
-            sending: ConditionView::of_sending(settings, health),
+            receiving: ConditionView::of_receiving(&settings.way_in, &health.receiving, words),
+            sending: ConditionView::of_sending(settings, health, words),
             incoming: settings.way_in.server().map(shown),
             outgoing: settings.way_out.server().map(shown),
             folder: settings.imap().map(|way| way.folder.to_string()),
@@ -229,8 +234,8 @@ fn shown(server: &Server) -> String {
 
 impl ConditionView {
     /// Where mail is forwarded nothing is connected to: the first mail shows that it works.
-    fn of_receiving(way_in: &WayIn, condition: &Condition) -> Self {
-        let mut view = Self::new(condition);
+    fn of_receiving(way_in: &WayIn, condition: &Condition, words: Words) -> Self {
+        let mut view = Self::new(condition, words);
         if matches!(
             (way_in, condition),
             (WayIn::Forwarding(_), Condition::Connecting)
@@ -242,8 +247,8 @@ impl ConditionView {
 
     /// Sending keeps no connection: what was never tried is not connecting, and what
     /// worked is in doubt once the login is refused on the other way.
-    fn of_sending(settings: &MailboxSettings, health: &MailboxHealth) -> Self {
-        let mut view = Self::new(&health.sending);
+    fn of_sending(settings: &MailboxSettings, health: &MailboxHealth, words: Words) -> Self {
+        let mut view = Self::new(&health.sending, words);
         match &health.sending {
             Condition::Connecting => view.state = "unused",
             Condition::Active if health.sending_is_in_doubt(settings) => view.state = "doubtful",
@@ -252,7 +257,7 @@ impl ConditionView {
         view
     }
 
-    fn new(condition: &Condition) -> Self {
+    fn new(condition: &Condition, words: Words) -> Self {
         let state = condition_name(condition);
         match condition {
             Condition::Connecting | Condition::Active | Condition::Offline | Condition::Unbound => {
@@ -270,19 +275,19 @@ impl ConditionView {
                 next_at,
             } => Self {
                 state,
-                reason: Some(reason.clone()),
+                reason: Some(words.say(reason)),
                 next_at: Some(Moment::new(*next_at)),
                 retry: Some(format!("{retry}/{retries_max}")),
             },
             Condition::Error { reason, next_at } => Self {
                 state,
-                reason: Some(reason.clone()),
+                reason: Some(words.say(reason)),
                 next_at: Some(Moment::new(*next_at)),
                 retry: None,
             },
             Condition::ReauthenticationNeeded { reason } => Self {
                 state,
-                reason: Some(reason.clone()),
+                reason: Some(words.say(reason)),
                 next_at: None,
                 retry: None,
             },

@@ -11,6 +11,7 @@ use crate::domain::folder::FolderName;
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Condition, ImapWay, Login, Mailbox};
 use crate::domain::refusal::Dialogue;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::imap::{ImapError, ImapOptions, OpenError, RefusalMeaning, Session};
 use crate::protocol::imap::Code;
 use crate::service::credentials::CredentialsError;
@@ -21,23 +22,32 @@ use crate::store::StoreError;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub(super) enum SyncError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
     Imap(#[from] ImapError),
-    #[error("the mail could not be stored: {0}")]
     Ingest(#[from] IngestError),
-    #[error("the store is in trouble: {0}")]
     Store(#[from] StoreError),
-    #[error(
-        "the server gives the folder no UIDVALIDITY, so mail in it cannot be told apart for good"
-    )]
     NoValidity,
-    #[error("the mailbox has no login; give it one by editing or binding it")]
     NoLogin,
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+}
+
+impl Said for SyncError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Open(error) => error.saying(),
+            Self::Imap(error) => error.saying(),
+            Self::Ingest(what) => saying!("sync.ingest", what = Saying::words(what)),
+            Self::Store(what) => saying!("sync.store", what),
+            Self::NoValidity => saying!("sync.no_validity"),
+            Self::NoLogin => saying!("login.none"),
+            Self::Credentials(error) => error.saying(),
+        }
+    }
 }
 
 impl From<CollectError> for SyncError {
@@ -142,13 +152,13 @@ impl Task {
 
     /// Only a refusal of the credentials may lead to re-authentication (DESIGN: mailbox states).
     fn classify(&self, error: &SyncError) -> Failure {
-        let sentence = error.to_string();
+        let sentence = error.saying();
         match error {
             SyncError::Open(OpenError::Refused { refusal, .. }) => {
                 let clear = refusal.meaning() == RefusalMeaning::Credentials;
                 let (said, settings) = (refusal.as_said(), &self.mailbox.settings);
                 let handles = &self.handles;
-                match handles.refused(settings, Dialogue::Imap, &said, &sentence, clear) {
+                match handles.refused(settings, Dialogue::Imap, &said, sentence, clear) {
                     Failure::Passing(reason) if refusal.code == Some(Code::Unavailable) => {
                         Failure::PutOff(reason)
                     }

@@ -7,6 +7,7 @@ use crate::domain::condition::Failure;
 use crate::domain::mailbox::{Condition, Login, Mailbox, Pop3Way};
 use crate::domain::maildrop::MailIdentity;
 use crate::domain::refusal::Dialogue;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::pop3::{OpenError, Pop3Error, Pop3Options, RefusalMeaning, Session};
 use crate::protocol::pop3::Capabilities;
 use crate::service::credentials::CredentialsError;
@@ -21,6 +22,7 @@ const LOSSES_MAX: u32 = 4;
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.saying())]
 pub(super) enum SyncError {
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -28,18 +30,29 @@ pub(super) enum SyncError {
     Pop3(#[from] Pop3Error),
     #[error(transparent)]
     Look(#[from] LookError),
-    #[error("the mail could not be stored: {0}")]
     Ingest(#[from] IngestError),
-    #[error("the store is in trouble: {0}")]
     Store(#[from] StoreError),
-    #[error(
-        "the server listed a mail of {listed} bytes and sends far more; it is tried again later"
-    )]
-    Endless { listed: u64 },
-    #[error("the mailbox has no login; give it one by editing or binding it")]
+    Endless {
+        listed: u64,
+    },
     NoLogin,
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+}
+
+impl Said for SyncError {
+    fn saying(&self) -> Saying {
+        match self {
+            Self::Open(error) => error.saying(),
+            Self::Pop3(error) => error.saying(),
+            Self::Look(error) => error.saying(),
+            Self::Ingest(what) => saying!("sync.ingest", what = Saying::words(what)),
+            Self::Store(what) => saying!("sync.store", what),
+            Self::Endless { listed, .. } => saying!("sync.endless", listed),
+            Self::NoLogin => saying!("login.none"),
+            Self::Credentials(error) => error.saying(),
+        }
+    }
 }
 
 /// One mailbox's task.
@@ -106,7 +119,7 @@ impl Task {
     /// Only a refusal of the credentials may lead to re-authentication (DESIGN: mailbox
     /// states). A maildrop that another program holds open is none, whatever the words.
     fn classify(&self, error: &SyncError) -> Failure {
-        let sentence = error.to_string();
+        let sentence = error.saying();
         match error {
             SyncError::Open(OpenError::Refused { refusal, .. })
                 if refusal.meaning() != RefusalMeaning::Passing =>
@@ -114,7 +127,7 @@ impl Task {
                 let clear = refusal.meaning() == RefusalMeaning::Credentials;
                 let (said, settings) = (refusal.as_said(), &self.mailbox.settings);
                 let handles = &self.handles;
-                handles.refused(settings, Dialogue::Pop3, &said, &sentence, clear)
+                handles.refused(settings, Dialogue::Pop3, &said, sentence, clear)
             }
             SyncError::Credentials(error) => error.failure(),
             _ => Failure::Passing(sentence),
