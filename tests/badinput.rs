@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use crate::peers::dovecot::{Dovecot, USER};
+use crate::peers::dovecot::{Dovecot, PASSWORD, USER};
 use crate::peers::gateway::{Gateway, Mailbox};
 use crate::peers::smtp::{Fault, Sink, Stage};
 use crate::peers::tls::Authority;
+use crate::peers::until;
 
 /// The mailbox is refused in a sentence with these words and its address; nothing is saved.
 fn check(gateway: &Gateway, mailbox: &Mailbox, words: &[&str]) {
@@ -53,6 +54,53 @@ fn a_mailbox_that_does_not_work_is_not_saved() {
     }
     // None of these left anything behind that stands in the way of doing it right.
     gateway.add(&right).good();
+}
+
+#[test]
+fn a_user_name_that_nobody_typed_is_tried_in_its_other_form_once() {
+    let (dovecot, sink) = (Dovecot::start(), Sink::start());
+    let (local, _) = USER.split_once('@').unwrap();
+    dovecot.write_users([(local, PASSWORD)]);
+    let gateway = Gateway::start(&[dovecot.authority_pem()]);
+    let right = Mailbox::of(&dovecot, &sink);
+    let refused = |user: &str| {
+        let (log, user) = (dovecot.log(), format!("user=<{user}>"));
+        let refused = log.lines().filter(|line| line.contains("auth failed"));
+        refused.filter(|line| line.contains(&user)).count()
+    };
+    let wrong = Mailbox {
+        password: "wrong".into(),
+        ..right.clone()
+    };
+    // The address is unknown there, the part before its @ is known and refused.
+    gateway.add(&wrong).refused(&["refused the login"]);
+    until("both names are in the log", || {
+        ((refused(USER), refused(local)) == (1, 1)).then_some(())
+    });
+    let typed = Mailbox {
+        more: vec!["--user".into(), USER.into()],
+        ..right.clone()
+    };
+    gateway.add(&typed).refused(&["refused the login"]);
+    until("the typed name is in the log", || {
+        ((refused(USER), refused(local)) == (2, 1)).then_some(())
+    });
+    let added = gateway.add(&right).good();
+    let words = format!("signed in at localhost as {local}");
+    assert!(added.out.contains(&words), "{added:?}");
+    // What let us in is what is kept.
+    dovecot.deliver(local, &mail_of("a"));
+    until("the mail is here", || {
+        (gateway.api().message_ids() == ["<a@example.net>"]).then_some(())
+    });
+}
+
+fn mail_of(id: &str) -> Vec<u8> {
+    format!(
+        "From: <{id}@example.net>\r\nTo: {USER}\r\nSubject: {id}\r\n\
+         Message-ID: <{id}@example.net>\r\n\r\nHello.\r\n"
+    )
+    .into_bytes()
 }
 
 #[test]

@@ -200,7 +200,7 @@ impl Demo {
             outgoing: Some(login()),
         };
         connect
-            .save(&Actor::Console, Proposal { settings, logins }, |_| {})
+            .save(&Actor::Console, Proposal::new(settings, logins), |_| {})
             .await?;
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::domain::address::Address;
 use crate::domain::user::{Actor, Role, User};
 use crate::service::alerts::Alerts;
 use crate::service::collecting::Collecting;
-use crate::service::connect::wish::Known;
+use crate::service::connect::known::Known;
 use crate::service::connect::{Connect, Proposal, Remarks};
 use crate::service::diary_reading::DiaryReading;
 use crate::service::doctor::Doctor;
@@ -192,7 +192,7 @@ impl Desk {
                 suggestion.known
             }
             // What is wrong with the address is said with the other fields.
-            None => Known::default(),
+            None => Known::nothing(),
         };
         if sign_in {
             let asked = Box::new((wish.clone(), known.clone()));

@@ -6,6 +6,7 @@ pub mod attempts;
 mod consent;
 pub mod detection;
 mod error;
+pub mod known;
 mod proposal;
 mod remarks;
 pub(in crate::service) mod sense;
@@ -28,10 +29,11 @@ pub use self::trial::{Step, StepResult};
 use self::attempts::{Attempt, Attempts, End, Place};
 use self::detection::Detection;
 pub(in crate::service) use self::error::failed_step;
+use self::known::Known;
 use self::sense::{reaches_somebody, was_made};
 use self::suggestion::{How, Suggestion};
 use self::trial::{Means, Trial};
-use self::wish::{Known, Wish, WrongField, wrong};
+use self::wish::{Wish, WrongField, wrong};
 use crate::domain::address::Address;
 use crate::domain::alert::day_of;
 use crate::domain::folder::Cursor;
@@ -145,7 +147,7 @@ impl Connect {
         match self.presets.by_domain(address) {
             Some(plugin) => self.suggestion(plugin, address, How::Domain),
             None => Suggestion {
-                known: Known::default(),
+                known: Known::nothing(),
                 plugin: None,
                 how: How::Guess,
             },
@@ -242,7 +244,7 @@ impl Connect {
     pub async fn save(
         &self,
         actor: &Actor,
-        proposal: Proposal,
+        mut proposal: Proposal,
         on_step: impl FnMut(&StepResult),
     ) -> Result<Mailbox, SaveError> {
         allow(actor)?;
@@ -257,6 +259,7 @@ impl Connect {
         if !trial.passed() {
             return Err(SaveError::Probe(trial.steps));
         }
+        trial.users.put_into(&mut proposal.logins);
         // From the trial on what comes is new, whenever collecting really begins.
         let mailbox = self.add(actor, proposal, trial.begin).await?;
         self.sync.start(mailbox.clone());
@@ -374,7 +377,9 @@ impl Connect {
         proposal: Proposal,
         begin: Option<Begin>,
     ) -> Result<Mailbox, SaveError> {
-        let Proposal { settings, logins } = proposal;
+        let Proposal {
+            settings, logins, ..
+        } = proposal;
         let address = settings.address.clone();
         let (now, random) = (self.clock.now(), self.random.bytes()?);
         let workspace = actor.workspace();

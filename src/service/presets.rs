@@ -17,7 +17,8 @@ use crate::domain::saying::{Saying, saying};
 use crate::domain::similar::distance;
 use crate::plugin::{Catalogue, Plugin, Plugins};
 use crate::script::MailView;
-use crate::service::connect::wish::{Known, WrongField, wrong};
+use crate::service::connect::known::Known;
+use crate::service::connect::wish::{WrongField, wrong};
 use crate::service::hooks::{self, HookShelf, Read};
 
 /// An access token lasts no longer; so it came, and its sign-in was used, no earlier than
@@ -329,6 +330,12 @@ fn known(preset: &Preset, domain: &str) -> Known {
     };
     let local = |form: Option<UserName>| form == Some(UserName::LocalPart);
     let smtp = preset.smtp.as_ref();
+    // What is known of any server is known of none.
+    let other_too = preset.id == OTHER_PRESET
+        || preset
+            .imap
+            .as_ref()
+            .is_some_and(|imap| imap.user_name_other.is_some());
     let files_sent = smtp.map(|smtp| smtp.files_sent);
     Known {
         preset: if preset.id == OTHER_PRESET {
@@ -343,6 +350,7 @@ fn known(preset: &Preset, domain: &str) -> Known {
             local(preset.imap.as_ref().map(|imap| imap.user_name)),
             local(smtp.map(|smtp| smtp.user_name)),
         ),
+        other_user_too: (other_too, other_too),
         provider_files_sent: files_sent == Some(FilesSent::Yes),
         sent_folder: preset.folders.sent.as_deref().and_then(FolderName::new),
         foreign: Vec::new(),

@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::known::Known;
 use super::trial::StepResult;
-use super::wish::{Known, Wish};
+use super::wish::Wish;
 use crate::domain::key::PublicId;
 use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::user::{Actor, Role};

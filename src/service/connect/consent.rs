@@ -1,7 +1,8 @@
 //! What a person has to say before a password goes somewhere: that it may travel
 //! readable, and that a server outside the domain of the address is meant.
 
-use super::wish::{Known, Readable, Wish, WrongField, typed, wrong};
+use super::known::Known;
+use super::wish::{Readable, Wish, WrongField, typed, wrong};
 use crate::domain::address::Address;
 use crate::domain::mailbox::{Security, Server, WayIn, WayOut};
 use crate::domain::saying::saying;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
+use super::known::Known;
 use super::suggestion::{How, Suggestion};
-use super::wish::Known;
 use crate::domain::address::Address;
 use crate::net::discovery::{LookUpError, LookUps};
 use crate::plugin::Plugin;

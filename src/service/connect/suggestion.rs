@@ -1,6 +1,6 @@
 //! What an address probably needs, and how that was found out.
 
-use super::wish::Known;
+use super::known::Known;
 use crate::plugin::Plugin;
 
 /// What is suggested for an address. Everything in it can be changed by who asks.

@@ -9,10 +9,10 @@ use super::proposal::Proposal;
 use crate::domain::address::Address;
 use crate::domain::folder::Cursor;
 use crate::domain::mailbox::{
-    ForwardingWay, ImapWay, Login, MailboxSettings, Pop3Keep, Pop3Way, WayIn,
+    ForwardingWay, ImapWay, Login, MailboxLogins, MailboxSettings, Pop3Keep, Pop3Way, WayIn,
 };
 use crate::domain::maildrop::Begin;
-use crate::domain::refusal::Dialogue;
+use crate::domain::refusal::{Dialogue, FailureClass};
 use crate::domain::saying::{Said, Saying, saying};
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapOptions, OpenError, Session};
@@ -117,24 +117,64 @@ impl Means<'_> {
         saying!("trial.check_login", what = sentence)
     }
 
-    async fn try_submission(&self, proposal: &Proposal) -> Result<Saying, Saying> {
-        let address = &proposal.settings.address;
-        let way = way_out(&proposal.settings, &proposal.logins, self.system);
-        let (server, login) = way.map_err(|error| about(address, &error))?;
-        let options = SubmissionOptions::new(server.clone(), login);
-        match submission::probe(self.dialer, &options).await {
-            Ok(_) => Ok(signed_in(&server.host)),
+    /// Whether the user name may be what is wrong with a login that was refused.
+    fn may_be_the_name(&self, settings: &MailboxSettings, dialogue: Dialogue, said: &str) -> bool {
+        let found = self
+            .presets
+            .understand(settings, dialogue, said, Saying::from(said), false);
+        let class = found.verdict.map(|verdict| verdict.class);
+        class.is_none_or(|class| class == FailureClass::BadCredentials)
+    }
+
+    async fn try_submission(
+        &self,
+        proposal: &Proposal,
+        other: Option<&str>,
+    ) -> (Result<Saying, Saying>, Option<String>) {
+        let settings = &proposal.settings;
+        let address = &settings.address;
+        let way = match way_out(settings, &proposal.logins, self.system) {
+            Ok(way) => way,
+            Err(error) => return (Err(about(address, &error)), None),
+        };
+        let (server, login) = way;
+        let probe = async |login| {
+            let options = SubmissionOptions::new(server.clone(), login);
+            submission::probe(self.dialer, &options).await.map(drop)
+        };
+        let mut tried = probe(login.clone()).await;
+        let refused = tried
+            .as_ref()
+            .err()
+            .and_then(|error| error.authentication_refusal());
+        let refused = refused.map(ToString::to_string);
+        let again = refused
+            .as_deref()
+            .is_some_and(|said| self.may_be_the_name(settings, Dialogue::SmtpLogin, said));
+        let mut other = other.filter(|_| again).zip(login);
+        if let Some((name, login)) = other.as_mut() {
+            login.user = (*name).to_owned();
+            match probe(Some(login.clone())).await {
+                Ok(()) => tried = Ok(()),
+                // The usual name is the one to tell of.
+                Err(_) => other = None,
+            }
+        }
+        match tried {
+            Ok(()) => {
+                let user = other.map(|(name, _)| name.to_owned());
+                (Ok(signed_in(&server.host, user.as_deref())), user)
+            }
             Err(error) => {
                 let sentence = about(address, &error);
-                let Some(reply) = error.authentication_refusal() else {
-                    return Err(sentence);
+                let Some(said) = refused else {
+                    return (Err(sentence), None);
                 };
-                let (said, login) = (reply.to_string(), Dialogue::SmtpLogin);
-                let settings = &proposal.settings;
+                let login = Dialogue::SmtpLogin;
                 let found = self
                     .presets
                     .understand(settings, login, &said, sentence, true);
-                Err(found.reason)
+                (Err(found.reason), None)
             }
         }
     }
@@ -164,6 +204,27 @@ pub(super) struct Trial {
     /// Where reading would begin, once the folder or maildrop has been looked into.
     pub(super) begin: Option<Begin>,
     pub(super) outgoing_works: bool,
+    pub(super) users: ProvenUsers,
+}
+
+/// User names that were let in where the usual ones were not.
+#[derive(Debug, Default)]
+pub(super) struct ProvenUsers {
+    incoming: Option<String>,
+    outgoing: Option<String>,
+}
+
+impl ProvenUsers {
+    pub(super) fn put_into(self, logins: &mut MailboxLogins) {
+        for (name, login) in [
+            (self.incoming, &mut logins.incoming),
+            (self.outgoing, &mut logins.outgoing),
+        ] {
+            if let (Some(name), Some(login)) = (name, login) {
+                login.user = name;
+            }
+        }
+    }
 }
 
 impl Trial {
@@ -178,9 +239,17 @@ impl Trial {
         let address = &settings.address;
         match (&settings.way_in, &proposal.logins.incoming) {
             (WayIn::Imap(way), Some(login)) => {
-                let opened = open(means.dialer, way, login).await;
+                let mut opened = open(means.dialer, way, login).await;
+                if let Err(OpenError::Refused { refusal, .. }) = &opened
+                    && let Some(other) = proposal.other_login()
+                    && means.may_be_the_name(settings, Dialogue::Imap, &refusal.as_said())
+                    && let Ok(session) = open(means.dialer, way, &other).await
+                {
+                    opened = Ok(session);
+                    self.users.incoming = Some(other.user);
+                }
                 let words = match &opened {
-                    Ok(_) => Ok(signed_in(&way.server.host)),
+                    Ok(_) => Ok(signed_in(&way.server.host, self.users.incoming.as_deref())),
                     Err(error) => Err(means.explain(settings, login, error)),
                 };
                 on_step(self.note(Step::Incoming, words, begun));
@@ -192,9 +261,17 @@ impl Trial {
                 on_step(self.note_begin(looked, begun));
             }
             (WayIn::Pop3(way), Some(login)) => {
-                let opened = open_pop3(means.dialer, way, login).await;
+                let mut opened = open_pop3(means.dialer, way, login).await;
+                if let Err(pop3::OpenError::Refused { refusal, .. }) = &opened
+                    && let Some(other) = proposal.other_login()
+                    && means.may_be_the_name(settings, Dialogue::Pop3, &refusal.as_said())
+                    && let Ok(session) = open_pop3(means.dialer, way, &other).await
+                {
+                    opened = Ok(session);
+                    self.users.incoming = Some(other.user);
+                }
                 let words = match &opened {
-                    Ok(_) => Ok(signed_in(&way.server.host)),
+                    Ok(_) => Ok(signed_in(&way.server.host, self.users.incoming.as_deref())),
                     Err(error) => Err(means.explain_pop3(settings, login, error)),
                 };
                 on_step(self.note(Step::Incoming, words, begun));
@@ -232,7 +309,9 @@ impl Trial {
         mut on_step: impl FnMut(&StepResult),
     ) {
         let begun = Instant::now();
-        let submission = means.try_submission(proposal).await;
+        let other = proposal.other_users.outgoing.as_deref();
+        let (submission, user) = means.try_submission(proposal, other).await;
+        self.users.outgoing = user;
         self.outgoing_works = submission.is_ok();
         on_step(self.note(Step::Outgoing, submission, begun));
     }
@@ -285,8 +364,12 @@ fn about(address: &Address, what: &impl Said) -> Saying {
     saying!("about", whom = address, what)
 }
 
-fn signed_in(host: &str) -> Saying {
-    saying!("trial.signed_in", host)
+/// `user` when that is not the usual name.
+fn signed_in(host: &str, user: Option<&str>) -> Saying {
+    match user {
+        Some(user) => saying!("trial.signed_in_as", host, user),
+        None => saying!("trial.signed_in", host),
+    }
 }
 
 /// Whether forwarded mail would be taken. That the provider does forward shows only when

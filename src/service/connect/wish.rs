@@ -8,7 +8,8 @@ use jiff::civil::Date;
 
 pub use super::wrong::WrongField;
 
-use super::proposal::Proposal;
+use super::known::Known;
+use super::proposal::{OtherUsers, Proposal};
 use super::server::{Usual, read_server};
 pub(in crate::service) use super::wrong::wrong;
 use crate::domain::address::{Address, NamedAddress};
@@ -123,28 +124,6 @@ pub struct Wish {
     pub receiving: Option<[u8; 10]>,
 }
 
-/// What is known before anything is typed: from a preset, or found by looking.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// Id of the preset; empty means `other`.
-    pub preset: String,
-    /// Where mail is read by IMAP.
-    pub imap: Option<Server>,
-    /// Where it is read by POP3.
-    pub pop3: Option<Server>,
-    /// Where replies leave.
-    pub smtp: Option<Server>,
-    /// The user name is the part before the `@`: when reading, and when sending.
-    pub user_is_local_part: (bool, bool),
-    /// The provider files what it submits.
-    pub provider_files_sent: bool,
-    /// Its name for the folder of sent mail.
-    pub sent_folder: Option<FolderName>,
-    /// Hosts among these servers that lie outside the domain of the address and that no
-    /// plugin knows: a person names them, or nothing goes there (RFC 6186 section 6).
-    pub foreign: Vec<String>,
-}
-
 /// A typed value; empty means absent.
 pub(in crate::service) fn typed(text: Option<&String>) -> Option<&str> {
     text.map(|text| text.trim()).filter(|text| !text.is_empty())
@@ -157,8 +136,7 @@ impl Wish {
     /// The first field that cannot be used.
     pub fn propose(&self, known: &Known, random: [u8; 10]) -> Result<Proposal, WrongField> {
         let settings = self.settings(known, random)?;
-        let logins = self.logins(&settings.address, known, &settings.way_in)?;
-        Ok(Proposal { settings, logins })
+        self.with_logins(settings, known)
     }
 
     /// The same before anybody has said what proves who they are.
@@ -285,31 +263,29 @@ impl Wish {
         .map_err(|words| wrong("outgoing", words))
     }
 
-    fn logins(
+    fn with_logins(
         &self,
-        address: &Address,
+        settings: MailboxSettings,
         known: &Known,
-        way_in: &WayIn,
-    ) -> Result<MailboxLogins, WrongField> {
-        let usual = |local: bool| {
-            if local {
-                address.local().to_owned()
-            } else {
-                address.as_str().to_owned()
-            }
-        };
-        let (local_in, local_out) = known.user_is_local_part;
+    ) -> Result<Proposal, WrongField> {
+        let (reading, sending) = known.user_names(&settings.address);
         let user = typed(self.user.as_ref()).map(str::to_owned);
-        let outgoing_user = typed(self.outgoing_user.as_ref())
-            .map(str::to_owned)
-            .or_else(|| user.clone())
-            .unwrap_or_else(|| usual(local_out));
-        let forwarded = matches!(way_in, WayIn::Forwarding(_));
+        let outgoing_user = typed(self.outgoing_user.as_ref()).map(str::to_owned);
+        let outgoing_user = outgoing_user.or_else(|| user.clone());
+        // Whoever signs in at the provider has named the account there.
+        let by_password = self.grant.is_none();
+        let other_users = OtherUsers {
+            incoming: reading.other.filter(|_| user.is_none() && by_password),
+            outgoing: sending
+                .other
+                .filter(|_| outgoing_user.is_none() && by_password),
+        };
+        let forwarded = matches!(settings.way_in, WayIn::Forwarding(_));
         let shown = self.shown();
         let incoming = match (forwarded, &shown) {
             (true, _) => None,
             (false, Some(credentials)) => Some(Login {
-                user: user.unwrap_or_else(|| usual(local_in)),
+                user: user.unwrap_or(reading.usual),
                 credentials: credentials.clone(),
             }),
             (false, None) => {
@@ -318,12 +294,16 @@ impl Wish {
         };
         let own = self.outgoing_password.clone().map(Credentials::Password);
         let outgoing = own.or(shown).filter(|_| !self.system_smtp);
-        Ok(MailboxLogins {
+        let logins = MailboxLogins {
             incoming,
             outgoing: outgoing.map(|credentials| Login {
-                user: outgoing_user,
+                user: outgoing_user.unwrap_or(sending.usual),
                 credentials,
             }),
+        };
+        Ok(Proposal {
+            other_users,
+            ..Proposal::new(settings, logins)
         })
     }
 
@@ -575,7 +555,9 @@ mod tests {
             ..wish("help@shop.example")
         };
         let part = |random| match wish.propose(&Known::default(), random) {
-            Ok(Proposal { settings, logins }) => {
+            Ok(Proposal {
+                settings, logins, ..
+            }) => {
                 assert!(logins.incoming.is_none() && logins.outgoing.is_none());
                 match settings.way_in {
                     WayIn::Forwarding(way) => way.local_part,

@@ -77,10 +77,7 @@ impl Mailboxes {
             same: same_account(&before.settings, &stored, &wanted, &logins),
             known: self.known_cursor(&before, &wanted)?,
         };
-        let proposal = Proposal {
-            settings: wanted.clone(),
-            logins: logins.clone(),
-        };
+        let proposal = Proposal::new(wanted.clone(), logins.clone());
         let connected_at = (!account.same).then_some(before.connected_at);
         let found = self.connect.verify(&proposal, connected_at, on_step).await;
         let found = found.map_err(MailboxError::Trial)?;
@@ -163,10 +160,7 @@ impl Mailboxes {
         if before.settings.switch != Switch::Unbound {
             return Err(MailboxError::Bound);
         }
-        let proposal = Proposal {
-            settings: before.settings.clone(),
-            logins: logins.clone(),
-        };
+        let proposal = Proposal::new(before.settings.clone(), logins.clone());
         let since = Some(before.connected_at);
         let found = self.connect.verify(&proposal, since, on_step).await;
         let found = found.map_err(MailboxError::Trial)?;
@@ -250,10 +244,7 @@ impl Mailboxes {
             same: same_account(&before.settings, &stored, &before.settings, &logins),
             known: self.known_cursor(&before, &before.settings)?,
         };
-        let proposal = Proposal {
-            settings: before.settings.clone(),
-            logins: logins.clone(),
-        };
+        let proposal = Proposal::new(before.settings.clone(), logins.clone());
         let connected_at = (!account.same).then_some(before.connected_at);
         let found = self.connect.verify(&proposal, connected_at, on_step).await;
         let found = found.map_err(MailboxError::Trial)?;

@@ -3,7 +3,8 @@
 use crate::domain::key::PublicId;
 use crate::domain::secret::Secret;
 use crate::net::oauth::ProofKey;
-use crate::service::connect::wish::{Known, Wish};
+use crate::service::connect::known::Known;
+use crate::service::connect::wish::Wish;
 use crate::service::oauth_clients::Provider;
 
 /// What a sign-in is for.
