@@ -5,6 +5,7 @@
 //! is refused with file, line and column.
 
 mod alerts;
+mod http;
 mod mail;
 mod network;
 mod oauth;
@@ -20,15 +21,15 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::turns::Ceilings;
-use crate::http::options::PublicUrl;
 
 pub use self::alerts::AlertsSection;
+pub use self::http::HttpSection;
 pub use self::network::NetworkSection;
 pub use self::oauth::{OAuthClientSection, OAuthSection};
 pub use self::place::ConfigError;
 pub use self::sections::{
-    HttpSection, LogFormat, LogSection, MailSection, PluginsSection, ScriptsSection,
-    ServerSecurity, StoreSection, SystemSmtpSection,
+    LogFormat, LogSection, MailSection, PluginsSection, ScriptsSection, ServerSecurity,
+    StoreSection, SystemSmtpSection,
 };
 
 pub use self::smtp_listener::SmtpListenerSection;
@@ -159,12 +160,7 @@ impl Config {
         self.smtp_listener.check(source, folder)?;
         self.network.check(source)?;
         self.oauth.check(source, folder)?;
-        let url = &self.http.public_url;
-        if let Some(Err(error)) = (!url.is_empty()).then(|| PublicUrl::parse(url)) {
-            let words = format!("public_url is {url:?}: {error}");
-            return Err(source.at_key("public_url", words));
-        }
-        Ok(())
+        self.http.check(source)
     }
 
     fn resolved(mut self, folder: &Path) -> Self {
@@ -340,6 +336,9 @@ mod tests {
         let words = error("[network]\nlookups_may_reach = [\"10.0.0.0/40\"]\n");
         assert!(words.starts_with("postern.toml:2:1: "), "{words}");
         assert!(error("[network]\nname_server = \"dns\"\n").contains("name_server"));
+        let words = error("[http]\nproxies = [\"proxy\"]\n");
+        assert!(words.starts_with("postern.toml:2:1: "), "{words}");
+        assert!(error("[http]\nconnections_per_address_max = 0\n").contains("from 1 to 1024"));
     }
 
     #[test]

@@ -20,7 +20,6 @@ use crate::domain::change::Event;
 use crate::domain::condition::Patience;
 use crate::domain::key::WorkspaceKey;
 use crate::http;
-use crate::http::options::PublicUrl;
 use crate::net::dial::{DialOptions, Dialer};
 use crate::net::discovery::{DiscoveryOptions, LookUps};
 use crate::net::dns::{RecordOptions, Records};
@@ -254,7 +253,7 @@ impl Gateway {
         ));
         tasks.spawn(http::run(
             listener,
-            self.http_options(),
+            self.config.http.options(),
             self.http_handles(),
             self.shutdown.clone(),
         ));
@@ -455,13 +454,6 @@ impl Gateway {
 
     fn people(&self) -> People {
         People::new(self.store.clone(), self.clock.clone(), Random)
-    }
-
-    fn http_options(&self) -> http::Options {
-        // The configuration has been checked, so an address that is no URL is an empty one.
-        http::Options {
-            public_url: PublicUrl::parse(&self.config.http.public_url).ok(),
-        }
     }
 
     fn http_handles(&self) -> http::Handles {

@@ -1,6 +1,5 @@
 //! The sections of the file, with their defaults. Absent: what makes a value wrong.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -15,16 +14,6 @@ pub struct StoreSection {
     pub cache_mib: u32,
     /// MiB that must stay free.
     pub free_space_floor_mib: u64,
-}
-
-/// `[http]`
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HttpSection {
-    /// Address and port.
-    pub listen: SocketAddr,
-    /// For links; empty means the address above.
-    pub public_url: String,
 }
 
 /// `[scripts]`
@@ -127,15 +116,6 @@ impl Default for StoreSection {
             folder: "../data".into(),
             cache_mib: 16,
             free_space_floor_mib: 256,
-        }
-    }
-}
-
-impl Default for HttpSection {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8460)),
-            public_url: String::new(),
         }
     }
 }

@@ -1,14 +1,12 @@
 //! The services this door uses. A handler takes the one or two it needs by
 //! `State`; nobody but the router sees them all.
 
-use std::sync::Arc;
-
 use axum::extract::FromRef;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Door;
-use super::options::{Options, STREAMS_MAX};
+use super::options::Options;
+use super::streams::Streams;
 use crate::script::Scripts;
 use crate::service::alerts::Alerts;
 use crate::service::collecting::Collecting;
@@ -68,13 +66,6 @@ pub struct Handles {
     pub scripts: Scripts,
 }
 
-/// Live streams: how many more may open, and when all of them end.
-#[derive(Clone, Debug)]
-pub(super) struct Streams {
-    pub(super) slots: Arc<Semaphore>,
-    pub(super) shutdown: CancellationToken,
-}
-
 #[derive(Clone, Debug)]
 pub(super) struct Wired {
     handles: Handles,
@@ -90,11 +81,10 @@ impl Wired {
         door: Door,
         shutdown: CancellationToken,
     ) -> Self {
-        let slots = Arc::new(Semaphore::new(STREAMS_MAX));
         Self {
             handles,
             options,
-            streams: Streams { slots, shutdown },
+            streams: Streams::new(shutdown),
             door,
         }
     }

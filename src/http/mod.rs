@@ -20,6 +20,7 @@ pub mod options;
 mod serve;
 mod steps;
 mod stream;
+mod streams;
 mod ui;
 mod wrong_tokens;
 
@@ -43,6 +44,8 @@ use crate::domain::saying::saying;
 pub use handles::Handles;
 pub use options::Options;
 
+use crate::net::places::Places;
+
 /// Where the door stands when nobody says otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8460";
 
@@ -54,8 +57,12 @@ pub async fn run(
     handles: Handles,
     shutdown: CancellationToken,
 ) {
+    let entrance = serve::Entrance {
+        places: Places::new(options::CONNECTIONS_MAX, options.connections_per_client_max),
+        proxies: options.proxies.clone(),
+    };
     let router = router(options, handles, shutdown.clone());
-    serve::serve(listener, router, shutdown).await;
+    serve::serve(listener, router, entrance, shutdown).await;
 }
 
 /// Everything behind the listener. Tests call it without a socket.

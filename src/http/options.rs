@@ -1,12 +1,21 @@
 //! What the HTTP door is told at the start, and its limits with their reasons.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::net::guard::Network;
 
 /// Most connections at once; a page holds one or two (one for its live stream).
 pub const CONNECTIONS_MAX: usize = 1_024;
 /// Most live streams at once, so that pages stay reachable beside them.
 pub const STREAMS_MAX: usize = 512;
+/// Most live streams of one person, in pages and programs together.
+pub const STREAMS_PER_PERSON_MAX: usize = 32;
+/// Most connections of one client when nobody says otherwise: an office behind one address.
+pub const CONNECTIONS_PER_CLIENT_MAX: usize = 128;
+/// A reverse proxy on this machine needs no mention.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
 /// Most bytes of a request line with its headers.
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Most header fields of a request.
@@ -29,10 +38,29 @@ pub const HEARTBEAT: Duration = Duration::from_secs(20);
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// What the caller decides.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The address people use, when a reverse proxy stands in front.
     pub public_url: Option<PublicUrl>,
+    /// Most connections of one client: an IPv4 address, or an IPv6 network of 64 bits.
+    pub connections_per_client_max: usize,
+    /// Whose connections are those of many people, so that bound is not for them.
+    pub proxies: Arc<[Network]>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            connections_per_client_max: CONNECTIONS_PER_CLIENT_MAX,
+            proxies: loopback().collect(),
+        }
+    }
+}
+
+/// This machine.
+fn loopback() -> impl Iterator<Item = Network> {
+    LOOPBACK.iter().filter_map(|text| text.parse().ok())
 }
 
 /// `http.public_url`: scheme and host, nothing behind them.
@@ -86,6 +114,13 @@ impl PublicUrl {
 }
 
 impl Options {
+    /// The same with these proxies besides those on this machine.
+    #[must_use]
+    pub fn behind(mut self, proxies: impl IntoIterator<Item = Network>) -> Self {
+        self.proxies = loopback().chain(proxies).collect();
+        self
+    }
+
     /// Whether a request that names `host` means us.
     ///
     /// A page of a stranger can make a browser reach us under the stranger's own
@@ -124,6 +159,7 @@ mod tests {
     fn only_names_that_are_ours_are_served() {
         let options = Options {
             public_url: PublicUrl::parse("https://Desk.Example.com/").ok(),
+            ..Options::default()
         };
         for host in [
             "localhost",

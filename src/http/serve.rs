@@ -1,23 +1,30 @@
-//! The accept loop: a bounded number of connections, deadlines on heads, and a
-//! stop that lets open requests end.
+//! The accept loop: a bounded number of connections, in all and per client, deadlines on
+//! heads, and a stop that lets open requests end.
 
+use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::options::{CONNECTIONS_MAX, GRACE, HEAD_BYTES_MAX, HEAD_TIME_MAX, HEADERS_MAX};
+use super::options::{GRACE, HEAD_BYTES_MAX, HEAD_TIME_MAX, HEADERS_MAX};
+use crate::net::guard::Network;
+use crate::net::places::{NoPlace, Place, Places};
 
 /// After a failed accept (no file handles left), the wait before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -26,21 +33,49 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
+/// Who is let in to the listener.
+#[derive(Clone, Debug)]
+pub(super) struct Entrance {
+    pub(super) places: Places,
+    /// Many people stand behind these.
+    pub(super) proxies: Arc<[Network]>,
+}
+
+impl Entrance {
+    /// Whose share a connection counts against; nobody's when it is a proxy's.
+    fn client(&self, peer: IpAddr) -> Option<IpAddr> {
+        let peer = peer.to_canonical();
+        let is_proxy = self.proxies.iter().any(|network| network.contains(peer));
+        (!is_proxy).then_some(peer)
+    }
+}
+
 /// Serves `router` until the stop signal, then waits at most [`GRACE`] for what is open.
-pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    entrance: Entrance,
+    shutdown: CancellationToken,
+) {
     let open = GracefulShutdown::new();
-    while let Some((stream, peer)) = next_connection(&listener, &slots, &shutdown).await {
-        // Waiting while all slots are taken leaves new connections in the kernel's queue.
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            break;
-        };
-        let connection = open.watch(connection(stream, peer, router.clone()));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%peer, %error, "a connection ended early");
+    while let Some((stream, peer)) = next_connection(&listener, &shutdown).await {
+        let place = match entrance.places.take(entrance.client(peer.ip())) {
+            Ok(place) => Arc::new(place),
+            Err(why) => {
+                refuse(&stream, peer, why);
+                continue;
             }
-            drop(slot);
+        };
+        let serving = open.watch(connection(stream, peer, router.clone(), &place));
+        tokio::spawn(async move {
+            tokio::select! {
+                ended = serving => if let Err(error) = ended {
+                    tracing::debug!(%peer, %error, "a connection ended early");
+                },
+                () = place.evicted().cancelled() => {
+                    tracing::debug!(%peer, "a connection gave way to another");
+                }
+            }
         });
     }
     drop(listener);
@@ -51,13 +86,12 @@ pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: Cance
 
 async fn next_connection(
     listener: &TcpListener,
-    slots: &Semaphore,
     shutdown: &CancellationToken,
 ) -> Option<(TcpStream, SocketAddr)> {
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => return None,
-            accepted = accept_when_free(listener, slots) => accepted,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok(pair) => return Some(pair),
@@ -69,39 +103,199 @@ async fn next_connection(
     }
 }
 
-async fn accept_when_free(
-    listener: &TcpListener,
-    slots: &Semaphore,
-) -> io::Result<(TcpStream, SocketAddr)> {
-    // Only looked at: the slot is taken by the caller, the only one who takes any.
-    drop(slots.acquire().await.map_err(io::Error::other)?);
-    listener.accept().await
+/// Says no in one small write; a connection that is new takes it at once.
+fn refuse(stream: &TcpStream, peer: SocketAddr, why: NoPlace) {
+    tracing::debug!(%peer, ?why, "a connection was refused");
+    let answer: &[u8] = match why {
+        NoPlace::OfClient => {
+            b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nConnection: close\r\n\
+              Content-Length: 0\r\n\r\n"
+        }
+        NoPlace::AllBusy => {
+            b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection: close\r\n\
+              Content-Length: 0\r\n\r\n"
+        }
+    };
+    // Whoever does not get it sees the connection close all the same.
+    let _: io::Result<usize> = stream.try_write(answer);
 }
 
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
+    place: &Arc<Place>,
 ) -> http1::Connection<
     TokioIo<TcpStream>,
-    TowerToHyperService<
-        impl tower::Service<
-            Request<hyper::body::Incoming>,
-            Response = axum::response::Response,
-            Error = std::convert::Infallible,
-            Future: Send,
-        > + Clone,
-    >,
+    impl hyper::service::Service<
+        Request<Incoming>,
+        Response = Response,
+        Error = Infallible,
+        Future: Send,
+    > + use<>,
 > {
-    let service = router.map_request(move |request: Request<hyper::body::Incoming>| {
-        let mut request = request.map(axum::body::Body::new);
+    let place = Arc::clone(place);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let under_way = UnderWay::begin(&place);
+        let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
-        request
+        let answered = router.clone().oneshot(request);
+        async move {
+            let response = answered.await?;
+            Ok::<_, Infallible>(response.map(|body| {
+                Body::new(Answer {
+                    body,
+                    _under_way: under_way,
+                })
+            }))
+        }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(stream), service)
+}
+
+/// A request, from its head to the end of its answer: meanwhile its connection gives
+/// way to nobody who only waits.
+struct UnderWay(Arc<Place>);
+
+impl UnderWay {
+    fn begin(place: &Arc<Place>) -> Self {
+        place.set_busy(true);
+        Self(Arc::clone(place))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.set_busy(false);
+    }
+}
+
+/// The body of an answer, which keeps its request under way.
+struct Answer {
+    body: Body,
+    _under_way: UnderWay,
+}
+
+impl hyper::body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::http::Options;
+
+    /// A door on a port of its own.
+    async fn open(places: Places, proxies: Arc<[Network]>) -> (SocketAddr, CancellationToken) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let waiting = get(|| async { std::future::pending::<&str>().await });
+        let router = Router::new()
+            .route("/", get(|| async { "here" }))
+            .route("/waits", waiting);
+        let stop = CancellationToken::new();
+        let entrance = Entrance { places, proxies };
+        tokio::spawn(serve(listener, router, entrance, stop.clone()));
+        (address, stop)
+    }
+
+    async fn ask(address: SocketAddr, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        stream
+    }
+
+    async fn answer(mut stream: TcpStream) -> String {
+        let mut text = Vec::new();
+        let reading = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut text));
+        reading.await.expect("in time").expect("read");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    #[tokio::test]
+    async fn silent_connections_give_way_and_a_request_under_way_does_not() {
+        let proxies = Options::default().proxies;
+        let (address, _stop) = open(Places::new(4, 2), proxies).await;
+        let busy = ask(address, "/waits").await;
+        let mut silent = Vec::new();
+        for _ in 0..20 {
+            silent.push(TcpStream::connect(address).await.expect("connected"));
+            let page = answer(ask(address, "/").await).await;
+            assert!(page.starts_with("HTTP/1.1 200") && page.contains("content-length: 4"));
+        }
+        let first = silent.remove(0);
+        assert_eq!(answer(first).await, "", "closed for others");
+        let mut byte = [0];
+        let still_open = busy.try_read(&mut byte).map_err(|error| error.kind());
+        assert_eq!(still_open, Err(io::ErrorKind::WouldBlock));
+    }
+
+    #[tokio::test]
+    async fn a_client_has_its_share() {
+        let (address, _stop) = open(Places::new(100, 2), Arc::default()).await;
+        let first = ask(address, "/waits").await;
+        let _second = ask(address, "/waits").await;
+        let refused = answer(TcpStream::connect(address).await.expect("connected")).await;
+        assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
+        drop(first);
+        // The place is given back once the door has seen the end.
+        let served = async {
+            loop {
+                let text = answer(ask(address, "/").await).await;
+                if text.starts_with("HTTP/1.1 200") {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(10), served).await;
+        assert!(in_time.is_ok(), "the place is given back");
+    }
+
+    #[test]
+    fn a_proxy_has_no_share_of_its_own() {
+        let mut proxies = Options::default().proxies.to_vec();
+        proxies.push("172.18.0.0/16".parse().expect("a network"));
+        let entrance = Entrance {
+            places: Places::new(1, 1),
+            proxies: proxies.into(),
+        };
+        for (peer, has_share) in [
+            ("127.0.0.1", false),
+            ("::ffff:127.0.0.1", false),
+            ("::1", false),
+            ("172.18.3.4", false),
+            ("172.19.0.1", true),
+            ("2001:db8::1", true),
+        ] {
+            let peer = peer.parse().expect("an address");
+            assert_eq!(entrance.client(peer).is_some(), has_share, "{peer}");
+        }
+    }
 }

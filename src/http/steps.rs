@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::sync::watch;
 
-use super::error::{Kind, Problem};
-use super::handles::Streams;
+use super::error::Problem;
 use super::options::HEARTBEAT;
-use crate::domain::saying::saying;
+use super::streams::Streams;
+use crate::domain::user::Actor;
 
 /// What is to be told after so many events.
 pub(super) enum Next {
@@ -32,12 +32,12 @@ pub(super) enum Next {
 pub(super) fn follow<T: Send + Sync + 'static>(
     progress: watch::Receiver<T>,
     streams: Streams,
+    actor: &Actor,
     next: impl Fn(&T, usize) -> Next + Clone + Send + 'static,
 ) -> Result<Response, Problem> {
-    let slot = streams.slots.try_acquire_owned();
-    let slot = slot.map_err(|_| Problem::new(Kind::Unavailable, saying!("problem.streams")))?;
-    let state = (progress, streams.shutdown, slot, Some(0_usize));
-    let events = stream::unfold(state, move |(mut progress, shutdown, slot, told)| {
+    let place = streams.place(actor)?;
+    let state = (progress, streams.shutdown, place, Some(0_usize));
+    let events = stream::unfold(state, move |(mut progress, shutdown, place, told)| {
         let next = next.clone();
         async move {
             let told = told?;
@@ -54,7 +54,10 @@ pub(super) fn follow<T: Send + Sync + 'static>(
                         continue;
                     }
                 };
-                return Some((Ok::<_, Infallible>(event), (progress, shutdown, slot, told)));
+                return Some((
+                    Ok::<_, Infallible>(event),
+                    (progress, shutdown, place, told),
+                ));
             }
         }
     });

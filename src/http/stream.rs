@@ -10,15 +10,13 @@ use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::error::{Kind, Problem};
-use super::handles::Streams;
+use super::error::Problem;
 use super::options::HEARTBEAT;
+use super::streams::{StreamPlace, Streams};
 use crate::domain::key::Sequence;
-use crate::domain::saying::saying;
 use crate::domain::user::Actor;
 use crate::service::feed::{Entry, Feed};
 use crate::wire::event::EventBody;
@@ -53,10 +51,7 @@ pub(super) fn open(
     actor: Actor,
     after: Option<Sequence>,
 ) -> Result<Response, Problem> {
-    let slot = streams.slots.try_acquire_owned().map_err(|_| {
-        Problem::new(Kind::Unavailable, saying!("problem.streams"))
-            .retry_after(Duration::from_secs(30))
-    })?;
+    let place = streams.place(&actor)?;
     let after = match after {
         Some(after) => after,
         None => feed.last().map_err(|error| Problem::internal(&error))?,
@@ -69,7 +64,7 @@ pub(super) fn open(
         greeted: false,
         shutdown: streams.shutdown,
         ends_at: Instant::now() + LIFE_MAX,
-        _slot: slot,
+        _place: place,
     };
     let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
@@ -87,7 +82,7 @@ struct Follower {
     greeted: bool,
     shutdown: CancellationToken,
     ends_at: Instant,
-    _slot: OwnedSemaphorePermit,
+    _place: StreamPlace,
 }
 
 impl Follower {

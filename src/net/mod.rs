@@ -15,6 +15,7 @@ pub mod guard;
 pub mod http_client;
 pub mod imap;
 pub mod oauth;
+pub mod places;
 pub mod pop3;
 pub mod stream;
 pub mod submission;

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::options::Options;
-use super::places::{NoPlace, Place, Places};
 use super::session::{End, Session};
 use crate::net::driver::{self, Driver};
+use crate::net::places::{NoPlace, Place, Places};
 use crate::protocol::smtp::Server;
 use crate::service::receiving::Receiving;
 

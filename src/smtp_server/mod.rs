@@ -6,7 +6,6 @@
 
 mod listen;
 mod options;
-mod places;
 mod session;
 
 pub use listen::{ListenError, Listener};

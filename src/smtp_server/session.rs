@@ -7,11 +7,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::options::Options;
-use super::places::Place;
 use crate::domain::address::Address;
 use crate::domain::ledger::Forwarded;
 use crate::domain::mailbox::Mailbox;
 use crate::net::driver::Driver;
+use crate::net::places::Place;
 use crate::protocol::smtp::{Event, Reply, Server};
 use crate::service::ingest::Intake;
 use crate::service::receiving::{Receiving, Refusal};
@@ -166,7 +166,7 @@ impl Session {
         tokio::select! {
             biased;
             () = stop.cancelled(), if !busy && !ending => Waited::Stopping,
-            () = place.evicted().cancelled(), if !busy && !ending => Waited::Evicted,
+            () = place.evicted().cancelled(), if !ending => Waited::Evicted,
             () = too_long, if busy => Waited::Gone,
             event = driver.next_event() => event.map_or(Waited::Gone, Waited::Event),
         }

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::super::body::Which;
 use super::super::error::Problem;
-use super::super::handles::Streams;
 use super::super::steps::{Next, event, follow};
+use super::super::streams::Streams;
 use super::failure::of_mailboxes;
 use super::json::doctor::{ExaminationBody, FindingBody};
 use crate::domain::user::Actor;
@@ -45,7 +45,7 @@ pub(super) async fn get(
         .get(header::ACCEPT)
         .and_then(|one| one.to_str().ok());
     if accepts.is_some_and(|accepts| accepts.contains("text/event-stream")) {
-        return follow(last, streams, next);
+        return follow(last, streams, &actor, next);
     }
     let body = ExaminationBody::new(&last.borrow());
     Ok(Json(body).into_response())

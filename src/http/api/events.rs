@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::body::Asked;
 use super::super::error::Problem;
-use super::super::handles::Streams;
 use super::super::options::WAIT_MAX;
 use super::super::stream;
+use super::super::streams::Streams;
 use super::failure::of_store;
 use crate::domain::key::Sequence;
 use crate::domain::user::Actor;

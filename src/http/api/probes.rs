@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::super::body::{Asked, Body, Id, Which};
 use super::super::error::Problem;
-use super::super::handles::Streams;
 use super::super::steps::{Next, event, follow};
+use super::super::streams::Streams;
 use super::failure::{of_beginning, of_mailboxes, of_sign_in};
 use super::json::mailbox::ProposalBody;
 use super::json::probe::{AttemptBody, BegunBody, SignInBody, StepBody};
@@ -64,7 +64,7 @@ pub(super) async fn get(
         .get(header::ACCEPT)
         .and_then(|one| one.to_str().ok());
     if accepts.is_some_and(|accepts| accepts.contains("text/event-stream")) {
-        return follow(attempt.progress, streams, next);
+        return follow(attempt.progress, streams, &actor, next);
     }
     let progress = attempt.progress.borrow().clone();
     Ok(Json(AttemptBody::new(&progress)).into_response())

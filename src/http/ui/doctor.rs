@@ -9,8 +9,8 @@ use axum::response::{Redirect, Response};
 use super::super::api::{check_name, examined_name, of_mailboxes};
 use super::super::body::Id;
 use super::super::error::Problem;
-use super::super::handles::Streams;
 use super::super::steps::{Next, follow as follow_steps};
+use super::super::streams::Streams;
 use super::conversation::BareForm;
 use super::language::Words;
 use super::page::{Frame, render};
@@ -81,7 +81,7 @@ pub(super) async fn follow(
 ) -> Result<Response, Problem> {
     let (_, last) = doctor.last(&actor, id).map_err(of_mailboxes)?;
     let last = last.ok_or_else(Problem::not_found)?;
-    follow_steps(last, streams, |examination, told| {
+    follow_steps(last, streams, &actor, |examination, told| {
         let event = |count: usize| Event::default().event("step").data(count.to_string());
         match examination.findings.len() {
             found if told < found => Next::Tell(event(told + 1)),

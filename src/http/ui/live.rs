@@ -5,8 +5,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::super::error::Problem;
-use super::super::handles::Streams;
 use super::super::stream;
+use super::super::streams::Streams;
 use crate::domain::user::Actor;
 use crate::service::feed::Feed;
 

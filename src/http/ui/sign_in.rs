@@ -16,12 +16,11 @@ use serde::Deserialize;
 use super::super::api::of_sign_in;
 use super::super::auth::Session;
 use super::super::body::Id;
-use super::super::error::{Kind, Problem};
-use super::super::handles::Streams;
+use super::super::error::Problem;
+use super::super::streams::Streams;
 use super::conversation::BareForm;
 use super::language::Words;
 use super::page::{Frame, render};
-use crate::domain::saying::saying;
 use crate::domain::secret::Secret;
 use crate::domain::user::Actor;
 use crate::service::signing_in::{
@@ -155,10 +154,9 @@ pub(super) async fn follow(
     let shown = signing_in.show(&actor, session_mark(&session), id);
     let device = shown.map_err(of_sign_in)?.device;
     let device = device.ok_or_else(Problem::not_found)?;
-    let slot = streams.slots.try_acquire_owned();
-    let slot = slot.map_err(|_| Problem::new(Kind::Unavailable, saying!("problem.streams")))?;
-    let state = (device, streams.shutdown, slot, false);
-    let events = stream::unfold(state, |(mut device, shutdown, slot, told)| async move {
+    let place = streams.place(&actor)?;
+    let state = (device, streams.shutdown, place, false);
+    let events = stream::unfold(state, |(mut device, shutdown, place, told)| async move {
         if told {
             return None;
         }
@@ -167,7 +165,7 @@ pub(super) async fn follow(
             () = shutdown.cancelled() => return None,
         }
         let event = Event::default().event("step").data("ended");
-        Some((Ok::<_, axum::Error>(event), (device, shutdown, slot, true)))
+        Some((Ok::<_, axum::Error>(event), (device, shutdown, place, true)))
     });
     Ok(Sse::new(events).into_response())
 }

@@ -7,9 +7,9 @@ use axum::response::sse::Event;
 
 use super::super::super::body::Id;
 use super::super::super::error::Problem;
-use super::super::super::handles::Streams;
 use super::super::super::steps::{Next, follow as follow_steps};
 use super::super::language::Words;
+use super::super::super::streams::Streams;
 use super::super::page::{Frame, render};
 use crate::domain::mailbox::WayIn;
 use crate::domain::user::Actor;
@@ -86,7 +86,7 @@ pub(in crate::http::ui) async fn follow(
     Id(id): Id,
 ) -> Result<Response, Problem> {
     let attempt = connect.attempt(&actor, id).ok_or_else(Problem::not_found)?;
-    follow_steps(attempt.progress, streams, |progress, told| {
+    follow_steps(attempt.progress, streams, &actor, |progress, told| {
         let event = |count: usize| Event::default().event("step").data(count.to_string());
         match progress.steps.len() {
             steps if told < steps => Next::Tell(event(told + 1)),

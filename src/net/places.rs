@@ -1,6 +1,7 @@
-//! Places for connections: bounded in all and per client. When all are taken, the
-//! connection that has been idle longest gives way, so that a flood of silent
-//! connections keeps nobody out.
+//! Places for connections of a listener: bounded in all and per client. When all are
+//! taken, the connection that has been idle longest gives way, so that a flood of silent
+//! connections keeps nobody out; when none is idle, the oldest of the client that has
+//! the most, so that a flood of slow ones does not either.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -13,7 +14,7 @@ const OWN_BITS: u32 = 64;
 
 /// All places.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
+pub struct Places {
     max: usize,
     per_client_max: usize,
     taken: Arc<Mutex<Taken>>,
@@ -22,7 +23,6 @@ pub(super) struct Places {
 #[derive(Debug, Default)]
 struct Taken {
     next: u64,
-    /// By number: the lowest came or finished a mail longest ago.
     connections: HashMap<u64, Connection>,
     per_client: HashMap<IpAddr, usize>,
 }
@@ -30,7 +30,7 @@ struct Taken {
 #[derive(Debug)]
 struct Connection {
     client: Option<IpAddr>,
-    /// A mail is on its way.
+    /// Something is under way: a mail, a request.
     busy: bool,
     /// The turn in which it was last of use.
     turn: u64,
@@ -39,23 +39,25 @@ struct Connection {
 
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoPlace {
+pub enum NoPlace {
     /// This client has its share.
     OfClient,
-    /// Every connection is in the middle of a mail.
+    /// Every connection is in the middle of something, and no client has more than its part.
     AllBusy,
 }
 
 /// A place; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     id: u64,
     places: Places,
     evicted: CancellationToken,
 }
 
 impl Places {
-    pub(super) fn new(max: usize, per_client_max: usize) -> Self {
+    /// So many in all, and so many of one client.
+    #[must_use]
+    pub fn new(max: usize, per_client_max: usize) -> Self {
         Self {
             max,
             per_client_max,
@@ -63,18 +65,21 @@ impl Places {
         }
     }
 
-    /// A place for a client; one on the local socket has no share of its own.
-    pub(super) fn take(&self, client: Option<IpAddr>) -> Result<Place, NoPlace> {
+    /// A place for a client. Without one (a local socket, a proxy that many stand behind)
+    /// only the bound of all counts.
+    ///
+    /// # Errors
+    /// When there is none; the variant says why.
+    pub fn take(&self, client: Option<IpAddr>) -> Result<Place, NoPlace> {
         let client = client.map(network);
         let mut taken = self.lock();
-        if let Some(client) = client {
-            let share = taken.per_client.get(&client).copied().unwrap_or_default();
-            if share >= self.per_client_max {
-                return Err(NoPlace::OfClient);
-            }
+        let share = client.and_then(|client| taken.per_client.get(&client).copied());
+        let share = share.unwrap_or_default();
+        if share >= self.per_client_max {
+            return Err(NoPlace::OfClient);
         }
         if taken.connections.len() >= self.max {
-            taken.evict_one()?;
+            taken.evict_one(share)?;
         }
         if let Some(client) = client {
             *taken.per_client.entry(client).or_default() += 1;
@@ -107,14 +112,31 @@ impl Taken {
         self.next
     }
 
-    fn evict_one(&mut self) -> Result<(), NoPlace> {
+    /// Makes room for a client that has `share` places already.
+    fn evict_one(&mut self, share: usize) -> Result<(), NoPlace> {
         let idle = self.connections.iter().filter(|(_, one)| !one.busy);
         let longest = idle.min_by_key(|(_, one)| one.turn).map(|(id, _)| *id);
-        let id = longest.ok_or(NoPlace::AllBusy)?;
+        let id = longest
+            .or_else(|| self.oldest_of_the_greediest(share))
+            .ok_or(NoPlace::AllBusy)?;
         if let Some(connection) = self.leave(id) {
             connection.evicted.cancel();
         }
         Ok(())
+    }
+
+    /// The connection that has been busy longest, of the client with the most places. Who
+    /// asks must stay below it afterwards: two alike would only push each other out.
+    fn oldest_of_the_greediest(&self, share: usize) -> Option<u64> {
+        let (greediest, most) = self.per_client.iter().max_by_key(|(_, share)| **share)?;
+        if *most <= share + 1 {
+            return None;
+        }
+        let theirs = self.connections.iter();
+        theirs
+            .filter(|(_, one)| one.client.as_ref() == Some(greediest))
+            .min_by_key(|(_, one)| one.turn)
+            .map(|(id, _)| *id)
     }
 
     fn leave(&mut self, id: u64) -> Option<Connection> {
@@ -132,13 +154,14 @@ impl Taken {
 }
 
 impl Place {
-    /// Somebody else needs it.
-    pub(super) fn evicted(&self) -> &CancellationToken {
+    /// Somebody else needs it: the connection is to end.
+    #[must_use]
+    pub fn evicted(&self) -> &CancellationToken {
         &self.evicted
     }
 
-    /// A mail begins or has ended.
-    pub(super) fn set_busy(&self, busy: bool) {
+    /// Something begins (a mail, a request) or has ended.
+    pub fn set_busy(&self, busy: bool) {
         let mut taken = self.places.lock();
         let turn = taken.next_turn();
         if let Some(connection) = taken.connections.get_mut(&self.id) {
@@ -154,6 +177,7 @@ impl Drop for Place {
     }
 }
 
+/// Who is one client: an IPv4 address, or a network of 64 bits.
 fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => {
@@ -186,6 +210,33 @@ mod tests {
         assert_eq!(places.take(client(4)).err(), Some(NoPlace::AllBusy));
         drop(third);
         assert!(places.take(client(4)).is_ok());
+    }
+
+    #[test]
+    fn when_none_is_idle_the_oldest_of_who_has_the_most_gives_way() {
+        let places = Places::new(4, 5);
+        let busy = |last: u8| {
+            let place = places.take(client(last)).expect("a place");
+            place.set_busy(true);
+            place
+        };
+        let honest = busy(1);
+        let slow = [busy(2), busy(2), busy(2)];
+        let second = busy(1);
+        let evicted = |place: &Place| place.evicted().is_cancelled();
+        assert_eq!(slow.each_ref().map(evicted), [true, false, false]);
+        assert!(!evicted(&honest) && !evicted(&second));
+        // Both have two now: nobody pushes anybody out, but somebody new gets a place.
+        assert_eq!(places.take(client(2)).err(), Some(NoPlace::AllBusy));
+        assert_eq!(places.take(client(1)).err(), Some(NoPlace::AllBusy));
+        let _third = busy(3);
+        assert_eq!(places.lock().connections.len(), 4);
+        // One without a client is never pushed out for another.
+        let local = Places::new(1, 5);
+        local.take(None).expect("free").set_busy(true);
+        let kept = local.take(None).expect("given back");
+        kept.set_busy(true);
+        assert_eq!(local.take(client(1)).err(), Some(NoPlace::AllBusy));
     }
 
     #[test]
