@@ -277,19 +277,72 @@ fn only_crlf_dot_crlf_ends_a_mail_and_nothing_is_smuggled() {
             "{end:?}: {rest}"
         );
     }
-    // A NUL is part of the mail and ends nothing, not even beside a dot.
+    holds(&forwarded.gateway, []);
+}
+
+#[test]
+fn a_nul_is_refused_in_words_and_the_next_mail_is_taken() {
+    let keys = "lmtp_socket = \"lmtp\"\n";
+    let forwarded = Forwarded::start_with(keys, |_| ());
+    // It ends nothing, not even beside a dot.
+    let with_nul =
+        b"From: a@b.example\r\nMessage-ID: <1@example.net>\r\n\r\nx\0y\r\n\0.\r\n.\0\r\n.\r\n";
     let mut dialogue = forwarded.in_data();
-    dialogue
-        .send(
-            b"From: a@b.example\r\nMessage-ID: <1@example.net>\r\n\r\nx\0y\r\n\0.\r\n.\0\r\n.\r\n",
-        )
-        .unwrap();
-    assert!(dialogue.reply().unwrap().starts_with("250"));
-    let api = forwarded.gateway.api();
-    holds(&forwarded.gateway, [1]);
-    let message = &api.all_messages()[0];
-    let raw = api.raw(message["id"].as_str().unwrap());
-    assert!(raw.ends_with(b"x\0y\r\n\0.\r\n\0\r\n"), "{raw:?}");
+    dialogue.send(with_nul).unwrap();
+    let refused = dialogue.reply().unwrap();
+    assert!(refused.starts_with("554 5.6.0"), "{refused}");
+    assert!(refused.contains("NUL"), "{refused}");
+    let next = dialogue.mail("a@b.example", &forwarded.receiving, &mail(2));
+    assert!(next.unwrap().starts_with("250 2.6.0"));
+
+    let socket = forwarded.gateway.folder().join("lmtp");
+    let (mut local, _) = Dialogue::open_unix(&socket).unwrap();
+    assert!(local.command("LHLO local").unwrap().starts_with("250"));
+    let rcpt = format!("RCPT TO:<{}>", forwarded.receiving);
+    for line in ["MAIL FROM:<>", &rcpt, "DATA"] {
+        assert!(local.command(line).unwrap().starts_with(['2', '3']));
+    }
+    local.send(with_nul).unwrap();
+    assert!(local.reply().unwrap().starts_with("554 5.6.0"));
+    let next = local.mail("a@b.example", &forwarded.receiving, &mail(3));
+    assert!(next.unwrap().starts_with("250 2.6.0"));
+    holds(&forwarded.gateway, [2, 3]);
+}
+
+#[test]
+fn one_client_in_the_middle_of_many_mails_keeps_nobody_out() {
+    const PLACES: usize = 8;
+    let keys = format!("connections_max = {PLACES}\n");
+    let forwarded = Forwarded::start_with(&keys, |_| ());
+    let from = Ipv4Addr::new(127, 0, 9, 9);
+    let rcpt = format!("RCPT TO:<{}>", forwarded.receiving);
+    let mut slow: Vec<_> = (0..PLACES)
+        .map(|number| {
+            let (mut dialogue, _) = Dialogue::open_from(from.into(), forwarded.port).unwrap();
+            for line in [
+                "EHLO slow.example",
+                "MAIL FROM:<a@b.example>",
+                &rcpt,
+                "DATA",
+            ] {
+                assert!(dialogue.command(line).unwrap().starts_with(['2', '3']));
+            }
+            let head = format!("From: a@b.example\r\nMessage-ID: <{number}@example.net>\r\n");
+            dialogue.send(head.as_bytes()).unwrap();
+            dialogue
+        })
+        .collect();
+    let mut first = forwarded.dialogue();
+    let taken = first.mail("a@b.example", &forwarded.receiving, &mail(PLACES));
+    assert!(taken.unwrap().starts_with("250 2.6.0"));
+    // The oldest was told, and only that one; what it had sent is not kept.
+    let told = slow.remove(0).rest();
+    assert!(told.starts_with("421 4.3.2"), "{told}");
+    for dialogue in &mut slow {
+        dialogue.send(b"\r\nslow\r\n.\r\n").unwrap();
+        assert!(dialogue.reply().unwrap().starts_with("250 2.6.0"));
+    }
+    holds(&forwarded.gateway, 1..=PLACES);
 }
 
 #[test]

@@ -33,9 +33,10 @@ pub struct Options {
 impl Options {
     /// How long a client may take for one command (RFC 5321 section 4.5.3.2.7).
     const COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
-    /// How long one mail may take: the ten minutes of RFC 5321 section 4.5.3.2.6 and
-    /// as much again for the bytes before.
-    const DATA_TIMEOUT: Duration = Duration::from_secs(1_200);
+    /// How long one mail may take: 64 MiB at 150 kbit/s.
+    const DATA_TIMEOUT: Duration = Duration::from_secs(3_600);
+    /// Least bytes per second of a mail: a tenth of what the slowest phone line brings.
+    const DATA_RATE_MIN: u64 = 512;
     /// Commands beside the few of each mail.
     const FURTHER_COMMANDS: u32 = 100;
     /// Commands of one mail beside its recipients: MAIL, DATA, RSET, NOOP.
@@ -56,6 +57,7 @@ impl Options {
                 .saturating_add(Self::FURTHER_COMMANDS),
             command_timeout: Self::COMMAND_TIMEOUT,
             data_timeout: Self::DATA_TIMEOUT,
+            data_rate_min: Self::DATA_RATE_MIN,
             ..smtp::Options::new(self.host.clone())
         }
     }

@@ -14,11 +14,13 @@ use crate::domain::secret::Secret;
 use crate::protocol::Machine;
 
 use super::auth::{Exchange, Step};
-use super::data::{DataReader, Progress};
 use super::line::{self, LineFault};
 use super::reply::Reply;
 
 mod command;
+mod incoming;
+
+use incoming::Incoming;
 
 /// When AUTH is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,9 @@ pub struct Options {
     pub command_timeout: Duration,
     /// How long one mail may take from 354 to its final dot.
     pub data_timeout: Duration,
+    /// Least bytes per second of a mail, over a longer span: a client that drips is told
+    /// to go (RFC 5321 section 4.5.3.2 has no such bound, and only bounds our waiting).
+    pub data_rate_min: u64,
 }
 
 impl Options {
@@ -76,7 +81,8 @@ impl Options {
             errors_max: 10,
             auth_failures_max: 3,
             command_timeout: Duration::from_secs(300),
-            data_timeout: Duration::from_secs(1_800),
+            data_timeout: Duration::from_secs(3_600),
+            data_rate_min: 512,
         }
     }
 }
@@ -171,13 +177,6 @@ enum Question {
     Sender(Option<Address>),
     Recipient(Address),
     EndOfData,
-}
-
-/// A mail on its way in.
-#[derive(Debug, Default)]
-struct Incoming {
-    reader: DataReader,
-    size: u64,
 }
 
 impl Server {
@@ -350,47 +349,6 @@ impl Server {
         }
     }
 
-    fn read_data(&mut self, mut incoming: Incoming, now: Instant) -> bool {
-        let before = incoming.size;
-        let limit = self.options.size_max;
-        let (events, size) = (&mut self.events, &mut incoming.size);
-        let progress = incoming.reader.read(&mut self.input, |chunk| {
-            *size += chunk.len() as u64;
-            // What passes the limit is read on to its end, but not kept.
-            if *size <= limit {
-                events.push_back(Event::Chunk(chunk));
-            }
-        });
-        if before <= limit && incoming.size > limit {
-            self.events.push_back(Event::Abandoned);
-        }
-        match progress {
-            Err(_) => {
-                self.violation("Lines end in CRLF; a bare CR or LF is not accepted");
-                false
-            }
-            Ok(Progress::More) => {
-                self.state = State::Data(incoming);
-                false
-            }
-            Ok(Progress::End) if incoming.size > limit => {
-                let replies = self.end_transaction();
-                let text = format!("The mail is larger than {limit} bytes");
-                let reply = Reply::new(552, "5.3.4", text);
-                for _ in 1..replies {
-                    self.say(&reply);
-                }
-                self.refuse(reply, now);
-                true
-            }
-            Ok(Progress::End) => {
-                let size = incoming.size;
-                self.ask(Question::EndOfData, Event::EndOfData { size });
-                false
-            }
-        }
-    }
-
     fn ask(&mut self, question: Question, event: Event) {
         self.state = State::Asking(question);
         self.deadline = None;
@@ -453,7 +411,14 @@ impl Machine for Server {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if let State::Data(incoming) = &mut self.state
+            && incoming.goes_on(&self.options, now)
+        {
+            self.deadline = Some(incoming.deadline());
+        } else {
             // Section 3.8: 421 before a server closes on its own.
             let reply = Reply::new(421, "4.4.2", "Too slow, come back later");
             self.close(Some(&reply), CloseReason::Timeout);

@@ -315,6 +315,85 @@ fn a_mail_past_the_limit_is_refused_at_its_end() {
 }
 
 #[test]
+fn a_nul_is_refused_at_the_end_of_its_mail_and_ends_nothing() {
+    for whole in [true, false] {
+        let mut bench = Bench::new(listener(), whole);
+        bench.play(TO_DATA);
+        bench.send(b"x\0y\r\n\0.\r\n.\0\r\nmore\r\n.\r\nNOOP\r\n");
+        let said = bench.lines.pop_front();
+        assert!(said.is_some_and(|line| line.starts_with("554 5.6.0 The mail holds a NUL")));
+        assert_eq!(bench.lines.pop_front().as_deref(), Some("250 2.0.0 OK"));
+        assert!(bench.lines.is_empty() && !bench.events.iter().any(|event| event.contains("end")));
+        assert_eq!(bench.events.pop_back().as_deref(), Some("abandoned"));
+    }
+    let mut bench = Bench::new(
+        Options {
+            lmtp: true,
+            ..listener()
+        },
+        true,
+    );
+    let hello = b"LHLO client.example\r\nMAIL FROM:<a@example.com>\r\n";
+    bench.send(hello);
+    bench.server.answer(Reply::ok(), bench.now);
+    for _ in 0..2 {
+        bench.send(b"RCPT TO:<b@example.org>\r\n");
+        bench.server.answer(Reply::ok(), bench.now);
+    }
+    bench.send(b"DATA\r\n");
+    bench.lines.clear();
+    bench.send(b"\0\r\n.\r\n");
+    assert_eq!(bench.lines.len(), 2, "one per recipient: {:?}", bench.lines);
+}
+
+#[test]
+fn a_mail_that_drips_is_ended_and_a_slow_one_comes_through() {
+    let second = Duration::from_secs(1);
+    let run = |bytes_per_second: usize, seconds: u32| {
+        let options = Options {
+            size_max: u64::MAX,
+            ..listener()
+        };
+        let mut bench = Bench::new(options, true);
+        bench.play(TO_DATA);
+        let line = [vec![b'x'; bytes_per_second - 2], b"\r\n".to_vec()].concat();
+        for passed in 0..seconds {
+            bench.send(&line);
+            bench.now += second;
+            bench.server.handle_timeout(bench.now);
+            bench.poll();
+            if bench
+                .events
+                .back()
+                .is_some_and(|event| event == "closed Timeout")
+            {
+                return Some(passed + 1);
+            }
+        }
+        None
+    };
+    let drips = run(3, 1_000);
+    assert!(drips.is_some_and(|seconds| seconds <= 120), "{drips:?}");
+    assert_eq!(run(600, 3_500), None);
+    // However much comes, not for ever.
+    assert_eq!(run(600, 4_000), Some(3_600));
+    // A pause after a good beginning is forgiven, and then asked for again.
+    let mut bench = Bench::new(listener(), true);
+    bench.play(TO_DATA);
+    bench.send(&[b"x".repeat(70_000), b"\r\n".to_vec()].concat());
+    for (passed, over) in [(100, false), (119, false), (200, false), (240, true)] {
+        let then = bench.now + passed * second;
+        bench.server.handle_timeout(then);
+        bench.poll();
+        let ended = bench
+            .events
+            .back()
+            .is_some_and(|event| event == "closed Timeout");
+        assert_eq!(ended, over, "after {passed} seconds");
+    }
+}
+
+#[test]
 fn what_comes_behind_starttls_is_never_run() {
     check_whole(
         &listener(),

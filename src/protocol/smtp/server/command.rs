@@ -226,8 +226,9 @@ impl Server {
         };
         self.say(&Reply::new(354, "", "End with a dot alone on a line"));
         self.events.push_back(Event::Data(envelope));
-        self.state = State::Data(Incoming::default());
-        self.deadline = Some(now + self.options.data_timeout);
+        let incoming = Incoming::begin(&self.options, now);
+        self.deadline = Some(incoming.deadline());
+        self.state = State::Data(incoming);
     }
 }
 
