@@ -199,21 +199,68 @@ async fn one_mail_that_ends_every_connection_does_not_hold_up_the_others() {
         let server = Hostile::start(Opening::Usual, Some((2, quirk))).await;
         let mailbox = boxes.connect(ADDRESS, server.port, Security::None).await;
         boxes.until_subjects(&mailbox, &["1", "3"]).await;
+        assert_eq!(boxes.not_given(&mailbox), [2], "{quirk:?}");
         assert!(server.logins() <= 6, "{quirk:?}: {}", server.logins());
     }
 }
 
 #[tokio::test]
 async fn a_mail_without_its_body_is_not_stored_empty_and_the_others_come_at_once() {
-    for quirk in [Quirk::Nil, Quirk::Empty, Quirk::No, Quirk::Unlisted] {
-        let boxes = Boxes::open(patience(100, SHORT), quick());
+    let quirks = [
+        Quirk::Nil,
+        Quirk::Empty,
+        Quirk::No,
+        Quirk::Unlisted,
+        Quirk::TwoBodies,
+        Quirk::TwoUids,
+        // Far more than was listed, and than the limit allows.
+        Quirk::Swollen(3 * 1024 * 1024),
+    ];
+    for quirk in quirks {
+        let options = SyncOptions {
+            mail_size_max: 1024 * 1024,
+            ..quick()
+        };
+        let boxes = Boxes::open(patience(100, SHORT), options);
         let server = Hostile::start(Opening::Usual, Some((2, quirk))).await;
         let mailbox = boxes.connect(ADDRESS, server.port, Security::None).await;
         boxes.until_subjects(&mailbox, &["1", "3"]).await;
+        // It has a row all the same, until it comes.
+        assert_eq!(boxes.not_given(&mailbox), [2], "{quirk:?}");
         server.mend();
         boxes.until_subjects(&mailbox, &["1", "2", "3"]).await;
+        assert!(boxes.not_given(&mailbox).is_empty(), "{quirk:?}");
         assert_eq!(server.logins(), 1, "{quirk:?}");
     }
+}
+
+#[tokio::test]
+async fn a_uid_that_is_shown_twice_costs_no_mail() {
+    for (quirk, subjects) in [
+        (Quirk::Twice, &["1", "2", "3"][..]),
+        (Quirk::SharedUid, &["1", "2", "3", "9"]),
+    ] {
+        let boxes = Boxes::open(patience(100, SHORT), quick());
+        let server = Hostile::start(Opening::Usual, Some((2, quirk))).await;
+        let mailbox = boxes.connect(ADDRESS, server.port, Security::None).await;
+        boxes.until_subjects(&mailbox, subjects).await;
+        let rows = boxes.store.ledger(mailbox.key, None, 10).unwrap();
+        assert_eq!(rows.len(), subjects.len(), "{quirk:?}: {rows:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_that_ends_at_once_makes_no_hot_loop() {
+    let boxes = Boxes::open(patience(3, SHORT), quick());
+    let server = Hostile::start(Opening::EndsIdle, None).await;
+    let mailbox = boxes.connect(ADDRESS, server.port, Security::None).await;
+    boxes.until_subjects(&mailbox, &["1", "2", "3"]).await;
+    // Three at once, then after one second, and after two more.
+    let idles = server.idles(5).await;
+    let took = idles[4].duration_since(idles[0]);
+    assert!(took >= Duration::from_secs(3), "{took:?}");
+    assert_eq!(server.logins(), 1);
+    assert!(is_active(&boxes.receiving(&mailbox)));
 }
 
 #[tokio::test]

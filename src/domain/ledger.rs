@@ -66,6 +66,9 @@ pub enum Fate {
     Unreadable(MessageKey),
     /// A mail that the mailbox sent to itself to prove its way; counted and let go.
     Canary,
+    /// The server listed it and has not given it: it is asked for again. The row makes
+    /// room for another when it comes.
+    NotGiven,
     /// A script put it aside.
     Ignored {
         /// The message.

@@ -281,7 +281,7 @@ mod tests {
             arrivals,
             cursor: None,
             maildrop: Vec::new(),
-            too_large: Vec::new(),
+            passed: Vec::new(),
         };
         store.deliver(delivery).await.expect("delivered");
         let jobs = store

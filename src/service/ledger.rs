@@ -159,7 +159,7 @@ impl Ledger {
                 Some(message) => self.store.message(*message)?,
                 None => None,
             },
-            Fate::Canary => None,
+            Fate::Canary | Fate::NotGiven => None,
         };
         let conversation = match &message {
             Some(message) => self.store.conversation(message.conversation)?,

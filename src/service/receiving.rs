@@ -192,7 +192,7 @@ impl Receiving {
             arrivals: vec![arrival],
             cursor: None,
             maildrop: Vec::new(),
-            too_large: Vec::new(),
+            passed: Vec::new(),
         };
         self.store.deliver(delivery).await?;
         for mailbox in recipients {

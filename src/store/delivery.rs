@@ -30,7 +30,7 @@ use crate::domain::message::{Defect, Direction, Head, Kind, Message};
 use crate::domain::outbox::Outgoing;
 use crate::domain::threading::{Placement, place};
 
-pub use self::types::{Arrival, ArrivalRaw, Delivered, Delivery, TooLarge};
+pub use self::types::{Arrival, ArrivalRaw, Delivered, Delivery, Passed, Why};
 
 impl Store {
     /// Makes arrivals and the cursor behind them durable, in one transaction.
@@ -74,7 +74,7 @@ fn deliver(
             stage.arrive_too(arrival, *delivered)?;
         }
     }
-    for passed in &delivery.too_large {
+    for passed in &delivery.passed {
         stage.pass(passed)?;
     }
     if let Some((folder, cursor)) = &delivery.cursor {
@@ -183,10 +183,20 @@ impl Stage<'_, '_> {
         )
     }
 
-    fn pass(&self, passed: &TooLarge) -> Result<(), StoreError> {
-        let fate = Fate::TooLarge {
-            size: passed.size,
-            beginning: None,
+    fn pass(&self, passed: &Passed) -> Result<(), StoreError> {
+        let fate = match passed.why {
+            Why::TooLarge(size) => Fate::TooLarge {
+                size,
+                beginning: None,
+            },
+            Why::NotGiven => {
+                // What is known of it already says more.
+                let known = ledger::find(self.transaction, self.mailbox.key, &passed.source)?;
+                if known.is_some() {
+                    return Ok(());
+                }
+                Fate::NotGiven
+            }
         };
         self.record(&passed.source, passed.at, None, fate)
     }

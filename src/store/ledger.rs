@@ -38,16 +38,21 @@ fn message_of(fate: &Fate) -> Option<MessageKey> {
         | Fate::Unreadable(message)
         | Fate::Ignored { message, .. } => Some(*message),
         Fate::TooLarge { beginning, .. } => *beginning,
-        Fate::Canary => None,
+        Fate::Canary | Fate::NotGiven => None,
     }
 }
 
-/// Writes a row; its key is given here.
+/// Writes a row; its key is given here. It takes the place of one that says that the mail
+/// was waited for.
 pub(super) fn add(transaction: &Transaction<'_>, mut row: LedgerRow) -> Result<(), StoreError> {
     row.key = LedgerKey(transaction.next(Counter::Ledger)?);
     let key = Key::new(row.mailbox.0).number(row.key.0);
     transaction.put_record(Table::Ledger, key.as_ref(), &row)?;
     if let Some(source) = source_key(row.mailbox, &row.source) {
+        let waited_for = find(transaction, row.mailbox, &row.source)?;
+        if let Some(waited_for) = waited_for.filter(|known| known.fate == Fate::NotGiven) {
+            remove(transaction, &waited_for)?;
+        }
         transaction.point(Table::LedgerBySource, source.as_ref(), row.key.0)?;
     }
     if let Some(message) = message_of(&row.fate) {
@@ -151,7 +156,11 @@ fn remove(transaction: &Transaction<'_>, row: &LedgerRow) -> Result<(), StoreErr
     let key = Key::new(row.mailbox.0).number(row.key.0);
     transaction.remove(Table::Ledger, key.as_ref())?;
     if let Some(source) = source_key(row.mailbox, &row.source) {
-        transaction.remove(Table::LedgerBySource, source.as_ref())?;
+        // A server may have given two mails at one place.
+        let last = transaction.pointer(Table::LedgerBySource, source.as_ref())?;
+        if last == Some(row.key.0) {
+            transaction.remove(Table::LedgerBySource, source.as_ref())?;
+        }
     }
     if let Some(message) = message_of(&row.fate) {
         let by_message = Key::new(message.0).number(row.key.0);

@@ -68,7 +68,7 @@ mod tests;
 pub use conversation_list::{ConversationFilter, Counts, Page};
 pub use conversations::ConversationChange;
 pub use database::DATABASE_FILE;
-pub use delivery::{Arrival, ArrivalRaw, Delivered, Delivery, TooLarge};
+pub use delivery::{Arrival, ArrivalRaw, Delivered, Delivery, Passed, Why};
 pub use error::{OpenError, StoreError};
 pub use handle::{Condition, Store};
 pub use lifecycle::{GoesOn, Loss, NewLogins};

@@ -8,7 +8,7 @@ use postern::domain::back_off::BackOff;
 use postern::domain::ceiling::Ceiling;
 use postern::domain::condition::Patience;
 use postern::domain::key::WorkspaceKey;
-use postern::domain::ledger::Fate;
+use postern::domain::ledger::{Fate, Source};
 use postern::domain::mailbox::{
     Condition, Credentials, History, Login, Mailbox, MailboxLogins, MailboxSettings, Pop3Keep,
     Pop3Way, Security, Server, WayIn, WayOut,
@@ -175,6 +175,17 @@ impl Boxes {
         stored
             .map(|key| self.store.message(key).unwrap().unwrap().head.subject)
             .collect()
+    }
+
+    /// UIDs of the mails of which the ledger says that the server has not given them.
+    pub fn not_given(&self, mailbox: &Mailbox) -> Vec<u32> {
+        let rows = self.store.ledger(mailbox.key, None, 1_000).unwrap();
+        let rows = rows.into_iter().filter(|row| row.fate == Fate::NotGiven);
+        rows.map(|row| match row.source {
+            Source::Imap { uid, .. } => uid.get(),
+            other => panic!("{other:?}"),
+        })
+        .collect()
     }
 
     /// Waits until the question has an answer, looking whenever something has happened.

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::peers::STEP_MAX;
 
 /// What happens when a mail's body is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,16 @@ pub enum Quirk {
     No,
     /// It is not listed either.
     Unlisted,
+    /// The body has this many bytes, whatever was listed.
+    Swollen(usize),
+    /// It is given twice.
+    Twice,
+    /// Another mail is given under its UID as well.
+    SharedUid,
+    /// Its response holds two bodies.
+    TwoBodies,
+    /// Its response names two UIDs.
+    TwoUids,
 }
 
 /// How the beginning of a session goes.
@@ -48,6 +61,8 @@ pub enum Opening {
     HangsUp,
     /// IDLE is offered and refused.
     RefusesIdle,
+    /// IDLE ends as soon as it has begun.
+    EndsIdle,
 }
 
 #[derive(Debug)]
@@ -58,6 +73,8 @@ struct Shared {
     /// When connections came.
     came: Mutex<Vec<Instant>>,
     idled: AtomicBool,
+    /// When IDLE was asked for.
+    idles: watch::Sender<Vec<Instant>>,
 }
 
 /// The server: three mails, `1` to `3`. It ends with its runtime.
@@ -68,6 +85,8 @@ pub struct Hostile {
 }
 
 const MAILS: [u32; 3] = [1, 2, 3];
+/// A mail that has no UID of its own.
+const OTHER: u32 = 9;
 /// From one byte of a dripping line to the next.
 const DRIP: Duration = Duration::from_millis(50);
 /// An endless line stops after this many bytes, should nobody hang up.
@@ -89,6 +108,7 @@ impl Hostile {
             logins: AtomicUsize::new(0),
             came: Mutex::default(),
             idled: AtomicBool::new(false),
+            idles: watch::Sender::default(),
         });
         let theirs = Arc::clone(&shared);
         tokio::spawn(async move {
@@ -112,6 +132,14 @@ impl Hostile {
 
     pub fn mend(&self) {
         *self.shared.quirk.lock().unwrap() = None;
+    }
+
+    /// When IDLE was asked for, once that has been done so often.
+    pub async fn idles(&self, count: usize) -> Vec<Instant> {
+        let mut idles = self.shared.idles.subscribe();
+        let enough = idles.wait_for(|idles| idles.len() >= count);
+        let enough = tokio::time::timeout(STEP_MAX, enough).await;
+        enough.expect("asked so often").unwrap().clone()
     }
 
     pub fn was_asked_to_idle(&self) -> bool {
@@ -184,6 +212,10 @@ async fn answer(
             shared.idled.store(true, Ordering::SeqCst);
             return Ok(Some(format!("{tag} NO not today\r\n")));
         }
+        "IDLE" if shared.opening == Opening::EndsIdle => {
+            shared.idles.send_modify(|idles| idles.push(Instant::now()));
+            return Ok(Some(format!("+ idling\r\n{tag} OK enough\r\n")));
+        }
         "IDLE" => {
             stream.write_all(b"+ idling\r\n").await?;
             stream.read_line(&mut String::new()).await?;
@@ -225,6 +257,27 @@ async fn fetch(
             format!("* {uid} FETCH (UID {uid} INTERNALDATE \"01-Jan-2026 00:00:00 +0000\" BODY[] ");
         match quirk {
             None | Some(Quirk::Unlisted) => told += &format!("{head}{{{size}}}\r\n{mail})\r\n"),
+            Some(Quirk::Swollen(bytes)) => {
+                let padding = "x".repeat(bytes - size);
+                told += &format!("{head}{{{bytes}}}\r\n{mail}{padding})\r\n");
+            }
+            Some(Quirk::Twice) => {
+                told += &format!("{head}{{{size}}}\r\n{mail})\r\n").repeat(2);
+            }
+            Some(Quirk::SharedUid) => {
+                let other = self::mail(OTHER);
+                let others = other.len();
+                told += &format!("{head}{{{size}}}\r\n{mail})\r\n");
+                told += &format!("{head}{{{others}}}\r\n{other})\r\n");
+            }
+            Some(Quirk::TwoBodies) => {
+                let other = self::mail(OTHER);
+                let others = other.len();
+                told += &format!("{head}{{{size}}}\r\n{mail} BODY[] {{{others}}}\r\n{other})\r\n");
+            }
+            Some(Quirk::TwoUids) => {
+                told += &format!("{head}{{{size}}}\r\n{mail} UID 77)\r\n");
+            }
             Some(Quirk::Nil) => told += &format!("{head}NIL)\r\n"),
             Some(Quirk::Empty) => told += &format!("{head}\"\")\r\n"),
             Some(Quirk::No) => verdict = "NO",

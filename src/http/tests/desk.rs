@@ -516,7 +516,7 @@ async fn deliver(store: &Store, mailbox: MailboxKey, mail: &str) -> MessageKey {
         arrivals: vec![arrival],
         cursor: None,
         maildrop: Vec::new(),
-        too_large: Vec::new(),
+        passed: Vec::new(),
     };
     let delivered = store.deliver(delivery).await.expect("a delivery");
     let [Delivered::Stored { message, .. }] = delivered[..] else {

@@ -223,6 +223,8 @@ pub enum Body {
         /// Announced size, in bytes.
         size: u64,
     },
+    /// More than one in one response: which of them is the mail cannot be told.
+    Several,
 }
 
 /// What SELECT or EXAMINE told.

@@ -18,6 +18,8 @@ pub(super) enum BodyValue {
     Nil,
     /// The placeholder: the bytes were handed out as they came.
     Streamed { offset: Option<u32> },
+    /// More than one item.
+    Several,
     /// A quoted string: short bodies may come like this.
     Quoted { offset: Option<u32>, text: Vec<u8> },
 }
@@ -26,9 +28,10 @@ pub(super) enum BodyValue {
 pub(super) fn convert(items: &[MessageDataItem<'_>]) -> (Fetched, BodyValue) {
     let mut fetched = Fetched::default();
     let mut body = BodyValue::Absent;
+    let mut uids = Vec::with_capacity(1);
     for item in items {
         match item {
-            MessageDataItem::Uid(uid) => fetched.uid = Some(Uid(*uid)),
+            MessageDataItem::Uid(uid) => uids.push(Uid(*uid)),
             MessageDataItem::Flags(flags) => {
                 fetched.flags = Some(flags.iter().map(flag).collect());
             }
@@ -37,10 +40,12 @@ pub(super) fn convert(items: &[MessageDataItem<'_>]) -> (Fetched, BodyValue) {
             }
             MessageDataItem::Rfc822Size(size) => fetched.size = Some(u64::from(*size)),
             MessageDataItem::ModSeq(modseq) => fetched.modseq = Some(ModSeq(modseq.get())),
-            MessageDataItem::BodyExt { origin, data, .. } => body = body_value(data, *origin),
+            MessageDataItem::BodyExt { origin, data, .. } => {
+                body = body.and(body_value(data, *origin));
+            }
             MessageDataItem::Rfc822(data)
             | MessageDataItem::Rfc822Header(data)
-            | MessageDataItem::Rfc822Text(data) => body = body_value(data, None),
+            | MessageDataItem::Rfc822Text(data) => body = body.and(body_value(data, None)),
             // Never asked for.
             MessageDataItem::Body(_)
             | MessageDataItem::BodyStructure(_)
@@ -49,7 +54,24 @@ pub(super) fn convert(items: &[MessageDataItem<'_>]) -> (Fetched, BodyValue) {
             | MessageDataItem::BinarySize { .. } => {}
         }
     }
+    fetched.uid = the_one(uids);
     (fetched, body)
+}
+
+/// The UID of a response. One that names two of them is about no mail that can be told.
+pub(super) fn the_one(uids: impl IntoIterator<Item = Uid>) -> Option<Uid> {
+    let mut uids = uids.into_iter();
+    let first = uids.next()?;
+    uids.all(|uid| uid == first).then_some(first)
+}
+
+impl BodyValue {
+    fn and(self, next: Self) -> Self {
+        match self {
+            Self::Absent => next,
+            _ => Self::Several,
+        }
+    }
 }
 
 fn body_value(data: &NString<'_>, offset: Option<u32>) -> BodyValue {

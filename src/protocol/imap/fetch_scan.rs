@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::fmt::strtime;
 
 use super::event::Fetched;
+use super::fetch::the_one;
 use super::flag::Flag;
 use super::status_line::{number, uid};
 use crate::domain::folder::{ModSeq, Uid};
@@ -155,11 +156,13 @@ pub(super) fn uid_in(line: &[u8]) -> Option<Uid> {
 
 /// Takes from a FETCH response what can be taken; the body is the caller's to add.
 pub(super) fn scan(line: &[u8]) -> Fetched {
-    let mut fetched = Fetched::default();
+    let uids = Items::of(line).filter(|item| item.is("UID"));
+    let mut fetched = Fetched {
+        uid: the_one(uids.filter_map(|item| uid(item.value))),
+        ..Fetched::default()
+    };
     for item in Items::of(line) {
-        if item.is("UID") {
-            fetched.uid = uid(item.value);
-        } else if item.is("FLAGS") {
+        if item.is("FLAGS") {
             fetched.flags = Some(flags(item.value));
         } else if item.is("INTERNALDATE") {
             fetched.internal_date = date(item.value);

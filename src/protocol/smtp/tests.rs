@@ -381,7 +381,7 @@ fn a_mail_that_drips_is_ended_and_a_slow_one_comes_through() {
     let mut bench = Bench::new(listener(), true);
     bench.play(TO_DATA);
     bench.send(&[b"x".repeat(70_000), b"\r\n".to_vec()].concat());
-    for (passed, over) in [(100, false), (119, false), (200, false), (240, true)] {
+    for (passed, over) in [(100, false), (120, false), (200, false), (240, true)] {
         let then = bench.now + passed * second;
         bench.server.handle_timeout(then);
         bench.poll();

@@ -63,7 +63,8 @@ pub struct Counted {
     pub on_server: usize,
     /// Those of them that have a row.
     pub in_ledger: usize,
-    /// Those that wait on the server: too large, incomplete, or asked for.
+    /// Those that wait on the server, most of them with a row: too large, incomplete, or
+    /// asked for.
     pub waiting: usize,
     /// Mails behind where it has been read: they are about to come.
     pub coming: usize,
@@ -179,9 +180,10 @@ impl<'c> Comparison<'c> {
         counted: &mut Counted,
     ) {
         if known.contains(&uid) {
-            // A row of a mail that was passed for its size is a row as well.
+            // A row of a mail that was passed is a row as well.
             counted.on_server += 1;
             counted.in_ledger += 1;
+            counted.waiting += usize::from(self.cursor.pending.contains_key(&uid));
         } else if self.cursor.pending.contains_key(&uid) {
             counted.waiting += 1;
         } else if uid.get() > self.cursor.last_uid {

@@ -29,6 +29,7 @@ pub fn fate_name(fate: &Fate) -> &'static str {
         Fate::Unreadable(_) => "unreadable",
         Fate::Ignored { .. } => "ignored",
         Fate::Canary => "canary",
+        Fate::NotGiven => "not_given",
     }
 }
 
@@ -60,6 +61,9 @@ pub fn fate(entry: &Entry) -> String {
         Fate::Canary => {
             "a canary: the mailbox wrote to itself to see whether mail comes".to_owned()
         }
+        Fate::NotGiven => "the server lists it and did not give it; it is asked for again until \
+                           it comes or is gone there"
+            .to_owned(),
         Fate::Ignored { by, .. } => format!("put aside by {by} ({place}, closed)"),
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::fetch::Fetch;
+use self::fetch::{Fetch, source};
 use self::plan::Plan;
 use self::task::{SyncError, Task};
 use super::keeper::{Handles, wait_to_retry};
@@ -25,6 +25,7 @@ use crate::domain::mailbox::{Condition, Mailbox, Pop3Way};
 use crate::domain::maildrop::{MailIdentity, MaildropRow};
 use crate::net::pop3::{Pop3Error, Session};
 use crate::protocol::pop3::Number;
+use crate::store::{Delivery, Passed, Why};
 
 /// Looks into the maildrop until `shutdown`. A call of `refresh` means: look now.
 pub(super) fn run(
@@ -140,7 +141,7 @@ async fn make_plan(
     let begun_anew = known.compare;
     let mut plan = Plan::new(task, known, mails, now);
     plan.look_at_headers(session, mails).await?;
-    pass_poison(task, &mut plan);
+    pass_poison(task, &mut plan).await?;
     let changes = std::mem::take(&mut plan.changes);
     let forgotten = std::mem::take(&mut plan.forgotten);
     if begun_anew || !changes.is_empty() || !forgotten.is_empty() {
@@ -152,17 +153,34 @@ async fn make_plan(
 
 /// Puts the mail aside at which session after session has ended, so that those behind
 /// it are collected.
-fn pass_poison(task: &Task, plan: &mut Plan) {
+async fn pass_poison(task: &Task, plan: &mut Plan) -> Result<(), SyncError> {
     let Some(poison) = task.suspicion().take_poison() else {
-        return;
+        return Ok(());
     };
-    let now = task.handles.clock.now();
-    if plan.put_aside(poison, now) {
-        tracing::error!(
-            mailbox = %task.mailbox.settings.address,
-            "every session ends when a certain mail is fetched; it is put aside and tried again tomorrow"
-        );
-    }
+    let at = task.handles.clock.now();
+    let Some((wanted, row)) = plan.put_aside(poison, at) else {
+        return Ok(());
+    };
+    tracing::error!(
+        mailbox = %task.mailbox.settings.address,
+        "every session ends when a certain mail is fetched; it is put aside and tried again tomorrow"
+    );
+    let passed = Passed {
+        source: source(&wanted),
+        why: Why::NotGiven,
+        at,
+    };
+    let delivery = Delivery {
+        mailbox: task.mailbox.key,
+        is_junk: false,
+        also_for: Vec::new(),
+        arrivals: Vec::new(),
+        cursor: None,
+        maildrop: vec![(poison, row)],
+        passed: vec![passed],
+    };
+    task.handles.store.deliver(delivery).await?;
+    Ok(())
 }
 
 /// Takes mails away that are not those which were stored: what was not fetched in this

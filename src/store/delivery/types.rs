@@ -44,15 +44,24 @@ pub struct Arrival {
     pub random: [u8; 20],
 }
 
-/// A mail that was left on the server because of its size, beginning and all.
+/// A mail that stays on the server for now, beginning and all.
 #[derive(Clone, Debug)]
-pub struct TooLarge {
+pub struct Passed {
     /// Where it stands.
     pub source: Source,
-    /// Its size in bytes.
-    pub size: u64,
+    /// Why it stays.
+    pub why: Why,
     /// When that was seen.
     pub at: Timestamp,
+}
+
+/// Why a mail was passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It has so many bytes.
+    TooLarge(u64),
+    /// The server listed it and did not give it.
+    NotGiven,
 }
 
 /// What one commit shall make durable for a mailbox.
@@ -71,7 +80,7 @@ pub struct Delivery {
     /// What became of mails of a maildrop with them.
     pub maildrop: Vec<(MailIdentity, MaildropRow)>,
     /// Mails that were passed.
-    pub too_large: Vec<TooLarge>,
+    pub passed: Vec<Passed>,
 }
 
 /// What became of an arrival.

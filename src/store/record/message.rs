@@ -156,6 +156,7 @@ stored_enum!(Fate {
     4 = Unreadable(message),
     5 = Ignored { message, by },
     6 = Canary,
+    7 = NotGiven,
 });
 stored_struct!(LedgerRow {
     key,

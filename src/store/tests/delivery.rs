@@ -287,9 +287,9 @@ async fn a_removed_mailbox_takes_nothing_and_a_passed_mail_is_on_record() {
     let fixture = Fixture::new().await;
     let passed = mail(9, ANNA, "Huge");
     let mut delivery = fixture.delivery(vec![]);
-    delivery.too_large.push(TooLarge {
+    delivery.passed.push(Passed {
         source: passed.source.clone(),
-        size: 1 << 40,
+        why: Why::TooLarge(1 << 40),
         at: at(9),
     });
     fixture.store.deliver(delivery).await.unwrap();
@@ -315,6 +315,41 @@ async fn a_removed_mailbox_takes_nothing_and_a_passed_mail_is_on_record() {
         fixture.store.deliver(delivery).await,
         Err(StoreError::Missing { .. })
     ));
+}
+
+#[tokio::test]
+async fn a_mail_that_was_not_given_has_one_row_until_it_comes_and_then_another() {
+    let fixture = Fixture::new().await;
+    let mail = mail(9, ANNA, "Late");
+    let source = mail.source.clone();
+    let (store, mailbox) = (&fixture.store, fixture.mailbox.key);
+    for minute in [1, 2] {
+        let mut delivery = fixture.delivery(vec![]);
+        delivery.passed.push(Passed {
+            source: source.clone(),
+            why: Why::NotGiven,
+            at: at(minute),
+        });
+        store.deliver(delivery).await.unwrap();
+        let rows = store.ledger(mailbox, None, 10).unwrap();
+        assert_eq!((rows.len(), &rows[0].fate), (1, &Fate::NotGiven));
+        assert_eq!(rows[0].at, at(1));
+    }
+    let delivered = store.deliver(fixture.delivery(vec![mail])).await.unwrap();
+    let Delivered::Stored { message, .. } = delivered[0] else {
+        panic!("{delivered:?}");
+    };
+    let rows = store.ledger(mailbox, None, 10).unwrap();
+    assert_eq!((rows.len(), &rows[0].fate), (1, &Fate::Stored(message)));
+    // What is here is not called missing when the server does not give it again.
+    let mut delivery = fixture.delivery(vec![]);
+    delivery.passed.push(Passed {
+        source: source.clone(),
+        why: Why::NotGiven,
+        at: at(3),
+    });
+    store.deliver(delivery).await.unwrap();
+    assert_eq!(store.ledger(mailbox, None, 10).unwrap(), rows);
 }
 
 #[tokio::test]

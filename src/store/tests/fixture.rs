@@ -120,7 +120,7 @@ impl Fixture {
             arrivals,
             cursor: None,
             maildrop: Vec::new(),
-            too_large: Vec::new(),
+            passed: Vec::new(),
         }
     }
 

@@ -70,7 +70,7 @@ impl Taken<'_> {
             arrivals: vec![big_mail(number)],
             cursor: None,
             maildrop: Vec::new(),
-            too_large: Vec::new(),
+            passed: Vec::new(),
         };
         match self.store.deliver(delivery).await?[0] {
             Delivered::Stored { message, .. } => self.mails.push((number, message)),

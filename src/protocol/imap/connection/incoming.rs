@@ -63,7 +63,7 @@ impl Connection {
     fn handle_piece(&mut self, piece: Piece, now: Instant) {
         match piece {
             Piece::BodyBegan { size } => {
-                self.body = Some(BodyRead::Streamed { size });
+                self.note_body(BodyRead::Streamed { size });
                 self.body_tail.clear();
                 let uid = fetch_scan::uid_in(self.splitter.line());
                 self.emit(Event::BodyBegan { uid, size });
@@ -75,7 +75,7 @@ impl Connection {
                 self.body_tail.drain(..surplus);
                 self.emit(Event::BodyChunk(chunk));
             }
-            Piece::BodyDiscarded { size } => self.body = Some(BodyRead::Discarded { size }),
+            Piece::BodyDiscarded { size } => self.note_body(BodyRead::Discarded { size }),
             Piece::Response { too_long } => {
                 let line = self.splitter.take_line();
                 self.handle_response(&line, too_long, now);
@@ -89,6 +89,11 @@ impl Connection {
                 self.close(CloseReason::AbsurdLiteral { uid, announced });
             }
         }
+    }
+
+    fn note_body(&mut self, read: BodyRead) {
+        let first = self.body.is_none();
+        self.body = Some(if first { read } else { BodyRead::Several });
     }
 
     fn handle_response(&mut self, line: &[u8], too_long: bool, now: Instant) {

@@ -90,8 +90,14 @@ enum State {
 /// The body of the response that is being read.
 #[derive(Clone, Copy, Debug)]
 enum BodyRead {
-    Streamed { size: u64 },
-    Discarded { size: u64 },
+    Streamed {
+        size: u64,
+    },
+    Discarded {
+        size: u64,
+    },
+    /// A second one has begun.
+    Several,
 }
 
 impl Connection {

@@ -66,8 +66,10 @@ impl Connection {
     /// The body item of a FETCH that only the scan could read. A body that was handed
     /// out is there, whatever the walk over a broken line found.
     fn scanned_body(&self, line: &[u8]) -> BodyValue {
-        let item = fetch_scan::Items::of(line).find(fetch_scan::Item::is_body);
+        let mut bodies = fetch_scan::Items::of(line).filter(fetch_scan::Item::is_body);
+        let item = bodies.next();
         match item {
+            _ if bodies.next().is_some() => BodyValue::Several,
             _ if self.body.is_some() => BodyValue::Streamed {
                 offset: item.and_then(|item| item.offset()),
             },
@@ -78,6 +80,7 @@ impl Connection {
 
     fn fetched(&mut self, mut fetched: Fetched, value: BodyValue) {
         fetched.body = match (value, self.body) {
+            (BodyValue::Several, _) | (_, Some(BodyRead::Several)) => Body::Several,
             (BodyValue::Absent, _) | (BodyValue::Streamed { .. }, None) => Body::Absent,
             (BodyValue::Nil, _) => Body::Nil,
             (BodyValue::Streamed { .. }, Some(BodyRead::Discarded { size })) => {

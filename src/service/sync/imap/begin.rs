@@ -1,6 +1,7 @@
 //! The beginning of a session: opens the folder, finds where reading goes on, and
 //! which mails are above that.
 
+use super::intake::source;
 use super::task::{SyncError, Task};
 use crate::domain::folder::{Cursor, FolderName, Uid};
 use crate::domain::mailbox::History;
@@ -8,6 +9,7 @@ use crate::net::imap::Session;
 use crate::protocol::imap::{SearchKey, SelectMode, UidSet};
 use crate::service::sync::history::{first_cursor, first_day, renumbered_cursor};
 use crate::service::sync::pending::put_aside;
+use crate::store::{Delivery, Passed, Why};
 
 /// Where reading goes on.
 #[derive(Debug)]
@@ -41,14 +43,20 @@ pub(super) async fn begin(
         }
         None => first_cursor(session, &selected, validity, settings.history, connected_at).await?,
     };
-    pass_poison(task, folder, &mut cursor);
+    let passed = pass_poison(task, folder, &mut cursor);
     if known.as_ref() != Some(&cursor) {
         // Where reading begins is decided once: mail that comes while the connection is
         // lost again is new all the same.
-        let store = &task.handles.store;
-        store
-            .set_cursor(task.key(), folder.clone(), cursor.clone())
-            .await?;
+        let delivery = Delivery {
+            mailbox: task.key(),
+            is_junk: false,
+            also_for: Vec::new(),
+            arrivals: Vec::new(),
+            cursor: Some((folder.clone(), cursor.clone())),
+            maildrop: Vec::new(),
+            passed: passed.into_iter().collect(),
+        };
+        task.handles.store.deliver(delivery).await?;
     }
     let uids = above(session, task, &mut cursor).await?;
     Ok(Begun { cursor, uids })
@@ -56,16 +64,20 @@ pub(super) async fn begin(
 
 /// Puts the mail aside at which connection after connection has ended, so that those
 /// behind it are collected.
-fn pass_poison(task: &Task, folder: &FolderName, cursor: &mut Cursor) {
-    let Some(uid) = task.suspicion().take_poison(folder, cursor) else {
-        return;
-    };
+fn pass_poison(task: &Task, folder: &FolderName, cursor: &mut Cursor) -> Option<Passed> {
+    let uid = task.suspicion().take_poison(folder, cursor)?;
     let settings = &task.mailbox.settings;
     tracing::error!(
         mailbox = %settings.address, %folder, %uid,
         "every connection ends when this mail is fetched; it is put aside and tried again tomorrow"
     );
-    cursor.defer(uid, put_aside(task.handles.clock.now()));
+    let at = task.handles.clock.now();
+    cursor.defer(uid, put_aside(at));
+    Some(Passed {
+        source: source(folder, cursor, uid),
+        why: Why::NotGiven,
+        at,
+    })
 }
 
 /// Mails above the cursor, and pending ones whose time has come.

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::domain::fetching::{ListedMail, Window};
+use crate::domain::fingerprint::Fingerprint;
 use crate::domain::folder::{Cursor, FolderName, PendingReason, Uid};
 use crate::domain::key::MailboxKey;
 use crate::domain::ledger::Source;
@@ -20,7 +21,7 @@ use crate::service::clock::Clock;
 use crate::service::ingest::{Circumstances, IngestError, Intake};
 use crate::service::random::Random;
 use crate::service::sync::pending::{ANYWAY_BYTES_MAX, too_large, try_again};
-use crate::store::{Arrival, ArrivalRaw, Delivered, Delivery, Store, StoreError, TooLarge};
+use crate::store::{Arrival, ArrivalRaw, Delivered, Delivery, Passed, Store, StoreError, Why};
 
 /// Pieces on their way from the session; each pins at most one read buffer.
 pub(super) const PIECES_MAX: usize = 32;
@@ -78,6 +79,15 @@ pub(super) struct Folder {
     pub(super) mail_size_max: u64,
 }
 
+/// What was asked of a mail, and what came.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    /// Only its beginning was asked for; it has so many bytes.
+    whole_size: Option<u64>,
+    /// It has come already, and was this.
+    shown: Option<Fingerprint>,
+}
+
 /// The storing half.
 #[derive(Debug)]
 pub(super) struct Storing {
@@ -93,7 +103,9 @@ pub(super) struct Storing {
     arrivals: Vec<Arrival>,
     /// Mails above the limit, of which the beginning is on its way, and their sizes.
     large: BTreeMap<Uid, u64>,
-    too_large: Vec<TooLarge>,
+    /// Mails of open windows that have come.
+    shown: BTreeMap<Uid, Asked>,
+    passed: Vec<Passed>,
     batch_bytes: u64,
     commit: Option<JoinHandle<Result<Vec<Delivered>, StoreError>>>,
 }
@@ -117,7 +129,8 @@ impl Storing {
             body: None,
             arrivals: Vec::new(),
             large: BTreeMap::new(),
-            too_large: Vec::new(),
+            shown: BTreeMap::new(),
+            passed: Vec::new(),
             batch_bytes: 0,
             commit: None,
         }
@@ -150,6 +163,9 @@ impl Storing {
         match piece {
             Piece::Window(listed) => self.begin_window(listed),
             Piece::Began(size) => {
+                if let Some(before) = self.body.take() {
+                    before.discard().await?;
+                }
                 self.body = match self.admits(size) {
                     true => Some(Intake::begin(&self.store, size).await),
                     // The server had listed it as far smaller.
@@ -202,26 +218,19 @@ impl Storing {
     }
 
     async fn end_mail(&mut self, fetched: &Fetched) -> Result<(), IngestError> {
-        let body = self.body.take();
-        let (Some(uid), Some(window)) = (fetched.uid, self.window.as_mut()) else {
+        let Some(intake) = self.body.take() else {
             return Ok(());
         };
-        if !window.expects(uid) {
-            return Ok(());
-        }
-        let whole_size = self.large.get(&uid).copied();
-        let Some(intake) = body else {
-            return Ok(());
-        };
-        if !is_whole(&intake, fetched, whole_size) {
-            // NIL, an empty body or fewer bytes than announced: tried again later.
+        let uid = fetched
+            .uid
+            .and_then(|uid| Some((uid, self.asked_for(uid)?)));
+        let Some((uid, asked)) = uid else {
             return intake.discard().await;
-        }
-        if whole_size.is_some() {
-            self.large.remove(&uid);
-            window.defer(uid, too_large());
-        } else {
-            window.settle(uid);
+        };
+        let whole_size = asked.whole_size;
+        if !is_whole(&intake, fetched, whole_size) {
+            // NIL, an empty body, several, or fewer bytes than announced: tried again later.
+            return intake.discard().await;
         }
         let received_at = fetched.internal_date;
         let circumstances = Circumstances {
@@ -232,6 +241,27 @@ impl Storing {
             whole_size,
         };
         let arrival = intake.finish(circumstances, self.random).await?;
+        if let Some(before) = asked.shown {
+            if before == arrival.fingerprint && matches!(arrival.raw, ArrivalRaw::Whole(_)) {
+                return Ok(());
+            }
+            tracing::warn!(
+                mailbox = self.folder.mailbox.0, folder = %self.folder.name, uid = uid.get(),
+                "the server gave two mails under one UID; both are kept"
+            );
+        } else if let Some(window) = &mut self.window {
+            if whole_size.is_some() {
+                self.large.remove(&uid);
+                window.defer(uid, too_large());
+            } else {
+                window.settle(uid);
+            }
+        }
+        let asked = Asked {
+            whole_size,
+            shown: Some(arrival.fingerprint),
+        };
+        self.shown.insert(uid, asked);
         self.batch_bytes += stored_size(&arrival);
         self.arrivals.push(arrival);
         if self.arrivals.len() >= BATCH_MAILS_MAX || self.batch_bytes >= BATCH_BYTES_MAX {
@@ -240,11 +270,23 @@ impl Storing {
         Ok(())
     }
 
+    /// What was asked of a mail; `None` when it was not asked for.
+    fn asked_for(&self, uid: Uid) -> Option<Asked> {
+        if self.window.as_ref()?.expects(uid) {
+            return Some(Asked {
+                whole_size: self.large.get(&uid).copied(),
+                shown: None,
+            });
+        }
+        self.shown.get(&uid).copied()
+    }
+
     /// What was listed and did not come is remembered; the folder goes on.
     async fn end_window(&mut self) -> Result<(), IngestError> {
         let now = self.clock.now();
         if let Some(window) = &mut self.window {
             let asked = self.asked.pop_front().unwrap_or_default();
+            self.shown.retain(|uid, _| !asked.contains(uid));
             let (large, missing): (Vec<Uid>, Vec<Uid>) = asked
                 .into_iter()
                 .filter(|uid| window.expects(*uid))
@@ -253,9 +295,11 @@ impl Storing {
             for uid in large {
                 window.defer(uid, too_large());
                 let size = self.large.remove(&uid).unwrap_or_default();
-                let source = source(&self.folder, &self.cursor, uid);
-                let at = now;
-                self.too_large.push(TooLarge { source, size, at });
+                self.passed.push(Passed {
+                    source: source(&self.folder.name, &self.cursor, uid),
+                    why: Why::TooLarge(size),
+                    at: now,
+                });
             }
             if let (Some(first), Some(last)) = (missing.first(), missing.last()) {
                 tracing::warn!(
@@ -267,6 +311,11 @@ impl Storing {
             for uid in missing {
                 let before = self.cursor.pending.get(&uid);
                 window.defer(uid, try_again(before, now, self.random.jitter()));
+                self.passed.push(Passed {
+                    source: source(&self.folder.name, &self.cursor, uid),
+                    why: Why::NotGiven,
+                    at: now,
+                });
             }
             if window.cursor().pending.len() > Cursor::PENDING_MAX {
                 return Err(IngestError::TooManyPending);
@@ -274,7 +323,7 @@ impl Storing {
             self.cursor = window.cursor();
             *window = window.without_settled();
         }
-        if !self.arrivals.is_empty() || !self.too_large.is_empty() || self.store_cursor_differs()? {
+        if !self.arrivals.is_empty() || !self.passed.is_empty() || self.store_cursor_differs()? {
             self.commit().await?;
         }
         Ok(())
@@ -294,7 +343,7 @@ impl Storing {
         if let Some(window) = &self.window {
             self.cursor = window.cursor();
         }
-        if self.arrivals.is_empty() && self.too_large.is_empty() && !self.store_cursor_differs()? {
+        if self.arrivals.is_empty() && self.passed.is_empty() && !self.store_cursor_differs()? {
             return Ok(());
         }
         let delivery = Delivery {
@@ -304,7 +353,7 @@ impl Storing {
             arrivals: std::mem::take(&mut self.arrivals),
             cursor: Some((self.folder.name.clone(), self.cursor.clone())),
             maildrop: Vec::new(),
-            too_large: std::mem::take(&mut self.too_large),
+            passed: std::mem::take(&mut self.passed),
         };
         self.batch_bytes = 0;
         let store = self.store.clone();
@@ -337,7 +386,7 @@ impl Storing {
     }
 
     fn source(&self, uid: Uid) -> Source {
-        source(&self.folder, &self.cursor, uid)
+        source(&self.folder.name, &self.cursor, uid)
     }
 }
 
@@ -350,9 +399,9 @@ impl Folder {
     }
 }
 
-fn source(folder: &Folder, cursor: &Cursor, uid: Uid) -> Source {
+pub(super) fn source(folder: &FolderName, cursor: &Cursor, uid: Uid) -> Source {
     Source::Imap {
-        folder: folder.name.clone(),
+        folder: folder.clone(),
         validity: cursor.validity,
         uid,
     }

@@ -15,7 +15,7 @@ use crate::protocol::pop3::{CommandId, Number};
 use crate::service::ingest::{Circumstances, Intake};
 use crate::service::sync::maildrop::{HEADER_MAX, Known};
 use crate::service::sync::pending::{BEGINNING_BYTES, too_large, try_again};
-use crate::store::{Arrival, ArrivalRaw, Delivery, TooLarge};
+use crate::store::{Arrival, ArrivalRaw, Delivery, Passed, Why};
 
 /// Mails asked for ahead of the one that is coming.
 const AHEAD_MAX: usize = 16;
@@ -57,7 +57,7 @@ pub(super) struct Fetch<'a> {
     /// The one of them that is being asked for.
     beginning: Option<MailIdentity>,
     arrivals: Vec<Arrival>,
-    too_large: Vec<TooLarge>,
+    passed_by: Vec<Passed>,
     rows: Vec<(MailIdentity, MaildropRow)>,
     /// What of the rows is a mail that came.
     came: Vec<StoredMail>,
@@ -74,7 +74,7 @@ impl<'a> Fetch<'a> {
             passed: Vec::new(),
             beginning: None,
             arrivals: Vec::new(),
-            too_large: Vec::new(),
+            passed_by: Vec::new(),
             rows: Vec::new(),
             came: Vec::new(),
             batch_bytes: 0,
@@ -206,8 +206,11 @@ impl<'a> Fetch<'a> {
             let arrival = intake.finish(circumstances, handles.random).await?;
             self.arrivals.push(arrival);
         } else {
-            let source = source(wanted);
-            self.too_large.push(TooLarge { source, size, at });
+            self.passed_by.push(Passed {
+                source: source(wanted),
+                why: Why::TooLarge(size),
+                at,
+            });
         }
         self.note(wanted, MailState::Pending(too_large()), at);
         Ok(())
@@ -219,7 +222,20 @@ impl<'a> Fetch<'a> {
         let now = self.task.handles.clock.now();
         let jitter = self.task.handles.random.jitter();
         let pending = try_again(wanted.before.as_ref(), now, jitter);
+        self.not_given(wanted, now);
         self.note(wanted, MailState::Pending(pending), now);
+    }
+
+    /// The ledger hears of it once; where there is no unique id, nothing else would tell
+    /// that it has a row.
+    fn not_given(&mut self, wanted: &Wanted, at: Timestamp) {
+        if wanted.before.is_none() {
+            self.passed_by.push(Passed {
+                source: source(wanted),
+                why: Why::NotGiven,
+                at,
+            });
+        }
     }
 
     fn note(&mut self, wanted: &Wanted, state: MailState, now: Timestamp) {
@@ -244,6 +260,7 @@ impl<'a> Fetch<'a> {
         let Some(Body { intake, head, .. }) = body.filter(|body| body.intake.size() > 0) else {
             // An empty mail is none: it is tried again later.
             let pending = try_again(wanted.before.as_ref(), now, handles.random.jitter());
+            self.not_given(&wanted, now);
             self.note(&wanted, MailState::Pending(pending), now);
             return Ok(());
         };
@@ -284,7 +301,7 @@ impl<'a> Fetch<'a> {
             arrivals: std::mem::take(&mut self.arrivals),
             cursor: None,
             maildrop: std::mem::take(&mut self.rows),
-            too_large: std::mem::take(&mut self.too_large),
+            passed: std::mem::take(&mut self.passed_by),
         };
         self.batch_bytes = 0;
         self.task.handles.store.deliver(delivery).await?;
@@ -310,7 +327,7 @@ fn is_wanted_anyway(wanted: &Wanted) -> bool {
     before.is_some_and(|before| before.reason == PendingReason::Anyway)
 }
 
-fn source(wanted: &Wanted) -> Source {
+pub(super) fn source(wanted: &Wanted) -> Source {
     Source::Pop3 {
         uidl: wanted.mail.uidl.clone(),
     }

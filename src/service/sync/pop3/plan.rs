@@ -204,11 +204,13 @@ impl Plan {
         self.changes.push((mail.id, row));
     }
 
-    /// Puts a mail aside that would be fetched; whether it would have been.
-    pub(super) fn put_aside(&mut self, id: MailIdentity, now: Timestamp) -> bool {
-        let Some(at) = self.wanted.iter().position(|wanted| wanted.mail.id == id) else {
-            return false;
-        };
+    /// Takes a mail out that would be fetched, with its row for a while.
+    pub(super) fn put_aside(
+        &mut self,
+        id: MailIdentity,
+        now: Timestamp,
+    ) -> Option<(Wanted, MaildropRow)> {
+        let at = self.wanted.iter().position(|wanted| wanted.mail.id == id)?;
         let wanted = self.wanted.remove(at);
         let since = if wanted.imported {
             self.connected_at
@@ -216,8 +218,6 @@ impl Plan {
             now
         };
         let state = MailState::Pending(put_aside(now));
-        self.changes
-            .push((id, MaildropRow::new(state, since, None)));
-        true
+        Some((wanted, MaildropRow::new(state, since, None)))
     }
 }

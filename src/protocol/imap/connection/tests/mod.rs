@@ -349,6 +349,7 @@ fn describe_fetched(fetched: &Fetched) -> String {
             offset: Some(offset),
         } => format!(" complete {size} from {offset}"),
         Body::TooLarge { size } => format!(" too large {size}"),
+        Body::Several => " several".to_owned(),
     };
     text + body.as_str()
 }
