@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::key::MailboxKey;
 
-/// Links of one mailbox that are good at the same time; the oldest makes room. A notice
-/// that is tried again brings another, and the first may have arrived.
+/// Links of one mailbox that are good at the same time; the oldest makes room. There may
+/// be several notices, and links that were made by hand.
 pub const LINKS_MAX: usize = 4;
 /// New logins that can be tried with one link.
 pub const TRIES_MAX: u32 = 10;

@@ -5,7 +5,7 @@
 //! one (`mailboxes`). Whatever stores a login ends the links of its mailbox (`store`), so a
 //! link is good once. Looking at it uses nothing up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::domain::key::PublicId;
+use crate::domain::key::{NoticeKey, PublicId};
 use crate::domain::mailbox::{Credentials, Mailbox, Switch};
 use crate::domain::reauthentication::{LINK_VALID, ReauthenticationLink};
 use crate::domain::saying::{Said, Saying, saying};
@@ -36,6 +36,8 @@ const TOKEN_BYTES: usize = 32;
 /// Tries with one link in a [`PERIOD`].
 const TRIES_AT_ONCE_MAX: usize = 5;
 const PERIOD: Duration = Duration::from_secs(60);
+/// Most notices whose links are kept for the next attempt to send them.
+const NOTICES_MAX: usize = 1_000;
 /// Most links whose last tries are remembered; those that rest are forgotten beyond.
 const REMEMBERED_MAX: usize = 1_000;
 
@@ -51,6 +53,8 @@ pub enum LinkError {
     TooFast,
     /// Nothing of this mailbox signs in anywhere.
     NoLogin(String),
+    /// A password would take the place of a sign-in at the provider.
+    SignsIn(String),
     /// The mailbox did not take the login, or the actor may not.
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
@@ -71,6 +75,7 @@ impl Said for LinkError {
             Self::Gone => saying!("cannot.link.gone"),
             Self::TooFast => saying!("cannot.link.too_fast"),
             Self::NoLogin(address) => saying!("cannot.link.no_login", address),
+            Self::SignsIn(address) => saying!("cannot.link.signs_in", address),
             Self::Mailbox(error) => error.saying(),
             Self::SignIn(error) => error.saying(),
             Self::Randomness(error) => error.saying(),
@@ -126,6 +131,8 @@ pub struct Links {
     clock: Clock,
     random: Random,
     options: LinkOptions,
+    /// Of notices that are still to be sent.
+    kept: Arc<Mutex<BTreeMap<NoticeKey, (MadeLink, Hash)>>>,
 }
 
 impl Links {
@@ -138,6 +145,7 @@ impl Links {
             clock,
             random: Random,
             options,
+            kept: Arc::default(),
         }
     }
 
@@ -147,10 +155,50 @@ impl Links {
     /// When the actor may not, or it has no login.
     pub async fn make(&self, actor: &Actor, id: PublicId) -> Result<MadeLink, LinkError> {
         let mailbox = self.mailboxes.managed(actor, id)?;
-        self.make_for(&mailbox).await
+        Ok(self.make_for(&mailbox).await?.0)
     }
 
-    pub(super) async fn make_for(&self, mailbox: &Mailbox) -> Result<MadeLink, LinkError> {
+    /// The link of a notice. Every attempt to send it brings the same one: an attempt that
+    /// failed may have arrived all the same, and new links would push the first one out.
+    pub(super) async fn make_for_notice(
+        &self,
+        notice: NoticeKey,
+        mailbox: &Mailbox,
+    ) -> Result<MadeLink, LinkError> {
+        let kept = self.kept().get(&notice).cloned();
+        if let Some((kept, hash)) = kept
+            && self.is_worth_sending(&hash)?
+        {
+            return Ok(kept);
+        }
+        let (made, hash) = self.make_for(mailbox).await?;
+        let mut all = self.kept();
+        all.insert(notice, (made.clone(), hash));
+        if all.len() > NOTICES_MAX {
+            all.pop_first();
+        }
+        Ok(made)
+    }
+
+    /// The notice is sent or given up.
+    pub(super) fn notice_is_done(&self, notice: NoticeKey) {
+        self.kept().remove(&notice);
+    }
+
+    /// It opens something, and will for at least half of its time.
+    fn is_worth_sending(&self, hash: &Hash) -> Result<bool, StoreError> {
+        let link = self.store.reauthentication_link(hash)?;
+        let later = self.clock.now().checked_add(self.options.valid / 2);
+        let later = later.unwrap_or(Timestamp::MAX);
+        Ok(link.is_some_and(|link| link.is_good(later)))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<NoticeKey, (MadeLink, Hash)>> {
+        // Entries are put in and taken out whole, so a panic elsewhere leaves none half-made.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn make_for(&self, mailbox: &Mailbox) -> Result<(MadeLink, Hash), LinkError> {
         let settings = &mailbox.settings;
         if settings.switch == Switch::Unbound {
             return Err(MailboxError::Unbound.into());
@@ -171,11 +219,12 @@ impl Links {
         let hash = *blake3::hash(token.as_bytes()).as_bytes();
         let expires_at = link.expires_at;
         self.store.add_reauthentication_link(hash, link).await?;
-        Ok(MadeLink {
+let made = MadeLink {
             url: Secret::new(format!("{}{LINK_PATH}{token}", self.options.address)),
             expires_at,
             is_local: self.options.is_local,
-        })
+        };
+        Ok((made, hash))
     }
 }
 
@@ -243,14 +292,7 @@ impl Reauthentication {
     /// [`LinkError::Gone`] when it opens nothing.
     pub fn open(&self, token: &Secret) -> Result<OpenedLink, LinkError> {
         let (_, link, mailbox) = self.found(token)?;
-        let login = self.store.logins(mailbox.key)?;
-        let login = login.incoming.or(login.outgoing);
-        let signed_in = login.is_some_and(|login| {
-            matches!(
-                login.credentials,
-                Credentials::OAuth(_) | Credentials::AccessToken(_)
-            )
-        });
+        let signed_in = self.is_signed_in(&mailbox)?;
         let provider = self
             .signing_in
             .clients()
@@ -263,6 +305,18 @@ impl Reauthentication {
         })
     }
 
+    /// Whether the login of a mailbox came from a sign-in at its provider.
+    fn is_signed_in(&self, mailbox: &Mailbox) -> Result<bool, StoreError> {
+        let logins = self.store.logins(mailbox.key)?;
+        let login = logins.incoming.or(logins.outgoing);
+        Ok(login.is_some_and(|login| {
+            matches!(
+                login.credentials,
+                Credentials::OAuth(_) | Credentials::AccessToken(_)
+            )
+        }))
+    }
+
     /// Tries a new password, or the stored login again. When it works it is stored, what
     /// was missed is collected, and the link has ended.
     ///
@@ -270,6 +324,9 @@ impl Reauthentication {
     /// Why it does not work; the link stays good unless that was its last try.
     pub async fn give(&self, token: &Secret, password: Option<Secret>) -> Result<(), LinkError> {
         let (hash, _, mailbox) = self.found(token)?;
+        if password.is_some() && self.is_signed_in(&mailbox)? {
+            return Err(LinkError::SignsIn(mailbox.settings.address.to_string()));
+        }
         let _turn = self.turn(hash)?;
         let counted = self.store.count_try(hash, self.clock.now()).await?;
         counted.ok_or(LinkError::Gone)?;

@@ -68,7 +68,7 @@ pub(in crate::http) fn of_replies(error: ReplyError) -> Problem {
 pub(in crate::http) fn of_links(error: LinkError) -> Problem {
     match error {
         LinkError::Mailbox(error) => of_mailboxes(error),
-        LinkError::NoLogin(_) => Problem::new(Kind::Conflict, &error),
+        LinkError::NoLogin(_) | LinkError::SignsIn(_) => Problem::new(Kind::Conflict, &error),
         LinkError::Gone => Problem::new(Kind::NotFound, &error),
         LinkError::TooFast => Problem::new(Kind::TooMany, &error),
         LinkError::SignIn(error) => of_sign_in(error),

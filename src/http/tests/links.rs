@@ -5,7 +5,10 @@ use axum::http::{Method, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 
 use super::desk::{Desk, ask, text_of};
+use crate::domain::mailbox::{Credentials, Login, MailboxLogins};
 use crate::domain::reauthentication::ReauthenticationLink;
+use crate::domain::secret::Secret;
+use crate::store::{GoesOn, NewLogins};
 
 const TOKEN: &str = "t0ken-t0ken-t0ken-t0ken-t0ken-t0ken-t0ken00";
 
@@ -96,4 +99,42 @@ async fn only_who_manages_a_mailbox_makes_a_link() {
         assert_eq!(response.status(), expected);
         assert!(!text_of(response).await.contains("http"));
     }
+}
+
+#[tokio::test]
+async fn a_link_takes_no_password_for_a_mailbox_that_signs_in_at_its_provider() {
+    let desk = Desk::open().await;
+    let login = Login {
+        user: "support@desk.example".to_owned(),
+        credentials: Credentials::AccessToken(Secret::new("a token")),
+    };
+    let logins = MailboxLogins {
+        incoming: Some(login.clone()),
+        outgoing: Some(login),
+    };
+    let signed_in = NewLogins::Are(Box::new(logins.clone()));
+    let (key, goes_on, now) = (desk.mailbox.key, GoesOn::WhereItStopped, Timestamp::now());
+    let altered = desk
+        .store
+        .alter_mailbox(key, |_| (), signed_in, goes_on, now);
+    altered.await.expect("altered");
+    link(&desk, 72, 0).await;
+    let path = format!("/reauthenticate/{TOKEN}");
+    let request = ask(Method::POST, &path)
+        .header(header::ORIGIN, "http://localhost:8460")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let request = request
+        .body(Body::from("password=stolen"))
+        .expect("a request");
+    let response = desk.send(request).await;
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = text_of(response).await;
+    assert!(page.contains("takes no password"), "{page}");
+    // Nothing was tried and nothing has changed.
+    let hash = *blake3::hash(TOKEN.as_bytes()).as_bytes();
+    let link = desk.store.reauthentication_link(&hash).expect("readable");
+    assert_eq!(link.expect("a link").tries, 0);
+    let stored = desk.store.logins(desk.mailbox.key).expect("readable");
+    let kept = stored.incoming.expect("a login").credentials;
+    assert!(matches!(kept, Credentials::AccessToken(_)));
 }

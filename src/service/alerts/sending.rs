@@ -285,7 +285,7 @@ impl Alerts {
         if !matches!(notice.due, Due::Ends { .. } | Due::Reauthenticate { .. }) {
             return None;
         }
-        match self.links.make_for(mailbox).await {
+        match self.links.make_for_notice(notice.key, mailbox).await {
             Ok(link) => Some(link),
             Err(error) => {
                 tracing::warn!(address = %mailbox.settings.address, %error, "a notice leaves without a link");
@@ -371,6 +371,9 @@ impl Alerts {
             (false, true) => NoticeState::Sent { at: now },
             (false, false) => NoticeState::GivenUp,
         };
+        if !after.is_waiting() {
+            self.links.notice_is_done(notice.key);
+        }
         let change = move |notice: &mut Notice| notice.clone_from(&after);
         self.store.change_notice(notice.key, change).await
     }

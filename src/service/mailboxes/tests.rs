@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::domain::condition::{Failure, Patience};
-use crate::domain::key::WorkspaceKey;
+use crate::domain::key::{NoticeKey, WorkspaceKey};
 use crate::net::dial::{DialOptions, Dialer};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
@@ -15,6 +15,7 @@ use crate::service::diary::Diary;
 use crate::service::oauth_clients::{OAuthClients, OAuthOptions};
 use crate::service::presets::Presets;
 use crate::service::random::Random;
+use crate::service::reauthentication::{LinkOptions, Links};
 use crate::service::sync::options::SyncOptions;
 use crate::service::testing::{logins, settings};
 use crate::store::Options;
@@ -152,4 +153,42 @@ async fn a_refused_login_is_tried_again_once_a_minute_however_often_people_ask()
     refresh().expect("a minute later");
     board.alive(key, start);
     refresh().expect("it works again");
+}
+
+#[tokio::test]
+async fn a_notice_that_is_tried_again_brings_the_link_it_brought_before() {
+    let time = Arc::new(AtomicI64::new(0));
+    let clock = {
+        let time = Arc::clone(&time);
+        Clock::new(move || {
+            Timestamp::UNIX_EPOCH + SignedDuration::from_secs(time.load(Ordering::SeqCst))
+        })
+    };
+    let desk = desk(clock.clone()).await;
+    let store = desk.mailboxes.store.clone();
+    let options = LinkOptions::default();
+    let valid = options.valid.as_secs();
+    let links = Links::new(store.clone(), desk.mailboxes.clone(), clock, options);
+    let url = async |notice| {
+        let made = links.make_for_notice(NoticeKey(notice), &desk.mailbox);
+        made.await.expect("a link").url.expose().to_owned()
+    };
+    let first = url(1).await;
+    for _ in 0..20 {
+        assert_eq!(url(1).await, first);
+    }
+    // One made by hand does not end it, and another notice has its own.
+    links
+        .make(&Actor::Console, desk.mailbox.id)
+        .await
+        .expect("a link");
+    let second = url(2).await;
+    assert_ne!(second, first);
+    assert_eq!(url(1).await, first);
+    // A notice that leaves late brings a link that is still good when it is read.
+    time.store(valid * 3 / 4, Ordering::SeqCst);
+    let later = url(1).await;
+    assert_ne!(later, first);
+    links.notice_is_done(NoticeKey(1));
+    assert_ne!(url(1).await, later);
 }
