@@ -186,8 +186,13 @@ impl Detection {
         if seen.len() >= DOMAINS_MAX {
             seen.retain(|_, one| one.until > now);
         }
-        if seen.len() >= DOMAINS_MAX {
-            return;
+        if seen.len() >= DOMAINS_MAX
+            && let Some(next) = seen.iter().min_by_key(|(_, one)| one.until)
+        {
+            // What ends next makes room: whoever asks about many domains must not have
+            // every later one looked up again and again.
+            let next = next.0.clone();
+            seen.remove(&next);
         }
         let one = Seen {
             found: found.clone(),
@@ -328,6 +333,24 @@ mod tests {
 
     fn address(text: &str) -> Address {
         Address::parse(text).expect("an address")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_memory_forgets_what_would_end_first_and_takes_in_what_is_new() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let detection = Detection::new(Presets::open(folder.path()), None);
+        let domain = |number: usize| format!("shop{number}.example");
+        for number in 0..DOMAINS_MAX {
+            detection.remember(&domain(number), &Found::Nothing);
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        for number in DOMAINS_MAX..DOMAINS_MAX + 3 {
+            detection.remember(&domain(number), &Found::Nothing);
+            assert!(detection.remembered(&domain(number)).is_some(), "{number}");
+        }
+        let gone = |number: usize| detection.remembered(&domain(number)).is_none();
+        assert!((0..3).all(gone) && !(3..DOMAINS_MAX + 3).any(gone));
+        assert_eq!(detection.seen.lock().expect("whole").len(), DOMAINS_MAX);
     }
 
     #[tokio::test]
