@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::peers::dovecot::{Dovecot, USER};
 use crate::peers::gateway::{Gateway, Mailbox as Peer};
@@ -410,6 +411,60 @@ fn what_was_said_before_tls_is_forgotten() {
 }
 
 #[test]
+fn a_renewed_certificate_is_used_without_a_restart() {
+    let (first, second) = (Authority::new(), Authority::new());
+    let keys = "certificate_file = \"mail.pem\"\nkey_file = \"mail.key\"\n";
+    let write = |gateway: &Gateway, authority: &Authority| {
+        let (certificate, folder) = (authority.issue(), gateway.folder());
+        std::fs::write(folder.join("mail.pem"), &certificate.certificate_pem).unwrap();
+        std::fs::write(folder.join("mail.key"), &certificate.key_pem).unwrap();
+    };
+    let forwarded = Forwarded::start_with(keys, |gateway| write(gateway, &first));
+    let trusted = |authority: &Authority| {
+        let mut dialogue = forwarded.dialogue();
+        assert!(dialogue.command("STARTTLS").unwrap().starts_with("220"));
+        let stream = wrap(dialogue.into_stream(), &authority.pem());
+        let greeted = Dialogue::over(stream).command("EHLO client.example");
+        greeted.is_ok_and(|reply| reply.starts_with("250"))
+    };
+    assert!(trusted(&first) && !trusted(&second));
+    // Half of a renewal: the old pair stays in use.
+    let folder = forwarded.gateway.folder();
+    std::fs::write(folder.join("mail.key"), "nothing").unwrap();
+    until("it is told", || {
+        let told = forwarded.gateway.log().contains("was not reloaded");
+        told.then_some(())
+    });
+    assert!(trusted(&first));
+    write(&forwarded.gateway, &second);
+    until("the new certificate is shown", || {
+        trusted(&second).then_some(())
+    });
+    assert!(!trusted(&first));
+}
+
+#[test]
+fn mail_for_the_postmaster_goes_to_the_mailbox_that_is_named() {
+    let keys = format!("postmaster = \"{ADDRESS}\"\n");
+    let forwarded = Forwarded::start_with(&keys, |_| ());
+    let mut dialogue = forwarded.dialogue();
+    let own = format!("PostMaster@{DOMAIN}");
+    for (number, to) in [(1, own.as_str()), (2, "postmaster")] {
+        let taken = dialogue.mail("a@b.example", to, &mail(number)).unwrap();
+        assert!(taken.starts_with("250 2.6.0"), "{to}: {taken}");
+    }
+    let relayed = dialogue.mail("a@b.example", "postmaster@other.example", &mail(3));
+    assert!(relayed.unwrap().starts_with("550 5.7.1"));
+    holds(&forwarded.gateway, [1, 2]);
+
+    let forwarded = Forwarded::start();
+    let refused = forwarded.dialogue().mail("a@b.example", &own, &mail(1));
+    let refused = refused.unwrap();
+    assert!(refused.starts_with("550 5.1.1"), "{refused}");
+    assert!(refused.contains("postmaster"), "{refused}");
+}
+
+#[test]
 fn it_relays_for_nobody_and_knows_no_other_recipient() {
     let forwarded = Forwarded::start();
     let mut dialogue = forwarded.dialogue();
@@ -616,6 +671,8 @@ fn lmtp_answers_once_per_recipient() {
     let forwarded = Forwarded::start_with(keys, |_| ());
     let other = add(&forwarded.gateway, "sales@shop.example");
     let socket = forwarded.gateway.folder().join("lmtp");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
     let (mut dialogue, greeting) = Dialogue::open_unix(&socket).unwrap();
     assert!(greeting.contains("LMTP"), "{greeting}");
     assert!(dialogue.command("EHLO local").unwrap().starts_with("500"));

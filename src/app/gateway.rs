@@ -235,6 +235,9 @@ impl Gateway {
         let mail = self.config.smtp_listener.listener();
         let mail = mail.context("TLS of [smtp_listener]")?;
         if let Some(options) = mail {
+            if let Some(acceptor) = options.acceptor.clone() {
+                tasks.spawn(reload::run_certificate(acceptor, self.shutdown.clone()));
+            }
             let (receiving, stop) = (self.receiving(), self.shutdown.clone());
             let door = smtp_server::Listener::bind(options, receiving, stop).await?;
             tracing::info!(address = %door.address()?, "forwarded mail is taken");

@@ -1,4 +1,5 @@
-//! Watches the folders of scripts and of plugins, and makes live what is saved there.
+//! Watches the folders of scripts and of plugins, and the listener's certificate, and makes
+//! live what is saved there.
 //!
 //! Invariant: a file that is being written never goes live. A reload waits until
 //! the folder has been quiet for a moment, and what does not compile is refused by
@@ -17,6 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::net::tls_server::Acceptor;
 use crate::plugin::{self, Plugins};
 use crate::script::{Reloaded, Scripts};
 
@@ -92,6 +94,40 @@ pub async fn run_plugins(plugins: Plugins, shutdown: CancellationToken) {
                 }
             }
         }
+    }
+}
+
+/// Watches certificate and key of the listener until `shutdown`: whoever renews them (ACME
+/// every few weeks) need not restart anything. A pair that does not go together yet is
+/// looked at again.
+pub async fn run_certificate(acceptor: Acceptor, shutdown: CancellationToken) {
+    let touched = Arc::new(Notify::new());
+    let folders = acceptor.folders();
+    let watch = |folder: &PathBuf| watch_as(folder, &touched, RecursiveMode::NonRecursive);
+    let _watchers: Vec<_> = folders.iter().filter_map(watch).collect();
+    let mut wrong = None;
+    touched.notify_one();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = touched.notified() => settle(&touched).await,
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+        let reading = acceptor.clone();
+        // A panic in there has changed nothing; the next look tries again.
+        let Ok(reloaded) = tokio::task::spawn_blocking(move || reading.reload()).await else {
+            continue;
+        };
+        let error = reloaded.as_ref().err().map(ToString::to_string);
+        match reloaded {
+            Ok(true) => tracing::info!("the certificate of the mail listener was reloaded"),
+            Ok(false) => {}
+            Err(error) if wrong.as_ref() != Some(&error.to_string()) => {
+                tracing::warn!(%error, "the certificate of the mail listener was not reloaded; the one before stays in use");
+            }
+            Err(_) => {}
+        }
+        wrong = error;
     }
 }
 
@@ -171,6 +207,14 @@ async fn settle(touched: &Notify) {
 }
 
 fn watch(folder: &Path, touched: &Arc<Notify>) -> Option<RecommendedWatcher> {
+    watch_as(folder, touched, RecursiveMode::Recursive)
+}
+
+fn watch_as(
+    folder: &Path,
+    touched: &Arc<Notify>,
+    mode: RecursiveMode,
+) -> Option<RecommendedWatcher> {
     let handler = {
         let touched = Arc::clone(touched);
         move |event: notify::Result<notify::Event>| {
@@ -186,7 +230,7 @@ fn watch(folder: &Path, touched: &Arc<Notify>) -> Option<RecommendedWatcher> {
         .map_err(notify::Error::io)
         .and_then(|folder| {
             let mut watcher = notify::recommended_watcher(handler)?;
-            watcher.watch(&folder, RecursiveMode::Recursive)?;
+            watcher.watch(&folder, mode)?;
             Ok(watcher)
         });
     watching

@@ -40,6 +40,8 @@ pub struct SmtpListenerSection {
     pub key_file: PathBuf,
     /// Unix socket; empty: none.
     pub lmtp_socket: PathBuf,
+    /// The mailbox that takes mail for the postmaster; empty: none.
+    pub postmaster: String,
     /// Days.
     pub old_address_days: u16,
 }
@@ -59,6 +61,7 @@ impl Default for SmtpListenerSection {
             certificate_file: PathBuf::new(),
             key_file: PathBuf::new(),
             lmtp_socket: PathBuf::new(),
+            postmaster: String::new(),
             old_address_days: 7,
         }
     }
@@ -87,6 +90,13 @@ impl SmtpListenerSection {
                 self.old_address_days
             );
             return Err(source.at_key("old_address_days", words));
+        }
+        if !self.postmaster.is_empty() && Address::parse(&self.postmaster).is_err() {
+            let words = format!(
+                "postmaster is {:?}; it must be the address of a connected mailbox",
+                self.postmaster
+            );
+            return Err(source.at_key("postmaster", words));
         }
         if !self.enabled {
             return Ok(());
@@ -138,6 +148,7 @@ impl SmtpListenerSection {
         ReceivingOptions {
             domain: self.enabled.then(|| self.domain.to_ascii_lowercase()),
             old_address_for: DAY * u32::from(self.old_address_days),
+            postmaster: Address::parse(&self.postmaster).ok(),
         }
     }
 
@@ -169,6 +180,7 @@ impl SmtpListenerSection {
             listen: self.mail_listen,
             lmtp_socket: set(&self.lmtp_socket),
             host: self.host(),
+            domain: self.domain.to_ascii_lowercase(),
             acceptor,
             size_max: self.forwarded_size_max_mib * 1024 * 1024,
             recipients_max: self.recipients_max,

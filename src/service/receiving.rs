@@ -18,6 +18,9 @@ use crate::service::random::Random;
 use crate::service::sync::board::Board;
 use crate::store::{Delivery, Store, StoreError};
 
+/// Case is of no account, as in every local part here.
+const POSTMASTER: &str = "postmaster";
+
 /// How receiving addresses are made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReceivingOptions {
@@ -25,6 +28,8 @@ pub struct ReceivingOptions {
     pub domain: Option<String>,
     /// How long an address that was replaced is still good.
     pub old_address_for: Duration,
+    /// The mailbox that takes mail for the postmaster (RFC 5321 section 4.5.1).
+    pub postmaster: Option<Address>,
 }
 
 impl ReceivingOptions {
@@ -57,6 +62,12 @@ pub enum Refusal {
     /// No mailbox has the address.
     #[error("there is no such receiving address here")]
     Unknown,
+    /// Mail for the postmaster, and nobody is set to read it.
+    #[error(
+        "no mailbox takes mail for the postmaster here yet; the administrator names one by \
+         `postmaster` in [smtp_listener]"
+    )]
+    NoPostmaster,
     /// A person has switched the mailbox off; the forwarder keeps the mail meanwhile.
     #[error("this address is switched off for now; try again later")]
     SwitchedOff,
@@ -136,8 +147,12 @@ impl Receiving {
             return Err(Refusal::Relay(address.clone()));
         }
         let local_part = address.local().to_ascii_lowercase();
-        let receiver = self.store.receiver(&local_part, self.clock.now())?;
-        let mailbox = receiver.ok_or(Refusal::Unknown)?.mailbox;
+        let mailbox = if local_part == POSTMASTER {
+            self.postmaster()?
+        } else {
+            let receiver = self.store.receiver(&local_part, self.clock.now())?;
+            receiver.ok_or(Refusal::Unknown)?.mailbox
+        };
         if mailbox.settings.switch != Switch::On {
             return Err(Refusal::SwitchedOff);
         }
@@ -148,6 +163,18 @@ impl Receiving {
             return Err(Refusal::Apart);
         }
         Ok(mailbox)
+    }
+
+    fn postmaster(&self) -> Result<Mailbox, Refusal> {
+        let named = self.options.postmaster.as_ref();
+        let mailbox = match named {
+            Some(address) => self.store.mailbox_by_address(address)?,
+            None => None,
+        };
+        if let (Some(address), None) = (named, &mailbox) {
+            tracing::warn!(%address, "the mailbox for the postmaster's mail is not connected");
+        }
+        mailbox.ok_or(Refusal::NoPostmaster)
     }
 
     /// Begins a mail of about `size` bytes.

@@ -22,6 +22,8 @@ use crate::service::receiving::Receiving;
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(30);
 /// A refusal is written within this, or not at all.
 const REFUSAL_TIME_MAX: Duration = Duration::from_secs(2);
+/// Permissions of the LMTP socket.
+const LOCAL_SOCKET_MODE: u32 = 0o660;
 /// Pause when a connection cannot be accepted: mostly no file handle is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -151,7 +153,11 @@ fn bind_local(path: &Path) -> io::Result<UnixListener> {
     if std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
         std::fs::remove_file(path)?;
     }
-    UnixListener::bind(path)
+    let listener = UnixListener::bind(path)?;
+    // Whoever may write to it hands mail over: our user and group, whatever the umask says.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(LOCAL_SOCKET_MODE);
+    std::fs::set_permissions(path, mode)?;
+    Ok(listener)
 }
 
 async fn run_local(listener: UnixListener, path: PathBuf, door: Door, tasks: TaskTracker) {

@@ -16,6 +16,8 @@ pub struct Options {
     pub lmtp_socket: Option<PathBuf>,
     /// Our name in the greeting.
     pub host: String,
+    /// What stands behind the `@` of receiving addresses.
+    pub domain: String,
     /// For STARTTLS; without it none is offered.
     pub acceptor: Option<Acceptor>,
     /// Largest mail, in bytes.
@@ -47,6 +49,7 @@ impl Options {
         let per_mail = u32::try_from(self.recipients_max).unwrap_or(u32::MAX);
         let per_mail = per_mail.saturating_add(Self::COMMANDS_PER_MAIL);
         smtp::Options {
+            domain: self.domain.clone(),
             starttls: self.acceptor.is_some() && !lmtp,
             lmtp,
             size_max: self.size_max,

@@ -293,7 +293,7 @@ impl Session {
     fn refuse(&self, refusal: &Refusal) -> Reply {
         let (code, status) = match refusal {
             Refusal::Relay(_) => (550, "5.7.1"),
-            Refusal::Unknown => (550, "5.1.1"),
+            Refusal::Unknown | Refusal::NoPostmaster => (550, "5.1.1"),
             Refusal::SwitchedOff => (451, "4.2.1"),
             Refusal::Apart => (452, "4.5.3"),
             Refusal::Full => (452, "4.3.1"),

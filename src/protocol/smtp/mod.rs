@@ -15,6 +15,7 @@
 
 mod auth;
 mod data;
+mod incoming;
 mod line;
 #[cfg(test)]
 mod properties;

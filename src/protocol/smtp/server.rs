@@ -14,13 +14,12 @@ use crate::domain::secret::Secret;
 use crate::protocol::Machine;
 
 use super::auth::{Exchange, Step};
+use super::data::Progress;
+use super::incoming::{Incoming, Part};
 use super::line::{self, LineFault};
 use super::reply::Reply;
 
 mod command;
-mod incoming;
-
-use incoming::Incoming;
 
 /// When AUTH is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +37,8 @@ pub enum AuthOffer {
 pub struct Options {
     /// Our name in greeting and EHLO.
     pub host: String,
+    /// Whose postmaster `RCPT TO:<postmaster>` means (section 4.5.1).
+    pub domain: String,
     /// Whether the host can do TLS when [`Event::StartTls`] comes.
     pub starttls: bool,
     /// When AUTH is offered.
@@ -69,8 +70,10 @@ impl Options {
     /// Limits for strangers; the host's name is all that must be said.
     #[must_use]
     pub fn new(host: impl Into<String>) -> Self {
+        let host = host.into();
         Self {
-            host: host.into(),
+            domain: host.clone(),
+            host,
             starttls: false,
             auth: AuthOffer::Never,
             lmtp: false,
@@ -349,6 +352,38 @@ impl Server {
         }
     }
 
+    fn read_data(&mut self, mut incoming: Incoming, now: Instant) -> bool {
+        let (limit, events) = (self.options.size_max, &mut self.events);
+        let progress = incoming.read(&mut self.input, limit, |part| {
+            events.push_back(match part {
+                Part::Chunk(chunk) => Event::Chunk(chunk),
+                Part::Abandoned => Event::Abandoned,
+            });
+        });
+        match (progress, incoming.refusal(limit)) {
+            (Err(_), _) => {
+                self.violation("Lines end in CRLF; a bare CR or LF is not accepted");
+                false
+            }
+            (Ok(Progress::More), _) => {
+                self.state = State::Data(incoming);
+                false
+            }
+            (Ok(Progress::End), Some(reply)) => {
+                for _ in 1..self.end_transaction() {
+                    self.say(&reply);
+                }
+                self.refuse(reply, now);
+                true
+            }
+            (Ok(Progress::End), None) => {
+                let size = incoming.size();
+                self.ask(Question::EndOfData, Event::EndOfData { size });
+                false
+            }
+        }
+    }
+
     fn ask(&mut self, question: Question, event: Event) {
         self.state = State::Asking(question);
         self.deadline = None;
@@ -415,7 +450,7 @@ impl Machine for Server {
             return;
         }
         if let State::Data(incoming) = &mut self.state
-            && incoming.goes_on(&self.options, now)
+            && incoming.goes_on(self.options.data_rate_min, now)
         {
             self.deadline = Some(incoming.deadline());
         } else {

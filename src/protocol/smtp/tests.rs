@@ -534,3 +534,23 @@ fn slow_clients_and_gone_clients_end() {
     bench.poll();
     assert_eq!(bench.events.pop_back().as_deref(), Some("closed PeerGone"));
 }
+
+#[test]
+fn the_postmaster_needs_no_domain() {
+    check(
+        &listener(),
+        r"
+        S: 220 mx.example.org ESMTP
+        C: HELO client.example
+        S: 250 mx.example.org
+        C: MAIL FROM:<a@example.com>
+        E: sender Some(<a@example.com>) None
+        A: 250 ok
+        S: 250 ok
+        C: RCPT TO:<Postmaster>
+        E: recipient Postmaster@mx.example.org
+        A: 250 ok
+        S: 250 ok
+        ",
+    );
+}

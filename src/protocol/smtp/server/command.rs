@@ -9,9 +9,10 @@ use smtp_proto::{
 
 use crate::domain::address::Address;
 use crate::protocol::smtp::auth::Exchange;
+use crate::protocol::smtp::incoming::Incoming;
 use crate::protocol::smtp::reply::Reply;
 
-use super::{AuthOffer, CloseReason, Event, Incoming, Question, Server, State};
+use super::{AuthOffer, CloseReason, Event, Question, Server, State};
 
 /// Parameters of MAIL that we obey (RFC 6152, RFC 6531); SIZE comes apart.
 const MAIL_FLAGS: u64 = MAIL_BODY_7BIT | MAIL_BODY_8BITMIME | MAIL_SMTPUTF8;
@@ -202,7 +203,13 @@ impl Server {
             // Section 4.5.3.1.10: a temporary refusal, the client sends the rest later.
             return self.refuse(Reply::new(452, "4.5.3", "Too many recipients"), now);
         }
-        match Address::parse(to.address.as_ref()) {
+        let text = to.address.as_ref();
+        let address = if text.eq_ignore_ascii_case("postmaster") {
+            Address::parse(&format!("{text}@{}", self.options.domain))
+        } else {
+            Address::parse(text)
+        };
+        match address {
             Ok(address) => self.ask(
                 Question::Recipient(address.clone()),
                 Event::Recipient(address),
@@ -226,7 +233,7 @@ impl Server {
         };
         self.say(&Reply::new(354, "", "End with a dot alone on a line"));
         self.events.push_back(Event::Data(envelope));
-        let incoming = Incoming::begin(&self.options, now);
+        let incoming = Incoming::begin(self.options.data_timeout, now);
         self.deadline = Some(incoming.deadline());
         self.state = State::Data(incoming);
     }
