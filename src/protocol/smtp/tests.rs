@@ -548,7 +548,7 @@ fn the_postmaster_needs_no_domain() {
         A: 250 ok
         S: 250 ok
         C: RCPT TO:<Postmaster>
-        E: recipient Postmaster@mx.example.org
+        E: recipient postmaster@mx.example.org
         A: 250 ok
         S: 250 ok
         ",

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use smtp_proto::{
     AUTH_LOGIN, AUTH_PLAIN, Error, MAIL_BODY_7BIT, MAIL_BODY_8BITMIME, MAIL_SMTPUTF8, MailFrom,
-    RcptTo, Request,
+    Request,
 };
 
 use crate::domain::address::Address;
@@ -30,6 +30,11 @@ impl Server {
             return false;
         }
         match Request::parse(&mut line.iter()) {
+            // The parser makes one of the postmaster and of nobody.
+            Ok(Request::Rcpt { to }) if to.address.is_empty() && names_postmaster(&line) => {
+                let address = format!("postmaster@{}", self.options.domain);
+                self.rcpt(&address, now);
+            }
             Ok(request) => self.run(request, now),
             Err(error) => self.refuse(unreadable(&error), now),
         }
@@ -51,7 +56,7 @@ impl Server {
             } => self.auth(mechanism, initial_response.as_ref(), now),
             Request::StartTls => self.starttls(now),
             Request::Mail { from } => self.mail(&from, now),
-            Request::Rcpt { to } => self.rcpt(&to, now),
+            Request::Rcpt { to } => self.rcpt(to.address.as_ref(), now),
             Request::Data => self.data(now),
             Request::Rset => {
                 self.transaction = None;
@@ -195,7 +200,7 @@ impl Server {
         );
     }
 
-    fn rcpt<T: AsRef<str>>(&mut self, to: &RcptTo<T>, now: Instant) {
+    fn rcpt(&mut self, address: &str, now: Instant) {
         let Some(envelope) = &self.transaction else {
             return self.refuse(Reply::new(503, "5.5.1", "RCPT comes after MAIL"), now);
         };
@@ -203,13 +208,7 @@ impl Server {
             // Section 4.5.3.1.10: a temporary refusal, the client sends the rest later.
             return self.refuse(Reply::new(452, "4.5.3", "Too many recipients"), now);
         }
-        let text = to.address.as_ref();
-        let address = if text.eq_ignore_ascii_case("postmaster") {
-            Address::parse(&format!("{text}@{}", self.options.domain))
-        } else {
-            Address::parse(text)
-        };
-        match address {
+        match Address::parse(address) {
             Ok(address) => self.ask(
                 Question::Recipient(address.clone()),
                 Event::Recipient(address),
@@ -237,6 +236,12 @@ impl Server {
         self.deadline = Some(incoming.deadline());
         self.state = State::Data(incoming);
     }
+}
+
+fn names_postmaster(line: &[u8]) -> bool {
+    const NAME: &[u8] = b"<postmaster>";
+    line.windows(NAME.len())
+        .any(|word| word.eq_ignore_ascii_case(NAME))
 }
 
 fn unreadable(error: &Error) -> Reply {
