@@ -16,6 +16,7 @@ use postern::domain::address::Address;
 use postern::domain::folder::FolderName;
 use postern::domain::mailbox::{Condition, Mailbox, Security};
 use postern::domain::secret::Secret;
+use postern::domain::turns::Ceilings;
 use postern::practice::{Account, Faults, ImapFaults, Options, Provider};
 use postern::service::sync::options::SyncOptions;
 
@@ -320,7 +321,8 @@ async fn a_server_that_refuses_idle_is_asked_on_the_connection_it_has() {
 
 #[tokio::test]
 async fn twenty_mailboxes_at_a_dead_server_do_not_delay_the_one_that_works() {
-    let boxes = Boxes::open(patience(3, SHORT), SyncOptions::default());
+    let ceilings = Ceilings::default();
+    let boxes = Boxes::open_within(ceilings, patience(3, SHORT), SyncOptions::default());
     let dead = Hostile::start(Opening::Silent, None).await;
     for number in 0..20 {
         let address = format!("dead{number}@shop.example");

@@ -107,6 +107,7 @@ impl Gateway {
         let dialer = Dialer::new(DialOptions {
             ca_files: config.mail.ca_files.clone(),
             reach: config.network.reach(),
+            ceilings: Some(config.ceilings()),
             ..DialOptions::default()
         })?;
         let scripts = Scripts::open(&config.scripts.folder, Limits::default());
@@ -120,7 +121,6 @@ impl Gateway {
             mail_size_max: config.mail.mail_size_max_mib * 1024 * 1024,
             check_interval: config.check_interval(),
             rescan: config.rescan(),
-            ceilings: config.ceilings(),
             ..SyncOptions::default()
         };
         let system_smtp = config
@@ -141,7 +141,8 @@ impl Gateway {
             guard: config.network.lookups(),
             ..HttpOptions::default()
         };
-        let http = HttpClient::new(dialer.clone(), https);
+        // A person or a mailbox waits for what is asked by it.
+        let http = HttpClient::new(dialer.soon(), https);
         let oauth = OAuth::new(http.clone());
         let records = Records::new(RecordOptions {
             name_server: config.network.name_server(),
@@ -150,7 +151,8 @@ impl Gateway {
         let look_ups = LookUps::new(http, records.clone(), DiscoveryOptions::default());
         let look_ups = config.network.look_up_servers.then_some(look_ups);
         let detection = Detection::new(presets.clone(), look_ups);
-        let keyring = Keyring::new(store.clone(), oauth.clone(), clients.clone(), clock.clone());
+        let keyring = Keyring::new(store.clone(), oauth.clone(), clients.clone(), clock.clone())
+            .counting(board.refusals());
         let sync = Sync::new(
             store.clone(),
             dialer.clone(),
@@ -283,7 +285,7 @@ impl Gateway {
         let zone = self.config.zone().context("the time zone of the scripts")?;
         let submitting = Submitting::new(
             store.clone(),
-            self.dialer.clone(),
+            self.dialer.soon(),
             self.board.clone(),
             self.keyring.clone(),
             clock.clone(),
@@ -379,7 +381,7 @@ impl Gateway {
     fn connect(&self) -> Connect {
         Connect::new(
             self.store.clone(),
-            self.dialer.clone(),
+            self.dialer.soon(),
             self.sync.clone(),
             self.clock.clone(),
             Random,
@@ -446,7 +448,7 @@ impl Gateway {
     fn collecting(&self) -> Collecting {
         Collecting::new(
             self.store.clone(),
-            self.dialer.clone(),
+            self.dialer.soon(),
             self.sync.clone(),
             self.diary.clone(),
             self.keyring.clone(),

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shipped_ceilings_are_those_of_the_sync() {
+    fn the_shipped_ceilings_are_those_of_the_domain() {
         assert_eq!(MailSection::default().ceilings(), Ceilings::default());
     }
 }

@@ -24,6 +24,24 @@ pub enum Failure {
     Refused(Saying),
     /// The server refused the login in words that can mean more than one thing.
     RefusedPerhaps(Saying),
+    /// The credentials were refused so often lately that they are not offered.
+    Rests {
+        /// What is told.
+        reason: Saying,
+        /// Before this.
+        until: Timestamp,
+    },
+}
+
+impl Failure {
+    /// Whether the credentials were offered and refused, or perhaps were.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::RefusedPerhaps(_) => true,
+            Self::Passing(_) | Self::PutOff(_) | Self::Rests { .. } => false,
+        }
+    }
 }
 
 /// How patient the machine is.
@@ -96,6 +114,8 @@ pub struct MailboxStanding {
     pub receiving: Standing,
     /// Sending.
     pub sending: Standing,
+    /// When the credentials were refused, by whichever way: the last few times.
+    pub refused_at: Vec<Timestamp>,
 }
 
 /// The machine. One per direction and mailbox.
@@ -200,6 +220,7 @@ impl Attempts {
         match failure {
             Failure::Refused(reason) => self.hold(reason, None),
             Failure::RefusedPerhaps(reason) => self.refuse_perhaps(reason, now),
+            Failure::Rests { reason, until } => self.hold(reason, Some(until)),
             Failure::PutOff(reason) if self.put_offs < self.patience.put_offs_max => {
                 self.put_offs += 1;
                 self.standing.held = None;
@@ -366,6 +387,23 @@ mod tests {
             attempts.fail(refused, minute(0), 0),
             Condition::ReauthenticationNeeded { .. }
         ));
+    }
+
+    #[test]
+    fn credentials_that_rest_are_offered_when_the_rest_is_over() {
+        let mut attempts = Attempts::new(Patience::default());
+        attempts.fail(Failure::RefusedPerhaps("no".into()), minute(0), 0);
+        let rests = Failure::Rests {
+            reason: "refused three times".into(),
+            until: minute(60),
+        };
+        let condition = attempts.fail(rests, minute(20), 0);
+        assert!(
+            matches!(condition, Condition::Interrupted { next_at, .. } if next_at == minute(60)),
+            "{condition:?}"
+        );
+        // A rest is no further refusal.
+        assert_eq!(attempts.standing().refusals, 1);
     }
 
     #[test]

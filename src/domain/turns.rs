@@ -1,8 +1,10 @@
 //! Whose turn it is to open a connection: first come, first served, within the ceilings
-//! of each host and of all hosts together.
+//! of each host and of all hosts together. Who is in haste goes first, by turns with the
+//! others.
 //!
 //! Invariant: who waits for a host that has reached its own ceiling holds up nobody who
-//! wants to another host. Deliberately absent: any clock (time is an argument), and how
+//! wants to another host; of those who are in haste and those who are not, none keeps the
+//! other out. Deliberately absent: any clock (time is an argument), and how
 //! one waits.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -37,9 +39,55 @@ impl Default for Ceilings {
     }
 }
 
+/// How soon somebody needs a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Haste {
+    /// A person waits for it, or a reply does.
+    Soon,
+    /// It is one of the many that come by themselves.
+    #[default]
+    Usual,
+}
+
+impl Haste {
+    /// Whose turn is looked for, after one of these has had his.
+    fn after(self) -> [Self; 2] {
+        match self {
+            Self::Soon => [Self::Usual, Self::Soon],
+            Self::Usual => [Self::Soon, Self::Usual],
+        }
+    }
+}
+
 /// One who waits, or who is opening a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(u64);
+pub struct Ticket {
+    number: u64,
+    haste: Haste,
+}
+
+/// A set or a map for each haste.
+#[derive(Debug, Default)]
+struct Each<T> {
+    soon: T,
+    usual: T,
+}
+
+impl<T> Each<T> {
+    fn of(&self, haste: Haste) -> &T {
+        match haste {
+            Haste::Soon => &self.soon,
+            Haste::Usual => &self.usual,
+        }
+    }
+
+    fn of_mut(&mut self, haste: Haste) -> &mut T {
+        match haste {
+            Haste::Soon => &mut self.soon,
+            Haste::Usual => &mut self.usual,
+        }
+    }
+}
 
 /// The line.
 #[derive(Debug)]
@@ -48,8 +96,10 @@ pub struct Turns {
     all: Side,
     hosts: HashMap<Arc<str>, Host>,
     /// The first in line of each host that somebody waits for.
-    heads: BTreeMap<Ticket, Arc<str>>,
-    last: u64,
+    heads: Each<BTreeMap<Ticket, Arc<str>>>,
+    numbers: u64,
+    /// Who had the last turn.
+    last: Haste,
 }
 
 /// What is counted against one ceiling.
@@ -63,7 +113,19 @@ struct Side {
 #[derive(Debug)]
 struct Host {
     side: Side,
-    waiting: BTreeSet<Ticket>,
+    waiting: Each<BTreeSet<Ticket>>,
+    /// Who had the last turn here.
+    last: Haste,
+    /// Stands among the heads.
+    head: Option<Ticket>,
+}
+
+impl Host {
+    fn next(&self) -> Option<Ticket> {
+        let order = self.last.after().into_iter();
+        let mut firsts = order.filter_map(|haste| self.waiting.of(haste).first());
+        firsts.next().copied()
+    }
 }
 
 impl Side {
@@ -97,24 +159,28 @@ impl Turns {
             ceilings,
             all: Side::new(ceilings.all),
             hosts: HashMap::new(),
-            heads: BTreeMap::new(),
-            last: 0,
+            heads: Each::default(),
+            numbers: 0,
+            last: Haste::default(),
         }
     }
 
     /// Gets in line for a host.
-    pub fn ask(&mut self, host: &str) -> Ticket {
-        self.last += 1;
-        let ticket = Ticket(self.last);
+    pub fn ask(&mut self, host: &str, haste: Haste) -> Ticket {
+        self.numbers += 1;
+        let ticket = Ticket {
+            number: self.numbers,
+            haste,
+        };
         let name: Arc<str> = host.to_ascii_lowercase().into();
         let line = self.hosts.entry(Arc::clone(&name)).or_insert_with(|| Host {
             side: Side::new(self.ceilings.host),
-            waiting: BTreeSet::new(),
+            waiting: Each::default(),
+            last: Haste::default(),
+            head: None,
         });
-        if line.waiting.is_empty() {
-            self.heads.insert(ticket, name);
-        }
-        line.waiting.insert(ticket);
+        line.waiting.of_mut(haste).insert(ticket);
+        self.set_head(&name);
         ticket
     }
 
@@ -123,13 +189,18 @@ impl Turns {
         if !self.all.may_go(now) {
             return None;
         }
-        let (ticket, name) = self.heads.iter().find_map(|(ticket, name)| {
-            let host = self.hosts.get(name)?;
-            host.side.may_go(now).then(|| (*ticket, Arc::clone(name)))
+        let mut order = self.last.after().into_iter();
+        let (ticket, name) = order.find_map(|haste| {
+            self.heads.of(haste).iter().find_map(|(ticket, name)| {
+                let host = self.hosts.get(name)?;
+                host.side.may_go(now).then(|| (*ticket, Arc::clone(name)))
+            })
         })?;
         self.all.go(now);
+        self.last = ticket.haste;
         if let Some(host) = self.hosts.get_mut(&name) {
             host.side.go(now);
+            host.last = ticket.haste;
         }
         self.leave_line(&name, ticket);
         Some(ticket)
@@ -142,7 +213,9 @@ impl Turns {
         if !self.all.has_place() {
             return None;
         }
-        let hosts = self.heads.values().filter_map(|name| self.hosts.get(name));
+        let Each { soon, usual } = &self.heads;
+        let names = soon.values().chain(usual.values());
+        let hosts = names.filter_map(|name| self.hosts.get(name));
         let first = hosts
             .filter(|host| host.side.has_place())
             .map(|host| host.side.bucket.ready_at(now))
@@ -160,9 +233,14 @@ impl Turns {
                 host.side.opening = host.side.opening.saturating_sub(1);
             }
         }
-        if self.heads.is_empty() && self.all.opening == 0 {
+        if self.nobody_waits() && self.all.opening == 0 {
             self.hosts.retain(|_, host| !host.side.bucket.is_full(now));
         }
+    }
+
+    fn nobody_waits(&self) -> bool {
+        let Each { soon, usual } = &self.heads;
+        soon.is_empty() && usual.is_empty()
     }
 
     /// `false` when it did not stand in line.
@@ -170,13 +248,27 @@ impl Turns {
         let Some(host) = self.hosts.get_mut(name) else {
             return false;
         };
-        let stood = host.waiting.remove(&ticket);
-        if self.heads.remove(&ticket).is_some()
-            && let Some(next) = host.waiting.first()
-        {
-            self.heads.insert(*next, Arc::clone(name));
-        }
+        let stood = host.waiting.of_mut(ticket.haste).remove(&ticket);
+        self.set_head(name);
         stood
+    }
+
+    /// Puts the one whose turn is next at a host among the heads.
+    fn set_head(&mut self, name: &Arc<str>) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        let next = host.next();
+        let before = std::mem::replace(&mut host.head, next);
+        if before == next {
+            return;
+        }
+        if let Some(before) = before {
+            self.heads.of_mut(before.haste).remove(&before);
+        }
+        if let Some(next) = next {
+            self.heads.of_mut(next.haste).insert(next, Arc::clone(name));
+        }
     }
 }
 
@@ -203,7 +295,9 @@ mod tests {
     fn who_came_first_goes_first_and_no_more_than_may() {
         let mut turns = turns((1_000, 2), (1_000, 100));
         let start = Instant::now();
-        let tickets: Vec<Ticket> = (0..4).map(|_| turns.ask("A.example")).collect();
+        let tickets: Vec<Ticket> = (0..4)
+            .map(|_| turns.ask("A.example", Haste::Usual))
+            .collect();
         assert_eq!(turns.grant(start), Some(tickets[0]));
         assert_eq!(turns.grant(start), Some(tickets[1]));
         assert_eq!((turns.grant(start), turns.next_at(start)), (None, None));
@@ -215,7 +309,7 @@ mod tests {
         turns.end("a.example", tickets[2], start);
         assert_eq!(turns.grant(start), None);
         let later = start + 2 * SECOND;
-        let last = turns.ask("b.example");
+        let last = turns.ask("b.example", Haste::Usual);
         assert_eq!(turns.grant(later), Some(last));
         turns.end("b.example", last, later + SECOND);
         assert_eq!(turns.hosts.len(), 0);
@@ -225,10 +319,12 @@ mod tests {
     fn a_host_at_its_ceiling_holds_up_no_other() {
         let mut turns = turns((1, 1), (100, 10));
         let now = Instant::now();
-        let sick: Vec<Ticket> = (0..50).map(|_| turns.ask("sick.example")).collect();
+        let sick: Vec<Ticket> = (0..50)
+            .map(|_| turns.ask("sick.example", Haste::Usual))
+            .collect();
         assert_eq!(turns.grant(now), Some(sick[0]));
         assert_eq!(turns.grant(now), None);
-        let well = turns.ask("well.example");
+        let well = turns.ask("well.example", Haste::Usual);
         // All hosts together have a rate as well.
         let at = turns.next_at(now).expect("by waiting");
         assert!(at < now + Duration::from_millis(20));
@@ -241,7 +337,7 @@ mod tests {
         let mut now = Instant::now();
         let start = now;
         for _ in 0..5 {
-            turns.ask("a.example");
+            turns.ask("a.example", Haste::Usual);
         }
         let mut granted = Vec::new();
         while granted.len() < 5 {
@@ -254,5 +350,42 @@ mod tests {
         assert!(half >= Duration::from_millis(500) && half < Duration::from_millis(550));
         let halves: Vec<Duration> = (0..5).map(|n| n * half).collect();
         assert_eq!(granted, halves);
+    }
+
+    #[test]
+    fn who_is_in_haste_goes_next_and_keeps_nobody_out() {
+        let mut turns = turns((1_000, 1_000), (1_000, 1_000));
+        let mut now = Instant::now();
+        let mut names = HashMap::new();
+        for number in 0..6 {
+            for host in ["a.example", "b.example"] {
+                names.insert(turns.ask(host, Haste::Usual), format!("u{number} {host}"));
+            }
+        }
+        for number in 0..4 {
+            names.insert(
+                turns.ask("a.example", Haste::Soon),
+                format!("s{number} a.example"),
+            );
+        }
+        let mut went = Vec::new();
+        while went.len() < names.len() {
+            match turns.grant(now) {
+                Some(ticket) => {
+                    turns.end(&names[&ticket][3..], ticket, now);
+                    went.push(names[&ticket].clone());
+                }
+                None => now = turns.next_at(now).expect("by waiting"),
+            }
+        }
+        let place = |name: &str| went.iter().position(|one| one == name).expect("went");
+        assert_eq!(place("s0 a.example"), 0, "{went:?}");
+        // By turns: of so many places half are for those who are in haste.
+        assert!(place("s3 a.example") <= 7, "{went:?}");
+        // At the host itself the others go on as well, in their order.
+        assert!(place("u0 a.example") < place("s1 a.example"), "{went:?}");
+        assert!(place("u0 a.example") < place("u1 a.example"), "{went:?}");
+        assert_eq!(turns.grant(now), None);
+        assert!(turns.nobody_waits());
     }
 }

@@ -19,10 +19,12 @@ use tokio::time::{sleep, timeout};
 
 use super::certificate::CertificateFingerprint;
 use super::dns::{self, ResolveError};
+use super::gate::Gate;
 use super::guard::{Guard, Reach};
 use super::stream::Stream;
 use super::tls::{Tls, TlsError, TlsSetupError};
 use crate::domain::saying::Said;
+use crate::domain::turns::{Ceilings, Haste};
 
 /// Pause before the next address is tried beside the first (RFC 8305 section 5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -51,6 +53,11 @@ pub struct DialOptions {
     pub ca_files: Vec<PathBuf>,
     /// No connection reaches further than this, whatever its target says.
     pub reach: Guard,
+    /// How many connections are opened at a time; `None`: any number.
+    pub ceilings: Option<Ceilings>,
+    /// How long a connection may wait for its turn. Who asks for turns by
+    /// [`Dialer::in_turn`] waits as long as it takes.
+    pub turn_deadline: Duration,
 }
 
 impl Default for DialOptions {
@@ -64,6 +71,8 @@ impl Default for DialOptions {
             unacknowledged_max: Duration::from_secs(90),
             ca_files: Vec::new(),
             reach: Guard::Any,
+            ceilings: None,
+            turn_deadline: Duration::from_secs(60),
         }
     }
 }
@@ -135,6 +144,13 @@ pub enum DialError {
         /// What that address is.
         reach: Reach,
     },
+    /// Too many others are before us.
+    Crowded {
+        /// The host.
+        host: String,
+        /// How long we waited.
+        waited: Duration,
+    },
     /// The connection stands, its encryption does not.
     Tls {
         /// The host.
@@ -152,7 +168,8 @@ impl DialError {
             Self::Resolve(_)
             | Self::Refused { .. }
             | Self::Timeout { .. }
-            | Self::Unreachable { .. } => true,
+            | Self::Unreachable { .. }
+            | Self::Crowded { .. } => true,
             Self::Guarded { .. } => false,
             Self::Tls { source, .. } => source.is_transient(),
         }
@@ -163,12 +180,17 @@ impl DialError {
 #[derive(Clone, Debug)]
 pub struct Dialer {
     shared: Arc<Shared>,
+    haste: Haste,
+    /// Its turn has come already.
+    in_turn: bool,
 }
 
 #[derive(Debug)]
 struct Shared {
     options: DialOptions,
     tls: Tls,
+    /// Where connections wait for their turn.
+    gate: Option<Gate>,
 }
 
 impl Dialer {
@@ -178,9 +200,40 @@ impl Dialer {
     /// When a CA file cannot be used.
     pub fn new(options: DialOptions) -> Result<Self, TlsSetupError> {
         let tls = Tls::new(&options.ca_files)?;
+        let gate = options.ceilings.map(Gate::new);
         Ok(Self {
-            shared: Arc::new(Shared { options, tls }),
+            shared: Arc::new(Shared { options, tls, gate }),
+            haste: Haste::default(),
+            in_turn: false,
         })
+    }
+
+    /// The same for connections that somebody waits for: they go first, by turns with the
+    /// others.
+    #[must_use]
+    pub fn soon(&self) -> Self {
+        Self {
+            haste: Haste::Soon,
+            ..self.clone()
+        }
+    }
+
+    /// Opens something at a host in its turn, with a dialer that does not wait for another.
+    /// For those who come in crowds: what they need to open is made when the turn has come,
+    /// and logging in belongs to it.
+    pub async fn in_turn<T, F>(&self, host: &str, open: impl FnOnce(Self) -> F) -> T
+    where
+        F: Future<Output = T>,
+    {
+        let passed = Self {
+            in_turn: true,
+            ..self.clone()
+        };
+        let Some(gate) = self.shared.gate.as_ref().filter(|_| !self.in_turn) else {
+            return open(passed).await;
+        };
+        let turn = gate.turn(host, self.haste).await;
+        Gate::open(turn, || open(passed)).await
     }
 
     /// Connects without encryption: the first step of STARTTLS, or what a person has confirmed.
@@ -188,8 +241,8 @@ impl Dialer {
     /// # Errors
     /// By phase: resolving, guard, connecting.
     pub async fn dial_plain(&self, target: &Target) -> Result<Stream, DialError> {
-        let stream = self.connect(target).await?;
-        Ok(Stream::Plain(stream))
+        let connect = async || Ok(Stream::Plain(self.connect(target).await?));
+        self.when_free(target, connect).await
     }
 
     /// Connects with TLS from the first byte (RFC 8314).
@@ -197,8 +250,29 @@ impl Dialer {
     /// # Errors
     /// By phase: resolving, guard, connecting, TLS.
     pub async fn dial_tls(&self, target: &Target) -> Result<Stream, DialError> {
-        let stream = self.connect(target).await?;
-        self.encrypt(stream, target).await
+        let connect = async || self.encrypt(self.connect(target).await?, target).await;
+        self.when_free(target, connect).await
+    }
+
+    /// Connects when the ceilings allow it.
+    async fn when_free<F>(
+        &self,
+        target: &Target,
+        connect: impl FnOnce() -> F,
+    ) -> Result<Stream, DialError>
+    where
+        F: Future<Output = Result<Stream, DialError>>,
+    {
+        let Some(gate) = self.shared.gate.as_ref().filter(|_| !self.in_turn) else {
+            return connect().await;
+        };
+        let waited = self.shared.options.turn_deadline;
+        let turn = timeout(waited, gate.turn(&target.host, self.haste)).await;
+        let turn = turn.map_err(|_elapsed| DialError::Crowded {
+            host: target.host.clone(),
+            waited,
+        })?;
+        Gate::open(turn, connect).await
     }
 
     /// The second step of STARTTLS. Nothing that came before it may be used after it.

@@ -1,16 +1,21 @@
-//! The gate through which every task opens its connections: one place for all ceilings.
+//! The gate through which every connection is opened that we open by ourselves or for a
+//! person: one place for all ceilings.
 //!
 //! Invariant: its lock is never held across a wait. Nothing runs here while nobody waits
 //! for a rate.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::domain::turns::{Ceilings, Ticket, Turns};
+use crate::domain::turns::{Ceilings, Haste, Ticket, Turns};
+
+/// A connection that is still not open after this no longer counts among those being opened.
+const PLACE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The gate. A cheap clone.
 #[derive(Clone, Debug)]
@@ -60,11 +65,11 @@ impl Gate {
 
     /// Waits for a turn to open a connection to a host. It counts as opening until the
     /// turn is dropped.
-    pub(super) async fn turn<'a>(&'a self, host: &'a str) -> Turn<'a> {
+    pub(super) async fn turn<'a>(&'a self, host: &'a str, haste: Haste) -> Turn<'a> {
         let (sender, called) = oneshot::channel();
         let turn = {
             let mut line = self.shared.lock();
-            let ticket = line.turns.ask(host);
+            let ticket = line.turns.ask(host, haste);
             line.waiting.insert(ticket, sender);
             Turn {
                 gate: self,
@@ -76,6 +81,21 @@ impl Gate {
         // The sender stays in the line until it is called.
         let _called: Result<(), _> = called.await;
         turn
+    }
+
+    /// Opens a connection in a turn that has come.
+    pub(super) async fn open<T, F>(turn: Turn<'_>, open: impl FnOnce() -> F) -> T
+    where
+        F: Future<Output = T>,
+    {
+        // Made only now: thousands may wait in the line, a few open.
+        let mut opening = Box::pin(open());
+        // A server that says nothing must not keep its place from those that work.
+        if let Ok(opened) = timeout(PLACE_TIME_MAX, &mut opening).await {
+            return opened;
+        }
+        drop(turn);
+        opening.await
     }
 
     /// Calls everybody whose turn it is, and has the next one called in time.
@@ -151,10 +171,7 @@ impl Drop for Turn<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use futures_util::future::join_all;
-    use tokio::time::timeout;
 
     use super::*;
     use crate::domain::ceiling::Ceiling;
@@ -178,7 +195,7 @@ mod tests {
         let crowd = (0..200).map(|number| {
             let (gate, host) = (gate.clone(), hosts[number % 4]);
             async move {
-                let turn = gate.turn(host).await;
+                let turn = gate.turn(host, Haste::Usual).await;
                 drop(turn);
                 (host, start.elapsed())
             }
@@ -206,14 +223,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_gives_up_takes_nobodys_turn() {
         let gate = gate((1_000, 1), (1_000, 10));
-        let first = gate.turn("a.example").await;
-        let impatient = timeout(Duration::from_secs(1), gate.turn("a.example")).await;
+        let first = gate.turn("a.example", Haste::Usual).await;
+        let impatient = timeout(Duration::from_secs(1), gate.turn("a.example", Haste::Usual)).await;
         assert!(impatient.is_err());
         // Somebody else is not held up meanwhile.
-        drop(gate.turn("b.example").await);
+        drop(gate.turn("b.example", Haste::Usual).await);
         let waits = {
             let gate = gate.clone();
-            tokio::spawn(async move { drop(gate.turn("a.example").await) })
+            tokio::spawn(async move { drop(gate.turn("a.example", Haste::Usual).await) })
         };
         tokio::task::yield_now().await;
         drop(first);

@@ -1,6 +1,6 @@
 //! Everything that talks to somebody else over a network.
 //!
-//! Invariant: every connection we open passes the guard in `dial`, every wait has
+//! Invariant: every connection we open passes the guard and the gate in `dial`, every wait has
 //! a deadline, and the one loop that runs a protocol machine is `driver`.
 //! Deliberately absent: retries and back-off (they belong to the sync task and
 //! to the job rows), the store, and any idea of what a mail means.
@@ -11,6 +11,7 @@ pub mod dial;
 pub mod discovery;
 pub mod dns;
 pub mod driver;
+mod gate;
 pub mod guard;
 pub mod http_client;
 pub mod imap;

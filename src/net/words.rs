@@ -37,6 +37,9 @@ impl Said for DialError {
                 reach,
                 address,
             } => saying!("net.guarded", host, reach, address),
+            Self::Crowded { host, waited } => {
+                saying!("net.crowded", host, seconds = waited.as_secs())
+            }
             Self::Tls { host, source } => saying!("net.at", host, what = source),
         }
     }

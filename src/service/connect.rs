@@ -16,6 +16,7 @@ mod trial;
 pub mod wish;
 mod wrong;
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -37,7 +38,7 @@ use self::wish::{Wish, WrongField, wrong};
 use crate::domain::address::Address;
 use crate::domain::alert::day_of;
 use crate::domain::folder::Cursor;
-use crate::domain::key::PublicId;
+use crate::domain::key::{MailboxKey, PublicId};
 use crate::domain::mailbox::{Credentials, Mailbox, MailboxLogins, MailboxSettings};
 use crate::domain::maildrop::Begin;
 use crate::domain::saying::{Said, saying};
@@ -269,7 +270,8 @@ impl Connect {
 
     /// Tries other settings or logins of a mailbox that is connected. With
     /// `connected_at` the folder is looked at as one whose mail may be here already.
-    /// The answer is where reading would begin, where a folder is read.
+    /// The answer is where reading would begin, where a folder is read. `stored` names the
+    /// mailbox whose stored login is tried: refusals of it are counted, of new ones not.
     ///
     /// # Errors
     /// The steps, when one of them failed.
@@ -277,9 +279,13 @@ impl Connect {
         &self,
         proposal: &Proposal,
         connected_at: Option<Timestamp>,
+        stored: Option<MailboxKey>,
         on_step: impl FnMut(&StepResult),
     ) -> Result<Option<Cursor>, Vec<StepResult>> {
         let trial = self.run(connected_at, proposal, on_step).await;
+        if let Some(key) = stored.filter(|_| trial.refused) {
+            self.sync.note_refusal(key);
+        }
         if trial.passed() {
             Ok(trial.begin.and_then(Begin::folder))
         } else {
@@ -410,12 +416,14 @@ impl Connect {
             receiving_domain: self.receiving.domain.as_deref(),
             now: self.clock.now(),
             connected_at,
+            refused: AtomicBool::new(false),
         };
         let mut trial = Trial::default();
         let steps = trial.run(&means, proposal, on_step);
         if tokio::time::timeout(PROBE_TIME_MAX, steps).await.is_err() {
             trial.give_up(&proposal.settings, PROBE_TIME_MAX);
         }
+        trial.refused = means.refused.into_inner();
         trial
     }
 }

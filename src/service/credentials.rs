@@ -24,15 +24,17 @@ use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{
     Credentials, ImapWay, Login, Mailbox, MailboxLogins, OAuthGrant, Pop3Way,
 };
+use crate::domain::refusal::Dialogue;
 use crate::domain::secret::Secret;
 use crate::net::dial::Dialer;
-use crate::net::imap::{ImapOptions, OpenError, Session};
+use crate::net::imap::{ImapOptions, OpenError, RefusalMeaning, Session};
 use crate::net::oauth::{OAuth, Tokens};
 use crate::net::pop3::{self, Pop3Options};
 use crate::net::submission::{self, SubmissionError, SubmissionOptions, Submitted};
 use crate::net::tap::Tap;
 use crate::service::clock::Clock;
 use crate::service::oauth_clients::{OAuthClients, Provider};
+use crate::service::refusals::Refusals;
 use crate::store::Store;
 
 /// A token that ends within this is renewed before it is shown: a session that is opened
@@ -56,6 +58,7 @@ pub struct Keyring {
     clock: Clock,
     cells: Arc<Mutex<HashMap<MailboxKey, Arc<AsyncMutex<Cell>>>>>,
     renewals: TaskTracker,
+    refusals: Refusals,
 }
 
 /// What is remembered of a mailbox's renewals.
@@ -93,14 +96,45 @@ impl Keyring {
             clock,
             cells: Arc::default(),
             renewals: TaskTracker::new(),
+            refusals: Refusals::default(),
+        }
+    }
+
+    /// Counts refusals there, where what else knows of them is.
+    #[must_use]
+    pub fn counting(mut self, refusals: &Refusals) -> Self {
+        self.refusals = refusals.clone();
+        self
+    }
+
+    /// A server has refused a stored login in these words. What it means decides whether it
+    /// counts; `clear` what to think of words that nobody knows.
+    pub fn note_refusal(&self, mailbox: &Mailbox, dialogue: Dialogue, said: &str, clear: bool) {
+        let presets = self.clients.presets();
+        let found = presets.understand(&mailbox.settings, dialogue, said, said.into(), clear);
+        if found.failure.is_refusal() {
+            self.refusals.note(mailbox.key, self.clock.now());
+        }
+    }
+
+    /// What is stored may be offered to a server now.
+    fn may_offer(&self, mailbox: &Mailbox) -> Result<(), CredentialsError> {
+        match self.refusals.rests_until(mailbox.key, self.clock.now()) {
+            None => Ok(()),
+            Some(until) => Err(CredentialsError::Rests {
+                address: mailbox.settings.address.clone(),
+                until,
+            }),
         }
     }
 
     /// The logins of a mailbox, with tokens that do not end soon.
     ///
     /// # Errors
-    /// When a token has ended and cannot be renewed, or the store cannot be read.
+    /// When a token has ended and cannot be renewed, they were refused too often lately, or
+    /// the store cannot be read.
     pub async fn logins(&self, mailbox: &Mailbox) -> Result<MailboxLogins, CredentialsError> {
+        self.may_offer(mailbox)?;
         let logins = self.store.logins(mailbox.key)?;
         let soon = later(self.clock.now(), MARGIN);
         if grants(&logins).all(|grant| grant.access_expires_at > soon) {
@@ -122,6 +156,7 @@ impl Keyring {
         let Credentials::OAuth(shown) = &refused.credentials else {
             return Ok(None);
         };
+        self.may_offer(mailbox)?;
         let only = MailboxLogins {
             incoming: Some(refused.clone()),
             outgoing: None,
@@ -136,6 +171,7 @@ impl Keyring {
     /// # Errors
     /// When a token cannot be renewed and has ended, or the store cannot be read.
     pub async fn proven(&self, mailbox: &Mailbox) -> Result<MailboxLogins, CredentialsError> {
+        self.may_offer(mailbox)?;
         let logins = self.store.logins(mailbox.key)?;
         if grants(&logins).next().is_none() {
             return Ok(logins);
@@ -167,7 +203,7 @@ impl Keyring {
         let login = self.logins(mailbox).await?.incoming;
         let mut options = ImapOptions::new(way.server.clone(), login.ok_or(EnterError::NoLogin)?);
         options.tap = tap;
-        let refused = match Session::open(dialer, &options).await {
+        let refused = match self.open(dialer, mailbox, &options).await {
             Err(error @ OpenError::Refused { .. }) => error,
             other => return Ok(other?),
         };
@@ -176,7 +212,21 @@ impl Keyring {
             Some(login) => login,
             None => return Err(refused.into()),
         };
-        Ok(Session::open(dialer, &options).await?)
+        Ok(self.open(dialer, mailbox, &options).await?)
+    }
+
+    async fn open(
+        &self,
+        dialer: &Dialer,
+        mailbox: &Mailbox,
+        options: &ImapOptions,
+    ) -> Result<Session, OpenError> {
+        let opened = Session::open(dialer, options).await;
+        if let Err(OpenError::Refused { refusal, .. }) = &opened {
+            let clear = refusal.meaning() == RefusalMeaning::Credentials;
+            self.note_refusal(mailbox, Dialogue::Imap, &refusal.as_said(), clear);
+        }
+        opened
     }
 
     /// The same with a maildrop.
@@ -193,7 +243,7 @@ impl Keyring {
         let login = self.logins(mailbox).await?.incoming;
         let mut options = Pop3Options::new(way.server.clone(), login.ok_or(EnterError::NoLogin)?);
         options.tap = tap;
-        let refused = match pop3::Session::open(dialer, &options).await {
+        let refused = match self.open_maildrop(dialer, mailbox, &options).await {
             Err(error @ pop3::OpenError::Refused { .. }) => error,
             other => return Ok(other?),
         };
@@ -202,7 +252,23 @@ impl Keyring {
             Some(login) => login,
             None => return Err(refused.into()),
         };
-        Ok(pop3::Session::open(dialer, &options).await?)
+        Ok(self.open_maildrop(dialer, mailbox, &options).await?)
+    }
+
+    async fn open_maildrop(
+        &self,
+        dialer: &Dialer,
+        mailbox: &Mailbox,
+        options: &Pop3Options,
+    ) -> Result<pop3::Session, pop3::OpenError> {
+        let opened = pop3::Session::open(dialer, options).await;
+        if let Err(pop3::OpenError::Refused { refusal, .. }) = &opened
+            && refusal.meaning() != pop3::RefusalMeaning::Passing
+        {
+            let clear = refusal.meaning() == pop3::RefusalMeaning::Credentials;
+            self.note_refusal(mailbox, Dialogue::Pop3, &refusal.as_said(), clear);
+        }
+        opened
     }
 
     /// Submits by the mailbox's way out; a token that is refused is renewed once. Beside
@@ -216,6 +282,7 @@ impl Keyring {
         raw: &[u8],
     ) -> (Result<Submitted, SubmissionError>, Option<CredentialsError>) {
         let result = submission::submit(dialer, &options, envelope, raw).await;
+        self.note_submission(mailbox, &result);
         let refused = match &result {
             Err(error) if error.authentication_refusal().is_some() => options.login.as_ref(),
             _ => None,
@@ -228,9 +295,19 @@ impl Keyring {
             Ok(Some(logins)) => {
                 options.login = logins.outgoing;
                 let again = submission::submit(dialer, &options, envelope, raw).await;
+                self.note_submission(mailbox, &again);
                 (again, None)
             }
             Err(error) => (result, Some(error)),
+        }
+    }
+
+    fn note_submission(&self, mailbox: &Mailbox, result: &Result<Submitted, SubmissionError>) {
+        let refused = result.as_ref().err();
+        if let Some(reply) = refused.and_then(SubmissionError::authentication_refusal) {
+            // 534 and 535 leave no doubt (RFC 4954 section 6).
+            let clear = matches!(reply.code, 534 | 535);
+            self.note_refusal(mailbox, Dialogue::SmtpLogin, &reply.to_string(), clear);
         }
     }
 

@@ -32,6 +32,7 @@ pub mod random;
 pub mod reading;
 pub mod reauthentication;
 pub mod receiving;
+pub mod refusals;
 pub mod replies;
 pub mod signing_in;
 pub mod submitting;

@@ -78,6 +78,12 @@ pub struct OAuthClients {
 }
 
 impl OAuthClients {
+    /// What is known about providers.
+    #[must_use]
+    pub fn presets(&self) -> &Presets {
+        &self.presets
+    }
+
     /// A service over the plugins.
     #[must_use]
     pub fn new(options: OAuthOptions, presets: Presets) -> Self {

@@ -219,7 +219,7 @@ impl Links {
         let hash = *blake3::hash(token.as_bytes()).as_bytes();
         let expires_at = link.expires_at;
         self.store.add_reauthentication_link(hash, link).await?;
-let made = MadeLink {
+        let made = MadeLink {
             url: Secret::new(format!("{}{LINK_PATH}{token}", self.options.address)),
             expires_at,
             is_local: self.options.is_local,

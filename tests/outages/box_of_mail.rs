@@ -62,7 +62,13 @@ pub fn patience(attempts_max: u32, wait: Duration) -> Patience {
     }
 }
 
-const UNBOUND: Ceiling = Ceiling {
+/// Nobody waits for anybody.
+pub const UNBOUND: Ceilings = Ceilings {
+    host: WIDE,
+    all: WIDE,
+};
+
+const WIDE: Ceiling = Ceiling {
     per_second: 10_000,
     at_once: 1_000,
 };
@@ -72,16 +78,16 @@ pub fn quick() -> SyncOptions {
         rescan: Duration::from_millis(300),
         check_interval: Duration::from_millis(300),
         answer_deadline: Duration::from_secs(1),
-        ceilings: Ceilings {
-            host: UNBOUND,
-            all: UNBOUND,
-        },
         ..SyncOptions::default()
     }
 }
 
 impl Boxes {
     pub fn open(patience: Patience, options: SyncOptions) -> Self {
+        Self::open_within(UNBOUND, patience, options)
+    }
+
+    pub fn open_within(ceilings: Ceilings, patience: Patience, options: SyncOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store_options = Options {
             cache_bytes: 8 * 1024 * 1024,
@@ -90,12 +96,17 @@ impl Boxes {
         let store = Store::open(folder.path(), store_options).unwrap();
         let board = Board::new(patience, Diary::new(Clock::new(Timestamp::now)).0);
         let shutdown = CancellationToken::new();
-        let dialer = Dialer::new(DialOptions::default()).unwrap();
+        let dialer = Dialer::new(DialOptions {
+            ceilings: Some(ceilings),
+            ..DialOptions::default()
+        })
+        .unwrap();
         let clock = Clock::new(Timestamp::now);
         let presets = Presets::open(&folder.path().join("plugins"));
         let clients = OAuthClients::new(OAuthOptions::default(), presets.clone());
         let oauth = OAuth::new(HttpClient::new(dialer.clone(), HttpOptions::default()));
         let keyring = Keyring::new(store.clone(), oauth, clients, clock.clone());
+        let keyring = keyring.counting(board.refusals());
         let sync = Sync::new(
             store.clone(),
             dialer,

@@ -7,11 +7,10 @@ use std::time::Duration;
 use postern::domain::ceiling::Ceiling;
 use postern::domain::mailbox::Security;
 use postern::domain::turns::Ceilings;
-use postern::service::sync::options::SyncOptions;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::box_of_mail::{Boxes, is_active, is_error, needs_a_person, patience, quick};
+use super::box_of_mail::{Boxes, UNBOUND, is_active, is_error, needs_a_person, patience, quick};
 use super::hostile::{Hostile, Opening};
 use super::{SHORT, deliver, honest, provider};
 
@@ -22,12 +21,12 @@ const LOOK_BYTES_MAX: usize = 1_000;
 #[tokio::test]
 async fn no_host_ever_sees_more_connections_in_a_second_than_is_set() {
     const RATE: u32 = 10;
-    let mut options = quick();
-    options.ceilings.host = Ceiling {
+    let host = Ceiling {
         per_second: RATE,
         at_once: 100,
     };
-    let boxes = Boxes::open(patience(1_000, SHORT), options);
+    let ceilings = Ceilings { host, ..UNBOUND };
+    let boxes = Boxes::open_within(ceilings, patience(1_000, SHORT), quick());
     // Every mailbox is let in, loses its connection and comes back within milliseconds.
     let server = Hostile::start(Opening::HangsUp, None).await;
     for number in 0..30 {
@@ -50,11 +49,7 @@ async fn no_host_ever_sees_more_connections_in_a_second_than_is_set() {
 #[tokio::test]
 async fn mailboxes_that_hang_or_drip_do_not_delay_one_that_works_at_the_same_host() {
     let ceilings = Ceilings::default();
-    let options = SyncOptions {
-        ceilings,
-        ..quick()
-    };
-    let boxes = Boxes::open(patience(3, SHORT), options);
+    let boxes = Boxes::open_within(ceilings, patience(3, SHORT), quick());
     let hanging = Hostile::start(Opening::Silent, None).await;
     let dripping = Hostile::start(Opening::Drips, None).await;
     for number in 0..ceilings.host.at_once {

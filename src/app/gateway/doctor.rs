@@ -7,7 +7,7 @@ impl Gateway {
     /// Its examinations are those of every other.
     pub(super) fn doctor(&self) -> Doctor {
         let with = Instruments {
-            dialer: self.dialer.clone(),
+            dialer: self.dialer.soon(),
             records: self.records.clone(),
             keyring: self.keyring.clone(),
             presets: self.presets.clone(),

@@ -4,12 +4,14 @@
 
 use std::sync::Mutex;
 
+use futures_util::future::join_all;
 use rcgen::{CertificateParams, date_time_ymd};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use super::*;
+use crate::domain::ceiling::Ceiling;
 use crate::net::certificate::CertificateDefect;
 use crate::net::testing::{Authority, Identity, host, self_signed, serve, serve_tls};
 
@@ -290,4 +292,54 @@ async fn a_silent_peer_is_asked_again_before_its_connection_counts_as_dead() {
     // The kernel gives up at the first question that finds the time over and the one
     // before it unanswered (tcp(7), TCP_USER_TIMEOUT).
     assert!(silence + 2 * again < dead, "{silence:?} {again:?} {dead:?}");
+}
+
+#[tokio::test]
+async fn connections_are_opened_within_the_ceilings_and_who_is_in_haste_goes_first() {
+    const RATE: u32 = 4;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let wide = Ceiling {
+        per_second: 1_000,
+        at_once: 1_000,
+    };
+    let ceilings = Ceilings {
+        host: Ceiling {
+            per_second: RATE,
+            ..wide
+        },
+        all: wide,
+    };
+    let options = DialOptions {
+        ceilings: Some(ceilings),
+        ..DialOptions::default()
+    };
+    let dialer = Dialer::new(options).expect("a dialer");
+    let (target, went) = (
+        Target::mail_server("127.0.0.1", port),
+        Mutex::new(Vec::new()),
+    );
+    let dial = async |who: &'static str, dialer: Dialer| {
+        let stream = dialer.dial_plain(&target).await.expect("connected");
+        went.lock().expect("whole").push((who, Instant::now()));
+        stream
+    };
+    let usual = join_all((0..5).map(|_| dial("usual", dialer.clone())));
+    // Who is in a turn already waits for no other.
+    let within = dialer.in_turn("127.0.0.1", async |passed: Dialer| {
+        dial("within", passed.clone()).await;
+        dial("within", passed).await
+    });
+    tokio::join!(usual, within, dial("soon", dialer.soon()));
+    let mut went = went.into_inner().expect("whole");
+    let place = went.iter().position(|(who, _)| *who == "soon");
+    assert!(place.is_some_and(|place| place <= 1), "{went:?}");
+    let second = went.iter().rposition(|(who, _)| *who == "within");
+    went.remove(second.expect("both went"));
+    assert_eq!(went.len(), 7);
+    for (_, from) in &went {
+        let within = |at: &Instant| at >= from && at.duration_since(*from) < Duration::from_secs(1);
+        let count = went.iter().filter(|(_, at)| within(at)).count();
+        assert!(count <= RATE as usize, "{went:?}");
+    }
 }

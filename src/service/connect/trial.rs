@@ -1,5 +1,6 @@
 //! The trial connection: step by step, each with what was found or what stopped it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use tokio::time::Instant;
 
 use super::proposal::Proposal;
 use crate::domain::address::Address;
+use crate::domain::condition::Failure;
 use crate::domain::folder::Cursor;
 use crate::domain::mailbox::{
     ForwardingWay, ImapWay, Login, MailboxLogins, MailboxSettings, Pop3Keep, Pop3Way, WayIn,
@@ -59,6 +61,8 @@ pub(super) struct Means<'a> {
     pub(super) now: Timestamp,
     /// The mailbox is connected since then, so its mail may be here already.
     pub(super) connected_at: Option<Timestamp>,
+    /// A server has refused the login.
+    pub(super) refused: AtomicBool,
 }
 
 impl Means<'_> {
@@ -107,6 +111,7 @@ impl Means<'_> {
         let found = self
             .presets
             .understand(settings, dialogue, said, sentence.clone(), false);
+        self.note(&found.failure);
         let advised = found
             .verdict
             .is_some_and(|verdict| verdict.advice.is_some());
@@ -115,6 +120,12 @@ impl Means<'_> {
             return found.reason;
         }
         saying!("trial.check_login", what = sentence)
+    }
+
+    fn note(&self, failure: &Failure) {
+        if failure.is_refusal() {
+            self.refused.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Whether the user name may be what is wrong with a login that was refused.
@@ -174,6 +185,7 @@ impl Means<'_> {
                 let found = self
                     .presets
                     .understand(settings, login, &said, sentence, true);
+                self.note(&found.failure);
                 (Err(found.reason), None)
             }
         }
@@ -205,6 +217,8 @@ pub(super) struct Trial {
     pub(super) begin: Option<Begin>,
     pub(super) outgoing_works: bool,
     pub(super) users: ProvenUsers,
+    /// A server has refused the login.
+    pub(super) refused: bool,
 }
 
 /// User names that were let in where the usual ones were not.

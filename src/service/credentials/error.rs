@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::domain::address::Address;
 use crate::domain::condition::Failure;
 use crate::domain::saying::{Said, Saying, saying};
@@ -9,6 +11,7 @@ use crate::net::imap::OpenError;
 use crate::net::oauth::OAuthError;
 use crate::net::pop3;
 use crate::service::oauth_clients::NoSignIn;
+use crate::service::refusals::REFUSALS_MAX;
 use crate::store::StoreError;
 
 /// Why there is no usable login.
@@ -41,6 +44,13 @@ pub enum CredentialsError {
         /// What is missing.
         source: Box<NoSignIn>,
     },
+    /// It was refused as often within the hour as a provider can be asked safely.
+    Rests {
+        /// The mailbox.
+        address: Address,
+        /// Until then.
+        until: Timestamp,
+    },
     /// The gateway ends.
     Stopping,
 }
@@ -61,6 +71,9 @@ impl Said for CredentialsError {
             Self::Setting {
                 address, source, ..
             } => saying!("login.not_renewed", address, what = source.as_ref()),
+            Self::Rests { address, until } => {
+                saying!("login.rests", address, times = REFUSALS_MAX, until)
+            }
             Self::Stopping => saying!("login.stopping"),
         }
     }
@@ -72,6 +85,10 @@ impl CredentialsError {
     pub fn failure(&self) -> Failure {
         match self {
             Self::Ended { .. } => Failure::Refused(self.saying()),
+            Self::Rests { until, .. } => Failure::Rests {
+                reason: self.saying(),
+                until: *until,
+            },
             Self::Store(_) | Self::Provider { .. } | Self::Setting { .. } | Self::Stopping => {
                 Failure::Passing(self.saying())
             }

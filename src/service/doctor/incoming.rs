@@ -115,6 +115,10 @@ impl Doctor {
                 let words = match &error {
                     pop3::OpenError::Refused { refusal, .. } => {
                         let said = refusal.as_said();
+                        if refusal.meaning() != pop3::RefusalMeaning::Passing {
+                            let keyring = &self.with.keyring;
+                            keyring.note_refusal(mailbox, Dialogue::Pop3, &said, false);
+                        }
                         self.advised(mailbox, Dialogue::Pop3, &said, sentence)
                     }
                     _ => sentence,

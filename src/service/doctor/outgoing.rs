@@ -43,6 +43,8 @@ impl Doctor {
                 let words = match error.authentication_refusal() {
                     Some(reply) => {
                         let said = reply.to_string();
+                        let (keyring, login) = (&self.with.keyring, Dialogue::SmtpLogin);
+                        keyring.note_refusal(mailbox, login, &said, false);
                         self.advised(mailbox, Dialogue::SmtpLogin, &said, sentence)
                     }
                     None => sentence,

@@ -79,8 +79,11 @@ impl Mailboxes {
         };
         let proposal = Proposal::new(wanted.clone(), logins.clone());
         let connected_at = (!account.same).then_some(before.connected_at);
-        let found = self.connect.verify(&proposal, connected_at, on_step).await;
-        let found = found.map_err(MailboxError::Trial)?;
+        let is_stored = edit.logins.is_empty().then_some(before.key);
+        let verified = self
+            .connect
+            .verify(&proposal, connected_at, is_stored, on_step);
+        let found = verified.await.map_err(MailboxError::Trial)?;
         let (goes_on, words) = account.goes_on(&wanted, found);
         let made_on = match edit.code_created_on {
             Some(_) => None,
@@ -162,7 +165,7 @@ impl Mailboxes {
         }
         let proposal = Proposal::new(before.settings.clone(), logins.clone());
         let since = Some(before.connected_at);
-        let found = self.connect.verify(&proposal, since, on_step).await;
+        let found = self.connect.verify(&proposal, since, None, on_step).await;
         let found = found.map_err(MailboxError::Trial)?;
         // Whose login it was is forgotten; the folder itself tells whether it is the same.
         let known = self.known_cursor(&before, &before.settings)?;
@@ -201,16 +204,17 @@ impl Mailboxes {
         on_step: impl FnMut(&StepResult),
     ) -> Result<Changed, MailboxError> {
         let before = self.managed(actor, id)?;
-        if given.is_empty() {
+        let is_stored = given.is_empty();
+        if is_stored {
             self.keyring.proven(&before).await?;
         }
         let (stored, held) = self.keyring.hold(before.key).await?;
-        let logins = if given.is_empty() {
+        let logins = if is_stored {
             stored.clone()
         } else {
             given.over(&stored, &before.settings)?
         };
-        self.sign_in_again(before, (stored, held), logins, on_step)
+        self.sign_in_again(before, (stored, held), logins, is_stored, on_step)
             .await
     }
 
@@ -227,7 +231,8 @@ impl Mailboxes {
     ) -> Result<Changed, MailboxError> {
         let before = self.managed(actor, id)?;
         let held = self.keyring.hold(before.key).await?;
-        self.sign_in_again(before, held, logins, on_step).await
+        self.sign_in_again(before, held, logins, false, on_step)
+            .await
     }
 
     async fn sign_in_again(
@@ -235,8 +240,10 @@ impl Mailboxes {
         before: Mailbox,
         (stored, _held): (MailboxLogins, Held),
         logins: MailboxLogins,
+        is_stored: bool,
         on_step: impl FnMut(&StepResult),
     ) -> Result<Changed, MailboxError> {
+        let is_stored = is_stored.then_some(before.key);
         if before.settings.switch == Switch::Unbound {
             return Err(MailboxError::Unbound);
         }
@@ -246,8 +253,10 @@ impl Mailboxes {
         };
         let proposal = Proposal::new(before.settings.clone(), logins.clone());
         let connected_at = (!account.same).then_some(before.connected_at);
-        let found = self.connect.verify(&proposal, connected_at, on_step).await;
-        let found = found.map_err(MailboxError::Trial)?;
+        let verified = self
+            .connect
+            .verify(&proposal, connected_at, is_stored, on_step);
+        let found = verified.await.map_err(MailboxError::Trial)?;
         let (goes_on, words) = account.goes_on(&before.settings, found);
         let made_on = self.made_today(&before.settings, &stored, &logins);
         let change = move |settings: &mut MailboxSettings| date_code(settings, made_on);

@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::*;
 use crate::domain::condition::{Failure, Patience};
 use crate::domain::key::{NoticeKey, WorkspaceKey};
+use crate::domain::refusal::Dialogue;
+use crate::domain::secret::Secret;
 use crate::net::dial::{DialOptions, Dialer};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
@@ -36,6 +38,7 @@ async fn desk(clock: Clock) -> Desk {
     let clients = OAuthClients::new(OAuthOptions::default(), presets.clone());
     let oauth = OAuth::new(HttpClient::new(dialer.clone(), HttpOptions::default()));
     let keyring = Keyring::new(store.clone(), oauth, clients, clock.clone());
+    let keyring = keyring.counting(board.refusals());
     let sync = Sync::new(
         store.clone(),
         dialer.clone(),
@@ -153,6 +156,65 @@ async fn a_refused_login_is_tried_again_once_a_minute_however_often_people_ask()
     refresh().expect("a minute later");
     board.alive(key, start);
     refresh().expect("it works again");
+}
+
+#[tokio::test]
+async fn a_login_refused_three_times_in_an_hour_rests_whoever_asks() {
+    let start: Timestamp = "2026-01-31T10:00:00Z".parse().expect("a time");
+    let minutes = Arc::new(AtomicI64::new(0));
+    let read = Arc::clone(&minutes);
+    let clock = Clock::new(move || start + SignedDuration::from_mins(read.load(Ordering::Relaxed)));
+    let desk = desk(clock).await;
+    let (id, key) = (desk.mailbox.id, desk.mailbox.key);
+    let Mailboxes {
+        sync,
+        board,
+        keyring,
+        ..
+    } = &desk.mailboxes;
+    sync.start(desk.mailbox.clone());
+    let refresh = || desk.mailboxes.refresh(&Actor::Console, id);
+    // Words that may mean anything, at every minute that somebody asks.
+    for minute in 0..3 {
+        minutes.store(minute, Ordering::Relaxed);
+        refresh().expect("below the bound");
+        keyring.note_refusal(&desk.mailbox, Dialogue::Imap, "NO Login failed", false);
+        let (now, unclear) = (
+            start + SignedDuration::from_mins(minute),
+            "Login failed".to_owned(),
+        );
+        board.receiving_failed(key, Failure::RefusedPerhaps(unclear.into()), now, 0);
+    }
+    let hour = start + SignedDuration::from_hours(1);
+    for minute in [3, 30, 59] {
+        minutes.store(minute, Ordering::Relaxed);
+        let refused = refresh();
+        assert!(
+            matches!(refused, Err(MailboxError::TooSoon(at)) if at == hour),
+            "{refused:?}"
+        );
+        let offered = keyring.logins(&desk.mailbox).await;
+        let failure = offered.expect_err("it rests").failure();
+        assert!(matches!(failure, Failure::Rests { until, .. } if until == hour));
+        // "Try what is stored once more" is no way around.
+        let given = GivenLogins::default();
+        let again = desk
+            .mailboxes
+            .reauthenticate(&Actor::Console, id, given, |_| ());
+        assert!(matches!(again.await, Err(MailboxError::Credentials(_))));
+    }
+    // A new password is tried at once: nobody listens at the server, so that is the answer.
+    let given = GivenLogins {
+        password: Some(Secret::new("new")),
+        ..GivenLogins::default()
+    };
+    let tried = desk
+        .mailboxes
+        .reauthenticate(&Actor::Console, id, given, |_| ());
+    assert!(matches!(tried.await, Err(MailboxError::Trial(_))));
+    minutes.store(60, Ordering::Relaxed);
+    keyring.logins(&desk.mailbox).await.expect("an hour later");
+    refresh().expect("an hour later");
 }
 
 #[tokio::test]

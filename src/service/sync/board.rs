@@ -13,12 +13,14 @@ use crate::domain::condition::{Attempts, Failure, MailboxStanding, Patience};
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Condition, MailboxHealth, Switch};
 use crate::service::diary::Diary;
+use crate::service::refusals::Refusals;
 
 /// The board. A cheap clone; its lock is never held across a wait.
 #[derive(Clone, Debug)]
 pub struct Board {
     patience: Patience,
     diary: Diary,
+    refusals: Refusals,
     /// Boxed: a table has room for twice as many as there are.
     rows: Arc<Mutex<HashMap<MailboxKey, Box<Row>>>>,
 }
@@ -77,10 +79,11 @@ impl Row {
         }
     }
 
-    fn standing(&self) -> MailboxStanding {
+    fn standing(&self, refused_at: Vec<Timestamp>) -> MailboxStanding {
         MailboxStanding {
             receiving: self.receiving.standing().clone(),
             sending: self.sending.standing().clone(),
+            refused_at,
         }
     }
 
@@ -97,6 +100,7 @@ impl Board {
         Self {
             patience,
             diary,
+            refusals: Refusals::default(),
             rows: Arc::default(),
         }
     }
@@ -116,6 +120,12 @@ impl Board {
         &self.diary
     }
 
+    /// How often credentials were refused lately.
+    #[must_use]
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
     /// A connection to the incoming server has been opened and let us in.
     pub fn opened(&self, mailbox: MailboxKey, now: Timestamp) {
         self.diary
@@ -129,7 +139,7 @@ impl Board {
         let row = rows.get_mut(&mailbox);
         row.map(|row| {
             row.unkept = false;
-            row.standing()
+            row.standing(self.refusals.of(mailbox))
         })
         .unwrap_or_default()
     }
@@ -142,13 +152,15 @@ impl Board {
         unkept
             .map(|(key, row)| {
                 row.unkept = false;
-                (*key, row.standing())
+                (*key, row.standing(self.refusals.of(*key)))
             })
             .collect()
     }
 
     /// The gateway was started: what was kept of a mailbox holds again.
-    pub fn restore(&self, mailbox: MailboxKey, kept: MailboxStanding) {
+    pub fn restore(&self, mailbox: MailboxKey, mut kept: MailboxStanding) {
+        let refused_at = std::mem::take(&mut kept.refused_at);
+        self.refusals.restore(mailbox, refused_at);
         let mut row = Row::new(self.patience, kept);
         row.doing.receiving = row.receiving.resting();
         row.doing.last_sign_of_life = row.receiving.standing().last_success;
@@ -281,6 +293,7 @@ impl Board {
     /// The mailbox is gone.
     pub fn remove(&self, mailbox: MailboxKey) {
         self.lock().remove(&mailbox);
+        self.refusals.forget(mailbox);
         self.diary.forget(mailbox);
     }
 

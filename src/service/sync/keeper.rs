@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
-use super::gate::Gate;
 use super::options::SyncOptions;
 use crate::domain::condition::Failure;
 use crate::domain::mailbox::{Condition, Mailbox, MailboxSettings};
@@ -23,9 +21,6 @@ use crate::service::presets::{Presets, resting};
 use crate::service::random::Random;
 use crate::store::Store;
 
-/// A connection that is still not open after this no longer counts among those being opened.
-const PLACE_TIME_MAX: Duration = Duration::from_secs(1);
-
 /// The handles a task works with; all tasks share one set.
 #[derive(Debug)]
 pub(super) struct Handles {
@@ -37,32 +32,9 @@ pub(super) struct Handles {
     pub(super) options: SyncOptions,
     pub(super) presets: Presets,
     pub(super) keyring: Keyring,
-    /// Where connections wait for their turn, over all mailboxes.
-    pub(super) gate: Gate,
 }
 
 impl Handles {
-    /// Opens a connection to a host in its turn. After an outage all mailboxes come back;
-    /// they queue here instead of at the servers.
-    pub(super) async fn in_turn<T, E, F>(
-        &self,
-        host: &str,
-        open: impl FnOnce() -> F,
-    ) -> Result<T, E>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        let turn = self.gate.turn(host).await;
-        // Made only now: thousands may wait in the line, a few open.
-        let mut opening = Box::pin(open());
-        // A server that says nothing must not keep its place from mailboxes that work.
-        if let Ok(opened) = timeout(PLACE_TIME_MAX, &mut opening).await {
-            return opened;
-        }
-        drop(turn);
-        opening.await
-    }
-
     /// How often a server that does not push is asked.
     pub(super) fn check_interval(&self, mailbox: &Mailbox) -> Duration {
         let own = mailbox.settings.check_interval;

@@ -1,7 +1,6 @@
 //! Keeps mailboxes connected: one task each, started, stopped and woken here.
 
 pub mod board;
-mod gate;
 pub mod history;
 mod imap;
 mod keeper;
@@ -27,13 +26,12 @@ pub use self::retries::TooSoon;
 pub(in crate::service) use self::turns::to_the_end;
 
 use self::board::Board;
-use self::gate::Gate;
 use self::keeper::Handles;
 use self::options::SyncOptions;
 use self::retries::Retries;
 use self::turns::Turns;
 use crate::domain::key::MailboxKey;
-use crate::domain::mailbox::{Mailbox, WayIn};
+use crate::domain::mailbox::{Condition, Mailbox, WayIn};
 use crate::net::dial::Dialer;
 use crate::service::clock::Clock;
 use crate::service::credentials::Keyring;
@@ -70,7 +68,6 @@ impl Sync {
         keyring: Keyring,
         options: SyncOptions,
     ) -> Self {
-        let gate = Gate::new(options.ceilings);
         let handles = Handles {
             store,
             dialer,
@@ -80,7 +77,6 @@ impl Sync {
             options,
             presets,
             keyring,
-            gate,
         };
         Self {
             handles: Arc::new(handles),
@@ -194,7 +190,14 @@ impl Sync {
     /// A person has given new credentials, or none are left.
     pub fn forget_failures(&self, key: MailboxKey) {
         self.retries.forget(key);
+        self.handles.board.refusals().forget(key);
         self.handles.board.forget_failures(key);
+    }
+
+    /// A trial with what is stored was refused.
+    pub(in crate::service) fn note_refusal(&self, key: MailboxKey) {
+        let now = self.handles.clock.now();
+        self.handles.board.refusals().note(key, now);
     }
 
     /// A trial has shown that sending by a mailbox works.
@@ -213,10 +216,15 @@ impl Sync {
     /// Looks now, whatever the mailbox was waiting for. `false` when it does not run.
     ///
     /// # Errors
-    /// When its login was refused and tried again a moment ago.
+    /// When its login was refused and tried again a moment ago, or refused too often lately.
     pub fn refresh(&self, key: MailboxKey) -> Result<bool, TooSoon> {
-        let health = self.handles.board.health(key);
-        self.retries.allow(key, &health, self.handles.clock.now())?;
+        let (board, now) = (&self.handles.board, self.handles.clock.now());
+        let health = board.health(key);
+        let rests = board.refusals().rests_until(key, now);
+        if let Some(again_at) = rests.filter(|_| health.receiving != Condition::Active) {
+            return Err(TooSoon { again_at });
+        }
+        self.retries.allow(key, &health, now)?;
         self.handles.board.forget_failures(key);
         Ok(self.lock().get(&key).is_some_and(|running| {
             running.refresh.notify_one();

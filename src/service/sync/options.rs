@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::domain::turns::Ceilings;
-
 /// Settings of all mailboxes.
 #[derive(Clone, Debug)]
 pub struct SyncOptions {
@@ -16,8 +14,6 @@ pub struct SyncOptions {
     pub rescan: Duration,
     /// How long a server may take over an answer before its connection counts as dead.
     pub answer_deadline: Duration,
-    /// How many connections are opened at a time.
-    pub ceilings: Ceilings,
 }
 
 impl Default for SyncOptions {
@@ -27,7 +23,6 @@ impl Default for SyncOptions {
             check_interval: Duration::from_secs(60),
             rescan: Duration::from_secs(5 * 60),
             answer_deadline: Duration::from_secs(2 * 60),
-            ceilings: Ceilings::default(),
         }
     }
 }

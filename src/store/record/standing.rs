@@ -33,7 +33,11 @@ stored_struct!(Standing {
     last_success,
     held
 });
-stored_struct!(MailboxStanding { receiving, sending });
+stored_struct!(MailboxStanding {
+    receiving,
+    sending,
+    refused_at
+});
 stored_enum!(MailState {
     0 = Waiting,
     1 = Passed,

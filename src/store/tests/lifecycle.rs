@@ -66,6 +66,7 @@ async fn a_standing_outlives_a_restart_until_new_logins_come() {
             ..Standing::default()
         },
         sending: Standing::default(),
+        refused_at: vec![at(1)],
     };
     let store = &fixture.store;
     let before = store.last_sequence().unwrap();

@@ -12,7 +12,7 @@ use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Condition, ImapWay, Login, Mailbox};
 use crate::domain::refusal::Dialogue;
 use crate::domain::saying::{Said, Saying, saying};
-use crate::net::imap::{ImapError, ImapOptions, OpenError, RefusalMeaning, Session};
+use crate::net::imap::{ImapError, ImapOptions, OpenError, Refusal, RefusalMeaning, Session};
 use crate::protocol::imap::Code;
 use crate::service::credentials::CredentialsError;
 use crate::service::ingest::IngestError;
@@ -66,6 +66,10 @@ fn spread(wait: Duration, random: u64) -> Duration {
     wait - Duration::from_millis(random % (eighth + 1))
 }
 
+fn is_clear(refusal: &Refusal) -> bool {
+    refusal.meaning() == RefusalMeaning::Credentials
+}
+
 /// One mailbox's task.
 pub(super) struct Task {
     pub(super) mailbox: Mailbox,
@@ -97,8 +101,15 @@ impl Task {
         options.limits.body_max = ANYWAY_BYTES_MAX;
         options.limits.command_deadline = handles.options.answer_deadline;
         options.tap = handles.board.diary().tap(self.key(), "imap");
-        let open = || Session::open(&handles.dialer, &options);
-        Ok(handles.in_turn(&self.way.server.host, open).await?)
+        // After an outage all mailboxes come back; they queue here instead of at the servers.
+        let open = async |dialer| Session::open(&dialer, &options).await;
+        let opened = handles.dialer.in_turn(&self.way.server.host, open).await;
+        if let Err(OpenError::Refused { refusal, .. }) = &opened {
+            let (said, clear) = (refusal.as_said(), is_clear(refusal));
+            let keyring = &handles.keyring;
+            keyring.note_refusal(&self.mailbox, Dialogue::Imap, &said, clear);
+        }
+        Ok(opened?)
     }
 
     pub(super) fn folder(&self, name: &FolderName) -> Folder {
@@ -155,7 +166,7 @@ impl Task {
         let sentence = error.saying();
         match error {
             SyncError::Open(OpenError::Refused { refusal, .. }) => {
-                let clear = refusal.meaning() == RefusalMeaning::Credentials;
+                let clear = is_clear(refusal);
                 let (said, settings) = (refusal.as_said(), &self.mailbox.settings);
                 let handles = &self.handles;
                 match handles.refused(settings, Dialogue::Imap, &said, sentence, clear) {

@@ -86,8 +86,17 @@ impl Task {
         options.limits.stream_deadline = options.limits.stream_deadline.min(answer_deadline);
         options.limits.body_max = ANYWAY_BYTES_MAX;
         options.tap = self.handles.board.diary().tap(self.mailbox.key, "pop3");
-        let open = || Session::open(&self.handles.dialer, &options);
-        Ok(self.handles.in_turn(&self.way.server.host, open).await?)
+        let open = async |dialer| Session::open(&dialer, &options).await;
+        let dialer = &self.handles.dialer;
+        let opened = dialer.in_turn(&self.way.server.host, open).await;
+        if let Err(OpenError::Refused { refusal, .. }) = &opened
+            && refusal.meaning() != RefusalMeaning::Passing
+        {
+            let clear = refusal.meaning() == RefusalMeaning::Credentials;
+            let (keyring, said) = (&self.handles.keyring, refusal.as_said());
+            keyring.note_refusal(&self.mailbox, Dialogue::Pop3, &said, clear);
+        }
+        Ok(opened?)
     }
 
     /// How long to wait before the next look: as the mailbox says, and no less than the
