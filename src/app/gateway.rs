@@ -435,7 +435,7 @@ impl Gateway {
     fn proving(&self) -> Proving {
         let proving = Proving::new(
             self.store.clone(),
-            self.dialer.clone(),
+            self.dialer.soon(),
             self.board.clone(),
             self.keyring.clone(),
             self.clock.clone(),

@@ -380,8 +380,8 @@ mod tests {
         }
         let place = |name: &str| went.iter().position(|one| one == name).expect("went");
         assert_eq!(place("s0 a.example"), 0, "{went:?}");
-        // By turns: of so many places half are for those who are in haste.
-        assert!(place("s3 a.example") <= 7, "{went:?}");
+        // By turns, at their host and over all: one of three places is theirs at least.
+        assert!(place("s3 a.example") <= 3 * 3, "{went:?}");
         // At the host itself the others go on as well, in their order.
         assert!(place("u0 a.example") < place("s1 a.example"), "{went:?}");
         assert!(place("u0 a.example") < place("u1 a.example"), "{went:?}");

@@ -10,7 +10,7 @@ impl Gateway {
     pub(super) fn alerts(&self) -> Alerts {
         let alerts = Alerts::new(
             self.store.clone(),
-            self.dialer.clone(),
+            self.dialer.soon(),
             self.board.clone(),
             self.mailboxes(),
             self.keyring.clone(),
@@ -30,7 +30,7 @@ impl Gateway {
         };
         Some(Webhook {
             url: self.config.alerts.webhook()?,
-            client: HttpClient::new(self.dialer.clone(), options),
+            client: HttpClient::new(self.dialer.soon(), options),
         })
     }
 
