@@ -39,7 +39,11 @@ impl EntryView {
                 Fate::TooLarge { size: bytes, .. } => Some(size(*bytes)),
                 Fate::Ignored { by, .. } => Some(by.clone()),
                 Fate::Duplicate(_) => entry.first.as_ref().map(|first| way(words, first)),
-                Fate::Stored(_) | Fate::Own(_) | Fate::Unreadable(_) | Fate::Canary => None,
+                Fate::Stored(_)
+                | Fate::Own(_)
+                | Fate::Unreadable(_)
+                | Fate::Canary
+                | Fate::NotGiven => None,
             },
             from: from.map(|from| from.address.to_string()),
             subject: message.map(|message| message.head.subject.clone()),
