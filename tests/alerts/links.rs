@@ -109,7 +109,7 @@ fn a_link_made_by_hand_tries_the_stored_code_and_any_new_login_ends_it() {
     let id = desk.gateway.api().get(&format!("/mailboxes/{USER}"))["id"].clone();
     let path = format!("/mailboxes/{}/reauthenticate-link", id.as_str().unwrap());
     let page = browser.post(&browser.get("/mailboxes"), &path, &[]);
-    let link = link_in(&page.between("<input class=\"link\" value=\"", "\""));
+    let link = link_in(&page.between("data-copy=\"", "\""));
     assert_eq!(phone.get(&link).status, 200);
     desk.change_password("third");
     desk.until_state("reauthentication_needed");

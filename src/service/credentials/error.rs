@@ -72,7 +72,7 @@ impl Said for CredentialsError {
                 address, source, ..
             } => saying!("login.not_renewed", address, what = source.as_ref()),
             Self::Rests { address, until } => {
-                saying!("login.rests", address, times = REFUSALS_MAX, until)
+                saying!("login.rests_until", address, times = REFUSALS_MAX, until)
             }
             Self::Stopping => saying!("login.stopping"),
         }
