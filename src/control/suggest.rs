@@ -73,7 +73,7 @@ pub(super) fn warnings(address: &Address, remarks: &Remarks) -> Vec<String> {
         ));
     }
     if let Some(meant) = &remarks.meant {
-        words.push(format!("did you mean {meant}?"));
+        words.push(format!("{meant} was meant, perhaps"));
     }
     if remarks.no_domain {
         let domain = address.domain();

@@ -41,6 +41,7 @@ impl fmt::Display for LogLine {
             protocol,
             text,
         } = self;
+        let at = at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
         write!(f, "{at} {protocol} {connection} {text}")
     }
 }

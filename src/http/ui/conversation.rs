@@ -273,15 +273,14 @@ pub(super) async fn note(
 ) -> Result<Response, Problem> {
     frame.session.check(&form.form_token)?;
     let text = form.text.replace("\r\n", "\n");
-    let why = match readers.conversations.add_note(&actor, id, &text).await {
+    let error = match readers.conversations.add_note(&actor, id, &text).await {
         Ok(_) => return Ok(back(id).into_response()),
-        Err(ConversationError::EmptyNote) => "refused.empty_note",
-        Err(ConversationError::LongNote) => "refused.long_note",
+        Err(error @ (ConversationError::EmptyNote | ConversationError::LongNote)) => error,
         Err(error) => return Err(of_conversations(error)),
     };
     let kept = Kept {
         note: text,
-        note_refused: Some(frame.t(why).to_owned()),
+        note_refused: Some(frame.words.sentence(&error)),
         ..Kept::default()
     };
     refused(&readers, &actor, id, frame, kept)

@@ -11,7 +11,7 @@ use crate::domain::address::Address;
 use crate::domain::condition::Failure;
 use crate::domain::folder::Cursor;
 use crate::domain::mailbox::{
-    ForwardingWay, ImapWay, Login, MailboxLogins, MailboxSettings, Pop3Keep, Pop3Way, WayIn,
+    ForwardingWay, ImapWay, Login, MailboxLogins, MailboxSettings, Pop3Keep, Pop3Way, WayIn, WayOut,
 };
 use crate::domain::maildrop::Begin;
 use crate::domain::refusal::{Dialogue, FailureClass};
@@ -177,7 +177,12 @@ impl Means<'_> {
                 (Ok(signed_in(&server.host, user.as_deref())), user)
             }
             Err(error) => {
-                let sentence = about(address, &error);
+                let mut sentence = about(address, &error);
+                if settings.way_out == WayOut::System {
+                    // Nothing that is typed here is wrong.
+                    let what = saying!("trial.system", what = &error);
+                    sentence = about(address, &what);
+                }
                 let Some(said) = refused else {
                     return (Err(sentence), None);
                 };

@@ -568,6 +568,24 @@ mod tests {
         };
         assert!(part([0; 10]).starts_with("help-shop-example-0000"));
         assert_ne!(part([0; 10]), part([1; 10]));
+
+        // What an earlier try has shown stays.
+        let mut again = Wish {
+            receiving: None,
+            ..wish.clone()
+        };
+        again.take_secrets(Wish {
+            receiving: Some([7; 10]),
+            ..wish.clone()
+        });
+        let parts = [[0; 10], [1; 10]].map(|random| {
+            let proposal = again.propose(&Known::default(), random);
+            match proposal.expect("a proposal").settings.way_in {
+                WayIn::Forwarding(way) => way.local_part,
+                other => panic!("{other:?}"),
+            }
+        });
+        assert_eq!(parts[0], parts[1]);
     }
 
     #[test]

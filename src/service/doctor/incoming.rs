@@ -9,7 +9,7 @@ use super::reach::mails;
 use super::{Doctor, login_of};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{ImapWay, Mailbox, MailboxLogins, Pop3Keep, Pop3Way};
-use crate::domain::preset::ImapId;
+use crate::domain::preset::{ImapId, SignInMethod};
 use crate::domain::refusal::Dialogue;
 use crate::domain::saying::{Said, Saying, saying};
 use crate::net::imap::{ImapError, OpenError, Session};
@@ -62,7 +62,25 @@ impl Doctor {
             return sentence;
         };
         let said = refusal.as_said();
-        self.advised(mailbox, Dialogue::Imap, &said, sentence)
+        self.login_refused(mailbox, Dialogue::Imap, &said, sentence)
+    }
+
+    /// A refused login with the provider's own advice; else with what is mostly wrong.
+    pub(super) fn login_refused(
+        &self,
+        mailbox: &Mailbox,
+        dialogue: Dialogue,
+        said: &str,
+        sentence: Saying,
+    ) -> Saying {
+        let reason = self.advised(mailbox, dialogue, said, sentence.clone());
+        let plugin = self.with.presets.get(&mailbox.settings.preset);
+        // Whoever may have signed in at the provider has no password to look at.
+        let signs_in = plugin.is_some_and(|one| one.preset.takes(SignInMethod::OAuth2));
+        if signs_in || reason != sentence {
+            return reason;
+        }
+        saying!("trial.check_login", what = sentence)
     }
 
     /// With the provider's own advice, where its plugin has any.
@@ -119,7 +137,7 @@ impl Doctor {
                             let keyring = &self.with.keyring;
                             keyring.note_refusal(mailbox, Dialogue::Pop3, &said, false);
                         }
-                        self.advised(mailbox, Dialogue::Pop3, &said, sentence)
+                        self.login_refused(mailbox, Dialogue::Pop3, &said, sentence)
                     }
                     _ => sentence,
                 };

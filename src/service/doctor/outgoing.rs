@@ -45,7 +45,7 @@ impl Doctor {
                         let said = reply.to_string();
                         let (keyring, login) = (&self.with.keyring, Dialogue::SmtpLogin);
                         keyring.note_refusal(mailbox, login, &said, false);
-                        self.advised(mailbox, Dialogue::SmtpLogin, &said, sentence)
+                        self.login_refused(mailbox, Dialogue::SmtpLogin, &said, sentence)
                     }
                     None => sentence,
                 };

@@ -14,6 +14,7 @@ use super::super::page::{Frame, render};
 use crate::domain::mailbox::WayIn;
 use crate::domain::user::Actor;
 use crate::service::connect::attempts::{End, Progress};
+use crate::service::connect::wish::Protocol;
 use crate::service::connect::{Connect, Step, StepResult};
 use crate::service::mailboxes::Mailboxes;
 
@@ -65,12 +66,18 @@ pub(in crate::http::ui) async fn show(
         // A trial of a program, whose person is looking on.
         Some(End::Passed) | None => {}
     }
+    let is_forwarded = matches!(attempt.wish.protocol(), Ok(Protocol::Forwarding));
     let steps = progress.steps.iter();
     Ok(render(&StepsPage {
         id: id.to_string(),
         address: attempt.wish.address,
-        steps: steps.map(|step| StepView::new(step, frame.words)).collect(),
-        running: progress.end.is_none().then(|| next(&progress)),
+        steps: steps
+            .map(|step| StepView::new(step, frame.words, is_forwarded))
+            .collect(),
+        running: progress
+            .end
+            .is_none()
+            .then(|| next(&progress, is_forwarded)),
         connected,
         forwarded,
         failed,
@@ -96,27 +103,30 @@ pub(in crate::http::ui) async fn follow(
     })
 }
 
-fn key(step: Step) -> &'static str {
+/// `is_forwarded`: no server is asked for mail; the first step is the address it comes to.
+fn key(step: Step, is_forwarded: bool) -> &'static str {
     match step {
+        Step::Incoming if is_forwarded => "connect.step.receiving_address",
         Step::Incoming => "connect.step.incoming",
         Step::Folder => "connect.step.folder",
         Step::Outgoing => "connect.step.outgoing",
     }
 }
 
-fn next(progress: &Progress) -> &'static str {
-    match progress.steps.last().map(|step| step.step) {
-        None => key(Step::Incoming),
-        Some(Step::Incoming) => key(Step::Folder),
-        Some(Step::Folder | Step::Outgoing) => key(Step::Outgoing),
-    }
+fn next(progress: &Progress, is_forwarded: bool) -> &'static str {
+    let step = match progress.steps.last().map(|step| step.step) {
+        None => Step::Incoming,
+        Some(Step::Incoming) if !is_forwarded => Step::Folder,
+        Some(Step::Incoming | Step::Folder | Step::Outgoing) => Step::Outgoing,
+    };
+    key(step, is_forwarded)
 }
 
 impl StepView {
-    fn new(result: &StepResult, words: Words) -> Self {
+    fn new(result: &StepResult, words: Words, is_forwarded: bool) -> Self {
         let (Ok(said) | Err(said)) = &result.outcome;
         Self {
-            name: key(result.step),
+            name: key(result.step, is_forwarded),
             passed: result.outcome.is_ok(),
             words: words.say(said),
             took: format!("{:.1} s", result.took.as_secs_f64()),

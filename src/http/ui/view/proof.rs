@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Moment;
 use crate::domain::proof::{Canary, TestRun};
@@ -77,13 +77,21 @@ impl CanaryView {
     }
 }
 
+fn shown(milliseconds: i128) -> String {
+    const SECOND: i128 = 1_000;
+    if milliseconds < SECOND {
+        return format!("{} ms", milliseconds.max(0));
+    }
+    let tenths = milliseconds * 10 / SECOND;
+    format!("{}.{} s", tenths / 10, tenths % 10)
+}
+
 fn seconds(milliseconds: u32) -> String {
-    format!("{:.1} s", f64::from(milliseconds) / 1_000.0)
+    shown(milliseconds.into())
 }
 
 fn between(before: Option<Timestamp>, at: Timestamp) -> String {
-    let took = before.map_or(SignedDuration::ZERO, |before| at.duration_since(before));
-    format!("{:.1} s", took.as_secs_f64().max(0.0))
+    shown(before.map_or(0, |before| at.duration_since(before).as_millis()))
 }
 
 #[cfg(test)]
@@ -106,6 +114,10 @@ mod tests {
         assert_eq!(view.running, None);
         assert!(!view.is_passed());
         assert_eq!(view.passed[0].2, "2.0 s");
+        assert_eq!(
+            (shown(12), shown(999), shown(61_260)),
+            ("12 ms".into(), "999 ms".into(), "61.2 s".into())
+        );
         test.failure = None;
         test.received_at = Some(at(3));
         test.reply_left_at = Some(at(4));
