@@ -50,7 +50,12 @@ pub(super) fn row(mailbox: &Mailbox, health: &MailboxHealth, is_running: bool) -
         too_large: health.held.too_large,
         incomplete: health.held.incomplete,
         proven_at: health.proofs.proven_at.map(moment),
-        canary_failure: health.proofs.canary.failure.clone(),
+        canary_failure: health
+            .proofs
+            .canary
+            .failure
+            .as_ref()
+            .map(ToString::to_string),
         canary_median_ms: health.proofs.canary.median_ms(),
     }
 }

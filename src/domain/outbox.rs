@@ -10,6 +10,7 @@ use super::key::{
     ConversationKey, MailboxKey, MessageKey, OutgoingKey, PublicId, RawKey, UserKey, WorkspaceKey,
 };
 use super::message_id::MessageId;
+use crate::domain::saying::Saying;
 
 /// What a person (or the gate) asked to be sent, before it is composed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,23 +77,23 @@ pub enum OutgoingState {
         /// When.
         until: Timestamp,
         /// What stopped it.
-        reason: String,
+        reason: Saying,
     },
     /// Will not be tried again by itself.
     Failed {
         /// Why.
-        reason: String,
+        reason: Saying,
     },
     /// The connection was lost after the end of the data: it may have been
     /// delivered. Only Sent, a bounce, an answer or a person resolves it.
     Uncertain {
         /// What happened.
-        reason: String,
+        reason: Saying,
     },
     /// It came back.
     Bounced {
         /// What the bounce says.
-        reason: String,
+        reason: Saying,
     },
     /// A person stopped it before it was sent.
     Cancelled,

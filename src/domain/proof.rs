@@ -10,6 +10,7 @@ use super::address::Address;
 use super::key::{ConversationKey, MailboxKey, OutgoingKey};
 use super::message::Head;
 use super::message_id::MessageId;
+use crate::domain::saying::Saying;
 
 /// Arrival times of canaries that are kept.
 pub const LATENCIES_MAX: usize = 50;
@@ -165,8 +166,8 @@ pub struct TestRun {
     pub reply: Option<OutgoingKey>,
     /// When the outgoing server had that.
     pub reply_left_at: Option<Timestamp>,
-    /// What stopped it, in words.
-    pub failure: Option<String>,
+    /// What stopped it.
+    pub failure: Option<Saying>,
 }
 
 impl TestRun {
@@ -211,8 +212,8 @@ pub struct Canary {
     pub latencies_ms: Vec<u32>,
     /// Since when they do not come.
     pub failing_since: Option<Timestamp>,
-    /// Why not, in words.
-    pub failure: Option<String>,
+    /// Why not.
+    pub failure: Option<Saying>,
 }
 
 impl Canary {
@@ -238,7 +239,7 @@ impl Canary {
     }
 
     /// It did not. `true` when that is news.
-    pub fn failed(&mut self, why: String, now: Timestamp) -> bool {
+    pub fn failed(&mut self, why: Saying, now: Timestamp) -> bool {
         self.failure = Some(why);
         let news = self.failing_since.is_none();
         self.failing_since.get_or_insert(now);
@@ -290,8 +291,8 @@ mod tests {
         assert!(!canary.is_out() && canary.median_ms().is_none());
         canary.sent_at = Some(at(0));
         assert!(canary.is_out());
-        assert!(canary.failed("late".to_owned(), at(9)));
-        assert!(!canary.failed("late".to_owned(), at(10)));
+        assert!(canary.failed("late".into(), at(9)));
+        assert!(!canary.failed("late".into(), at(10)));
         assert_eq!(canary.failing_since, Some(at(9)));
         assert!(canary.came(at(0), at(12)));
         assert!(!canary.is_out() && !canary.came(at(20), at(21)));

@@ -16,6 +16,7 @@ use crate::domain::key::OutgoingKey;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::Message;
 use crate::domain::outbox::{Outgoing, OutgoingState};
+use crate::domain::saying::{Saying, saying};
 use crate::mime::compose::{
     self, Answered, Automatic, Composed, Composition, Quotation, QuotationLanguage,
 };
@@ -101,11 +102,9 @@ impl Composing {
     fn build(
         &self,
         outgoing: Outgoing,
-    ) -> Result<Result<(Composed, crate::domain::message::Head), String>, StoreError> {
+    ) -> Result<Result<(Composed, crate::domain::message::Head), Saying>, StoreError> {
         let Some(mailbox) = self.store.mailbox(outgoing.mailbox)? else {
-            return Ok(Err(
-                "The mailbox this reply was to leave by is no longer connected.".to_owned(),
-            ));
+            return Ok(Err(saying!("outbox.no_mailbox")));
         };
         let answered = outgoing
             .in_reply_to
@@ -128,7 +127,7 @@ impl Composing {
         };
         Ok(self
             .composed(&material)
-            .map_err(|error| format!("The reply could not be composed: {error}.")))
+            .map_err(|error| saying!("outbox.not_composed", what = Saying::words(error))))
     }
 
     fn composed(

@@ -270,10 +270,7 @@ impl Proving {
             Waited::Late => {
                 let minutes = ARRIVAL_TIME_MAX.as_secs() / 60;
                 let place = where_it_may_be(&self.hands, mailbox, token).await;
-                let words = format!(
-                    "the outgoing server took the mail, and it has not come back within \
-                     {minutes} minutes; {place}"
-                );
+                let words = saying!("test.late", minutes, place);
                 self.fail(mailbox, token, words).await?;
                 Ok(None)
             }
@@ -302,7 +299,7 @@ impl Proving {
                 Ok(Some(key))
             }
             Err(error) => {
-                let words = format!("the answer was not accepted: {error}");
+                let words = saying!("test.answer_refused", what = Saying::words(error));
                 self.fail(mailbox, token, words).await?;
                 Ok(None)
             }
@@ -314,10 +311,10 @@ impl Proving {
         mailbox: &Mailbox,
         token: &Token,
         conversation: ConversationKey,
-    ) -> Result<NewReply, String> {
+    ) -> Result<NewReply, Saying> {
         let settings = &mailbox.settings;
         let random = self.hands.random;
-        let words = |error: NoRandomness| error.to_string();
+        let words = |error: NoRandomness| error.saying();
         let now = self.hands.clock.now();
         let message_id = self.hands.store.issue_message_id(
             mailbox.workspace,
@@ -332,8 +329,7 @@ impl Proving {
         Ok(NewReply {
             conversation,
             author: None,
-            message_id: message_id
-                .ok_or("the domain of the address cannot stand in a Message-ID")?,
+            message_id: message_id.ok_or_else(|| saying!("test.domain"))?,
             in_reply_to: None,
             from: settings.identity.clone(),
             to: vec![NamedAddress::from(settings.address.clone())],
@@ -367,11 +363,11 @@ impl Proving {
         match waited {
             Waited::Stopped => Ok(()),
             Waited::Late => {
-                let words = "the answer waits and has not left yet; see `mailbox log --attempts`";
-                self.fail(mailbox, token, words.to_owned()).await
+                self.fail(mailbox, token, saying!("test.answer_waits"))
+                    .await
             }
             Waited::Found(Err(words)) => {
-                let words = format!("the answer did not leave: {words}");
+                let words = saying!("test.answer_failed", what = words);
                 self.fail(mailbox, token, words).await
             }
             Waited::Found(Ok(())) => {
@@ -389,7 +385,7 @@ impl Proving {
         &self,
         mailbox: &Mailbox,
         token: &Token,
-        words: String,
+        words: Saying,
     ) -> Result<(), StoreError> {
         let (key, now, token) = (mailbox.key, self.hands.clock.now(), token.clone());
         let change = move |proofs: &mut MailboxProofs| {
@@ -409,7 +405,7 @@ impl Proving {
         &self,
         mailbox: &Mailbox,
         token: &Token,
-        words: String,
+        words: Saying,
     ) -> Result<(), StoreError> {
         tracing::warn!(mailbox = %mailbox.settings.address, %words, "the test mail failed");
         self.change(mailbox, token, move |test| {
@@ -473,13 +469,13 @@ impl Proving {
 }
 
 /// Whether a reply has left; `None` while that is open.
-fn ended(state: &OutgoingState) -> Option<Result<(), String>> {
+fn ended(state: &OutgoingState) -> Option<Result<(), Saying>> {
     match state {
         OutgoingState::Sent => Some(Ok(())),
         OutgoingState::Queued | OutgoingState::Sending | OutgoingState::Deferred { .. } => None,
         OutgoingState::Failed { reason }
         | OutgoingState::Uncertain { reason }
         | OutgoingState::Bounced { reason } => Some(Err(reason.clone())),
-        OutgoingState::Cancelled => Some(Err("somebody has cancelled it".to_owned())),
+        OutgoingState::Cancelled => Some(Err(saying!("test.cancelled"))),
     }
 }

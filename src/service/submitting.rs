@@ -16,7 +16,7 @@ use crate::domain::key::OutgoingKey;
 use crate::domain::mailbox::{Condition, Mailbox};
 use crate::domain::outbox::{Outgoing, OutgoingState, RecipientState};
 use crate::domain::refusal::Dialogue;
-use crate::domain::saying::Said;
+use crate::domain::saying::{Said, saying};
 use crate::net::dial::Dialer;
 use crate::net::submission::{Cause, Phase, SubmissionError, SubmissionOptions, Submitted};
 use crate::service::clock::Clock;
@@ -86,10 +86,7 @@ impl Submitting {
             // One job runs at a time, so nobody is at this attempt any more: the process
             // that began it is gone, or the store did not take its result.
             OutgoingState::Sending => {
-                let reason = "Postern was stopped while this reply was being handed over; it may have \
-                              been delivered. Look into the Sent folder or ask the recipient before \
-                              sending it again.";
-                let end = uncertain(reason.to_owned(), &outgoing, &[]);
+                let end = uncertain(saying!("outbox.stopped"), &outgoing, &[]);
                 return self.end(job, &outgoing, end, now).await;
             }
             OutgoingState::Sent
@@ -99,8 +96,7 @@ impl Submitting {
             | OutgoingState::Cancelled => return self.store.drop_job(job.key).await,
         }
         let Some(mailbox) = self.store.mailbox(outgoing.mailbox)? else {
-            let reason =
-                "The mailbox this reply was to leave by is no longer connected.".to_owned();
+            let reason = saying!("outbox.no_mailbox");
             return self
                 .end(job, &outgoing, failed(reason, &outgoing), now)
                 .await;
@@ -110,7 +106,7 @@ impl Submitting {
             return self.store.hold(job.key, until).await;
         }
         let Some(raw) = bytes_of(&self.store, &outgoing)? else {
-            let reason = "The bytes of this reply are missing; write it again.".to_owned();
+            let reason = saying!("outbox.no_bytes");
             return self
                 .end(job, &outgoing, failed(reason, &outgoing), now)
                 .await;

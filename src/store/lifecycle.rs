@@ -22,6 +22,7 @@ use crate::domain::key::MailboxKey;
 use crate::domain::ledger::{Fate, LedgerRow};
 use crate::domain::mailbox::{Mailbox, MailboxLogins, MailboxSettings, Switch, WayIn};
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
+use crate::domain::saying::saying;
 
 /// What becomes of the logins.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +69,7 @@ fn end_outbox(
         match outgoing.state {
             OutgoingState::Queued | OutgoingState::Deferred { .. } => {
                 outbox::update(transaction, outgoing.key, now, |outgoing| {
-                    let reason = "The mailbox this reply was to leave by was removed.".to_owned();
+                    let reason = saying!("outbox.removed");
                     outgoing.state = OutgoingState::Failed { reason };
                     Ok(())
                 })?;

@@ -196,7 +196,9 @@ pub(super) fn bounced(
     update(transaction, outgoing.key, bounce.arrived_at, |outgoing| {
         // One that was never begun cannot have come back.
         if outgoing.attempts > 0 {
-            outgoing.state = OutgoingState::Bounced { reason };
+            outgoing.state = OutgoingState::Bounced {
+                reason: reason.into(),
+            };
         }
         Ok(())
     })?;

@@ -14,6 +14,7 @@ use crate::domain::job::Work;
 use crate::domain::key::{JobKey, OutgoingKey};
 use crate::domain::message::{Head, Message};
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState, RecipientResult, RecipientState};
+use crate::domain::saying::Saying;
 
 /// What an attempt came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +148,7 @@ impl Store {
         &self,
         job: Option<JobKey>,
         outgoing: OutgoingKey,
-        reason: String,
+        reason: Saying,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(move |transaction| {

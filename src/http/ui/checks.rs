@@ -113,8 +113,12 @@ fn page(
         address: settings.address.to_string(),
         manages,
         is_off: settings.offline(),
-        test: health.proofs.test.as_ref().map(TestView::new),
-        canary: CanaryView::new(settings.canary_every, &health.proofs.canary),
+        test: health
+            .proofs
+            .test
+            .as_ref()
+            .map(|test| TestView::new(test, frame.words)),
+        canary: CanaryView::new(settings.canary_every, &health.proofs.canary, frame.words),
         log,
         notice,
         frame,

@@ -14,11 +14,12 @@ use super::super::body::Id;
 use super::super::download;
 use super::super::error::{Kind, Problem};
 use super::super::handles::Wired;
+use super::language::Words;
 use super::page::{Frame, render};
 use super::refused::{Kept, why_refused};
 use super::view::conversation::ConversationView;
 use super::view::marks::FieldsView;
-use super::view::message::{MessageView, proves};
+use super::view::message::{MessageView, OutgoingView, proves};
 use super::view::size;
 use crate::domain::key::PublicId;
 use crate::domain::message::Message;
@@ -109,7 +110,7 @@ fn page(
         .items
         .iter()
         .map(|message| {
-            let mut view = view(readers, actor, &users, message)?;
+            let mut view = view(readers, actor, &users, message, frame.words)?;
             let found = conversations.extraction(message);
             let found = found.map_err(of_conversations)?;
             view.found = found.map(|found| FieldsView::new(presets, frame.words, &found));
@@ -153,6 +154,7 @@ fn view(
     actor: &Actor,
     users: &[User],
     message: &Message,
+    words: Words,
 ) -> Result<MessageView, Problem> {
     let Readers {
         conversations,
@@ -174,7 +176,9 @@ fn view(
     let found = conversations
         .authentication(message)
         .map_err(of_conversations)?;
-    let mut view = MessageView::new(message, text, &decisions, outgoing.as_ref(), writer);
+    let outgoing = outgoing.as_ref();
+    let outgoing = outgoing.map(|outgoing| OutgoingView::new(outgoing, words));
+    let mut view = MessageView::new(message, text, &decisions, outgoing, writer);
     view.proves = found.as_ref().map(proves);
     let rest = collecting.rest_of(message).map_err(of_collecting)?;
     if rest.is_some() {

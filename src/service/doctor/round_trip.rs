@@ -138,7 +138,7 @@ fn subject(value: &str) -> SearchKey {
 
 fn tell(test: &TestRun, report: &mut Report<'_>) {
     if let Some(failure) = &test.failure {
-        return report.wrong(Check::RoundTrip, failure.clone());
+        return report.wrong(Check::RoundTrip, failure);
     }
     let Some(latency) = test.latency() else {
         let seconds = PATIENCE.as_secs();

@@ -15,7 +15,7 @@ use super::Proving;
 use super::mail::{Hands, SendError};
 use crate::domain::change::Event;
 use crate::domain::key::{MailboxKey, PublicId};
-use crate::domain::mailbox::{Condition, Mailbox};
+use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth};
 use crate::domain::proof::{Canary, SelfMailKind};
 use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::user::Actor;
@@ -159,9 +159,7 @@ impl Aviary {
             Act::Wait => {}
             Act::Late(sent_at) => {
                 let waited = now.duration_since(sent_at).as_secs();
-                let words = format!(
-                    "a mail that the mailbox sent to itself has not come back within {waited} s"
-                );
+                let words = saying!("canary.late", seconds = waited);
                 let hands = self.hands.clone();
                 tokio::spawn(async move { report(&hands, &mailbox, words).await });
             }
@@ -225,11 +223,9 @@ fn plan(canary: &Canary, every: SignedDuration, now: Timestamp) -> Plan {
 /// Sends one, unless it is known that it would not get through.
 async fn fly(hands: &Hands, mailbox: &Mailbox) {
     let health = hands.board.health(mailbox.key);
-    let trouble =
-        trouble("receiving", &health.receiving).or_else(|| trouble("sending", &health.sending));
-    let token = match (trouble, hands.token()) {
+    let token = match (trouble(&health), hands.token()) {
         (Some(words), _) => return report(hands, mailbox, words).await,
-        (None, Err(error)) => return report(hands, mailbox, error.to_string()).await,
+        (None, Err(error)) => return report(hands, mailbox, error.saying()).await,
         (None, Ok(token)) => token,
     };
     let kind = SelfMailKind::Canary;
@@ -246,19 +242,24 @@ async fn fly(hands: &Hands, mailbox: &Mailbox) {
     }
 }
 
-fn trouble(way: &str, condition: &Condition) -> Option<String> {
+fn trouble(health: &MailboxHealth) -> Option<Saying> {
+    if let Some(what) = reason(&health.receiving) {
+        return Some(saying!("canary.receiving", what));
+    }
+    reason(&health.sending).map(|what| saying!("canary.sending", what))
+}
+
+fn reason(condition: &Condition) -> Option<&Saying> {
     match condition {
         Condition::Connecting | Condition::Active | Condition::Offline | Condition::Unbound => None,
         Condition::Interrupted { reason, .. }
         | Condition::Error { reason, .. }
-        | Condition::ReauthenticationNeeded { reason } => {
-            Some(format!("{way} is interrupted: {reason}"))
-        }
+        | Condition::ReauthenticationNeeded { reason } => Some(reason),
     }
 }
 
 /// Puts the failure on record, and tells of it when it is news.
-async fn report(hands: &Hands, mailbox: &Mailbox, words: String) {
+async fn report(hands: &Hands, mailbox: &Mailbox, words: Saying) {
     let (key, now) = (mailbox.key, hands.clock.now());
     tracing::warn!(mailbox = %mailbox.settings.address, %words, "the canary failed");
     let change = move |proofs: &mut crate::domain::proof::MailboxProofs| {
@@ -295,7 +296,7 @@ mod tests {
         canary.sent_at = Some(at(0));
         check(&canary, 10, Act::Wait, 50);
         check(&canary, 50, Act::Late(at(0)), 100);
-        canary.failed("late".to_owned(), at(50));
+        canary.failed("late".into(), at(50));
         check(&canary, 60, Act::Wait, 100);
         check(&canary, 100, Act::Send, 150);
         canary.sent_at = Some(at(100));

@@ -5,6 +5,7 @@ use super::mail::Hands;
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{ImapWay, Mailbox, WayIn};
 use crate::domain::proof::Token;
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::imap::Session;
 use crate::protocol::imap::event::SpecialUse;
 use crate::protocol::imap::{SearchKey, SelectMode};
@@ -20,30 +21,20 @@ const USUAL_NAMES: &[&str] = &[
 ];
 
 /// What is known of a test mail that did not come back, as the end of a sentence.
-pub(super) async fn where_it_may_be(hands: &Hands, mailbox: &Mailbox, token: &Token) -> String {
+pub(super) async fn where_it_may_be(hands: &Hands, mailbox: &Mailbox, token: &Token) -> Saying {
     let way = match &mailbox.settings.way_in {
         WayIn::Imap(way) => way,
         WayIn::Pop3(_) => {
-            return "POP3 shows no junk folder: look for it there at the provider, and whether \
-                    the account delivers mail to its own address"
-                .to_owned();
+            return saying!("test.place.pop3");
         }
         WayIn::Forwarding(_) => {
-            return "look whether the provider has confirmed and switched on the forwarding to \
-                    the receiving address of this mailbox (`postern mailbox show`), and whether \
-                    it reaches the listener"
-                .to_owned();
+            return saying!("test.place.forwarding");
         }
     };
     match find_in_junk(hands, mailbox, way, token).await {
-        Ok(Some(folder)) => format!(
-            "it lies in {folder}: the provider takes it for spam, and may take customers' mail \
-             for it as well"
-        ),
-        Ok(None) => "it is not in the junk folder either; look whether the account delivers \
-                     mail to its own address, or forwards it elsewhere"
-            .to_owned(),
-        Err(words) => format!("the junk folder could not be searched: {words}"),
+        Ok(Some(folder)) => saying!("test.place.junk", folder = &folder),
+        Ok(None) => saying!("test.place.nowhere"),
+        Err(words) => saying!("test.place.unsearched", what = words),
     }
 }
 
@@ -53,13 +44,13 @@ async fn find_in_junk(
     mailbox: &Mailbox,
     way: &ImapWay,
     token: &Token,
-) -> Result<Option<FolderName>, String> {
+) -> Result<Option<FolderName>, Saying> {
     let tap = hands.board.diary().tap(mailbox.key, "imap");
     let entered = hands.keyring.enter(&hands.dialer, mailbox, way, tap).await;
-    let mut session = entered.map_err(|error| error.to_string())?;
+    let mut session = entered.map_err(|error| error.saying())?;
     let found = look(&mut session, way.junk.clone(), token).await;
     session.logout().await;
-    found.map_err(|error| error.to_string())
+    found.map_err(|error| error.saying())
 }
 
 async fn look(

@@ -3,6 +3,7 @@
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::mailbox::{Login, Mailbox, MailboxLogins, Server, WayIn};
 use crate::domain::proof::{SelfMail, SelfMailKind, Token};
+use crate::domain::saying::{Said, Saying, saying};
 use crate::mime::compose::{self, Automatic, Composition};
 use crate::net::dial::Dialer;
 use crate::net::submission::SubmissionOptions;
@@ -32,7 +33,7 @@ pub(super) struct Hands {
 #[derive(Debug)]
 pub(super) enum SendError {
     /// For a person.
-    Words(String),
+    Words(Saying),
     /// The store.
     Store(StoreError),
 }
@@ -86,9 +87,8 @@ impl Hands {
         let from = NamedAddress::from(route.from);
         let to = [NamedAddress::from(mailbox.settings.address.clone())];
         let message_id = kind.message_id(token, from.address.domain());
-        let message_id = message_id.ok_or_else(|| {
-            SendError::Words("the sender's domain cannot stand in a Message-ID".to_owned())
-        })?;
+        let message_id =
+            message_id.ok_or_else(|| SendError::Words(saying!("test.sender_domain")))?;
         let composed = compose::compose(&Composition {
             from: &from,
             reply_to: None,
@@ -105,7 +105,7 @@ impl Hands {
             automatic: Some(Automatic::Generated),
             files: &[],
         });
-        let composed = composed.map_err(|error| SendError::Words(error.to_string()))?;
+        let composed = composed.map_err(|error| SendError::Words(Saying::words(error)))?;
         let mut options = SubmissionOptions::new(route.server, route.login);
         options.tap = self.board.diary().tap(mailbox.key, "smtp");
         let (envelope, bytes) = (&composed.envelope, &composed.bytes);
@@ -114,23 +114,19 @@ impl Hands {
             .submit(&self.dialer, mailbox, options, envelope, bytes);
         match sent.await {
             (Ok(_), _) => Ok(()),
-            (_, Some(trouble)) => Err(SendError::Words(trouble.to_string())),
-            (Err(error), None) => Err(SendError::Words(error.to_string())),
+            (_, Some(trouble)) => Err(SendError::Words(trouble.saying())),
+            (Err(error), None) => Err(SendError::Words(error.saying())),
         }
     }
 
     /// A mailbox that is forwarded to us is written to from outside.
     async fn route(&self, mailbox: &Mailbox) -> Result<Route, SendError> {
         let settings = &mailbox.settings;
-        let words = |error: &dyn std::fmt::Display| SendError::Words(error.to_string());
         if let WayIn::Forwarding(_) = settings.way_in {
-            let system = self.system.as_ref().ok_or_else(|| {
-                SendError::Words(
-                    "the test of a forwarded address is sent by the gateway's own mail server, and \
-                     none is set; fill in [system_smtp] in the configuration and restart"
-                        .to_owned(),
-                )
-            })?;
+            let system = self
+                .system
+                .as_ref()
+                .ok_or_else(|| SendError::Words(saying!("test.no_system_smtp")))?;
             return Ok(Route {
                 server: system.server.clone(),
                 login: system.login.clone(),
@@ -139,7 +135,7 @@ impl Hands {
         }
         let logins = self.logins(mailbox).await?;
         let way = way_out(settings, &logins, self.system.as_ref());
-        let (server, login) = way.map_err(|error| words(&error))?;
+        let (server, login) = way.map_err(|error| SendError::Words(error.saying()))?;
         Ok(Route {
             server,
             login,
@@ -151,11 +147,10 @@ impl Hands {
         match self.keyring.logins(mailbox).await {
             Ok(logins) => Ok(logins),
             Err(CredentialsError::Store(StoreError::Missing { .. })) => {
-                let words = "the mailbox has no login; bind it first";
-                Err(SendError::Words(words.to_owned()))
+                Err(SendError::Words(saying!("test.no_login")))
             }
             Err(CredentialsError::Store(error)) => Err(error.into()),
-            Err(error) => Err(SendError::Words(error.to_string())),
+            Err(error) => Err(SendError::Words(error.saying())),
         }
     }
 }

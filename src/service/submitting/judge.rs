@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use crate::domain::outbox::{Outgoing, OutgoingState, RecipientResult, RecipientState};
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::submission::{RecipientOutcome, SubmissionError, Submitted};
 use crate::store::{AttemptEnd, AttemptNext};
 
@@ -19,7 +20,7 @@ pub(super) fn judge(
             judge_recipients(outgoing, &recipients, retry_at)
         }
         Err(SubmissionError::Uncertain { reason, recipients }) => {
-            uncertain(reason.to_string(), outgoing, &recipients)
+            uncertain(reason, outgoing, &recipients)
         }
         Err(error @ SubmissionError::NotSent { .. }) => match retry_at {
             // Refused credentials say nothing of the mail: it waits for the new ones.
@@ -27,19 +28,19 @@ pub(super) fn judge(
                 AttemptEnd {
                     state: OutgoingState::Deferred {
                         until,
-                        reason: error.to_string(),
+                        reason: error.saying(),
                     },
                     recipients: outgoing.recipients.clone(),
                     next: AttemptNext::Retry(until),
                 }
             }
-            _ => given_up(error.to_string(), outgoing),
+            _ => given_up(error.saying(), outgoing),
         },
     }
 }
 
 pub(super) fn uncertain(
-    reason: String,
+    reason: Saying,
     outgoing: &Outgoing,
     answers: &[RecipientOutcome],
 ) -> AttemptEnd {
@@ -51,14 +52,14 @@ pub(super) fn uncertain(
         .collect();
     let known = heard(outgoing, &refused, None);
     AttemptEnd {
-        recipients: settle(&known, RecipientState::Uncertain, &reason),
+        recipients: settle(&known, RecipientState::Uncertain, &reason.to_string()),
         state: OutgoingState::Uncertain { reason },
         next: AttemptNext::File,
     }
 }
 
 /// The end of an attempt that will not be repeated. Who took the mail earlier has it.
-fn given_up(reason: String, outgoing: &Outgoing) -> AttemptEnd {
+fn given_up(reason: Saying, outgoing: &Outgoing) -> AttemptEnd {
     let mut end = failed(reason, outgoing);
     let accepted = |one: &RecipientResult| one.state == RecipientState::Accepted;
     if end.recipients.iter().any(accepted) {
@@ -123,9 +124,13 @@ fn heard(
     recipients
 }
 
-pub(super) fn failed(reason: String, outgoing: &Outgoing) -> AttemptEnd {
+pub(super) fn failed(reason: Saying, outgoing: &Outgoing) -> AttemptEnd {
     AttemptEnd {
-        recipients: settle(&outgoing.recipients, RecipientState::Refused, &reason),
+        recipients: settle(
+            &outgoing.recipients,
+            RecipientState::Refused,
+            &reason.to_string(),
+        ),
         state: OutgoingState::Failed { reason },
         next: AttemptNext::Nothing,
     }
@@ -149,11 +154,14 @@ fn settle(
     recipients.iter().map(settled).collect()
 }
 
-fn first_text(recipients: &[RecipientResult], state: RecipientState) -> String {
+fn first_text(recipients: &[RecipientResult], state: RecipientState) -> Saying {
     recipients
         .iter()
         .find(|one| one.state == state)
-        .map_or_else(String::new, |one| format!("{}: {}", one.address, one.text))
+        .map_or_else(
+            || Saying::Words(String::new()),
+            |one| saying!("about", whom = &one.address, what = &one.text),
+        )
 }
 
 #[cfg(test)]
@@ -364,7 +372,7 @@ mod tests {
     #[test]
     fn an_uncertain_reply_is_never_tried_again_by_itself() {
         let waiting = outgoing(&[("a@example.net", Waiting)]);
-        let end = uncertain("it may have been delivered".to_owned(), &waiting, &[]);
+        let end = uncertain("it may have been delivered".into(), &waiting, &[]);
         assert_eq!(end.next, File);
         assert_eq!(end.recipients[0].state, Uncertain);
         assert_eq!(end.recipients[0].text, "it may have been delivered");

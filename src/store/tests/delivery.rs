@@ -226,7 +226,7 @@ async fn our_own_reply_in_a_folder_is_no_new_mail_unless_a_stranger_borrows_its_
     let first = fixture.receive(mail(1, ANNA, "Late")).await;
     let accepted = fixture.store.accept_reply(reply(&first, 1)).await.unwrap();
     let uncertain = OutgoingState::Uncertain {
-        reason: "the line broke".to_owned(),
+        reason: "the line broke".into(),
     };
     fixture
         .store
@@ -270,14 +270,14 @@ async fn a_bounce_of_ours_finds_its_reply_and_reopens() {
         about: Some(id("reply-1@shop.example")),
         recipient: None,
         status: Some("5.1.1".to_owned()),
-        text: "no such user".to_owned(),
+        text: "no such user".into(),
     });
     let stored = fixture.receive(bounce).await;
     assert_eq!(stored.conversation, first.conversation);
     assert_eq!(fixture.conversation(&first).status, Status::Open);
     let state = fixture.store.outgoing(outgoing).unwrap().unwrap().state;
     let expected = OutgoingState::Bounced {
-        reason: "no such user".to_owned(),
+        reason: "no such user".into(),
     };
     assert_eq!(state, expected);
 }

@@ -83,7 +83,7 @@ async fn every_stage_is_durable_before_the_next() {
     let deferred = AttemptEnd {
         state: OutgoingState::Deferred {
             until: at(200),
-            reason: "busy".to_owned(),
+            reason: "busy".into(),
         },
         recipients: vec![],
         next: AttemptNext::Retry(at(200)),

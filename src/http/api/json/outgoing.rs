@@ -9,6 +9,7 @@ use super::PersonBody;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::key::PublicId;
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState, RecipientResult, RecipientState};
+use crate::domain::saying::Saying;
 use crate::service::replies::ReplyRequest;
 
 /// What a reply may say. Left out, recipients and subject follow from the mail answered.
@@ -119,7 +120,7 @@ impl OutgoingBody {
             conversation_id: conversation.to_string(),
             message_id: outgoing.message_id.to_string(),
             state: state_name(&outgoing.state),
-            reason: reason_of(&outgoing.state).map(str::to_owned),
+            reason: reason_of(&outgoing.state).map(ToString::to_string),
             until: match &outgoing.state {
                 OutgoingState::Deferred { until, .. } => Some(until.to_string()),
                 _ => None,
@@ -167,7 +168,7 @@ pub(in crate::http) fn state_name(state: &OutgoingState) -> &'static str {
     }
 }
 
-pub(in crate::http) fn reason_of(state: &OutgoingState) -> Option<&str> {
+pub(in crate::http) fn reason_of(state: &OutgoingState) -> Option<&Saying> {
     match state {
         OutgoingState::Deferred { reason, .. }
         | OutgoingState::Failed { reason }

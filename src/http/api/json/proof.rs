@@ -68,7 +68,7 @@ impl TestBody {
             received_at: shown(test.received_at),
             latency_ms: latency.map(|latency| u64::try_from(latency).unwrap_or(0)),
             reply_left_at: shown(test.reply_left_at),
-            failure: test.failure.clone(),
+            failure: test.failure.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -81,7 +81,7 @@ impl CanaryBody {
             last_ms: canary.latencies_ms.last().copied(),
             median_ms: canary.median_ms(),
             failing_since: shown(canary.failing_since),
-            failure: canary.failure.clone(),
+            failure: canary.failure.as_ref().map(ToString::to_string),
         }
     }
 }

@@ -151,8 +151,12 @@ impl MailboxView {
             too_large: health.held.too_large,
             incomplete: health.held.incomplete,
             proven_at: health.proofs.proven_at.map(Moment::new),
-            test: health.proofs.test.as_ref().map(TestView::new),
-            canary: CanaryView::new(settings.canary_every, &health.proofs.canary),
+            test: health
+                .proofs
+                .test
+                .as_ref()
+                .map(|test| TestView::new(test, words)),
+            canary: CanaryView::new(settings.canary_every, &health.proofs.canary, words),
             offline: settings.switch == Switch::Offline,
             unbound: settings.switch == Switch::Unbound,
             has_login: settings.way_in.server().is_some() || settings.way_out.server().is_some(),

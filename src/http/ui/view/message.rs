@@ -1,5 +1,6 @@
 //! A message of the conversation page, with its text, files, fate and decisions.
 
+use super::super::language::Words;
 use super::marks::FieldsView;
 use super::{Moment, size};
 use crate::domain::address::NamedAddress;
@@ -86,7 +87,7 @@ impl MessageView {
         message: &Message,
         text: Text,
         decisions: &[Decision],
-        outgoing: Option<&Outgoing>,
+        outgoing: Option<OutgoingView>,
         writer: Option<&str>,
     ) -> Self {
         let head = &message.head;
@@ -125,7 +126,7 @@ impl MessageView {
                 .enumerate()
                 .map(FileView::new)
                 .collect(),
-            outgoing: outgoing.map(OutgoingView::new),
+            outgoing,
             decisions: decisions.iter().map(DecisionView::new).collect(),
         }
     }
@@ -186,11 +187,11 @@ impl FileView {
 }
 
 impl OutgoingView {
-    fn new(outgoing: &Outgoing) -> Self {
+    pub(in crate::http::ui) fn new(outgoing: &Outgoing, words: Words) -> Self {
         Self {
             id: outgoing.id.to_string(),
             state: state_name(&outgoing.state),
-            reason: reason_of(&outgoing.state).map(str::to_owned),
+            reason: reason_of(&outgoing.state).map(|reason| words.say(reason)),
             until: match &outgoing.state {
                 OutgoingState::Deferred { until, .. } => Some(Moment::new(*until)),
                 _ => None,

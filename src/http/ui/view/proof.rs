@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::super::language::Words;
 use super::Moment;
 use crate::domain::proof::{Canary, TestRun};
 
@@ -32,7 +33,7 @@ pub(in crate::http::ui) struct CanaryView {
 const STEPS: [&str; 3] = ["test.step.sent", "test.step.received", "test.step.answered"];
 
 impl TestView {
-    pub(in crate::http::ui) fn new(test: &TestRun) -> Self {
+    pub(in crate::http::ui) fn new(test: &TestRun, words: Words) -> Self {
         let times = [test.sent_at, test.received_at, test.reply_left_at];
         let mut before = Some(test.begun_at);
         let mut passed = Vec::new();
@@ -45,7 +46,7 @@ impl TestView {
             begun_at: Moment::new(test.begun_at),
             running: STEPS.get(passed.len()).copied().filter(|_| !test.is_over()),
             passed,
-            failure: test.failure.clone(),
+            failure: test.failure.as_ref().map(|why| words.sentence(why)),
         }
     }
 
@@ -56,7 +57,7 @@ impl TestView {
 }
 
 impl CanaryView {
-    pub(in crate::http::ui) fn new(every: Option<Duration>, canary: &Canary) -> Self {
+    pub(in crate::http::ui) fn new(every: Option<Duration>, canary: &Canary, words: Words) -> Self {
         let last = canary.latencies_ms.last().copied();
         Self {
             every: every.map(|every| every.as_secs().div_ceil(60)),
@@ -67,11 +68,11 @@ impl CanaryView {
             median: canary.median_ms().map(seconds),
             failing: canary
                 .failure
-                .clone()
+                .as_ref()
                 .filter(|_| every.is_some())
-                .map(|words| {
+                .map(|why| {
                     let since = canary.failing_since.map(Moment::new);
-                    (since, words)
+                    (since, words.sentence(why))
                 }),
         }
     }
@@ -96,6 +97,8 @@ fn between(before: Option<Timestamp>, at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderMap;
+
     use super::*;
     use crate::domain::proof::Token;
 
@@ -103,14 +106,14 @@ mod tests {
     fn a_test_shows_what_is_over_and_what_runs() {
         let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).expect("a time");
         let mut test = TestRun::new(Token::new(at(0), [1; 24]), at(0));
-        let view = TestView::new(&test);
+        let view = TestView::new(&test, Words::of(&HeaderMap::new()));
         assert_eq!(
             (view.passed.len(), view.running),
             (0, Some("test.step.sent"))
         );
         test.sent_at = Some(at(2));
-        test.failure = Some("it did not come back".to_owned());
-        let view = TestView::new(&test);
+        test.failure = Some("it did not come back".into());
+        let view = TestView::new(&test, Words::of(&HeaderMap::new()));
         assert_eq!(view.running, None);
         assert!(!view.is_passed());
         assert_eq!(view.passed[0].2, "2.0 s");
@@ -121,6 +124,6 @@ mod tests {
         test.failure = None;
         test.received_at = Some(at(3));
         test.reply_left_at = Some(at(4));
-        assert!(TestView::new(&test).is_passed());
+        assert!(TestView::new(&test, Words::of(&HeaderMap::new())).is_passed());
     }
 }
