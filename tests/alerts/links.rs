@@ -144,3 +144,25 @@ fn many_tries_wait_and_a_try_needs_a_page_of_ours() {
     let foreign = phone.send_from("https://evil.example", &link, &[("password", PASSWORD)]);
     assert_eq!(foreign.status, 403, "{foreign:?}");
 }
+
+#[test]
+fn who_is_told_at_an_address_that_is_itself_a_mailbox_gets_no_link() {
+    let desk = Desk::open(true, PUBLIC);
+    desk.connect(&[]);
+    desk.connect_other();
+    let role = ["--name", "Sales", "--role", "administrator"];
+    let add = [&["user", "add", OTHER], &role[..]].concat();
+    desk.gateway.run(&add).good();
+    desk.change_password("another");
+    // One mail for those who may have the link, and one for whoever reads that mailbox.
+    let told = desk.notices.wait_for(2);
+    let (without, with): (Vec<_>, Vec<_>) = told.iter().partition(|mail| mail.to == [OTHER]);
+    assert_eq!((without.len(), with.len()), (1, 1), "{told:?}");
+    assert!(!with[0].to.iter().any(|to| to == OTHER), "{told:?}");
+    link_in(&read(with[0]).1);
+    let (_, text) = read(without[0]);
+    assert!(!text.contains("/reauthenticate/"), "{text}");
+    for words in [USER, "no link in this mail"] {
+        assert!(text.contains(words), "no {words} in {text}");
+    }
+}
