@@ -144,7 +144,9 @@ fn an_outgoing_server_that_refuses_is_not_saved() {
     let dovecot = Dovecot::start();
     let gateway = Gateway::prepare(&[dovecot.authority_pem()]);
     let no = "535 5.7.8 not with this password";
-    let sink = Sink::start_with(None, [vec![(Stage::Auth, Fault::Reply(no))]]);
+    // A user name that nobody typed is tried in its other form as well.
+    let plan = vec![(Stage::Auth, Fault::Reply(no))];
+    let sink = Sink::start_with(None, [plan.clone(), plan]);
     let right = Mailbox::of(&dovecot, &sink);
     check(&gateway, &right, &["not with this password"]);
     let imap = Mailbox {
