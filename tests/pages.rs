@@ -279,8 +279,12 @@ async fn the_desk_speaks_chinese_and_fits_a_phone() {
         conversation.as_str().unwrap(),
         "/conversations",
         "/mailboxes",
+        &format!("/mailboxes/{mailbox}"),
+        &format!("/mailboxes/{mailbox}/ledger"),
         &format!("/mailboxes/{mailbox}/edit"),
         &format!("/mailboxes/{mailbox}/remove"),
+        "/mailboxes/connect",
+        "/mailboxes/connect/form?preset=&address=shop%40gmial.com",
     ] {
         browser.open(path).await;
         let width = browser.value("document.documentElement.scrollWidth").await;
@@ -376,6 +380,53 @@ async fn a_mailbox_is_edited_unbound_bound_and_removed() {
     browser.click("button.danger").await;
     browser.see("#mailboxes").await;
     assert!(browser.client.find(Locator::Css(&card)).await.is_err());
+    browser.client.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mailbox_is_tested_counted_and_listened_to_from_its_pages() {
+    let mut browser = Browser::sign_in(0).await;
+    let mailboxes = browser.demo.api("/mailboxes");
+    let id = mailboxes["items"][0]["id"].as_str().unwrap();
+    browser.open(&format!("/mailboxes/{id}")).await;
+    browser.click("form[action$='/log'] button").await;
+    browser
+        .see("form[action$='/log'] button[value=false]")
+        .await;
+    let seen = "document.querySelector('#log').getBoundingClientRect().top >= \
+                document.querySelector('.top').offsetHeight";
+    browser.until(seen).await;
+    browser.open(&format!("/mailboxes/{id}")).await;
+    browser.click("form[action$='/test'] button").await;
+    // The steps come by themselves.
+    browser.see("#test-state .good").await;
+    browser.open(&format!("/mailboxes/{id}")).await;
+    browser.see("a[href$='/log.txt']").await;
+    let lines = "document.querySelector('pre.log').textContent.includes('RCPT TO:')";
+    browser.until(lines).await;
+
+    browser.open(&format!("/mailboxes/{id}/ledger")).await;
+    browser.click("form[action$='/count'] button").await;
+    browser.see("#count .good").await;
+    let place = browser.value("location.pathname").await;
+    assert_eq!(place, format!("/mailboxes/{id}/ledger"));
+    let numbers = browser.see(".numbers").await.text().await.unwrap();
+    assert!(numbers.contains("INBOX"), "{numbers}");
+    let tested = browser
+        .see(".entries .entry-head a[href*='/conversations/']")
+        .await;
+    tested.click().await.unwrap();
+    browser.see(".messages").await;
+
+    // What was refused stays, at the place of the conversation.
+    let empty = "const text = document.querySelector('#reply-text'); \
+                 text.removeAttribute('required'); text.value = ' '; \
+                 document.querySelector('#reply button.main').click()";
+    browser.client.execute(empty, vec![]).await.unwrap();
+    browser.see("#refused").await;
+    let place = browser.value("location.pathname").await;
+    let place = place.as_str().unwrap();
+    assert!(!place.ends_with("/reply"), "{place}");
     browser.client.close().await.unwrap();
 }
 
