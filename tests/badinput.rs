@@ -116,7 +116,7 @@ fn a_certificate_that_proves_nothing_is_refused_in_words() {
             "localhost",
             "certificate",
             "Authority of the tests",
-            "CA file",
+            "ca_files",
         ],
     );
 

@@ -25,7 +25,7 @@ pub enum Saying {
     Words(String),
     /// Words that came in both languages.
     Both(Bilingual),
-    /// A sentence of the catalogue; made by [`saying!`].
+    /// A sentence of the catalogue; made by `saying!`.
     Sentence {
         /// Which.
         key: Cow<'static, str>,

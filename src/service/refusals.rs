@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::key::MailboxKey;
 
-/// Refusals of one mailbox, both ways together, within an [`HOUR`].
+/// Refusals of one mailbox, both ways together, within an hour.
 pub const REFUSALS_MAX: usize = 3;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 

@@ -6,7 +6,7 @@ use crate::domain::saying::{Said, Saying};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{words}")]
 pub struct WrongField {
-    /// Its name, as in [`Wish`].
+    /// Its name, as in `Wish`.
     pub field: &'static str,
     /// What is wrong and what would be right.
     pub words: Saying,
