@@ -16,3 +16,4 @@ mod links;
 mod pages;
 mod refused;
 mod wizard;
+mod words;

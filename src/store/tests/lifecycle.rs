@@ -10,8 +10,16 @@ use crate::domain::job::WorkKind;
 use crate::domain::key::MessageKey;
 use crate::domain::mailbox::{MailboxLogins, Switch};
 use crate::domain::outbox::OutgoingState;
+use crate::domain::saying::{Bilingual, saying};
 use crate::store::table::{Order, Rows, Table};
 use crate::store::*;
+
+fn advice() -> Bilingual {
+    Bilingual {
+        en: "Make a new one".to_owned(),
+        zh: "请重新生成".to_owned(),
+    }
+}
 
 fn cursor(validity: u32) -> Cursor {
     Cursor::start(UidValidity::new(validity).unwrap())
@@ -60,7 +68,7 @@ async fn a_standing_outlives_a_restart_until_new_logins_come() {
         receiving: Standing {
             failures: 1,
             held: Some(Held {
-                reason: "expired".into(),
+                reason: saying!("login.advised", what = "expired", advice = advice()),
                 until: None,
             }),
             ..Standing::default()
