@@ -199,14 +199,15 @@ impl Desk {
                 NoticeState::Dropped => "not sent: it was overtaken".to_owned(),
                 NoticeState::GivenUp => "given up".to_owned(),
             };
-            let failure = notice.failure.as_ref();
+            let why = notice.failure.as_ref().map(ToString::to_string);
+            let failure = why.as_ref();
             let failure = failure.map_or_else(String::new, |words| format!(" ({words})"));
             let to: Vec<&str> = notice.accepted.iter().map(Address::as_str).collect();
             tell(Answer::Item {
                 words: format!("{}  {told}: {state}{failure}", moment(notice.made_at)),
                 item: serde_json::json!({
                     "id": notice.id(), "at": notice.made_at.to_string(), "text": told,
-                    "state": state, "to": to, "webhook": notice.hooked, "failure": notice.failure,
+                    "state": state, "to": to, "webhook": notice.hooked, "failure": why,
                 }),
             });
         }

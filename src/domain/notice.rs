@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::address::Address;
 use super::alert::Due;
 use super::key::{MailboxKey, NoticeKey, WorkspaceKey};
+use crate::domain::saying::Saying;
 
 /// A notice that has found no way out for so long is given up.
 pub const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -37,7 +38,7 @@ pub struct Notice {
     /// The webhook has it.
     pub hooked: bool,
     /// Why the last attempt did not reach everybody.
-    pub failure: Option<String>,
+    pub failure: Option<Saying>,
 }
 
 /// How far a notice is.

@@ -1,12 +1,13 @@
 //! What became of an attempt to bring a notice to people.
 
 use crate::domain::address::Address;
+use crate::domain::saying::{Saying, saying};
 use crate::net::submission::RecipientOutcome;
 
 /// What an attempt came to.
 pub(super) struct Outcome {
     pub(super) accepted: Vec<Address>,
-    pub(super) failure: Option<String>,
+    pub(super) failure: Option<Saying>,
     /// Somebody may still get it.
     pub(super) again: bool,
     /// A server was asked.
@@ -14,10 +15,10 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn nobody_asked(failure: &str) -> Self {
+    pub(super) fn nobody_asked(failure: Saying) -> Self {
         Self {
             accepted: Vec::new(),
-            failure: Some(failure.to_owned()),
+            failure: Some(failure),
             again: true,
             asked: false,
         }
@@ -26,12 +27,17 @@ impl Outcome {
     /// Both, of two mails about the same.
     pub(super) fn and(mut self, other: Self) -> Self {
         self.accepted.extend(other.accepted);
-        let failures: Vec<String> = self.failure.into_iter().chain(other.failure).collect();
-        self.failure = (!failures.is_empty()).then(|| failures.join("; "));
+        self.failure = together(self.failure.into_iter().chain(other.failure));
         self.again |= other.again;
         self.asked |= other.asked;
         self
     }
+}
+
+/// What was said one after the other, as one saying.
+pub(super) fn together(said: impl IntoIterator<Item = Saying>) -> Option<Saying> {
+    said.into_iter()
+        .reduce(|first, second| saying!("unsent.both", first, second))
 }
 
 /// The server has the mail for at least one of them.
@@ -47,7 +53,8 @@ pub(super) fn settled(recipients: Vec<RecipientOutcome>, by: &str) -> Outcome {
             None => outcome.accepted.push(one.address),
             Some(refusal) => {
                 outcome.again |= !refusal.is_permanent();
-                outcome.failure = Some(format!("by {by}: {} is refused: {refusal}", one.address));
+                let (whom, reply) = (&one.address, &refusal);
+                outcome.failure = Some(saying!("unsent.refused", by, whom, reply));
             }
         }
     }

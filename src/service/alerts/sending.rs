@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::Alerts;
-use super::outcome::{Outcome, settled};
+use super::outcome::{Outcome, settled, together};
 use super::ways::Way;
 use super::words::{Facts, written, written_together};
 use crate::domain::address::{Address, NamedAddress};
@@ -18,6 +18,7 @@ use crate::domain::key::{MailboxKey, WorkspaceKey};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message_id::MessageId;
 use crate::domain::notice::{GIVE_UP_AFTER, Notice, NoticeState};
+use crate::domain::saying::{Said, Saying, saying};
 use crate::mime::compose::{self, Automatic, Composition};
 use crate::net::submission::{SubmissionOptions, Submitted, submit};
 use crate::service::presets::parted;
@@ -118,7 +119,7 @@ impl Alerts {
         for one in &news {
             let posted = match &silent {
                 // What did not answer a moment ago is not asked once more for each.
-                Some(words) => Some(Err(String::clone(words))),
+                Some(words) => Some(Err(Saying::clone(words))),
                 None => self.post(one).await,
             };
             if let Some(Err(words)) = &posted {
@@ -146,10 +147,7 @@ impl Alerts {
         });
         people.truncate(Envelope::RECIPIENTS_MAX);
         if people.is_empty() {
-            return Ok(Outcome::nobody_asked(
-                "there is nobody to tell: no administrator has a mail address, and also_to in \
-                 [alerts] of the configuration is empty",
-            ));
+            return Ok(Outcome::nobody_asked(saying!("unsent.no_address")));
         }
         self.try_ways(news, &people).await
     }
@@ -218,7 +216,7 @@ impl Alerts {
     ) -> Outcome {
         let mut failures = Vec::new();
         if people.is_empty() {
-            return Outcome::nobody_asked("there is nobody to tell");
+            return Outcome::nobody_asked(saying!("unsent.nobody"));
         }
         for way in ways {
             let written = self.written(news, link, shared);
@@ -228,14 +226,11 @@ impl Alerts {
             }
         }
         if failures.is_empty() {
-            return Outcome::nobody_asked(
-                "there is no way out: no other mailbox can send, and [system_smtp] of the \
-                 configuration is not set",
-            );
+            return Outcome::nobody_asked(saying!("unsent.no_way_out"));
         }
         Outcome {
             accepted: Vec::new(),
-            failure: Some(failures.join("; ")),
+            failure: together(failures),
             again: true,
             asked: true,
         }
@@ -248,7 +243,7 @@ impl Alerts {
         people: &[Address],
         way: &Way,
         written: (String, String),
-    ) -> Result<Outcome, String> {
+    ) -> Result<Outcome, Saying> {
         let (envelope, bytes) = mail(news, people, way, written, self.clock.now())?;
         let (by, result) = match way {
             Way::System(system) => {
@@ -259,23 +254,24 @@ impl Alerts {
             Way::Mailbox(other) => {
                 let address = other.settings.address.to_string();
                 let server = other.settings.way_out.server();
-                let server = server.ok_or_else(|| format!("{address} has no server to send by"))?;
+                let server =
+                    server.ok_or_else(|| saying!("unsent.no_server", address = &address))?;
                 let logins = self.keyring.logins(other).await;
-                let login = logins.map_err(|error| error.to_string())?.outgoing;
+                let login = logins.map_err(|error| error.saying())?.outgoing;
                 let mut options = SubmissionOptions::new(server.clone(), login);
                 options.tap = self.board.diary().tap(other.key, "smtp");
                 let sent = self
                     .keyring
                     .submit(&self.dialer, other, options, &envelope, &bytes);
                 match sent.await {
-                    (_, Some(trouble)) => return Err(trouble.to_string()),
+                    (_, Some(trouble)) => return Err(trouble.saying()),
                     (result, None) => (address, result),
                 }
             }
         };
         match result {
             Ok(Submitted { recipients, .. }) => Ok(settled(recipients, &by)),
-            Err(error) => Err(format!("by {by}: {error}")),
+            Err(error) => Err(saying!("unsent.by", by, what = &error)),
         }
     }
 
@@ -331,14 +327,14 @@ impl Alerts {
         &self,
         News { notice, mailbox }: &News,
         mail: Option<&Outcome>,
-        posted: Option<Result<(), String>>,
+        posted: Option<Result<(), Saying>>,
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let address = &mailbox.settings.address;
         let mut after = notice.clone();
         after.attempts = after.attempts.saturating_add(1);
         after.hooked |= matches!(posted, Some(Ok(())));
-        let mut failures: Vec<String> = Vec::new();
+        let mut failures: Vec<Saying> = Vec::new();
         if let Some(mail) = mail {
             after.accepted.extend(mail.accepted.iter().cloned());
             // Where nobody can be written to, the webhook is enough.
@@ -347,7 +343,7 @@ impl Alerts {
         }
         let asked = mail.is_some_and(|mail| mail.asked) || posted.is_some();
         failures.extend(posted.and_then(Result::err));
-        after.failure = (!failures.is_empty()).then(|| failures.join("; "));
+        after.failure = together(failures);
         match &after.failure {
             None => {
                 tracing::info!(%address, notice = notice.key.0, "a notice about a mailbox has left");
@@ -415,7 +411,7 @@ fn mail(
     way: &Way,
     (subject, text): (String, String),
     now: Timestamp,
-) -> Result<(Envelope, Vec<u8>), String> {
+) -> Result<(Envelope, Vec<u8>), Saying> {
     let sender = match way {
         Way::System(system) => system.from.clone(),
         Way::Mailbox(other) => other.settings.address.clone(),
@@ -430,8 +426,7 @@ fn mail(
         &mark[..MARK_LETTERS],
         sender.domain()
     );
-    let id = MessageId::parse(&id)
-        .ok_or_else(|| format!("{id} cannot be a Message-ID; nothing was sent"))?;
+    let id = MessageId::parse(&id).ok_or_else(|| saying!("unsent.id", id = &id))?;
     let from = NamedAddress::new(Some(SENDER_NAME), sender);
     let to: Vec<NamedAddress> = people.iter().cloned().map(NamedAddress::from).collect();
     let composed = compose::compose(&Composition {
@@ -450,7 +445,7 @@ fn mail(
         automatic: Some(Automatic::Generated),
         files: &[],
     });
-    let composed = composed.map_err(|error| error.to_string())?;
+    let composed = composed.map_err(Saying::words)?;
     Ok((composed.envelope, composed.bytes))
 }
 

@@ -7,6 +7,7 @@ use crate::domain::address::Address;
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, WayOut};
 use crate::domain::notice::Notice;
+use crate::domain::saying::Saying;
 use crate::domain::user::{Actor, Role, User};
 use crate::service::way_out::SystemSmtp;
 use crate::store::StoreError;
@@ -40,7 +41,7 @@ pub enum Worry {
         /// How many.
         count: usize,
         /// Why.
-        failure: String,
+        failure: Saying,
     },
 }
 
