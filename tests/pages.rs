@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -74,7 +75,15 @@ impl Browser {
     }
 
     async fn click(&self, css: &str) {
-        self.see(css).await.click().await.unwrap();
+        while let Err(error) = self.see(css).await.click().await {
+            was_replaced(&error);
+        }
+    }
+
+    async fn type_into(&self, css: &str, text: &str) {
+        while let Err(error) = self.see(css).await.send_keys(text).await {
+            was_replaced(&error);
+        }
     }
 
     /// Waits until an expression of the page's own language is true.
@@ -166,6 +175,12 @@ pub fn start_driver() -> (Ending, String) {
         })
         .unwrap();
     (process, format!("127.0.0.1:{port}"))
+}
+
+/// A page that follows what happens may put an element in the place of the one that was
+/// just found; a person would act on what is there now.
+fn was_replaced(error: &CmdError) {
+    assert!(error.is_stale_element_reference(), "{error}");
 }
 
 #[tokio::test]
@@ -347,13 +362,9 @@ async fn a_mailbox_is_edited_unbound_bound_and_removed() {
         ("wrong", format!("{card} .notice")),
         ("practice", format!("{card} .state-active")),
     ] {
-        let field = browser
-            // Not the form of the page before, which has a password as well.
-            .see(&format!(
-                "{card} form[action$='/bind'] input[type=password]"
-            ))
-            .await;
-        field.send_keys(password).await.unwrap();
+        // Not the form of the page before, which has a password as well.
+        let field = format!("{card} form[action$='/bind'] input[type=password]");
+        browser.type_into(&field, password).await;
         browser
             .click(&format!("{card} form[action$='/bind'] button.main"))
             .await;
