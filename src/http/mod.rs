@@ -17,6 +17,7 @@ mod guard;
 mod handles;
 mod health;
 pub mod options;
+mod patience;
 mod serve;
 mod steps;
 mod stream;
@@ -60,6 +61,7 @@ pub async fn run(
     let entrance = serve::Entrance {
         places: Places::new(options::CONNECTIONS_MAX, options.connections_per_client_max),
         proxies: options.proxies.clone(),
+        unread_max: options::UNREAD_TIME_MAX,
     };
     let router = router(options, handles, shutdown.clone());
     serve::serve(listener, router, entrance, shutdown).await;

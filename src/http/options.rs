@@ -34,6 +34,8 @@ pub const WAIT_MAX: Duration = Duration::from_secs(20);
 /// A comment is sent on a quiet stream this often, below the idle limit of
 /// common reverse proxies (60 s).
 pub const HEARTBEAT: Duration = Duration::from_secs(20);
+/// A client that reads nothing of its answer for so long gives its place back.
+pub const UNREAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long open requests may go on after the stop signal.
 pub const GRACE: Duration = Duration::from_secs(10);
 

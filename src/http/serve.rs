@@ -1,5 +1,5 @@
 //! The accept loop: a bounded number of connections, in all and per client, deadlines on
-//! heads, and a stop that lets open requests end.
+//! heads and on answers that nobody reads, and a stop that lets open requests end.
 
 use std::convert::Infallible;
 use std::io;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::options::{GRACE, HEAD_BYTES_MAX, HEAD_TIME_MAX, HEADERS_MAX};
+use super::patience::Patience;
 use crate::net::guard::Network;
 use crate::net::places::{NoPlace, Place, Places};
 
@@ -39,6 +40,8 @@ pub(super) struct Entrance {
     pub(super) places: Places,
     /// Many people stand behind these.
     pub(super) proxies: Arc<[Network]>,
+    /// Who does not read its answer for so long is left.
+    pub(super) unread_max: Duration,
 }
 
 impl Entrance {
@@ -66,6 +69,7 @@ pub(super) async fn serve(
                 continue;
             }
         };
+        let stream = Patience::new(stream, entrance.unread_max);
         let serving = open.watch(connection(stream, peer, router.clone(), &place));
         tokio::spawn(async move {
             tokio::select! {
@@ -121,12 +125,12 @@ fn refuse(stream: &TcpStream, peer: SocketAddr, why: NoPlace) {
 }
 
 fn connection(
-    stream: TcpStream,
+    stream: Patience<TcpStream>,
     peer: SocketAddr,
     router: Router,
     place: &Arc<Place>,
 ) -> http1::Connection<
-    TokioIo<TcpStream>,
+    TokioIo<Patience<TcpStream>>,
     impl hyper::service::Service<
         Request<Incoming>,
         Response = Response,
@@ -208,17 +212,29 @@ mod tests {
 
     use super::*;
     use crate::http::Options;
+    use crate::http::options::UNREAD_TIME_MAX;
+
+    /// More than the system keeps of one connection that nobody reads.
+    static LONG: [u8; 32 * 1024 * 1024] = [b'x'; 32 * 1024 * 1024];
+
+    fn entrance(places: Places, proxies: Arc<[Network]>) -> Entrance {
+        Entrance {
+            places,
+            proxies,
+            unread_max: UNREAD_TIME_MAX,
+        }
+    }
 
     /// A door on a port of its own.
-    async fn open(places: Places, proxies: Arc<[Network]>) -> (SocketAddr, CancellationToken) {
+    async fn open(entrance: Entrance) -> (SocketAddr, CancellationToken) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let waiting = get(|| async { std::future::pending::<&str>().await });
         let router = Router::new()
             .route("/", get(|| async { "here" }))
+            .route("/long", get(|| async { &LONG[..] }))
             .route("/waits", waiting);
         let stop = CancellationToken::new();
-        let entrance = Entrance { places, proxies };
         tokio::spawn(serve(listener, router, entrance, stop.clone()));
         (address, stop)
     }
@@ -241,7 +257,7 @@ mod tests {
     #[tokio::test]
     async fn silent_connections_give_way_and_a_request_under_way_does_not() {
         let proxies = Options::default().proxies;
-        let (address, _stop) = open(Places::new(4, 2), proxies).await;
+        let (address, _stop) = open(entrance(Places::new(4, 2), proxies)).await;
         let busy = ask(address, "/waits").await;
         let mut silent = Vec::new();
         for _ in 0..20 {
@@ -258,17 +274,26 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_has_its_share() {
-        let (address, _stop) = open(Places::new(100, 2), Arc::default()).await;
+        let (address, _stop) = open(entrance(Places::new(100, 2), Arc::default())).await;
         let first = ask(address, "/waits").await;
         let _second = ask(address, "/waits").await;
         let refused = answer(TcpStream::connect(address).await.expect("connected")).await;
         assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
         drop(first);
-        // The place is given back once the door has seen the end.
+        served(address).await;
+    }
+
+    /// A place is given back once the door has seen the end.
+    async fn served(address: SocketAddr) {
         let served = async {
             loop {
-                let text = answer(ask(address, "/").await).await;
-                if text.starts_with("HTTP/1.1 200") {
+                // One that is refused may be reset before its answer is read.
+                let mut stream = TcpStream::connect(address).await.expect("connected");
+                let mut text = String::new();
+                let asked = stream.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n");
+                let asked = asked.await.is_ok();
+                if asked && stream.read_to_string(&mut text).await.is_ok() && text.contains(" 200 ")
+                {
                     return;
                 }
                 tokio::task::yield_now().await;
@@ -278,14 +303,26 @@ mod tests {
         assert!(in_time.is_ok(), "the place is given back");
     }
 
+    #[tokio::test]
+    async fn who_does_not_read_its_answer_is_left_and_who_waits_for_one_is_not() {
+        let entrance = Entrance {
+            unread_max: Duration::from_millis(100),
+            ..entrance(Places::new(100, 2), Arc::default())
+        };
+        let (address, _stop) = open(entrance).await;
+        let waits = ask(address, "/waits").await;
+        let _unread = ask(address, "/long").await;
+        served(address).await;
+        let mut byte = [0];
+        let still_open = waits.try_read(&mut byte).map_err(|error| error.kind());
+        assert_eq!(still_open, Err(io::ErrorKind::WouldBlock));
+    }
+
     #[test]
     fn a_proxy_has_no_share_of_its_own() {
         let mut proxies = Options::default().proxies.to_vec();
         proxies.push("172.18.0.0/16".parse().expect("a network"));
-        let entrance = Entrance {
-            places: Places::new(1, 1),
-            proxies: proxies.into(),
-        };
+        let entrance = entrance(Places::new(1, 1), proxies.into());
         for (peer, has_share) in [
             ("127.0.0.1", false),
             ("::ffff:127.0.0.1", false),
