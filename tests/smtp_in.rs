@@ -347,6 +347,38 @@ fn one_client_in_the_middle_of_many_mails_keeps_nobody_out() {
 }
 
 #[test]
+fn slow_mails_from_many_addresses_keep_nobody_out() {
+    const PLACES: u8 = 8;
+    let keys = format!("connections_max = {PLACES}\n");
+    let forwarded = Forwarded::start_with(&keys, |_| ());
+    let rcpt = format!("RCPT TO:<{}>", forwarded.receiving);
+    let _slow: Vec<_> = (0..PLACES)
+        .map(|number| {
+            let from = Ipv4Addr::new(127, 0, 8, number + 1);
+            let (mut dialogue, _) = Dialogue::open_from(from.into(), forwarded.port).unwrap();
+            for line in [
+                "EHLO slow.example",
+                "MAIL FROM:<a@b.example>",
+                &rcpt,
+                "DATA",
+            ] {
+                assert!(dialogue.command(line).unwrap().starts_with(['2', '3']));
+            }
+            dialogue.send(b"From: a@b.example\r\n").unwrap();
+            dialogue
+        })
+        .collect();
+    // A mail is judged by its pace only after its first seconds.
+    until("a slow mail gives way", || {
+        let mut queue = forwarded.queue();
+        queue.waiting.push(mail(1));
+        queue.run();
+        queue.waiting.is_empty().then_some(())
+    });
+    holds(&forwarded.gateway, [1]);
+}
+
+#[test]
 fn pipelining_works_and_a_mail_before_354_does_not() {
     let forwarded = Forwarded::start();
     let mut dialogue = forwarded.dialogue();

@@ -26,7 +26,8 @@ pub struct Options {
     pub recipients_max: usize,
     /// Most connections at a time.
     pub connections_max: usize,
-    /// Most of them from one client: an IPv4 address, or an IPv6 network of 64 bits.
+    /// Most of them from one client: an IPv4 address, or an IPv6 network of 64 bits. A network
+    /// of 48 bits has a quarter of all at most.
     pub connections_per_client_max: usize,
     /// Most mails of one connection.
     pub mails_per_connection_max: u32,
@@ -37,6 +38,8 @@ impl Options {
     const COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
     /// How long one mail may take: 64 MiB at 150 kbit/s.
     const DATA_TIMEOUT: Duration = Duration::from_secs(3_600);
+    /// How long each MiB of it may take, within that: what 14 kbit/s need.
+    const DATA_TIME_PER_MIB: Duration = Duration::from_secs(600);
     /// Least bytes per second of a mail: a tenth of what the slowest phone line brings.
     const DATA_RATE_MIN: u64 = 512;
     /// Commands beside the few of each mail.
@@ -60,6 +63,7 @@ impl Options {
                 .saturating_add(Self::FURTHER_COMMANDS),
             command_timeout: Self::COMMAND_TIMEOUT,
             data_timeout: Self::DATA_TIMEOUT,
+            data_time_per_mib: Self::DATA_TIME_PER_MIB,
             data_rate_min: Self::DATA_RATE_MIN,
             ..smtp::Options::new(self.host.clone())
         }

@@ -124,8 +124,12 @@ impl Session {
                     return End::Closed;
                 }
                 Waited::Event(event) => {
-                    if matches!(event, Event::Data(_)) {
-                        place.set_busy(true);
+                    match &event {
+                        Event::Data(_) => place.mail_begins(),
+                        Event::Chunk(bytes) => place.mail_comes(bytes.len()),
+                        // From here on it is we who take our time.
+                        Event::EndOfData { .. } => place.set_busy(true),
+                        _ => {}
                     }
                     let was_busy = self.is_busy();
                     if let Some(reply) = self.handle(event).await {

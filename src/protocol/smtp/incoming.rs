@@ -11,6 +11,16 @@ use crate::protocol::progress;
 /// A mail must bring its least within each span of this. Longer than any pause that TCP
 /// makes of a few lost packets.
 const WINDOW: Duration = Duration::from_secs(120);
+const MIB: u64 = 1024 * 1024;
+
+/// How long a mail may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// All of it, whatever its size.
+    pub(super) all: Duration,
+    /// Each MiB that has begun: a small mail has less time than a big one.
+    pub(super) per_mib: Duration,
+}
 
 /// A mail on its way in.
 #[derive(Debug)]
@@ -20,7 +30,8 @@ pub(super) struct Incoming {
     /// Why it will be refused at its end: from there on it is read, but not kept.
     fault: Option<Fault>,
     pace: progress::Progress,
-    ends_at: Instant,
+    times: Times,
+    began_at: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,25 +50,39 @@ pub(super) enum Part {
 }
 
 impl Incoming {
-    /// Begins; the whole of it may take so long.
-    pub(super) fn begin(time_max: Duration, now: Instant) -> Self {
+    /// Begins; it may take so long.
+    pub(super) fn begin(times: Times, now: Instant) -> Self {
         Self {
             reader: DataReader::new(),
             size: 0,
             fault: None,
             pace: progress::Progress::start(now),
-            ends_at: now + time_max,
+            times,
+            began_at: now,
         }
     }
 
     /// When it is too slow, unless enough has come by then.
     pub(super) fn deadline(&self) -> Instant {
-        self.pace.deadline(WINDOW).min(self.ends_at)
+        self.pace.deadline(WINDOW).min(self.ends_at())
+    }
+
+    /// When a mail of what has come of it so far should have ended.
+    fn ends_at(&self) -> Instant {
+        let begun =
+            u32::try_from(self.size / MIB).map_or(u32::MAX, |whole| whole.saturating_add(1));
+        let of_size = self.times.per_mib.saturating_mul(begun);
+        self.began_at + of_size.min(self.times.all)
     }
 
     /// Whether so much has come since the last look that it may go on.
     pub(super) fn goes_on(&mut self, rate_min: u64, now: Instant) -> bool {
-        now < self.ends_at && self.pace.renew(rate_min * WINDOW.as_secs(), now)
+        if now >= self.ends_at() {
+            return false;
+        }
+        // It has grown, so that this look is no longer the one at its end.
+        let within = now < self.pace.deadline(WINDOW);
+        within || self.pace.renew(rate_min * WINDOW.as_secs(), now)
     }
 
     /// Takes what of it is in `input`, up to `size_max` bytes in all.

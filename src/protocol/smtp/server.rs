@@ -61,6 +61,8 @@ pub struct Options {
     pub command_timeout: Duration,
     /// How long one mail may take from 354 to its final dot.
     pub data_timeout: Duration,
+    /// How long each MiB of it may take that has begun to come, within that.
+    pub data_time_per_mib: Duration,
     /// Least bytes per second of a mail, over a longer span: a client that drips is told
     /// to go (RFC 5321 section 4.5.3.2 has no such bound, and only bounds our waiting).
     pub data_rate_min: u64,
@@ -85,6 +87,7 @@ impl Options {
             auth_failures_max: 3,
             command_timeout: Duration::from_secs(300),
             data_timeout: Duration::from_secs(3_600),
+            data_time_per_mib: Duration::from_secs(600),
             data_rate_min: 512,
         }
     }

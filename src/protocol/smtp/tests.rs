@@ -374,9 +374,12 @@ fn a_mail_that_drips_is_ended_and_a_slow_one_comes_through() {
     };
     let drips = run(3, 1_000);
     assert!(drips.is_some_and(|seconds| seconds <= 120), "{drips:?}");
-    assert_eq!(run(600, 3_500), None);
+    assert_eq!(run(2_000, 3_500), None);
+    // Enough in each two minutes, but too slow for its size.
+    assert_eq!(run(600, 4_000), Some(600));
+    assert_eq!(run(1_760, 4_000), Some(3_600));
     // However much comes, not for ever.
-    assert_eq!(run(600, 4_000), Some(3_600));
+    assert_eq!(run(5_000, 4_000), Some(3_600));
     // A pause after a good beginning is forgiven, and then asked for again.
     let mut bench = Bench::new(listener(), true);
     bench.play(TO_DATA);

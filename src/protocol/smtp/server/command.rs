@@ -9,7 +9,7 @@ use smtp_proto::{
 
 use crate::domain::address::Address;
 use crate::protocol::smtp::auth::Exchange;
-use crate::protocol::smtp::incoming::Incoming;
+use crate::protocol::smtp::incoming::{Incoming, Times};
 use crate::protocol::smtp::reply::Reply;
 
 use super::{AuthOffer, CloseReason, Event, Question, Server, State};
@@ -232,7 +232,11 @@ impl Server {
         };
         self.say(&Reply::new(354, "", "End with a dot alone on a line"));
         self.events.push_back(Event::Data(envelope));
-        let incoming = Incoming::begin(self.options.data_timeout, now);
+        let times = Times {
+            all: self.options.data_timeout,
+            per_mib: self.options.data_time_per_mib,
+        };
+        let incoming = Incoming::begin(times, now);
         self.deadline = Some(incoming.deadline());
         self.state = State::Data(incoming);
     }
