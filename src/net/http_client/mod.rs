@@ -89,7 +89,7 @@ pub enum HttpError {
         /// The host.
         host: String,
         /// For what we waited.
-        step: &'static str,
+        step: Saying,
         /// How long.
         deadline: Duration,
     },
@@ -265,7 +265,7 @@ impl HttpClient {
         };
         let dialling = self.dialer.dial_tls(&target);
         let deadline = self.options.connect_deadline;
-        let stream = within(url, "connecting", deadline, dialling).await??;
+        let stream = within(url, saying!("web.step.connecting"), deadline, dialling).await??;
         let handshake = http1::Builder::new()
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX)
@@ -280,7 +280,7 @@ impl HttpClient {
         });
         let asking = sender.send_request(request);
         let deadline = self.options.head_deadline;
-        let response = within(url, "the answer", deadline, asking).await?;
+        let response = within(url, saying!("web.step.answer"), deadline, asking).await?;
         Ok(Answering {
             response: response.map_err(|error| broken(url, error))?,
             _running: running,
@@ -291,7 +291,7 @@ impl HttpClient {
         let (bytes_max, deadline) = (self.options.body_bytes_max, self.options.body_deadline);
         let status = answering.response.status().as_u16();
         let body = Limited::new(answering.response.into_body(), bytes_max);
-        let read = within(url, "the body of the answer", deadline, body.collect()).await?;
+        let read = within(url, saying!("web.step.body"), deadline, body.collect()).await?;
         let read = read.map_err(|error| {
             if error.downcast_ref::<LengthLimitError>().is_some() {
                 let host = url.host().to_owned();
@@ -334,7 +334,7 @@ fn location(answering: &Answering) -> Option<String> {
 
 async fn within<T>(
     url: &HttpsUrl,
-    step: &'static str,
+    step: Saying,
     deadline: Duration,
     waiting: impl Future<Output = T>,
 ) -> Result<T, HttpError> {

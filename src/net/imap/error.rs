@@ -23,6 +23,19 @@ pub enum Phase {
     Identification,
 }
 
+impl Phase {
+    /// What the protocol calls it (RFC 9051, RFC 2971).
+    fn name(self) -> &'static str {
+        match self {
+            Self::Greeting => "greeting",
+            Self::StartTls => "STARTTLS",
+            Self::Capability => "CAPABILITY",
+            Self::Authentication => "LOGIN",
+            Self::Identification => "ID",
+        }
+    }
+}
+
 /// Why a session could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", self.saying())]
@@ -100,12 +113,7 @@ impl Said for OpenError {
                 phase,
                 refusal,
                 ..
-            } => saying!(
-                "imap.unexpected",
-                host,
-                phase = format!("{phase:?}"),
-                refusal
-            ),
+            } => saying!("imap.unexpected", host, phase = phase.name(), refusal),
             Self::Lost { host, source, .. } => saying!("net.at", host, what = source),
         }
     }

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::secret::Secret;
@@ -102,11 +103,11 @@ pub enum Refusal {
     /// The device's code has ended.
     DeviceCodeEnded,
     /// The provider is in trouble.
-    Passing(String),
+    Passing(Saying),
     /// Something is wrong with our client or the module's data.
-    Settings(String),
+    Settings(Saying),
     /// The answer is not what the RFCs say.
-    Strange(String),
+    Strange(Saying),
 }
 
 impl Said for Refusal {
@@ -235,9 +236,7 @@ pub(super) fn device_code(status: u16, body: &[u8]) -> Result<DeviceCode, Refusa
     // They are shown as links, so nothing but https may stand there.
     let secure = |url: &String| url.starts_with("https://") && right(url);
     if !shown.iter().all(|text| right(text)) || !secure(&read.verification_uri) {
-        return Err(Refusal::Strange(
-            "its code or address cannot be shown".to_owned(),
-        ));
+        return Err(Refusal::Strange(saying!("oauth.strange.code")));
     }
     let seconds = |number: Option<Number>| number.as_ref().and_then(Number::seconds);
     Ok(DeviceCode {
@@ -257,7 +256,7 @@ pub(super) fn device_code(status: u16, body: &[u8]) -> Result<DeviceCode, Refusa
 /// When it names nobody.
 pub(super) fn userinfo(status: u16, body: &[u8]) -> Result<Account, Refusal> {
     let claims: Claims = good(status, body)?;
-    let nobody = || Refusal::Strange("it does not say who signed in".to_owned());
+    let nobody = || Refusal::Strange(saying!("oauth.strange.nobody"));
     claims.account().ok_or_else(nobody)
 }
 
@@ -285,7 +284,7 @@ fn token(name: &str, text: String) -> Result<Secret, Refusal> {
         .bytes()
         .all(|byte| (0x21..=0x7e).contains(&byte));
     if text.is_empty() || !right || text.expose().len() > TOKEN_BYTES_MAX {
-        return Err(Refusal::Strange(format!("its {name} cannot be used")));
+        return Err(Refusal::Strange(saying!("oauth.strange.token", name)));
     }
     Ok(text)
 }
@@ -296,28 +295,23 @@ fn good<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, Refusal> {
         if let Ok(error) = serde_json::from_slice::<ErrorBody>(body) {
             return Err(refusal(400, error));
         }
-        return serde_json::from_slice(body).map_err(|error| {
-            Refusal::Strange(format!(
-                "it is not the JSON of a sign-in ({})",
-                kind(&error)
-            ))
-        });
+        return serde_json::from_slice(body).map_err(|error| Refusal::Strange(strange(&error)));
     }
     match serde_json::from_slice::<ErrorBody>(body) {
         Ok(error) => Err(refusal(status, error)),
         Err(_) if status >= 500 || status == 429 || status == 408 => {
-            Err(Refusal::Passing(format!("status {status}")))
+            Err(Refusal::Passing(saying!("oauth.status", status)))
         }
-        Err(_) => Err(Refusal::Settings(format!("status {status}"))),
+        Err(_) => Err(Refusal::Settings(saying!("oauth.status", status))),
     }
 }
 
 /// Without the text around the error, which may hold a token.
-fn kind(error: &serde_json::Error) -> &'static str {
+fn strange(error: &serde_json::Error) -> Saying {
     match error.classify() {
-        serde_json::error::Category::Data => "a field is missing or wrong",
-        serde_json::error::Category::Eof => "it is cut off",
-        serde_json::error::Category::Io | serde_json::error::Category::Syntax => "no JSON",
+        Category::Data => saying!("oauth.strange.field"),
+        Category::Eof => saying!("oauth.strange.cut_off"),
+        Category::Io | Category::Syntax => saying!("oauth.strange.no_json"),
     }
 }
 
@@ -326,7 +320,7 @@ fn refusal(status: u16, body: ErrorBody) -> Refusal {
     let words = words(&body);
     // An outage is an outage, whatever its body says.
     if status >= 500 || status == 429 {
-        return Refusal::Passing(words);
+        return Refusal::Passing(words.into());
     }
     match body.error.as_str() {
         "authorization_pending" => Refusal::Pending,
@@ -337,8 +331,8 @@ fn refusal(status: u16, body: ErrorBody) -> Refusal {
         "invalid_grant" | "interaction_required" | "consent_required" | "login_required" => {
             Refusal::Grant(words)
         }
-        "temporarily_unavailable" | "server_error" => Refusal::Passing(words),
-        _ => Refusal::Settings(words),
+        "temporarily_unavailable" | "server_error" => Refusal::Passing(words.into()),
+        _ => Refusal::Settings(words.into()),
     }
 }
 
@@ -457,7 +451,7 @@ mod tests {
             "é\\n".repeat(5_000)
         );
         assert!(
-            matches!(refused(400, &long), Refusal::Settings(words) if words.chars().count() == WORDS_MAX && !words.contains('\n'))
+            matches!(refused(400, &long), Refusal::Settings(Saying::Words(words)) if words.chars().count() == WORDS_MAX && !words.contains('\n'))
         );
     }
 
