@@ -355,6 +355,7 @@ async fn a_mailbox_is_edited_unbound_bound_and_removed() {
     let title = browser.see(&format!("{card} h2")).await.text().await;
     assert_eq!(title.unwrap(), "The shop");
 
+    browser.click(&format!("{card} [id^=unbind] summary")).await;
     browser
         .click(&format!("{card} form[action$='/unbind'] button"))
         .await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::peers::api::{Feed, text};
-use crate::peers::dovecot::{Dovecot, USER};
+use crate::peers::dovecot::{Dovecot, PASSWORD, USER};
 use crate::peers::gateway::{Gateway, Mailbox};
 use crate::peers::proxy::Proxy;
 use crate::peers::smtp::{Fault, Plan, Sink, Stage};
@@ -245,6 +245,35 @@ fn a_connection_lost_before_the_data_is_tried_again_and_delivered_once() {
         field(&kept[0].mail, "Message-ID"),
         text(&accepted, "message_id")
     );
+}
+
+#[test]
+fn a_new_login_lets_go_at_once_what_waited_for_it() {
+    let dovecot = Dovecot::start();
+    let refused = vec![(Stage::Auth, Fault::Reply("535 5.7.8 authentication failed"))];
+    let sink = Sink::start_with(None, [Plan::new(), refused]);
+    let mut desk = Desk::open(&dovecot, &Mailbox::of(&dovecot, &sink));
+    let first = desk.reply(&json!({"text": "The first."}));
+    let mailbox = || {
+        let mailboxes = desk.gateway.api().get("/mailboxes");
+        mailboxes["items"][0]["sending"]["state"].clone()
+    };
+    until("sending waits for a person", || {
+        (mailbox() == "reauthentication_needed").then_some(())
+    });
+    let second = desk.reply(&json!({"text": "The second."}));
+    desk.gateway
+        .give_password("reauthenticate", USER, PASSWORD)
+        .good();
+    for reply in [&first, &second] {
+        desk.until_state(text(reply, "id"), "sent");
+    }
+    let kept = sink.kept();
+    let order: Vec<bool> = kept
+        .iter()
+        .map(|mail| String::from_utf8_lossy(&mail.mail).contains("The first."))
+        .collect();
+    assert_eq!(order, [true, false], "in the order they were written");
 }
 
 #[test]

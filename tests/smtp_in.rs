@@ -497,6 +497,32 @@ fn mail_for_the_postmaster_goes_to_the_mailbox_that_is_named() {
 }
 
 #[test]
+fn mail_for_the_postmaster_says_nothing_of_a_mailbox_that_is_read_elsewhere() {
+    let (mut dovecot, sink, port) = (Dovecot::start(), Sink::start(), free_port());
+    let mut gateway = Gateway::prepare(&[dovecot.authority_pem()]);
+    let keys = format!("postmaster = \"{USER}\"\n");
+    gateway.configure("", &sections(port, &sink, &keys));
+    gateway.launch();
+    gateway.add(&Peer::of(&dovecot, &sink)).good();
+    let is_active = || {
+        let mailboxes = gateway.api().get("/mailboxes");
+        mailboxes["items"][0]["receiving"]["state"] == "active"
+    };
+    until("it is read", || is_active().then_some(()));
+    dovecot.stop();
+    until("it is interrupted", || (!is_active()).then_some(()));
+    let (mut dialogue, _) = Dialogue::open(port).unwrap();
+    dialogue.command("EHLO client.example").unwrap();
+    let taken = dialogue.mail("a@b.example", &format!("postmaster@{DOMAIN}"), &mail(1));
+    assert!(taken.unwrap().starts_with("250"));
+    holds(&gateway, [1]);
+    assert!(
+        !is_active(),
+        "a stranger's mail made a dead mailbox look alive"
+    );
+}
+
+#[test]
 fn it_relays_for_nobody_and_knows_no_other_recipient() {
     let forwarded = Forwarded::start();
     let mut dialogue = forwarded.dialogue();

@@ -75,6 +75,8 @@ impl Default for Patience {
     }
 }
 
+/// A connection that lasts so long works, though it may not last.
+const WORKED_AFTER: Duration = Duration::from_secs(10);
 /// Ambiguous refusals that together count as one without doubt.
 pub const REFUSALS_PERHAPS_MAX: u32 = 3;
 /// The while over which they must be spread.
@@ -211,11 +213,19 @@ impl Attempts {
     /// It does not. The wait, where there is one, ends in the condition's `next_at`;
     /// `ReauthenticationNeeded` has none: a person ends it.
     pub fn fail(&mut self, failure: Failure, now: Timestamp, random: u64) -> Condition {
-        if self.connected_since.take().is_some_and(|since| {
-            Duration::try_from(now.duration_since(since))
-                .is_ok_and(|lasted| lasted >= self.patience.steady_after)
-        }) {
-            self.standing.failures = 0;
+        let lasted = self.connected_since.take().and_then(|since| {
+            let lasted = now.duration_since(since);
+            Duration::try_from(lasted).ok()
+        });
+        match lasted {
+            Some(lasted) if lasted >= self.patience.steady_after => self.standing.failures = 0,
+            // It worked, so the outage before is over; a server that goes on like this is
+            // still not asked at once again and again.
+            Some(lasted) if lasted >= WORKED_AFTER => {
+                let half = self.patience.attempts_max / 2;
+                self.standing.failures = self.standing.failures.min(half);
+            }
+            _ => {}
         }
         match failure {
             Failure::Refused(reason) => self.hold(reason, None),

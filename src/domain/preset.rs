@@ -173,7 +173,7 @@ pub struct SignIn {
     /// Codes end after so many days.
     pub code_valid_days: Option<u16>,
     /// What a code looks like, for people.
-    pub code_shape: Option<String>,
+    pub code_shape: Option<Bilingual>,
     /// How a sign-in goes.
     pub oauth: Option<OAuthModule>,
 }

@@ -133,7 +133,20 @@ macro_rules! the_same_everywhere {
 }
 
 the_same_everywhere!(u16, u32, u64, u128, usize, i64);
-the_same_everywhere!(jiff::Timestamp, jiff::civil::Date, IpAddr, SocketAddr);
+the_same_everywhere!(jiff::civil::Date, IpAddr, SocketAddr);
+
+/// To the second: nobody reads more.
+impl From<jiff::Timestamp> for Saying {
+    fn from(value: jiff::Timestamp) -> Self {
+        Self::Words(value.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    }
+}
+
+impl Said for jiff::Timestamp {
+    fn saying(&self) -> Saying {
+        Saying::from(*self)
+    }
+}
 
 impl Said for &str {
     fn saying(&self) -> Saying {

@@ -244,9 +244,13 @@ impl Catalogue {
     /// Who answers for which domain and which MX host.
     fn note_claims(&mut self, read: &BTreeMap<String, Read>, problems: &mut Vec<Problem>) {
         let mut mx = HashMap::new();
-        // Shipped ones first: what was there is never blamed for what was added.
+        // Shipped ones first, and then those that stand for one: what was there is never
+        // blamed for what was added.
         let mut plugins: Vec<_> = self.plugins.clone().into_iter().collect();
-        plugins.sort_by_key(|(_, plugin)| !plugin.shipped);
+        plugins.sort_by_key(|(_, plugin)| {
+            let stands_alone = plugin.extends.is_none() && plugin.replaces.is_none();
+            (!plugin.shipped, stands_alone)
+        });
         for (id, plugin) in plugins {
             if self.replaced.contains_key(&id) {
                 continue;
@@ -471,6 +475,22 @@ mod tests {
             problems[0]
         );
         assert_eq!(catalogue.by_domain("qq.com").unwrap().preset.id, "qq");
+
+        let mut shipped = folder("qq", &format!("domains = [\"qq.com\"]\n{IMAP}"));
+        shipped.shipped = true;
+        let own = folder("acme", &format!("domains = [\"qq.com\"]\n{IMAP}"));
+        let stands_for_it = folder("qq-ours", "extends = \"qq\"\nreplaces = \"qq\"\n");
+        let (catalogue, problems) =
+            Catalogue::build(vec![shipped, own, stands_for_it], |_| Vec::new());
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0]
+                .to_string()
+                .starts_with("acme/plugin.toml:3:12: "),
+            "{}",
+            problems[0]
+        );
+        assert_eq!(catalogue.by_domain("qq.com").unwrap().preset.id, "qq-ours");
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl Reader<'_> {
         let mut sign_in = file.sign_in.map(|table| SignIn {
             methods: table.methods.into_iter().map(method).collect(),
             code_valid_days: table.code_valid_days,
-            code_shape: table.code_shape,
+            code_shape: table.code_shape.map(bilingual),
             oauth: None,
         });
         let oauth = file.oauth.map(|table| self.oauth(table));

@@ -222,7 +222,7 @@ pub(super) struct SignInTable {
     /// Codes end after so many days.
     pub(super) code_valid_days: Option<u16>,
     /// What a code looks like, for people.
-    pub(super) code_shape: Option<String>,
+    pub(super) code_shape: Option<TwoTexts>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -18,6 +18,7 @@ use crate::domain::saying::{Said, Saying, saying};
 pub use self::anyway::{OnItsWay, Rest};
 pub use self::compare::{Counted, Missing};
 
+use crate::domain::alert::day_of;
 use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid};
 use crate::domain::key::{MailboxKey, PublicId};
 use crate::domain::mailbox::{ImapWay, Mailbox, WayIn};
@@ -66,6 +67,10 @@ pub enum CollectingError {
     LargerThanAnything,
     /// A maildrop without names for its mails.
     Unnamed,
+    /// A maildrop whose server takes its time, while the mailbox is not read.
+    TooSlow,
+    /// Nothing has come yet since that day.
+    Future(Date),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -87,6 +92,8 @@ impl Said for CollectingError {
                 mib = ANYWAY_BYTES_MAX / 1024 / 1024
             ),
             Self::Unnamed => saying!("cannot.collect.unnamed"),
+            Self::TooSlow => saying!("cannot.collect.too_slow"),
+            Self::Future(day) => saying!("cannot.collect.future", day),
             Self::Store(error) => error.saying(),
         }
     }
@@ -110,6 +117,9 @@ pub struct Collected {
     pub bytes: u64,
     /// How many are being collected now; none when it was only a look.
     pub taken: usize,
+    /// Everything was looked at. Where that would have taken too long, the latest mails
+    /// were, and asking again gets further.
+    pub is_whole: bool,
 }
 
 /// The service.
@@ -194,6 +204,10 @@ impl Collecting {
         only_look: bool,
     ) -> Result<(Mailbox, Collected), CollectingError> {
         let mailbox = self.mailboxes.managed(actor, id)?;
+        // It may be tomorrow already where the person is.
+        if since > day_of(self.clock.now()).tomorrow().unwrap_or(Date::MAX) {
+            return Err(CollectingError::Future(since));
+        }
         let collected = match &mailbox.settings.way_in {
             WayIn::Imap(way) => {
                 self.collect_from_folder(&mailbox, way, since, only_look)
@@ -223,6 +237,7 @@ impl Collecting {
             found: uids.len(),
             bytes,
             taken: 0,
+            is_whole: true,
         };
         if !only_look && !uids.is_empty() {
             collected.taken = self.want(mailbox, &way.folder, &uids).await?;
@@ -358,6 +373,13 @@ impl Collected {
     #[must_use]
     pub fn words(&self, since: Date) -> String {
         let (found, size) = (grouped(self.found), megabytes(self.bytes));
+        if !self.is_whole {
+            return format!(
+                "{found} mails since {since}, {size} in all, were found, and {} are being collected. \
+                 The server is slow, so only the latest were looked at; ask again for the others.",
+                grouped(self.taken)
+            );
+        }
         match (self.found, self.taken) {
             (0, _) => format!("Nothing that came since {since} is missing here."),
             (_, 0) => format!("{found} mails since {since} are not here, {size} in all."),

@@ -63,6 +63,8 @@ pub enum MailboxError {
     Randomness(#[from] NoRandomness),
     /// A password is needed.
     NoPassword,
+    /// What is stored is shown to no other server, nor with less protection.
+    Elsewhere(String),
     /// A value of the changed settings cannot be used.
     #[error(transparent)]
     Wrong(#[from] WrongField),
@@ -100,6 +102,7 @@ impl Said for MailboxError {
             Self::NotForwarded => saying!("cannot.mailbox.not_forwarded"),
             Self::Randomness(error) => error.saying(),
             Self::NoPassword => saying!("cannot.mailbox.no_password"),
+            Self::Elsewhere(host) => saying!("cannot.mailbox.elsewhere", host),
             Self::Wrong(error) => error.saying(),
             Self::Trial(steps) => failed_step(steps),
             Self::NotConfirmed(address, loss) => cost(address, loss),

@@ -223,7 +223,11 @@ impl Receiving {
         };
         self.store.deliver(delivery).await?;
         for mailbox in recipients {
-            self.board.alive(mailbox.key, arrived_at);
+            // A mailbox that is read elsewhere and takes the postmaster's mail is not
+            // proven by it.
+            if matches!(mailbox.settings.way_in, WayIn::Forwarding(_)) {
+                self.board.alive(mailbox.key, arrived_at);
+            }
             self.board.mail_came(mailbox.key, arrived_at);
         }
         Ok(())

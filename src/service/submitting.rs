@@ -188,6 +188,12 @@ impl Submitting {
         let failed = outcome.is_err();
         let random = self.random.jitter();
         let changed = self.board.submitted(mailbox.key, outcome, now, random);
+        if changed
+            && !failed
+            && let Err(error) = self.store.release_submissions(mailbox.key, now).await
+        {
+            tracing::warn!(%error, "replies that waited go on waiting");
+        }
         if changed || failed {
             let standing = self.board.standing(mailbox.key);
             if let Err(error) = self.store.note_condition(mailbox.key, standing, now).await {
@@ -251,8 +257,9 @@ fn held_until(offline: bool, sending: &Condition, now: Timestamp) -> Option<Time
             Some(after(now, PERSON_PAUSE))
         }
         _ if offline => Some(after(now, PERSON_PAUSE)),
+        // Somebody may mend it meanwhile in a way that nobody tells of here.
         Condition::Interrupted { next_at, .. } | Condition::Error { next_at, .. } => {
-            (*next_at > now).then_some(*next_at)
+            (*next_at > now).then(|| (*next_at).min(after(now, PERSON_PAUSE)))
         }
         Condition::Connecting | Condition::Active => None,
     }

@@ -8,7 +8,8 @@ use super::error::StoreError;
 use super::key::{Key, number_at};
 use super::table::{Counter, Order, Rows, Table, Transaction};
 use crate::domain::job::{Job, Work, WorkKind};
-use crate::domain::key::{ConversationKey, JobKey, OutgoingKey, WorkspaceKey};
+use crate::domain::key::{ConversationKey, JobKey, MailboxKey, OutgoingKey, WorkspaceKey};
+use crate::domain::outbox::Outgoing;
 
 fn kind_byte(kind: WorkKind) -> u8 {
     match kind {
@@ -188,6 +189,34 @@ impl Store {
     pub async fn hold(&self, job: JobKey, until: Timestamp) -> Result<(), StoreError> {
         self.write(move |transaction| put_off(transaction, job, until, 0))
             .await
+    }
+
+    /// Lets what a mailbox has to send be tried at `now`: what it waited for is over.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn release_submissions(
+        &self,
+        mailbox: MailboxKey,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            for job in of_kind(transaction, WorkKind::Submit)? {
+                let Work::Submit(outgoing) = job.work else {
+                    continue;
+                };
+                if job.due <= now {
+                    continue;
+                }
+                let row = outgoing.0.to_be_bytes();
+                let outgoing: Option<Outgoing> = transaction.record(Table::Outgoing, &row)?;
+                if outgoing.is_some_and(|outgoing| outgoing.mailbox == mailbox) {
+                    put_off(transaction, job.key, now, 0)?;
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Puts a job off after an attempt.

@@ -150,15 +150,22 @@ fn who_is_told_at_an_address_that_is_itself_a_mailbox_gets_no_link() {
     let desk = Desk::open(true, PUBLIC);
     desk.connect(&[]);
     desk.connect_other();
-    let role = ["--name", "Sales", "--role", "administrator"];
-    let add = [&["user", "add", OTHER], &role[..]].concat();
-    desk.gateway.run(&add).good();
+    let alias = "team@sales.example";
+    let edit = ["mailbox", "edit", OTHER, "--alias", alias];
+    desk.gateway.run(&edit).good();
+    for address in [OTHER, alias] {
+        let role = ["--name", "Sales", "--role", "administrator"];
+        let add = [&["user", "add", address], &role[..]].concat();
+        desk.gateway.run(&add).good();
+    }
     desk.change_password("another");
     // One mail for those who may have the link, and one for whoever reads that mailbox.
     let told = desk.notices.wait_for(2);
-    let (without, with): (Vec<_>, Vec<_>) = told.iter().partition(|mail| mail.to == [OTHER]);
+    let ours = |to: &String| to == OTHER || to == alias;
+    let (without, with): (Vec<_>, Vec<_>) = told.iter().partition(|mail| mail.to.iter().all(ours));
     assert_eq!((without.len(), with.len()), (1, 1), "{told:?}");
-    assert!(!with[0].to.iter().any(|to| to == OTHER), "{told:?}");
+    assert_eq!(without[0].to.len(), 2, "{told:?}");
+    assert!(!with[0].to.iter().any(ours), "{told:?}");
     link_in(&read(with[0]).1);
     let (_, text) = read(without[0]);
     assert!(!text.contains("/reauthenticate/"), "{text}");

@@ -89,9 +89,10 @@ pub(in crate::http) fn of_mailboxes(error: MailboxError) -> Problem {
         | MailboxError::NotForwarded
         | MailboxError::NotConfirmed(..) => Problem::new(Kind::Conflict, &error),
         MailboxError::Wrong(wrong) => of_field(&wrong),
-        MailboxError::NoPassword | MailboxError::Trial(_) | MailboxError::Credentials(_) => {
-            Problem::new(Kind::Unprocessable, &error)
-        }
+        MailboxError::NoPassword
+        | MailboxError::Elsewhere(_)
+        | MailboxError::Trial(_)
+        | MailboxError::Credentials(_) => Problem::new(Kind::Unprocessable, &error),
         MailboxError::Export { .. } | MailboxError::Randomness(_) => Problem::internal(&error),
         MailboxError::Change(AddError::Store(cause)) | MailboxError::Store(cause) => {
             of_store(&cause)
@@ -119,9 +120,13 @@ pub(in crate::http) fn of_collecting(error: CollectingError) -> Problem {
         | CollectingError::Unnamed
         | CollectingError::Enter(EnterError::NoLogin)
         | CollectingError::Renumbered(_) => Problem::new(Kind::Conflict, &error),
-        CollectingError::Enter(_) | CollectingError::Imap(_) | CollectingError::Maildrop(_) => {
+        CollectingError::Enter(_)
+        | CollectingError::Imap(_)
+        | CollectingError::TooSlow
+        | CollectingError::Maildrop(_) => {
             Problem::new(Kind::Unavailable, &error).retry_after(RETRY)
         }
+        CollectingError::Future(_) => Problem::new(Kind::Unprocessable, &error),
         CollectingError::Store(cause) => of_store(&cause),
     }
 }

@@ -5,15 +5,17 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use super::super::body::{Asked, Body, Id, PAGE_DEFAULT};
+use super::super::body::{Asked, Body, Id, PAGE_DEFAULT, Which};
 use super::super::error::{Kind, Problem};
 use super::failure::{of_collecting, of_mailboxes};
 use super::json::ledger::{CollectedBody, CountedBody, LedgerBody, OnItsWayBody};
+use super::lifecycle::found;
 use crate::domain::key::LedgerKey;
 use crate::domain::message_id::MessageId;
 use crate::domain::user::Actor;
 use crate::service::collecting::{Collecting, begin_of, day};
 use crate::service::ledger::{Ledger, Question};
+use crate::service::mailboxes::Mailboxes;
 
 /// The query.
 #[derive(Debug, Deserialize)]
@@ -33,10 +35,12 @@ fn unusable(words: String) -> Problem {
 
 pub(super) async fn page(
     State(ledger): State<Ledger>,
+    State(mailboxes): State<Mailboxes>,
     Extension(actor): Extension<Actor>,
-    Id(id): Id,
+    Which(which): Which,
     Asked(query): Asked<LedgerQuery>,
 ) -> Result<Json<LedgerBody>, Problem> {
+    let id = found(&mailboxes, &actor, &which)?;
     let message_id = query.message_id.as_deref().map(|text| {
         MessageId::parse(text).ok_or_else(|| unusable("`message_id` is no Message-ID.".to_owned()))
     });
@@ -54,9 +58,11 @@ pub(super) async fn page(
 
 pub(super) async fn count(
     State(collecting): State<Collecting>,
+    State(mailboxes): State<Mailboxes>,
     Extension(actor): Extension<Actor>,
-    Id(id): Id,
+    Which(which): Which,
 ) -> Result<Json<CountedBody>, Problem> {
+    let id = found(&mailboxes, &actor, &which)?;
     let counted = collecting.count(&actor, id).await;
     let (_, counted) = counted.map_err(of_collecting)?;
     Ok(Json(CountedBody::new(&counted)))
@@ -74,10 +80,12 @@ pub(super) struct CollectBody {
 
 pub(super) async fn collect(
     State(collecting): State<Collecting>,
+    State(mailboxes): State<Mailboxes>,
     Extension(actor): Extension<Actor>,
-    Id(id): Id,
+    Which(which): Which,
     Body(body): Body<CollectBody>,
 ) -> Result<Json<CollectedBody>, Problem> {
+    let id = found(&mailboxes, &actor, &which)?;
     let since = day(&body.since).map_err(unusable)?;
     let collected = collecting.collect(&actor, id, since, body.dry_run).await;
     let (_, collected) = collected.map_err(of_collecting)?;

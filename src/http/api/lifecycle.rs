@@ -18,7 +18,11 @@ use crate::domain::user::Actor;
 use crate::service::mailboxes::{Changed, Mailboxes, Removal};
 use crate::service::reauthentication::Links;
 
-fn found(mailboxes: &Mailboxes, actor: &Actor, which: &str) -> Result<PublicId, Problem> {
+pub(super) fn found(
+    mailboxes: &Mailboxes,
+    actor: &Actor,
+    which: &str,
+) -> Result<PublicId, Problem> {
     let found = mailboxes.find(actor, which);
     Ok(found.map_err(of_mailboxes)?.id)
 }

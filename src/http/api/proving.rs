@@ -7,18 +7,22 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use super::super::body::{Body, Id};
+use super::super::body::{Body, Which};
 use super::super::error::Problem;
 use super::failure::{of_canary, of_mailboxes, of_proving};
 use super::json::proof::ProofsBody;
+use super::lifecycle::found;
 use crate::domain::user::Actor;
+use crate::service::mailboxes::Mailboxes;
 use crate::service::proving::Proving;
 
 pub(super) async fn get(
     State(proving): State<Proving>,
+    State(mailboxes): State<Mailboxes>,
     Extension(actor): Extension<Actor>,
-    Id(id): Id,
+    Which(which): Which,
 ) -> Result<Json<ProofsBody>, Problem> {
+    let id = found(&mailboxes, &actor, &which)?;
     let proofs = proving.proofs(&actor, id).map_err(of_mailboxes)?;
     Ok(Json(ProofsBody::new(&proofs)))
 }
@@ -26,9 +30,11 @@ pub(super) async fn get(
 /// Sends a test mail; what comes of it is read with GET, or told by `mailbox.changed`.
 pub(super) async fn start(
     State(proving): State<Proving>,
+    State(mailboxes): State<Mailboxes>,
     Extension(actor): Extension<Actor>,
-    Id(id): Id,
+    Which(which): Which,
 ) -> Result<(StatusCode, Json<ProofsBody>), Problem> {
+    let id = found(&mailboxes, &actor, &which)?;
     proving.start(&actor, id).await.map_err(of_proving)?;
     let proofs = proving.proofs(&actor, id).map_err(of_mailboxes)?;
     Ok((StatusCode::ACCEPTED, Json(ProofsBody::new(&proofs))))
@@ -43,10 +49,12 @@ pub(super) struct CanaryAsked {
 
 pub(super) async fn set_canary(
     State(proving): State<Proving>,
+    State(mailboxes): State<Mailboxes>,
     Extension(actor): Extension<Actor>,
-    Id(id): Id,
+    Which(which): Which,
     Body(body): Body<CanaryAsked>,
 ) -> Result<Json<ProofsBody>, Problem> {
+    let id = found(&mailboxes, &actor, &which)?;
     let every = body.every_seconds.map(Duration::from_secs);
     let set = proving.set_canary(&actor, id, every).await;
     set.map_err(of_canary)?;

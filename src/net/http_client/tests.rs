@@ -72,10 +72,10 @@ async fn what_is_too_large_too_slow_or_no_http_is_an_error_of_its_kind() {
             format!("HTTP/1.1 200 OK\r\ncontent-length: 101\r\n\r\n{body}"),
             "larger than 100",
         ),
-        (String::new(), "(the answer)"),
+        (String::new(), "(waiting for the answer)"),
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhi".to_owned(),
-            "(the body of the answer)",
+            "(reading the answer)",
         ),
         ("* OK IMAP ready\r\n".to_owned(), "localhost: "),
         (

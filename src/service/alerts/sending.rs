@@ -186,7 +186,7 @@ impl Alerts {
         Ok(outcome)
     }
 
-    /// Who may have a link, and whose address is itself a mailbox: what arrives there
+    /// Who may have a link, and whose address is itself one of ours: what arrives there
     /// becomes a conversation, and everybody who answers those would hold the link.
     fn apart(
         &self,
@@ -197,11 +197,19 @@ impl Alerts {
             return Ok((people.to_vec(), Vec::new()));
         }
         let mailboxes = self.store.mailboxes()?;
-        let ours: HashSet<String> = mailboxes
-            .iter()
-            .map(|mailbox| mailbox.settings.address.folded())
+        let settings = mailboxes.iter().map(|mailbox| &mailbox.settings);
+        let ours: HashSet<String> = settings
+            .flat_map(|one| {
+                let aliases = one.aliases.iter().map(|alias| &alias.address);
+                aliases.chain([&one.address]).map(Address::folded)
+            })
             .collect();
-        let alone = |address: &Address| !ours.contains(&address.folded());
+        let listener = self.mailboxes.receiving_domain();
+        let alone = |address: &Address| {
+            let taken_in =
+                listener.is_some_and(|domain| domain.eq_ignore_ascii_case(address.domain()));
+            !taken_in && !ours.contains(&address.folded())
+        };
         Ok(people.iter().cloned().partition(alone))
     }
 

@@ -3,8 +3,11 @@
 //! A maildrop takes one session at a time, so the mailbox's own task is stopped while it
 //! is looked into.
 
+use std::time::Duration;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use tokio::time::{Instant, timeout};
 
 use super::compare::{Counted, MISSING_MAX, Missing};
 use super::{Collected, Collecting, CollectingError, MaildropError};
@@ -15,6 +18,11 @@ use crate::domain::maildrop::{MailIdentity, MailState, MaildropRow};
 use crate::net::pop3::Session;
 use crate::service::sync::maildrop::{OnServer, header_of, look};
 use crate::store::Maildrop;
+
+/// The mailbox is not read while somebody looks, so nobody looks longer than this.
+const LOOK_TIME_MAX: Duration = Duration::from_secs(60);
+/// Of that, time for the headers of mails.
+const HEADERS_TIME_MAX: Duration = Duration::from_secs(40);
 
 /// What a count calls it.
 const PLACE: &str = "maildrop";
@@ -28,10 +36,13 @@ impl Collecting {
         let (this, mailbox, way) = (self.clone(), mailbox.clone(), way.clone());
         let key = mailbox.key;
         let count = async move {
-            let mut session = this.open_maildrop(&mailbox, &way).await?;
-            let mails = look(&mut session).await;
-            session.leave().await;
-            this.compare(&mailbox, &mails?)
+            let mails = in_time(async {
+                let mut session = this.open_maildrop(&mailbox, &way).await?;
+                let mails = look(&mut session).await;
+                session.leave().await;
+                Ok(mails?)
+            });
+            this.compare(&mailbox, &mails.await?)
         };
         self.while_stopped(key, count).await
     }
@@ -76,14 +87,18 @@ impl Collecting {
         let (this, mailbox, way) = (self.clone(), mailbox.clone(), way.clone());
         let key = mailbox.key;
         let collect = async move {
-            let mut session = this.open_maildrop(&mailbox, &way).await?;
-            let found = this.passed_since(&mut session, &mailbox, since).await;
-            session.leave().await;
-            let rows = found?;
+            let found = in_time(async {
+                let mut session = this.open_maildrop(&mailbox, &way).await?;
+                let found = this.passed_since(&mut session, &mailbox, since).await;
+                session.leave().await;
+                found
+            });
+            let (rows, is_whole) = found.await?;
             let mut collected = Collected {
                 found: rows.len(),
                 bytes: rows.iter().map(|(_, row)| row.size).sum(),
                 taken: 0,
+                is_whole,
             };
             if !only_look && !rows.is_empty() {
                 collected.taken = rows.len().min(Cursor::PENDING_MAX);
@@ -94,22 +109,27 @@ impl Collecting {
         self.while_stopped(key, collect).await
     }
 
-    /// Mails that are there, were not wanted, and came on that day or later. One without
-    /// a date is among them: rather too much than too little.
+    /// Mails that are there, were not wanted, and came on that day or later, and whether
+    /// all were looked at. One without a date is among them: rather too much than too
+    /// little. The latest come first, so that asking again gets further.
     async fn passed_since(
         &self,
         session: &mut Session,
         mailbox: &Mailbox,
         since: Date,
-    ) -> Result<Vec<(MailIdentity, MaildropRow)>, CollectingError> {
+    ) -> Result<(Vec<(MailIdentity, MaildropRow)>, bool), CollectingError> {
+        let until = Instant::now() + HEADERS_TIME_MAX;
         let mails = look(session).await?;
         let Maildrop { mut rows, .. } = self.store.maildrop(mailbox.key)?;
         let mut found = Vec::new();
-        for mail in mails {
+        for mail in mails.into_iter().rev() {
             let passed = rows.remove(&mail.id);
             let Some(row) = passed.filter(|row| row.state == MailState::Passed) else {
                 continue;
             };
+            if Instant::now() > until {
+                return Ok((found, false));
+            }
             let header = match mail.header {
                 Some(header) => Some(header),
                 None => header_of(session, mail.number)
@@ -121,7 +141,7 @@ impl Collecting {
                 found.push((mail.id, row.of_size(mail.size)));
             }
         }
-        Ok(found)
+        Ok((found, true))
     }
 
     async fn want_mails(
@@ -153,4 +173,12 @@ impl Collecting {
         let entered = self.keyring.enter_maildrop(&self.dialer, mailbox, way, tap);
         Ok(entered.await?)
     }
+}
+
+async fn in_time<T>(
+    looking: impl Future<Output = Result<T, CollectingError>>,
+) -> Result<T, CollectingError> {
+    timeout(LOOK_TIME_MAX, looking)
+        .await
+        .unwrap_or(Err(CollectingError::TooSlow))
 }

@@ -1,6 +1,8 @@
 //! `host`, `host:port` or nothing becomes a server: port and protection follow from
 //! each other, and both from what is usual.
 
+use std::net::Ipv6Addr;
+
 use crate::domain::mailbox::{Security, Server};
 use crate::domain::saying::{Saying, saying};
 
@@ -71,7 +73,13 @@ fn split_port(text: &str) -> Result<(String, Option<u16>), Saying> {
             .trim_end_matches(']')
             .to_owned()
     };
+    if text.contains("://") {
+        return Err(saying!("wish.url", typed = Saying::quoted(text)));
+    }
     let is_v6_without_port = text.matches(':').count() > 1 && !text.starts_with('[');
+    if is_v6_without_port && text.parse::<Ipv6Addr>().is_err() {
+        return Err(saying!("wish.server", typed = Saying::quoted(text)));
+    }
     let split = if is_v6_without_port {
         None
     } else {
@@ -110,6 +118,20 @@ fn security_of(text: &str) -> Result<Security, Saying> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_server_is_refused_in_words() {
+        for (text, words) in [
+            ("https://imap.shop.test", "without https://"),
+            ("imap.shop.test:993:1", "imap.shop.test:993:1"),
+            ("imap.shop.test:0", "port"),
+            ("imap shop", "imap shop"),
+        ] {
+            let refused = read_server(Some(text), None, Usual::IMAP, None, "shop.test");
+            let said = refused.expect_err(text).to_string();
+            assert!(said.contains(words), "{said}");
+        }
+    }
 
     #[test]
     fn port_and_protection_follow_from_each_other() {

@@ -73,6 +73,8 @@ impl Mailboxes {
         } else {
             given.over(&stored, &wanted)?
         };
+        edit.logins
+            .stay_where_they_were(&before.settings, &wanted, &logins)?;
         let account = Account {
             same: same_account(&before.settings, &stored, &wanted, &logins),
             known: self.known_cursor(&before, &wanted)?,
@@ -322,7 +324,9 @@ impl Mailboxes {
         };
         self.sync.forget_failures(key);
         if verified {
-            self.sync.sending_works(&mailbox, self.clock.now());
+            let now = self.clock.now();
+            self.sync.sending_works(&mailbox, now);
+            self.store.release_submissions(key, now).await?;
         }
         self.sync.start(mailbox.clone());
         Ok(mailbox)

@@ -1,7 +1,9 @@
 //! The logins a person gives a connected mailbox: mostly one password for everything.
 
 use super::MailboxError;
-use crate::domain::mailbox::{Credentials, Login, MailboxLogins, MailboxSettings, WayIn, WayOut};
+use crate::domain::mailbox::{
+    Credentials, Login, MailboxLogins, MailboxSettings, Security, WayIn, WayOut,
+};
 use crate::domain::secret::Secret;
 
 /// A login as a person gives it: mostly one password.
@@ -30,6 +32,51 @@ impl GivenLogins {
             && password.is_none()
             && outgoing_user.is_none()
             && outgoing_password.is_none()
+    }
+
+    /// What was typed before goes to the servers it was typed for: who may change a
+    /// mailbox does not learn its password by naming a server of their own, or by taking
+    /// the protection away. `logins` are those that would be shown.
+    ///
+    /// # Errors
+    /// When one that is stored would be shown elsewhere.
+    pub(super) fn stay_where_they_were(
+        &self,
+        before: &MailboxSettings,
+        wanted: &MailboxSettings,
+        logins: &MailboxLogins,
+    ) -> Result<(), MailboxError> {
+        for (before, wanted, login) in [
+            (
+                before.way_in.server(),
+                wanted.way_in.server(),
+                &logins.incoming,
+            ),
+            (
+                before.way_out.server(),
+                wanted.way_out.server(),
+                &logins.outgoing,
+            ),
+        ] {
+            let (Some(wanted), Some(login)) = (wanted, login) else {
+                continue;
+            };
+            let same = before.is_some_and(|before| {
+                before.host.eq_ignore_ascii_case(&wanted.host)
+                    && (before.security == wanted.security || wanted.security != Security::None)
+            });
+            if !same && !self.typed(&login.credentials) {
+                return Err(MailboxError::Elsewhere(wanted.host.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn typed(&self, shown: &Credentials) -> bool {
+        let mut typed = [&self.password, &self.outgoing_password]
+            .into_iter()
+            .flatten();
+        typed.any(|typed| same_secret(&Credentials::Password(typed.clone()), shown))
     }
 
     /// The logins that follow from the stored ones. A new password also replaces the
@@ -101,6 +148,7 @@ pub(super) fn same_secret(one: &Credentials, other: &Credentials) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::mailbox::Server;
     use crate::service::testing::{logins, settings};
 
     fn password(text: &str) -> GivenLogins {
@@ -152,5 +200,59 @@ mod tests {
         );
         let refused = GivenLogins::default().over(&forgotten, &settings);
         assert!(matches!(refused, Err(MailboxError::NoPassword)));
+    }
+
+    #[test]
+    fn what_is_stored_goes_to_no_other_server_and_nowhere_less_protected() {
+        let mut before = settings("help@shop.example");
+        before.way_in = WayIn::inbox(Server {
+            host: "imap.shop.example".to_owned(),
+            port: 993,
+            security: Security::Tls,
+        });
+        let stored = logins();
+        let to = |host: &str, port, security| {
+            let host = host.to_owned();
+            let server = Server {
+                host,
+                port,
+                security,
+            };
+            MailboxSettings {
+                way_in: WayIn::inbox(server),
+                ..before.clone()
+            }
+        };
+        let server = before.way_in.server().expect("a server").clone();
+        let check = |given: &GivenLogins, wanted: &MailboxSettings, fine: bool| {
+            let shown = given.clone().over(&stored, wanted).expect("logins");
+            let stays = given.stay_where_they_were(&before, wanted, &shown);
+            assert_eq!(stays.is_ok(), fine, "{wanted:?}");
+        };
+        let nothing = GivenLogins::default();
+        for (wanted, fine) in [
+            (to(&server.host.to_uppercase(), 1993, server.security), true),
+            (to("evil.example", server.port, server.security), false),
+            (to(&server.host, server.port, Security::None), false),
+        ] {
+            check(&nothing, &wanted, fine);
+            check(&password("typed"), &wanted, true);
+        }
+        // The typed one is for reading; the other is still the stored one.
+        let mut wanted = before.clone();
+        wanted.way_out = WayOut::Own(Server {
+            host: "evil.example".to_owned(),
+            ..server
+        });
+        let relay = Login {
+            user: "relay".to_owned(),
+            credentials: Credentials::Password(Secret::new("its own")),
+        };
+        let shown = MailboxLogins {
+            outgoing: Some(relay),
+            ..stored
+        };
+        let stays = password("typed").stay_where_they_were(&before, &wanted, &shown);
+        assert!(matches!(stays, Err(MailboxError::Elsewhere(host)) if host == "evil.example"));
     }
 }

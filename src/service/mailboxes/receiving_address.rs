@@ -18,6 +18,11 @@ use crate::store::StoreError;
 const SHOWN_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Mailboxes {
+    /// What stands behind the `@` of every address our own listener takes mail for.
+    pub(in crate::service) fn receiving_domain(&self) -> Option<&str> {
+        self.connect.receiving().domain.as_deref()
+    }
+
     /// Gives a mailbox another receiving address. The one before goes on for a while,
     /// so that the rule at the provider can be changed without losing a mail.
     ///

@@ -117,6 +117,7 @@ pub(in crate::http::api) struct CollectedBody {
     found: usize,
     bytes: u64,
     taken: usize,
+    complete: bool,
     words: String,
 }
 
@@ -126,6 +127,7 @@ impl CollectedBody {
             found: collected.found,
             bytes: collected.bytes,
             taken: collected.taken,
+            complete: collected.is_whole,
             words: collected.words(since),
         }
     }

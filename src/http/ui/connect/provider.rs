@@ -42,6 +42,7 @@ impl ProviderView {
             .to_uppercase()
             .to_string();
         let pop3 = preset.pop3.as_ref();
+        let shape = preset.sign_in.code_shape.as_ref();
         let discouraged = pop3.and_then(|pop3| pop3.discouraged.as_ref());
         Self {
             has_icon: plugin.icon.is_some(),
@@ -51,7 +52,7 @@ impl ProviderView {
             settings_url: preset.settings_url.clone(),
             verified: preset.verified,
             code_valid_days: preset.sign_in.code_valid_days,
-            code_shape: preset.sign_in.code_shape.clone(),
+            code_shape: shape.map(|texts| said(words, texts).to_owned()),
             pop3: pop3.is_some(),
             pop3_discouraged: discouraged.map(|texts| said(words, texts).to_owned()),
             id: preset.id.clone(),

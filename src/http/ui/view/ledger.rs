@@ -128,6 +128,7 @@ pub(in crate::http::ui) struct CollectedView {
     pub(in crate::http::ui) bytes: String,
     pub(in crate::http::ui) taken: usize,
     pub(in crate::http::ui) only_looked: bool,
+    pub(in crate::http::ui) whole: bool,
 }
 
 impl CollectedView {
@@ -138,6 +139,7 @@ impl CollectedView {
             bytes: size(collected.bytes),
             taken: collected.taken,
             only_looked,
+            whole: collected.is_whole,
         }
     }
 }
