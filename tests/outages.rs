@@ -12,12 +12,16 @@ mod storms;
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use postern::domain::address::Address;
 use postern::domain::folder::FolderName;
 use postern::domain::mailbox::{Condition, Mailbox, Security};
 use postern::domain::secret::Secret;
 use postern::domain::turns::Ceilings;
+use postern::net::imap::OpenError;
+use postern::net::tap::Tap;
 use postern::practice::{Account, Faults, ImapFaults, Options, Provider};
+use postern::service::credentials::{CredentialsError, EnterError};
 use postern::service::sync::options::SyncOptions;
 
 use self::box_of_mail::{
@@ -84,6 +88,57 @@ async fn a_refused_password_is_offered_once_and_a_person_is_asked() {
     deliver(&provider, "at last");
     assert!(boxes.sync.refresh(mailbox.key).expect("free"));
     boxes.until_subjects(&mailbox, &["at last"]).await;
+}
+
+#[tokio::test]
+async fn many_who_look_at_once_offer_a_refused_password_no_more_than_three_times() {
+    let boxes = Boxes::open(patience(3, SHORT), quick());
+    let provider = provider().await;
+    provider.set_faults(faults(ImapFaults {
+        refuse_login: Some("[AUTHENTICATIONFAILED] wrong".to_owned()),
+        ..ImapFaults::default()
+    }));
+    let (road, mailbox) = honest(&boxes, &provider).await;
+    boxes.until_condition(&mailbox, needs_a_person).await;
+    let way = mailbox.settings.imap().unwrap();
+    let enter = || {
+        let (keyring, dialer) = (boxes.keyring.clone(), boxes.dialer.clone());
+        let (mailbox, way) = (mailbox.clone(), way.clone());
+        tokio::spawn(async move { keyring.enter(&dialer, &mailbox, &way, Tap::default()).await })
+    };
+    let all: Vec<_> = (0..12).map(|_| enter()).collect();
+    let mut rests = 0;
+    for one in all {
+        match one.await.unwrap().unwrap_err() {
+            EnterError::Credentials(CredentialsError::Rests { .. }) => rests += 1,
+            EnterError::Open(OpenError::Refused { .. }) => {}
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!((road.connections(), rests), (3, 10));
+}
+
+#[tokio::test]
+async fn sessions_beside_the_mailboxs_own_wait_for_each_other() {
+    let boxes = Boxes::open(patience(3, SHORT), quick());
+    let provider = provider().await;
+    let (road, mailbox) = honest(&boxes, &provider).await;
+    boxes.until_condition(&mailbox, is_active).await;
+    let way = mailbox.settings.imap().unwrap();
+    let enter = || {
+        let tap = Tap::default();
+        boxes.keyring.enter(&boxes.dialer, &mailbox, way, tap)
+    };
+    // The mailbox's own session, at rest, is in nobody's way.
+    let first = enter().await.unwrap();
+    let _second = enter().await.unwrap();
+    let third = enter();
+    tokio::pin!(third);
+    assert!(third.as_mut().now_or_never().is_none());
+    assert_eq!(road.connections(), 3);
+    first.logout().await;
+    third.await.unwrap();
+    assert_eq!(road.connections(), 4);
 }
 
 #[tokio::test]

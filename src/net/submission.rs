@@ -38,10 +38,25 @@ pub async fn submit(
     envelope: &Envelope,
     mail: &[u8],
 ) -> Result<Submitted, SubmissionError> {
+    submit_telling(dialer, options, envelope, mail, || ()).await
+}
+
+/// The same; `let_in` is called once the server has taken the login.
+///
+/// # Errors
+/// As for [`submit`].
+pub async fn submit_telling(
+    dialer: &Dialer,
+    options: &SubmissionOptions,
+    envelope: &Envelope,
+    mail: &[u8],
+    let_in: impl FnOnce(),
+) -> Result<Submitted, SubmissionError> {
     if envelope.forward_paths.is_empty() {
         return Err(Phase::Check.failed(Cause::NobodyToSendTo));
     }
     let mut session = signed_in(dialer, options).await?;
+    let_in();
     let result = transaction::run(&mut session, options, envelope, mail).await;
     if !matches!(result, Err(SubmissionError::Uncertain { .. })) {
         session.quit(options).await;

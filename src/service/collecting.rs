@@ -28,7 +28,7 @@ use crate::net::imap::{FetchStep, ImapError, Session};
 use crate::protocol::imap::event::SelectedFolder;
 use crate::protocol::imap::{FetchItems, SearchKey, SelectMode, UidSet};
 use crate::service::clock::Clock;
-use crate::service::credentials::{EnterError, Keyring};
+use crate::service::credentials::{EnterError, Keyring, Visiting};
 use crate::service::diary::Diary;
 use crate::service::ledger::words::{grouped, megabytes};
 use crate::service::mailboxes::{MailboxError, Mailboxes};
@@ -331,7 +331,11 @@ impl Collecting {
         Ok((selected, cursor))
     }
 
-    async fn open(&self, mailbox: &Mailbox, way: &ImapWay) -> Result<Session, CollectingError> {
+    async fn open(
+        &self,
+        mailbox: &Mailbox,
+        way: &ImapWay,
+    ) -> Result<Visiting<Session>, CollectingError> {
         let tap = self.diary.tap(mailbox.key, "imap");
         Ok(self.keyring.enter(&self.dialer, mailbox, way, tap).await?)
     }

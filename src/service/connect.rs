@@ -38,7 +38,7 @@ use self::wish::{Wish, WrongField, wrong};
 use crate::domain::address::Address;
 use crate::domain::alert::day_of;
 use crate::domain::folder::Cursor;
-use crate::domain::key::{MailboxKey, PublicId};
+use crate::domain::key::PublicId;
 use crate::domain::mailbox::{Credentials, Mailbox, MailboxLogins, MailboxSettings};
 use crate::domain::maildrop::Begin;
 use crate::domain::saying::{Said, saying};
@@ -49,6 +49,7 @@ use crate::service::clock::Clock;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
 use crate::service::receiving::ReceivingOptions;
+use crate::service::refusals::Offer;
 use crate::service::sync::Sync;
 use crate::service::way_out::SystemSmtp;
 use crate::store::{AddError, Store};
@@ -270,8 +271,8 @@ impl Connect {
 
     /// Tries other settings or logins of a mailbox that is connected. With
     /// `connected_at` the folder is looked at as one whose mail may be here already.
-    /// The answer is where reading would begin, where a folder is read. `stored` names the
-    /// mailbox whose stored login is tried: refusals of it are counted, of new ones not.
+    /// The answer is where reading would begin, where a folder is read. `stored` is there
+    /// when a stored login is tried: refusals of it are counted, of new ones not.
     ///
     /// # Errors
     /// The steps, when one of them failed.
@@ -279,13 +280,14 @@ impl Connect {
         &self,
         proposal: &Proposal,
         connected_at: Option<Timestamp>,
-        stored: Option<MailboxKey>,
+        stored: Option<Offer>,
         on_step: impl FnMut(&StepResult),
     ) -> Result<Option<Cursor>, Vec<StepResult>> {
         let trial = self.run(connected_at, proposal, on_step).await;
-        if let Some(key) = stored.filter(|_| trial.refused) {
-            self.sync.note_refusal(key);
+        if let Some(offer) = stored.as_ref().filter(|_| trial.refused) {
+            self.sync.note_refusal(offer.mailbox());
         }
+        drop(stored);
         if trial.passed() {
             Ok(trial.begin.and_then(Begin::folder))
         } else {

@@ -6,6 +6,7 @@
 //! answer. The new one is durable before it is used. Only a provider that ends the grant
 //! in its own words asks for a person; everything else passes or is a setting.
 
+mod entering;
 mod error;
 
 use std::collections::HashMap;
@@ -17,24 +18,17 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
+pub use self::entering::Visiting;
 pub use self::error::{CredentialsError, EnterError};
 
-use crate::domain::envelope::Envelope;
 use crate::domain::key::MailboxKey;
-use crate::domain::mailbox::{
-    Credentials, ImapWay, Login, Mailbox, MailboxLogins, OAuthGrant, Pop3Way,
-};
+use crate::domain::mailbox::{Credentials, Login, Mailbox, MailboxLogins, OAuthGrant};
 use crate::domain::refusal::Dialogue;
 use crate::domain::secret::Secret;
-use crate::net::dial::Dialer;
-use crate::net::imap::{ImapOptions, OpenError, RefusalMeaning, Session};
 use crate::net::oauth::{OAuth, Tokens};
-use crate::net::pop3::{self, Pop3Options};
-use crate::net::submission::{self, SubmissionError, SubmissionOptions, Submitted};
-use crate::net::tap::Tap;
 use crate::service::clock::Clock;
 use crate::service::oauth_clients::{OAuthClients, Provider};
-use crate::service::refusals::Refusals;
+use crate::service::refusals::{NoSlot, Refusals};
 use crate::store::Store;
 
 /// A token that ends within this is renewed before it is shown: a session that is opened
@@ -121,10 +115,7 @@ impl Keyring {
     fn may_offer(&self, mailbox: &Mailbox) -> Result<(), CredentialsError> {
         match self.refusals.rests_until(mailbox.key, self.clock.now()) {
             None => Ok(()),
-            Some(until) => Err(CredentialsError::Rests {
-                address: mailbox.settings.address.clone(),
-                until,
-            }),
+            Some(until) => Err(no_slot(mailbox, NoSlot::Rests(until))),
         }
     }
 
@@ -187,128 +178,6 @@ impl Keyring {
     pub async fn hold(&self, key: MailboxKey) -> Result<(MailboxLogins, Held), CredentialsError> {
         let cell = self.cell(key).lock_owned().await;
         Ok((self.store.logins(key)?, Held { _cell: cell }))
-    }
-
-    /// Opens a session with a mailbox's folders; a token that is refused is renewed once.
-    ///
-    /// # Errors
-    /// By what went wrong.
-    pub async fn enter(
-        &self,
-        dialer: &Dialer,
-        mailbox: &Mailbox,
-        way: &ImapWay,
-        tap: Tap,
-    ) -> Result<Session, EnterError> {
-        let login = self.logins(mailbox).await?.incoming;
-        let mut options = ImapOptions::new(way.server.clone(), login.ok_or(EnterError::NoLogin)?);
-        options.tap = tap;
-        let refused = match self.open(dialer, mailbox, &options).await {
-            Err(error @ OpenError::Refused { .. }) => error,
-            other => return Ok(other?),
-        };
-        let renewed = self.renewed(mailbox, &options.login).await?;
-        options.login = match renewed.and_then(|logins| logins.incoming) {
-            Some(login) => login,
-            None => return Err(refused.into()),
-        };
-        Ok(self.open(dialer, mailbox, &options).await?)
-    }
-
-    async fn open(
-        &self,
-        dialer: &Dialer,
-        mailbox: &Mailbox,
-        options: &ImapOptions,
-    ) -> Result<Session, OpenError> {
-        let opened = Session::open(dialer, options).await;
-        if let Err(OpenError::Refused { refusal, .. }) = &opened {
-            let clear = refusal.meaning() == RefusalMeaning::Credentials;
-            self.note_refusal(mailbox, Dialogue::Imap, &refusal.as_said(), clear);
-        }
-        opened
-    }
-
-    /// The same with a maildrop.
-    ///
-    /// # Errors
-    /// By what went wrong.
-    pub async fn enter_maildrop(
-        &self,
-        dialer: &Dialer,
-        mailbox: &Mailbox,
-        way: &Pop3Way,
-        tap: Tap,
-    ) -> Result<pop3::Session, EnterError> {
-        let login = self.logins(mailbox).await?.incoming;
-        let mut options = Pop3Options::new(way.server.clone(), login.ok_or(EnterError::NoLogin)?);
-        options.tap = tap;
-        let refused = match self.open_maildrop(dialer, mailbox, &options).await {
-            Err(error @ pop3::OpenError::Refused { .. }) => error,
-            other => return Ok(other?),
-        };
-        let renewed = self.renewed(mailbox, &options.login).await?;
-        options.login = match renewed.and_then(|logins| logins.incoming) {
-            Some(login) => login,
-            None => return Err(refused.into()),
-        };
-        Ok(self.open_maildrop(dialer, mailbox, &options).await?)
-    }
-
-    async fn open_maildrop(
-        &self,
-        dialer: &Dialer,
-        mailbox: &Mailbox,
-        options: &Pop3Options,
-    ) -> Result<pop3::Session, pop3::OpenError> {
-        let opened = pop3::Session::open(dialer, options).await;
-        if let Err(pop3::OpenError::Refused { refusal, .. }) = &opened
-            && refusal.meaning() != pop3::RefusalMeaning::Passing
-        {
-            let clear = refusal.meaning() == pop3::RefusalMeaning::Credentials;
-            self.note_refusal(mailbox, Dialogue::Pop3, &refusal.as_said(), clear);
-        }
-        opened
-    }
-
-    /// Submits by the mailbox's way out; a token that is refused is renewed once. Beside
-    /// the result stands why it was not renewed, when that was tried.
-    pub async fn submit(
-        &self,
-        dialer: &Dialer,
-        mailbox: &Mailbox,
-        mut options: SubmissionOptions,
-        envelope: &Envelope,
-        raw: &[u8],
-    ) -> (Result<Submitted, SubmissionError>, Option<CredentialsError>) {
-        let result = submission::submit(dialer, &options, envelope, raw).await;
-        self.note_submission(mailbox, &result);
-        let refused = match &result {
-            Err(error) if error.authentication_refusal().is_some() => options.login.as_ref(),
-            _ => None,
-        };
-        let Some(refused) = refused else {
-            return (result, None);
-        };
-        match self.renewed(mailbox, refused).await {
-            Ok(None) => (result, None),
-            Ok(Some(logins)) => {
-                options.login = logins.outgoing;
-                let again = submission::submit(dialer, &options, envelope, raw).await;
-                self.note_submission(mailbox, &again);
-                (again, None)
-            }
-            Err(error) => (result, Some(error)),
-        }
-    }
-
-    fn note_submission(&self, mailbox: &Mailbox, result: &Result<Submitted, SubmissionError>) {
-        let refused = result.as_ref().err();
-        if let Some(reply) = refused.and_then(SubmissionError::authentication_refusal) {
-            // 534 and 535 leave no doubt (RFC 4954 section 6).
-            let clear = matches!(reply.code, 534 | 535);
-            self.note_refusal(mailbox, Dialogue::SmtpLogin, &reply.to_string(), clear);
-        }
     }
 
     /// Waits for renewals under way, so that no token that was given is lost.
@@ -461,6 +330,14 @@ impl Keyring {
         // Cells are put whole, so a panic elsewhere leaves nothing half-written.
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(cells.entry(key).or_default())
+    }
+}
+
+fn no_slot(mailbox: &Mailbox, why: NoSlot) -> CredentialsError {
+    let address = mailbox.settings.address.clone();
+    match why {
+        NoSlot::Rests(until) => CredentialsError::Rests { address, until },
+        NoSlot::Busy => CredentialsError::Busy { address },
     }
 }
 

@@ -111,9 +111,13 @@ impl Submitting {
                 .end(job, &outgoing, failed(reason, &outgoing), now)
                 .await;
         };
-        let logins = match self.keyring.logins(&mailbox).await {
-            Ok(logins) => logins,
+        let (offer, logins) = match self.keyring.offer_to_send(&mailbox).await {
+            Ok(both) => both,
             Err(CredentialsError::Store(error)) => return Err(error),
+            Err(CredentialsError::Busy { .. }) => {
+                let due = after(self.clock.now(), SHORT_PAUSE);
+                return self.store.hold(job.key, due).await;
+            }
             Err(error) => {
                 let now = self.clock.now();
                 self.note(&mailbox, Err(error.failure()), now).await;
@@ -134,9 +138,14 @@ impl Submitting {
         options.tap = self.board.diary().tap(mailbox.key, "smtp");
         let attempt = self.store.begin_attempt(outgoing.key, now).await?;
         let envelope = waiting_envelope(&mailbox, &outgoing);
-        let submitted = self
-            .keyring
-            .submit(&self.dialer, &mailbox, options, &envelope, &raw);
+        let submitted = self.keyring.submit(
+            &self.dialer,
+            &mailbox,
+            Some(offer),
+            options,
+            &envelope,
+            &raw,
+        );
         let (result, trouble) = submitted.await;
         let now = self.clock.now();
         let outcome = match trouble {

@@ -40,6 +40,8 @@ pub const PASSWORD: &str = "right";
 pub struct Boxes {
     pub store: Store,
     pub sync: Sync,
+    pub keyring: Keyring,
+    pub dialer: Dialer,
     board: Board,
     shutdown: CancellationToken,
     _folder: tempfile::TempDir,
@@ -109,17 +111,19 @@ impl Boxes {
         let keyring = keyring.counting(board.refusals());
         let sync = Sync::new(
             store.clone(),
-            dialer,
+            dialer.clone(),
             board.clone(),
             clock,
             presets,
-            keyring,
+            keyring.clone(),
             options,
         )
         .until(shutdown.clone());
         Self {
             store,
             sync,
+            keyring,
+            dialer,
             board,
             shutdown,
             _folder: folder,

@@ -264,13 +264,15 @@ impl Alerts {
                 let server = other.settings.way_out.server();
                 let server =
                     server.ok_or_else(|| saying!("unsent.no_server", address = &address))?;
-                let logins = self.keyring.logins(other).await;
-                let login = logins.map_err(|error| error.saying())?.outgoing;
+                let offered = self.keyring.offer_to_send(other).await;
+                let (offer, logins) = offered.map_err(|error| error.saying())?;
+                let login = logins.outgoing;
                 let mut options = SubmissionOptions::new(server.clone(), login);
                 options.tap = self.board.diary().tap(other.key, "smtp");
-                let sent = self
-                    .keyring
-                    .submit(&self.dialer, other, options, &envelope, &bytes);
+                let offer = Some(offer);
+                let sent =
+                    self.keyring
+                        .submit(&self.dialer, other, offer, options, &envelope, &bytes);
                 match sent.await {
                     (_, Some(trouble)) => return Err(trouble.saying()),
                     (result, None) => (address, result),

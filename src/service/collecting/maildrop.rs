@@ -16,6 +16,7 @@ use crate::domain::ledger::Source;
 use crate::domain::mailbox::{Mailbox, Pop3Way};
 use crate::domain::maildrop::{MailIdentity, MailState, MaildropRow};
 use crate::net::pop3::Session;
+use crate::service::credentials::Visiting;
 use crate::service::sync::maildrop::{OnServer, header_of, look};
 use crate::store::Maildrop;
 
@@ -168,7 +169,7 @@ impl Collecting {
         &self,
         mailbox: &Mailbox,
         way: &Pop3Way,
-    ) -> Result<Session, CollectingError> {
+    ) -> Result<Visiting<Session>, CollectingError> {
         let tap = self.diary.tap(mailbox.key, "pop3");
         let entered = self.keyring.enter_maildrop(&self.dialer, mailbox, way, tap);
         Ok(entered.await?)

@@ -11,7 +11,7 @@ use crate::net::imap::OpenError;
 use crate::net::oauth::OAuthError;
 use crate::net::pop3;
 use crate::service::oauth_clients::NoSignIn;
-use crate::service::refusals::REFUSALS_MAX;
+use crate::service::refusals::{REFUSALS_MAX, SLOT_WAIT_MAX};
 use crate::store::StoreError;
 
 /// Why there is no usable login.
@@ -51,6 +51,11 @@ pub enum CredentialsError {
         /// Until then.
         until: Timestamp,
     },
+    /// Others sign in, or have as many sessions open as a mailbox should have.
+    Busy {
+        /// The mailbox.
+        address: Address,
+    },
     /// The gateway ends.
     Stopping,
 }
@@ -74,6 +79,9 @@ impl Said for CredentialsError {
             Self::Rests { address, until } => {
                 saying!("login.rests_until", address, times = REFUSALS_MAX, until)
             }
+            Self::Busy { address } => {
+                saying!("login.busy", address, seconds = SLOT_WAIT_MAX.as_secs())
+            }
             Self::Stopping => saying!("login.stopping"),
         }
     }
@@ -89,9 +97,11 @@ impl CredentialsError {
                 reason: self.saying(),
                 until: *until,
             },
-            Self::Store(_) | Self::Provider { .. } | Self::Setting { .. } | Self::Stopping => {
-                Failure::Passing(self.saying())
-            }
+            Self::Store(_)
+            | Self::Provider { .. }
+            | Self::Setting { .. }
+            | Self::Busy { .. }
+            | Self::Stopping => Failure::Passing(self.saying()),
         }
     }
 }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::finding::{Check, Report};
 use super::reach::mails;
 use super::{Doctor, login_of};
+use crate::domain::attempt::Way;
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{ImapWay, Mailbox, MailboxLogins, Pop3Keep, Pop3Way};
 use crate::domain::preset::{ImapId, SignInMethod};
@@ -16,7 +17,7 @@ use crate::net::imap::{ImapError, OpenError, Session};
 use crate::net::pop3::{self, Pop3Options};
 use crate::protocol::imap::event::SpecialUse;
 use crate::protocol::imap::{SearchKey, SelectMode};
-use crate::service::credentials::EnterError;
+use crate::service::credentials::{CredentialsError, EnterError};
 use crate::service::sync::maildrop::look;
 
 /// Mail in the junk folder that is younger may be a customer's who still waits.
@@ -124,6 +125,15 @@ impl Doctor {
             Ok(login) => login,
             Err(words) => return report.wrong(Check::Login, words),
         };
+        let keyring = &self.with.keyring;
+        let taken = async {
+            let visit = keyring.visit(mailbox).await?;
+            Ok::<_, CredentialsError>((visit, keyring.offer(mailbox, Way::Receiving).await?))
+        };
+        let (_visit, offer) = match taken.await {
+            Ok(both) => both,
+            Err(error) => return report.wrong(Check::Login, &error),
+        };
         let mut options = Pop3Options::new(way.server.clone(), login);
         options.tap = self.tap(mailbox, "pop3");
         let mut session = match pop3::Session::open(&self.with.dialer, &options).await {
@@ -134,7 +144,6 @@ impl Doctor {
                     pop3::OpenError::Refused { refusal, .. } => {
                         let said = refusal.as_said();
                         if refusal.meaning() != pop3::RefusalMeaning::Passing {
-                            let keyring = &self.with.keyring;
                             keyring.note_refusal(mailbox, Dialogue::Pop3, &said, false);
                         }
                         self.login_refused(mailbox, Dialogue::Pop3, &said, sentence)
@@ -144,6 +153,7 @@ impl Doctor {
                 return report.wrong(Check::Login, words);
             }
         };
+        drop(offer);
         report.fine(
             Check::Login,
             saying!("trial.signed_in", host = way.server.host.as_str()),

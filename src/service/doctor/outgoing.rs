@@ -3,6 +3,7 @@
 use super::Doctor;
 use super::finding::{Check, Report};
 use crate::domain::address::Address;
+use crate::domain::attempt::Way;
 use crate::domain::mailbox::{Mailbox, MailboxLogins};
 use crate::domain::refusal::Dialogue;
 use crate::domain::saying::{Said, saying};
@@ -27,6 +28,11 @@ impl Doctor {
         if !self.reaches(&server, REACH, report).await {
             return;
         }
+        let keyring = &self.with.keyring;
+        let offer = match keyring.offer(mailbox, Way::Sending).await {
+            Ok(offer) => offer,
+            Err(error) => return report.wrong(Check::Submission, &error),
+        };
         let mut options = SubmissionOptions::new(server.clone(), login);
         options.tap = self.tap(mailbox, "smtp");
         let mut senders: Vec<Address> = vec![settings.identity.address.clone()];
@@ -43,7 +49,7 @@ impl Doctor {
                 let words = match error.authentication_refusal() {
                     Some(reply) => {
                         let said = reply.to_string();
-                        let (keyring, login) = (&self.with.keyring, Dialogue::SmtpLogin);
+                        let login = Dialogue::SmtpLogin;
                         keyring.note_refusal(mailbox, login, &said, false);
                         self.login_refused(mailbox, Dialogue::SmtpLogin, &said, sentence)
                     }
@@ -52,6 +58,7 @@ impl Doctor {
                 return report.wrong(Check::Submission, words);
             }
         };
+        drop(offer);
         let host = server.host.as_str();
         let words = match probed.size_max {
             Some(bytes) => saying!("found.submission", host, size = megabytes(bytes)),

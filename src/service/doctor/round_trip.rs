@@ -15,6 +15,7 @@ use crate::domain::user::Actor;
 use crate::net::imap::{IdleEnd, ImapError, Session};
 use crate::protocol::imap::event::SpecialUse;
 use crate::protocol::imap::{SearchKey, SelectMode};
+use crate::service::credentials::Visiting;
 
 /// The test itself waits longer and says on the mailbox's page how it ends.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -95,7 +96,7 @@ impl Doctor {
     }
 
     /// A connection of its own with the folder open; the mailbox's own is left alone.
-    async fn listen(&self, mailbox: &Mailbox, way: &ImapWay) -> Option<Session> {
+    async fn listen(&self, mailbox: &Mailbox, way: &ImapWay) -> Option<Visiting<Session>> {
         let tap = self.tap(mailbox, "imap");
         let keyring = &self.with.keyring;
         let entered = keyring.enter(&self.with.dialer, mailbox, way, tap).await;

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use super::edit::Edit;
 use super::given::{GivenLogins, same_secret};
 use super::{MailboxError, Mailboxes};
+use crate::domain::attempt::Way;
 use crate::domain::folder::{Cursor, FolderName};
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::{
@@ -17,6 +18,7 @@ use crate::domain::user::Actor;
 use crate::service::connect::sense::was_made;
 use crate::service::connect::{Proposal, StepResult};
 use crate::service::credentials::Held;
+use crate::service::refusals::Offer;
 use crate::service::sync::to_the_end;
 use crate::store::{GoesOn, NewLogins};
 
@@ -63,7 +65,9 @@ impl Mailboxes {
                 reading: None,
             });
         }
+        let mut offer = None;
         if edit.logins.is_empty() {
+            offer = Some(self.keyring.offer(&before, Way::Receiving).await?);
             self.keyring.logins(&before).await?;
         }
         let (stored, _held) = self.keyring.hold(before.key).await?;
@@ -81,10 +85,7 @@ impl Mailboxes {
         };
         let proposal = Proposal::new(wanted.clone(), logins.clone());
         let connected_at = (!account.same).then_some(before.connected_at);
-        let is_stored = edit.logins.is_empty().then_some(before.key);
-        let verified = self
-            .connect
-            .verify(&proposal, connected_at, is_stored, on_step);
+        let verified = self.connect.verify(&proposal, connected_at, offer, on_step);
         let found = verified.await.map_err(MailboxError::Trial)?;
         let (goes_on, words) = account.goes_on(&wanted, found);
         let made_on = match edit.code_created_on {
@@ -207,7 +208,9 @@ impl Mailboxes {
     ) -> Result<Changed, MailboxError> {
         let before = self.managed(actor, id)?;
         let is_stored = given.is_empty();
+        let mut offer = None;
         if is_stored {
+            offer = Some(self.keyring.offer(&before, Way::Receiving).await?);
             self.keyring.proven(&before).await?;
         }
         let (stored, held) = self.keyring.hold(before.key).await?;
@@ -216,7 +219,7 @@ impl Mailboxes {
         } else {
             given.over(&stored, &before.settings)?
         };
-        self.sign_in_again(before, (stored, held), logins, is_stored, on_step)
+        self.sign_in_again(before, (stored, held), logins, offer, on_step)
             .await
     }
 
@@ -233,7 +236,7 @@ impl Mailboxes {
     ) -> Result<Changed, MailboxError> {
         let before = self.managed(actor, id)?;
         let held = self.keyring.hold(before.key).await?;
-        self.sign_in_again(before, held, logins, false, on_step)
+        self.sign_in_again(before, held, logins, None, on_step)
             .await
     }
 
@@ -242,10 +245,9 @@ impl Mailboxes {
         before: Mailbox,
         (stored, _held): (MailboxLogins, Held),
         logins: MailboxLogins,
-        is_stored: bool,
+        offer: Option<Offer>,
         on_step: impl FnMut(&StepResult),
     ) -> Result<Changed, MailboxError> {
-        let is_stored = is_stored.then_some(before.key);
         if before.settings.switch == Switch::Unbound {
             return Err(MailboxError::Unbound);
         }
@@ -255,9 +257,7 @@ impl Mailboxes {
         };
         let proposal = Proposal::new(before.settings.clone(), logins.clone());
         let connected_at = (!account.same).then_some(before.connected_at);
-        let verified = self
-            .connect
-            .verify(&proposal, connected_at, is_stored, on_step);
+        let verified = self.connect.verify(&proposal, connected_at, offer, on_step);
         let found = verified.await.map_err(MailboxError::Trial)?;
         let (goes_on, words) = account.goes_on(&before.settings, found);
         let made_on = self.made_today(&before.settings, &stored, &logins);

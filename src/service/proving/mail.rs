@@ -10,6 +10,7 @@ use crate::net::submission::SubmissionOptions;
 use crate::service::clock::Clock;
 use crate::service::credentials::{CredentialsError, Keyring};
 use crate::service::random::{NoRandomness, Random};
+use crate::service::refusals::Offer;
 use crate::service::sync::board::Board;
 use crate::service::way_out::{SystemSmtp, way_out};
 use crate::store::{Store, StoreError};
@@ -49,6 +50,8 @@ struct Route {
     server: Server,
     login: Option<Login>,
     from: Address,
+    /// Where the login is the mailbox's own.
+    offer: Option<Offer>,
 }
 
 impl Hands {
@@ -109,9 +112,9 @@ impl Hands {
         let mut options = SubmissionOptions::new(route.server, route.login);
         options.tap = self.board.diary().tap(mailbox.key, "smtp");
         let (envelope, bytes) = (&composed.envelope, &composed.bytes);
-        let sent = self
-            .keyring
-            .submit(&self.dialer, mailbox, options, envelope, bytes);
+        let sent =
+            self.keyring
+                .submit(&self.dialer, mailbox, route.offer, options, envelope, bytes);
         match sent.await {
             (Ok(_), _) => Ok(()),
             (_, Some(trouble)) => Err(SendError::Words(trouble.saying())),
@@ -130,22 +133,24 @@ impl Hands {
             return Ok(Route {
                 server: system.server.clone(),
                 login: system.login.clone(),
+                offer: None,
                 from: system.from.clone(),
             });
         }
-        let logins = self.logins(mailbox).await?;
+        let (offer, logins) = self.offer(mailbox).await?;
         let way = way_out(settings, &logins, self.system.as_ref());
         let (server, login) = way.map_err(|error| SendError::Words(error.saying()))?;
         Ok(Route {
             server,
             login,
+            offer: Some(offer),
             from: settings.address.clone(),
         })
     }
 
-    async fn logins(&self, mailbox: &Mailbox) -> Result<MailboxLogins, SendError> {
-        match self.keyring.logins(mailbox).await {
-            Ok(logins) => Ok(logins),
+    async fn offer(&self, mailbox: &Mailbox) -> Result<(Offer, MailboxLogins), SendError> {
+        match self.keyring.offer_to_send(mailbox).await {
+            Ok(both) => Ok(both),
             Err(CredentialsError::Store(StoreError::Missing { .. })) => {
                 Err(SendError::Words(saying!("test.no_login")))
             }

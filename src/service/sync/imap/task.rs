@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::collect::CollectError;
 use super::intake::Folder;
 use super::suspicion::Suspicion;
+use crate::domain::attempt::Way;
 use crate::domain::condition::Failure;
 use crate::domain::folder::FolderName;
 use crate::domain::key::MailboxKey;
@@ -16,6 +17,7 @@ use crate::net::imap::{ImapError, ImapOptions, OpenError, Refusal, RefusalMeanin
 use crate::protocol::imap::Code;
 use crate::service::credentials::CredentialsError;
 use crate::service::ingest::IngestError;
+use crate::service::refusals::Offer;
 use crate::service::sync::keeper::Handles;
 use crate::service::sync::pending::ANYWAY_BYTES_MAX;
 use crate::store::StoreError;
@@ -80,21 +82,24 @@ pub(super) struct Task {
 
 impl Task {
     pub(super) async fn open(&self) -> Result<Session, SyncError> {
-        let logins = self.handles.keyring.logins(&self.mailbox).await?;
+        let keyring = &self.handles.keyring;
+        let offer = keyring.offer(&self.mailbox, Way::Receiving).await?;
+        let logins = keyring.logins(&self.mailbox).await?;
         let login = logins.incoming.ok_or(SyncError::NoLogin)?;
-        let refused = match self.open_as(login.clone()).await {
+        let refused = match self.open_as(login.clone(), offer).await {
             Err(error @ SyncError::Open(OpenError::Refused { .. })) => error,
             other => return other,
         };
         // A token may have ended before its time.
-        let renewed = self.handles.keyring.renewed(&self.mailbox, &login).await?;
-        match renewed.and_then(|logins| logins.incoming) {
-            Some(login) => self.open_as(login).await,
-            None => Err(refused),
-        }
+        let renewed = keyring.renewed(&self.mailbox, &login).await?;
+        let Some(login) = renewed.and_then(|logins| logins.incoming) else {
+            return Err(refused);
+        };
+        let offer = keyring.offer(&self.mailbox, Way::Receiving).await?;
+        self.open_as(login, offer).await
     }
 
-    async fn open_as(&self, login: Login) -> Result<Session, SyncError> {
+    async fn open_as(&self, login: Login, offer: Offer) -> Result<Session, SyncError> {
         let handles = &self.handles;
         let mut options = ImapOptions::new(self.way.server.clone(), login);
         options.limits.idle_renewal = spread(handles.options.rescan, handles.random.jitter());
@@ -109,6 +114,7 @@ impl Task {
             let keyring = &handles.keyring;
             keyring.note_refusal(&self.mailbox, Dialogue::Imap, &said, clear);
         }
+        drop(offer);
         Ok(opened?)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::domain::attempt::Way;
 use crate::domain::condition::Failure;
 use crate::domain::mailbox::{Condition, Login, Mailbox, Pop3Way};
 use crate::domain::maildrop::MailIdentity;
@@ -12,6 +13,7 @@ use crate::net::pop3::{OpenError, Pop3Error, Pop3Options, RefusalMeaning, Sessio
 use crate::protocol::pop3::Capabilities;
 use crate::service::credentials::CredentialsError;
 use crate::service::ingest::IngestError;
+use crate::service::refusals::Offer;
 use crate::service::sync::keeper::Handles;
 use crate::service::sync::maildrop::LookError;
 use crate::service::sync::pending::ANYWAY_BYTES_MAX;
@@ -65,21 +67,24 @@ pub(super) struct Task {
 
 impl Task {
     pub(super) async fn open(&self) -> Result<Session, SyncError> {
-        let logins = self.handles.keyring.logins(&self.mailbox).await?;
+        let keyring = &self.handles.keyring;
+        let offer = keyring.offer(&self.mailbox, Way::Receiving).await?;
+        let logins = keyring.logins(&self.mailbox).await?;
         let login = logins.incoming.ok_or(SyncError::NoLogin)?;
-        let refused = match self.open_as(login.clone()).await {
+        let refused = match self.open_as(login.clone(), offer).await {
             Err(error @ SyncError::Open(OpenError::Refused { .. })) => error,
             other => return other,
         };
         // A token may have ended before its time.
-        let renewed = self.handles.keyring.renewed(&self.mailbox, &login).await?;
-        match renewed.and_then(|logins| logins.incoming) {
-            Some(login) => self.open_as(login).await,
-            None => Err(refused),
-        }
+        let renewed = keyring.renewed(&self.mailbox, &login).await?;
+        let Some(login) = renewed.and_then(|logins| logins.incoming) else {
+            return Err(refused);
+        };
+        let offer = keyring.offer(&self.mailbox, Way::Receiving).await?;
+        self.open_as(login, offer).await
     }
 
-    async fn open_as(&self, login: Login) -> Result<Session, SyncError> {
+    async fn open_as(&self, login: Login, offer: Offer) -> Result<Session, SyncError> {
         let mut options = Pop3Options::new(self.way.server.clone(), login);
         let answer_deadline = self.handles.options.answer_deadline;
         options.limits.command_deadline = answer_deadline;
@@ -96,6 +101,7 @@ impl Task {
             let (keyring, said) = (&self.handles.keyring, refusal.as_said());
             keyring.note_refusal(&self.mailbox, Dialogue::Pop3, &said, clear);
         }
+        drop(offer);
         Ok(opened?)
     }
 
