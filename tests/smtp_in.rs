@@ -523,6 +523,57 @@ fn mail_for_the_postmaster_says_nothing_of_a_mailbox_that_is_read_elsewhere() {
 }
 
 #[test]
+fn the_postmaster_is_not_flooded() {
+    let keys = format!("postmaster = \"{ADDRESS}\"\n");
+    let forwarded = Forwarded::start_with(&keys, |_| ());
+    let own = format!("postmaster@{DOMAIN}");
+    let rcpt = format!("RCPT TO:<{own}>");
+    let open = |last: [u8; 2]| {
+        let from = Ipv4Addr::new(127, 0, last[0], last[1]);
+        let (mut dialogue, _) = Dialogue::open_from(from.into(), forwarded.port).unwrap();
+        assert!(
+            dialogue
+                .command("EHLO a.example")
+                .unwrap()
+                .starts_with("250")
+        );
+        dialogue
+    };
+    // Announced too large, which is no mail yet; and too large without a word.
+    let mut dialogue = open([5, 1]);
+    for (mail_from, code) in [
+        ("MAIL FROM:<a@b.example> SIZE=1048577", "552 5.3.4"),
+        ("MAIL FROM:<a@b.example> SIZE=1048576", "250"),
+    ] {
+        assert!(dialogue.command(mail_from).unwrap().starts_with("250"));
+        let told = dialogue.command(&rcpt).unwrap();
+        assert!(told.starts_with(code), "{mail_from}: {told}");
+        dialogue.command("RSET").unwrap();
+    }
+    let mut big = mail(1);
+    big.extend(b"0123456789abcde\r\n".repeat(70_000));
+    let told = dialogue.mail("a@b.example", &own, &big).unwrap();
+    assert!(told.starts_with("552 5.3.4"), "{told}");
+    let told = dialogue.mail("a@b.example", &forwarded.receiving, &big);
+    assert!(
+        told.unwrap().starts_with("250"),
+        "others may be sent as much"
+    );
+    // Two have been counted; a neighbour shares the rest.
+    for number in 2..20 {
+        let told = dialogue.mail("a@b.example", &own, &mail(number)).unwrap();
+        assert!(told.starts_with("250"), "{number}: {told}");
+    }
+    for from in [[5, 1], [5, 200]] {
+        let told = open(from).mail("a@b.example", &own, &mail(30)).unwrap();
+        assert!(told.starts_with("452 4.7.1"), "{told}");
+    }
+    let told = open([6, 1]).mail("a@b.example", &own, &mail(20)).unwrap();
+    assert!(told.starts_with("250"), "{told}");
+    holds(&forwarded.gateway, 1..=20);
+}
+
+#[test]
 fn it_relays_for_nobody_and_knows_no_other_recipient() {
     let forwarded = Forwarded::start();
     let mut dialogue = forwarded.dialogue();

@@ -33,6 +33,7 @@ pub mod message_id;
 pub mod notice;
 pub mod oauth;
 pub mod outbox;
+pub mod postmaster;
 pub mod preset;
 pub mod proof;
 pub mod reauthentication;

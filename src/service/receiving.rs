@@ -3,7 +3,8 @@
 //! Invariant: what [`Receiving::take`] has answered with success is on the disk.
 //! Deliberately absent: SMTP; the door says these refusals in its own words.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +13,7 @@ use crate::domain::address::Address;
 use crate::domain::forwarding::written_to;
 use crate::domain::ledger::{Forwarded, Source};
 use crate::domain::mailbox::{Mailbox, Switch, WayIn};
+use crate::domain::postmaster;
 use crate::service::clock::Clock;
 use crate::service::ingest::{Circumstances, IngestError, Intake};
 use crate::service::random::Random;
@@ -68,6 +70,15 @@ pub enum Refusal {
          `postmaster` in [smtp_listener]"
     )]
     NoPostmaster,
+    /// More than the postmaster takes at once.
+    #[error(
+        "a mail for the postmaster may have {} bytes at most",
+        postmaster::SIZE_MAX
+    )]
+    TooLargeForPostmaster,
+    /// More than the postmaster takes in a while.
+    #[error("the postmaster has got enough mail for now; try again later")]
+    EnoughForPostmaster,
     /// A person has switched the mailbox off; the forwarder keeps the mail meanwhile.
     #[error("this address is switched off for now; try again later")]
     SwitchedOff,
@@ -100,6 +111,17 @@ impl From<IngestError> for Refusal {
     }
 }
 
+/// What is known of a mail before it comes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Offer<'a> {
+    /// Who sends it; `None` on the local socket.
+    pub client: Option<IpAddr>,
+    /// Its size as announced, or 0.
+    pub size: u64,
+    /// The mailboxes of its other recipients.
+    pub others: &'a [Mailbox],
+}
+
 /// The service. A cheap clone.
 #[derive(Clone, Debug)]
 pub struct Receiving {
@@ -108,6 +130,7 @@ pub struct Receiving {
     clock: Clock,
     random: Random,
     options: Arc<ReceivingOptions>,
+    for_postmaster: Arc<Mutex<postmaster::Quota>>,
 }
 
 impl Receiving {
@@ -126,6 +149,7 @@ impl Receiving {
             clock,
             random,
             options: Arc::new(options),
+            for_postmaster: Arc::default(),
         }
     }
 
@@ -137,11 +161,11 @@ impl Receiving {
         Ok(self.store.accepts()?)
     }
 
-    /// Whose the address is. `others` are recipients of the same mail.
+    /// Whose the address is. One of the postmaster counts as a mail from here on.
     ///
     /// # Errors
     /// When it is nobody's, or the mailbox takes nothing now.
-    pub fn recipient(&self, address: &Address, others: &[Mailbox]) -> Result<Mailbox, Refusal> {
+    pub fn recipient(&self, address: &Address, offer: &Offer<'_>) -> Result<Mailbox, Refusal> {
         let ours = self.options.domain.as_deref();
         if ours.is_none_or(|domain| !address.domain().eq_ignore_ascii_case(domain)) {
             return Err(Refusal::Relay(address.clone()));
@@ -156,13 +180,32 @@ impl Receiving {
         if mailbox.settings.switch != Switch::On {
             return Err(Refusal::SwitchedOff);
         }
-        let apart = others
-            .iter()
-            .any(|other| other.workspace != mailbox.workspace);
-        if apart {
+        let mut others = offer.others.iter();
+        if others.any(|other| other.workspace != mailbox.workspace) {
             return Err(Refusal::Apart);
         }
+        if local_part == POSTMASTER {
+            self.postmaster_has_room(offer)?;
+        }
         Ok(mailbox)
+    }
+
+    fn postmaster_has_room(&self, offer: &Offer<'_>) -> Result<(), Refusal> {
+        if offer.size > postmaster::SIZE_MAX {
+            return Err(Refusal::TooLargeForPostmaster);
+        }
+        // One mail is added whole, so a panic elsewhere leaves nothing half-done.
+        let quota = self.for_postmaster.lock();
+        let mut quota = quota.unwrap_or_else(PoisonError::into_inner);
+        let taken = quota.take(offer.client, self.clock.now());
+        taken.then_some(()).ok_or(Refusal::EnoughForPostmaster)
+    }
+
+    /// The largest mail for this recipient, when it is less than for others.
+    #[must_use]
+    pub fn size_max(&self, recipient: &Address) -> Option<u64> {
+        let for_postmaster = recipient.local().eq_ignore_ascii_case(POSTMASTER);
+        for_postmaster.then_some(postmaster::SIZE_MAX)
     }
 
     fn postmaster(&self) -> Result<Mailbox, Refusal> {

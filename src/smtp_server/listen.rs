@@ -1,7 +1,7 @@
 //! The accept loops, and each connection from its greeting to its end.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -202,8 +202,8 @@ async fn refuse<S: AsyncWrite + Unpin>(mut stream: S, why: NoPlace) {
 }
 
 impl Door {
-    fn session(&self, peer: String) -> Session {
-        Session::new(self.receiving.clone(), Arc::clone(&self.options), peer)
+    fn session(&self, client: Option<IpAddr>) -> Session {
+        Session::new(self.receiving.clone(), Arc::clone(&self.options), client)
     }
 
     fn driver<S: AsyncRead + AsyncWrite + Unpin>(
@@ -219,7 +219,7 @@ impl Door {
 
 async fn serve_local(stream: tokio::net::UnixStream, place: Place, door: Door) {
     let mut driver = door.driver(stream, true);
-    let mut session = door.session(String::new());
+    let mut session = door.session(None);
     session.hold(&mut driver, &place, &door.stop).await;
     driver.close().await;
 }
@@ -230,7 +230,7 @@ async fn serve_tcp(stream: TcpStream, peer: SocketAddr, place: Place, door: Door
         tracing::debug!(%error, "a socket option could not be set");
     }
     let mut driver = door.driver(stream, false);
-    let mut session = door.session(peer.ip().to_canonical().to_string());
+    let mut session = door.session(Some(peer.ip().to_canonical()));
     let end = session.hold(&mut driver, &place, &door.stop).await;
     let (End::StartTls, Some(acceptor)) = (end, &door.options.acceptor) else {
         return driver.close().await;

@@ -1,8 +1,10 @@
 //! One session: the machine asks, receiving answers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +16,7 @@ use crate::net::driver::Driver;
 use crate::net::places::Place;
 use crate::protocol::smtp::{Event, Reply, Server};
 use crate::service::ingest::Intake;
-use crate::service::receiving::{Receiving, Refusal};
+use crate::service::receiving::{Offer, Receiving, Refusal};
 
 /// Wrong recipients of one session before it is ended: guessing is not served.
 const UNKNOWN_MAX: u32 = 10;
@@ -37,13 +39,17 @@ pub(super) enum End {
 pub(super) struct Session {
     receiving: Receiving,
     options: Arc<Options>,
-    /// Empty on the local socket.
+    /// `None` on the local socket.
+    client: Option<IpAddr>,
+    /// The same in words, or empty.
     peer: String,
     hello: String,
     encrypted: bool,
     reverse_path: Option<Address>,
     announced: u64,
     recipients: Vec<Recipient>,
+    /// What the strictest of them takes, when it is less than the listener does.
+    size_max: Option<u64>,
     mail: Mail,
     mails: u32,
     unknown: u32,
@@ -74,16 +80,18 @@ enum Waited {
 }
 
 impl Session {
-    pub(super) fn new(receiving: Receiving, options: Arc<Options>, peer: String) -> Self {
+    pub(super) fn new(receiving: Receiving, options: Arc<Options>, client: Option<IpAddr>) -> Self {
         Self {
             receiving,
             options,
-            peer,
+            client,
+            peer: client.map(|client| client.to_string()).unwrap_or_default(),
             hello: String::new(),
             encrypted: false,
             reverse_path: None,
             announced: 0,
             recipients: Vec::new(),
+            size_max: None,
             mail: Mail::None,
             mails: 0,
             unknown: 0,
@@ -198,11 +206,7 @@ impl Session {
                 None
             }
             Event::Chunk(bytes) => {
-                if let Mail::Coming(intake) = &mut self.mail
-                    && let Err(error) = intake.take(bytes).await
-                {
-                    self.mail = Mail::Failed(error.into());
-                }
+                self.chunk(bytes).await;
                 None
             }
             Event::EndOfData { .. } => Some(self.end_of_data().await),
@@ -213,6 +217,19 @@ impl Session {
             // Never offered, so never asked; and these two end the dialogue before.
             Event::Credentials { .. } => Some(Reply::bad_credentials()),
             Event::StartTls | Event::Closed(_) => None,
+        }
+    }
+
+    async fn chunk(&mut self, bytes: Bytes) {
+        let Mail::Coming(intake) = &mut self.mail else {
+            return;
+        };
+        let size = intake.size() + bytes.len() as u64;
+        if self.size_max.is_some_and(|most| size > most) {
+            self.forget_mail().await;
+            self.mail = Mail::Failed(Refusal::TooLargeForPostmaster);
+        } else if let Err(error) = intake.take(bytes).await {
+            self.mail = Mail::Failed(error.into());
         }
     }
 
@@ -236,13 +253,19 @@ impl Session {
         self.reverse_path = reverse_path;
         self.announced = size.unwrap_or(0);
         self.recipients.clear();
+        self.size_max = None;
         Reply::ok()
     }
 
     fn recipient(&mut self, address: Address) -> Reply {
-        let others: Vec<Mailbox> = self.mailboxes();
-        match self.receiving.recipient(&address, &others) {
+        let offer = Offer {
+            client: self.client,
+            size: self.announced,
+            others: &self.mailboxes(),
+        };
+        match self.receiving.recipient(&address, &offer) {
             Ok(mailbox) => {
+                self.size_max = self.size_max.or_else(|| self.receiving.size_max(&address));
                 self.recipients.push(Recipient { address, mailbox });
                 Reply::new(250, "2.1.5", "OK")
             }
@@ -298,6 +321,8 @@ impl Session {
         let (code, status) = match refusal {
             Refusal::Relay(_) => (550, "5.7.1"),
             Refusal::Unknown | Refusal::NoPostmaster => (550, "5.1.1"),
+            Refusal::TooLargeForPostmaster => (552, "5.3.4"),
+            Refusal::EnoughForPostmaster => (452, "4.7.1"),
             Refusal::SwitchedOff => (451, "4.2.1"),
             Refusal::Apart => (452, "4.5.3"),
             Refusal::Full => (452, "4.3.1"),
