@@ -42,6 +42,29 @@ fn until_state(gateway: &Gateway, which: &str, wanted: &str) {
 }
 
 #[test]
+fn a_kill_forgets_no_refusal_of_a_count() {
+    let (dovecot, sink) = (Dovecot::start(), Sink::start());
+    let mut gateway = Gateway::with(&dovecot, &Mailbox::of(&dovecot, &sink));
+    until_state(&gateway, USER, "active");
+    // The mailbox's own session, which is let in already, hears nothing of it.
+    dovecot.write_users([(USER, "another")]);
+    let count = |gateway: &Gateway| {
+        let path = format!("/mailboxes/{USER}/count");
+        let answer = gateway.api().post(&path, &[], &json!({}));
+        String::from_utf8(answer.body).unwrap()
+    };
+    let rests = "was refused 3 times within an hour";
+    for _ in 0..3 {
+        let refused = count(&gateway);
+        assert!(!refused.contains(rests), "{refused}");
+    }
+    gateway.kill();
+    gateway.launch();
+    let refused = count(&gateway);
+    assert!(refused.contains(rests), "{refused}");
+}
+
+#[test]
 fn a_refused_password_is_not_offered_again_by_a_restart() {
     let dovecot = Dovecot::start_with(&[USER, CLOCK], None);
     let sink = Sink::start();

@@ -285,7 +285,7 @@ impl Connect {
     ) -> Result<Option<Cursor>, Vec<StepResult>> {
         let trial = self.run(connected_at, proposal, on_step).await;
         if let Some(offer) = stored.as_ref().filter(|_| trial.refused) {
-            self.sync.note_refusal(offer.mailbox());
+            self.sync.note_refusal(offer.mailbox()).await;
         }
         drop(stored);
         if trial.passed() {

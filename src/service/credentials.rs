@@ -102,12 +102,29 @@ impl Keyring {
     }
 
     /// A server has refused a stored login in these words. What it means decides whether it
-    /// counts; `clear` what to think of words that nobody knows.
-    pub fn note_refusal(&self, mailbox: &Mailbox, dialogue: Dialogue, said: &str, clear: bool) {
+    /// counts; `clear` what to think of words that nobody knows. One that counts is durable
+    /// when this ends.
+    pub async fn note_refusal(
+        &self,
+        mailbox: &Mailbox,
+        dialogue: Dialogue,
+        said: &str,
+        clear: bool,
+    ) {
         let presets = self.clients.presets();
         let found = presets.understand(&mailbox.settings, dialogue, said, said.into(), clear);
         if found.failure.is_refusal() {
-            self.refusals.note(mailbox.key, self.clock.now());
+            self.count_refusal(mailbox.key).await;
+        }
+    }
+
+    /// A stored login was refused, beyond doubt.
+    pub(in crate::service) async fn count_refusal(&self, mailbox: MailboxKey) {
+        self.refusals.note(mailbox, self.clock.now());
+        let refusals = self.refusals.clone();
+        let times = move || refusals.of(mailbox);
+        if let Err(error) = self.store.note_refusals(mailbox, times).await {
+            tracing::warn!(%error, "a refused login could not be kept; a restart would not know of it");
         }
     }
 

@@ -204,7 +204,8 @@ impl Submitting {
             tracing::warn!(%error, "replies that waited go on waiting");
         }
         if changed || failed {
-            let standing = self.board.standing(mailbox.key);
+            let (board, key) = (self.board.clone(), mailbox.key);
+            let standing = move || board.standing(key);
             if let Err(error) = self.store.note_condition(mailbox.key, standing, now).await {
                 tracing::warn!(%error, "a mailbox's change of condition could not be written to the feed");
             }

@@ -105,7 +105,8 @@ impl Keyring {
         let opened = Session::open(dialer, options).await;
         if let Err(OpenError::Refused { refusal, .. }) = &opened {
             let clear = refusal.meaning() == RefusalMeaning::Credentials;
-            self.note_refusal(mailbox, Dialogue::Imap, &refusal.as_said(), clear);
+            self.note_refusal(mailbox, Dialogue::Imap, &refusal.as_said(), clear)
+                .await;
         }
         drop(offer);
         opened
@@ -169,7 +170,8 @@ impl Keyring {
             && refusal.meaning() != pop3::RefusalMeaning::Passing
         {
             let clear = refusal.meaning() == pop3::RefusalMeaning::Credentials;
-            self.note_refusal(mailbox, Dialogue::Pop3, &refusal.as_said(), clear);
+            self.note_refusal(mailbox, Dialogue::Pop3, &refusal.as_said(), clear)
+                .await;
         }
         drop(offer);
         opened
@@ -222,17 +224,22 @@ impl Keyring {
         let mut offer = offer;
         let let_in = || drop(offer.take());
         let result = submission::submit_telling(dialer, options, envelope, raw, let_in).await;
-        self.note_submission(mailbox, &result);
+        self.note_submission(mailbox, &result).await;
         drop(offer);
         result
     }
 
-    fn note_submission(&self, mailbox: &Mailbox, result: &Result<Submitted, SubmissionError>) {
+    async fn note_submission(
+        &self,
+        mailbox: &Mailbox,
+        result: &Result<Submitted, SubmissionError>,
+    ) {
         let refused = result.as_ref().err();
         if let Some(reply) = refused.and_then(SubmissionError::authentication_refusal) {
             // 534 and 535 leave no doubt (RFC 4954 section 6).
             let clear = matches!(reply.code, 534 | 535);
-            self.note_refusal(mailbox, Dialogue::SmtpLogin, &reply.to_string(), clear);
+            self.note_refusal(mailbox, Dialogue::SmtpLogin, &reply.to_string(), clear)
+                .await;
         }
     }
 }

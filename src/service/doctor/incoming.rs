@@ -144,7 +144,9 @@ impl Doctor {
                     pop3::OpenError::Refused { refusal, .. } => {
                         let said = refusal.as_said();
                         if refusal.meaning() != pop3::RefusalMeaning::Passing {
-                            keyring.note_refusal(mailbox, Dialogue::Pop3, &said, false);
+                            keyring
+                                .note_refusal(mailbox, Dialogue::Pop3, &said, false)
+                                .await;
                         }
                         self.login_refused(mailbox, Dialogue::Pop3, &said, sentence)
                     }

@@ -50,7 +50,7 @@ impl Doctor {
                     Some(reply) => {
                         let said = reply.to_string();
                         let login = Dialogue::SmtpLogin;
-                        keyring.note_refusal(mailbox, login, &said, false);
+                        keyring.note_refusal(mailbox, login, &said, false).await;
                         self.login_refused(mailbox, Dialogue::SmtpLogin, &said, sentence)
                     }
                     None => sentence,

@@ -178,7 +178,9 @@ async fn a_login_refused_three_times_in_an_hour_rests_whoever_asks() {
     for minute in 0..3 {
         minutes.store(minute, Ordering::Relaxed);
         refresh().expect("below the bound");
-        keyring.note_refusal(&desk.mailbox, Dialogue::Imap, "NO Login failed", false);
+        keyring
+            .note_refusal(&desk.mailbox, Dialogue::Imap, "NO Login failed", false)
+            .await;
         let (now, unclear) = (
             start + SignedDuration::from_mins(minute),
             "Login failed".to_owned(),

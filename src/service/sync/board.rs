@@ -136,23 +136,26 @@ impl Board {
     #[must_use]
     pub fn standing(&self, mailbox: MailboxKey) -> MailboxStanding {
         let mut rows = self.lock();
-        let row = rows.get_mut(&mailbox);
-        row.map(|row| {
-            row.unkept = false;
-            row.standing(self.refusals.of(mailbox))
-        })
-        .unwrap_or_default()
+        let refused_at = self.refusals.of(mailbox);
+        let Some(row) = rows.get_mut(&mailbox) else {
+            return MailboxStanding {
+                refused_at,
+                ..MailboxStanding::default()
+            };
+        };
+        row.unkept = false;
+        row.standing(refused_at)
     }
 
-    /// The same of every mailbox whose last keeping is out of date.
+    /// The mailboxes whose last keeping is out of date, each told once.
     #[must_use]
-    pub fn unkept(&self) -> Vec<(MailboxKey, MailboxStanding)> {
+    pub fn unkept(&self) -> Vec<MailboxKey> {
         let mut rows = self.lock();
         let unkept = rows.iter_mut().filter(|(_, row)| row.unkept);
         unkept
             .map(|(key, row)| {
                 row.unkept = false;
-                (*key, row.standing(self.refusals.of(*key)))
+                *key
             })
             .collect()
     }

@@ -84,7 +84,8 @@ impl Handles {
     /// Keeps the change and writes it into the feed. The board has it already, so a
     /// store in trouble only delays pages that listen.
     async fn tell(&self, mailbox: &Mailbox) {
-        let standing = self.board.standing(mailbox.key);
+        let (board, key) = (self.board.clone(), mailbox.key);
+        let standing = move || board.standing(key);
         let noted = self
             .store
             .note_condition(mailbox.key, standing, self.clock.now());

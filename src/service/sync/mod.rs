@@ -195,9 +195,8 @@ impl Sync {
     }
 
     /// A trial with what is stored was refused.
-    pub(in crate::service) fn note_refusal(&self, key: MailboxKey) {
-        let now = self.handles.clock.now();
-        self.handles.board.refusals().note(key, now);
+    pub(in crate::service) async fn note_refusal(&self, key: MailboxKey) {
+        self.handles.keyring.count_refusal(key).await;
     }
 
     /// A trial has shown that sending by a mailbox works.

@@ -21,7 +21,9 @@ pub async fn run(board: Board, store: Store, shutdown: CancellationToken) {
             () = tokio::time::sleep(KEEP_EVERY) => false,
         };
         let unkept = board.unkept();
-        if let Err(error) = store.keep_standings(&unkept).await {
+        let now = board.clone();
+        let standing = move |key| now.standing(key);
+        if let Err(error) = store.keep_standings(&unkept, standing).await {
             tracing::warn!(%error, "how mailboxes stand could not be kept; a restart may know an older state");
         }
         if stopped {

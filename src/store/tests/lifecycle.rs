@@ -76,10 +76,14 @@ async fn a_standing_outlives_a_restart_until_new_logins_come() {
         sending: Standing::default(),
         refused_at: vec![at(1)],
     };
+    let stands = |standing: &MailboxStanding| {
+        let standing = standing.clone();
+        move || standing.clone()
+    };
     let store = &fixture.store;
     let before = store.last_sequence().unwrap();
     store
-        .note_condition(key, refused.clone(), at(1))
+        .note_condition(key, stands(&refused), at(1))
         .await
         .unwrap();
     assert_eq!(store.last_sequence().unwrap().0, before.0 + 1);
@@ -94,10 +98,17 @@ async fn a_standing_outlives_a_restart_until_new_logins_come() {
     // One that is gone leaves nothing behind, whatever is still noted of it.
     store.remove_mailbox(key, false, at(3)).await.unwrap();
     store
-        .keep_standings(&[(key, refused.clone())])
+        .keep_standings(&[key], {
+            let refused = refused.clone();
+            move |_| refused.clone()
+        })
         .await
         .unwrap();
-    store.note_condition(key, refused, at(4)).await.unwrap();
+    store
+        .note_condition(key, stands(&refused), at(4))
+        .await
+        .unwrap();
+    store.note_refusals(key, move || vec![at(4)]).await.unwrap();
     assert_eq!(store.standing(key).unwrap(), None);
 }
 

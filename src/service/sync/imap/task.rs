@@ -112,7 +112,9 @@ impl Task {
         if let Err(OpenError::Refused { refusal, .. }) = &opened {
             let (said, clear) = (refusal.as_said(), is_clear(refusal));
             let keyring = &handles.keyring;
-            keyring.note_refusal(&self.mailbox, Dialogue::Imap, &said, clear);
+            keyring
+                .note_refusal(&self.mailbox, Dialogue::Imap, &said, clear)
+                .await;
         }
         drop(offer);
         Ok(opened?)

@@ -99,7 +99,9 @@ impl Task {
         {
             let clear = refusal.meaning() == RefusalMeaning::Credentials;
             let (keyring, said) = (&self.handles.keyring, refusal.as_said());
-            keyring.note_refusal(&self.mailbox, Dialogue::Pop3, &said, clear);
+            keyring
+                .note_refusal(&self.mailbox, Dialogue::Pop3, &said, clear)
+                .await;
         }
         drop(offer);
         Ok(opened?)
