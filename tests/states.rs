@@ -8,7 +8,7 @@ use crate::peers::api::text;
 use crate::peers::dovecot::{Dovecot, PASSWORD, USER};
 use crate::peers::gateway::{Gateway, Mailbox};
 use crate::peers::proxy::Proxy;
-use crate::peers::smtp::Sink;
+use crate::peers::smtp::{Fault, Plan, Sink, Stage};
 use crate::peers::until;
 
 /// Another mailbox of the same gateway: when it works, the gateway has come up.
@@ -279,4 +279,18 @@ fn every_command_knows_a_mailbox_by_its_slug_and_says_what_it_is() {
     gateway.run(&["mailbox", "refresh", slug]).good();
     let nobody = gateway.run(&["mailbox", "refresh", "nobody"]);
     nobody.refused(&["nobody", "mailbox list"]);
+}
+
+#[test]
+fn a_login_that_a_test_mail_finds_refused_is_news_of_the_mailbox() {
+    let dovecot = Dovecot::start();
+    let refused = vec![(Stage::Auth, Fault::Reply("535 5.7.8 authentication failed"))];
+    let sink = Sink::start_with(None, [Plan::new(), refused]);
+    let gateway = Gateway::with(&dovecot, &Mailbox::of(&dovecot, &sink));
+    until_state(&gateway, "support-example-com", "active");
+    let tested = gateway.run(&["mailbox", "test", USER]);
+    tested.refused(&["5.7.8"]);
+    let mailbox = gateway.api().get("/mailboxes/support-example-com");
+    assert_eq!(mailbox["sending"]["state"], "reauthentication_needed");
+    assert_eq!(mailbox["receiving"]["state"], "active");
 }

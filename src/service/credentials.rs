@@ -21,9 +21,11 @@ use tokio_util::task::TaskTracker;
 pub use self::entering::Visiting;
 pub use self::error::{CredentialsError, EnterError};
 
+use crate::domain::condition::Failure;
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Credentials, Login, Mailbox, MailboxLogins, OAuthGrant};
 use crate::domain::refusal::Dialogue;
+use crate::domain::saying::Saying;
 use crate::domain::secret::Secret;
 use crate::net::oauth::{OAuth, Tokens};
 use crate::service::clock::Clock;
@@ -53,6 +55,8 @@ pub struct Keyring {
     cells: Arc<Mutex<HashMap<MailboxKey, Arc<AsyncMutex<Cell>>>>>,
     renewals: TaskTracker,
     refusals: Refusals,
+    /// Nobody counts, since a person asks.
+    of_a_person: bool,
 }
 
 /// What is remembered of a mailbox's renewals.
@@ -91,6 +95,7 @@ impl Keyring {
             cells: Arc::default(),
             renewals: TaskTracker::new(),
             refusals: Refusals::default(),
+            of_a_person: false,
         }
     }
 
@@ -99,6 +104,31 @@ impl Keyring {
     pub fn counting(mut self, refusals: &Refusals) -> Self {
         self.refusals = refusals.clone();
         self
+    }
+
+    /// The same for what a person asks for with their own hand: refusals are not counted
+    /// then, and what rests is offered all the same.
+    #[must_use]
+    pub fn for_a_person(&self) -> Self {
+        Self {
+            refusals: Refusals::default(),
+            of_a_person: true,
+            ..self.clone()
+        }
+    }
+
+    /// What a refused login means for the condition of a mailbox.
+    pub(in crate::service) fn meaning(
+        &self,
+        mailbox: &Mailbox,
+        dialogue: Dialogue,
+        said: &str,
+        sentence: Saying,
+        clear: bool,
+    ) -> Failure {
+        let presets = self.clients.presets();
+        let found = presets.understand(&mailbox.settings, dialogue, said, sentence, clear);
+        found.failure
     }
 
     /// A server has refused a stored login in these words. What it means decides whether it
@@ -111,15 +141,17 @@ impl Keyring {
         said: &str,
         clear: bool,
     ) {
-        let presets = self.clients.presets();
-        let found = presets.understand(&mailbox.settings, dialogue, said, said.into(), clear);
-        if found.failure.is_refusal() {
+        let meaning = self.meaning(mailbox, dialogue, said, said.into(), clear);
+        if meaning.is_refusal() {
             self.count_refusal(mailbox.key).await;
         }
     }
 
     /// A stored login was refused, beyond doubt.
     pub(in crate::service) async fn count_refusal(&self, mailbox: MailboxKey) {
+        if self.of_a_person {
+            return;
+        }
         self.refusals.note(mailbox, self.clock.now());
         let refusals = self.refusals.clone();
         let times = move || refusals.of(mailbox);

@@ -118,7 +118,9 @@ impl Doctor {
             is_over: false,
         });
         last.insert(mailbox.key, examination.clone());
-        let (doctor, theirs) = (self.clone(), mailbox.clone());
+        let (mut doctor, theirs) = (self.clone(), mailbox.clone());
+        // Somebody wants to know, and one examination runs at a time.
+        doctor.with.keyring = self.with.keyring.for_a_person();
         tokio::spawn(async move { doctor.run(&theirs, told).await });
         Ok((mailbox, examination))
     }

@@ -18,7 +18,6 @@ use crate::domain::user::Actor;
 use crate::service::connect::sense::was_made;
 use crate::service::connect::{Proposal, StepResult};
 use crate::service::credentials::Held;
-use crate::service::refusals::Offer;
 use crate::service::sync::to_the_end;
 use crate::store::{GoesOn, NewLogins};
 
@@ -208,10 +207,8 @@ impl Mailboxes {
     ) -> Result<Changed, MailboxError> {
         let before = self.managed(actor, id)?;
         let is_stored = given.is_empty();
-        let mut offer = None;
         if is_stored {
-            offer = Some(self.keyring.offer(&before, Way::Receiving).await?);
-            self.keyring.proven(&before).await?;
+            self.keyring.for_a_person().proven(&before).await?;
         }
         let (stored, held) = self.keyring.hold(before.key).await?;
         let logins = if is_stored {
@@ -219,7 +216,9 @@ impl Mailboxes {
         } else {
             given.over(&stored, &before.settings)?
         };
-        self.sign_in_again(before, (stored, held), logins, offer, on_step)
+        // A person's own try is not counted, also with what is stored: they may have mended
+        // it at the provider.
+        self.sign_in_again(before, (stored, held), logins, on_step)
             .await
     }
 
@@ -236,8 +235,7 @@ impl Mailboxes {
     ) -> Result<Changed, MailboxError> {
         let before = self.managed(actor, id)?;
         let held = self.keyring.hold(before.key).await?;
-        self.sign_in_again(before, held, logins, None, on_step)
-            .await
+        self.sign_in_again(before, held, logins, on_step).await
     }
 
     async fn sign_in_again(
@@ -245,7 +243,6 @@ impl Mailboxes {
         before: Mailbox,
         (stored, _held): (MailboxLogins, Held),
         logins: MailboxLogins,
-        offer: Option<Offer>,
         on_step: impl FnMut(&StepResult),
     ) -> Result<Changed, MailboxError> {
         if before.settings.switch == Switch::Unbound {
@@ -257,7 +254,7 @@ impl Mailboxes {
         };
         let proposal = Proposal::new(before.settings.clone(), logins.clone());
         let connected_at = (!account.same).then_some(before.connected_at);
-        let verified = self.connect.verify(&proposal, connected_at, offer, on_step);
+        let verified = self.connect.verify(&proposal, connected_at, None, on_step);
         let found = verified.await.map_err(MailboxError::Trial)?;
         let (goes_on, words) = account.goes_on(&before.settings, found);
         let made_on = self.made_today(&before.settings, &stored, &logins);

@@ -1,8 +1,10 @@
 //! Sends the mails of tests and canaries by the route that customers' mail takes.
 
 use crate::domain::address::{Address, NamedAddress};
+use crate::domain::condition::Failure;
 use crate::domain::mailbox::{Login, Mailbox, MailboxLogins, Server, WayIn};
 use crate::domain::proof::{SelfMail, SelfMailKind, Token};
+use crate::domain::refusal::Dialogue;
 use crate::domain::saying::{Said, Saying, saying};
 use crate::mime::compose::{self, Automatic, Composition};
 use crate::net::dial::Dialer;
@@ -112,13 +114,45 @@ impl Hands {
         let mut options = SubmissionOptions::new(route.server, route.login);
         options.tap = self.board.diary().tap(mailbox.key, "smtp");
         let (envelope, bytes) = (&composed.envelope, &composed.bytes);
+        let by_own_login = route.offer.is_some();
         let sent =
             self.keyring
                 .submit(&self.dialer, mailbox, route.offer, options, envelope, bytes);
-        match sent.await {
-            (Ok(_), _) => Ok(()),
-            (_, Some(trouble)) => Err(SendError::Words(trouble.saying())),
-            (Err(error), None) => Err(SendError::Words(error.saying())),
+        let (words, failure) = match sent.await {
+            (Ok(_), _) => {
+                if by_own_login {
+                    self.note(mailbox, Ok(())).await;
+                }
+                return Ok(());
+            }
+            (_, Some(trouble)) => (trouble.saying(), Some(trouble.failure())),
+            (Err(error), None) => {
+                let refused = error.authentication_refusal().map(|reply| {
+                    let clear = matches!(reply.code, 534 | 535);
+                    let (said, words) = (reply.to_string(), error.saying());
+                    let login = Dialogue::SmtpLogin;
+                    self.keyring.meaning(mailbox, login, &said, words, clear)
+                });
+                (error.saying(), refused)
+            }
+        };
+        if let Some(failure) = failure.filter(|_| by_own_login) {
+            self.note(mailbox, Err(failure)).await;
+        }
+        Err(SendError::Words(words))
+    }
+
+    /// What it says about sending by this mailbox.
+    async fn note(&self, mailbox: &Mailbox, outcome: Result<(), Failure>) {
+        let (now, failed) = (self.clock.now(), outcome.is_err());
+        let random = self.random.jitter();
+        let changed = self.board.submitted(mailbox.key, outcome, now, random);
+        if changed || failed {
+            let (board, key) = (self.board.clone(), mailbox.key);
+            let standing = move || board.standing(key);
+            if let Err(error) = self.store.note_condition(key, standing, now).await {
+                tracing::warn!(%error, "a mailbox's change of condition could not be written to the feed");
+            }
         }
     }
 
