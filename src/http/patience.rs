@@ -116,9 +116,9 @@ mod tests {
         // Nothing to write for an hour, as a live stream without news.
         tokio::time::sleep(Duration::from_secs(3_600)).await;
         let begun = Instant::now();
-        let left = stream
-            .write_all(&[0; 160])
+        let left = tokio::time::timeout(2 * UNREAD_MAX, stream.write_all(&[0; 160]))
             .await
+            .expect("it ends")
             .map_err(|error| error.kind());
         assert_eq!(left, Err(io::ErrorKind::TimedOut));
         assert_eq!(begun.elapsed().as_secs(), UNREAD_MAX.as_secs());
