@@ -94,7 +94,7 @@ impl Desk {
             Request::MailboxAttempts { mailbox, limit } => {
                 self.attempts(&mailbox, limit, &mut tell)
             }
-            Request::MailboxLedger(asked) => self.ledger(&asked, &mut tell),
+            Request::MailboxLedger(asked) => self.ledger(&asked, &mut tell).await,
             Request::MailboxCount { mailbox } => self.count(&mailbox).await,
             Request::MailboxCollect {
                 mailbox,

@@ -13,7 +13,7 @@ use crate::service::ledger::words::{fate, fate_name, megabytes, source};
 use crate::service::ledger::{Entry, Question};
 
 impl Desk {
-    pub(super) fn ledger(
+    pub(super) async fn ledger(
         &self,
         asked: &LedgerAsked,
         tell: &mut impl FnMut(Answer),
@@ -33,7 +33,8 @@ impl Desk {
         };
         let page = self
             .ledger
-            .page(&Actor::Console, mailbox.id, &question)
+            .page(&Actor::Console, mailbox.id, question)
+            .await
             .map_err(words)?;
         for entry in &page.entries {
             tell(item(entry));
@@ -66,8 +67,8 @@ impl Desk {
             message_id: Some(wanted),
             ..Question::default()
         };
-        let page = self.ledger.page(&Actor::Console, mailbox.id, &question);
-        let entries = page.map_err(words)?.entries;
+        let page = self.ledger.page(&Actor::Console, mailbox.id, question);
+        let entries = page.await.map_err(words)?.entries;
         let message = entries.into_iter().find_map(|entry| entry.message);
         let message = message
             .ok_or_else(|| format!("{} has seen no mail with that id", mailbox.settings.address))?;

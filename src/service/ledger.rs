@@ -1,10 +1,14 @@
 //! "Where is my mail?": one entry per mail a mailbox has ever seen, with what became of
 //! it. Pages are walked by index; a search in words looks at a bounded stretch and says
-//! where to go on.
+//! where to go on. Pages are read beside the threads that answer requests, a few at a time:
+//! whoever searches much waits for himself, and a login page for nobody.
 
 pub mod words;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use crate::domain::key::{LedgerKey, PublicId};
 use crate::domain::ledger::{Fate, LedgerRow};
@@ -19,6 +23,8 @@ use crate::store::{Store, StoreError};
 pub const PAGE_MAX: usize = 500;
 /// Rows that one page of a search in words looks at.
 const LOOKED_AT_MAX: usize = 5_000;
+/// Pages that are read at once.
+const READ_AT_ONCE: usize = 2;
 /// Rows read from the store at a time.
 const ROWS_AT_ONCE: usize = 500;
 
@@ -75,26 +81,44 @@ pub struct LedgerPage {
 pub struct Ledger {
     store: Store,
     mailboxes: Mailboxes,
+    turns: Arc<Semaphore>,
 }
 
 impl Ledger {
     /// A service over its handles.
     #[must_use]
     pub fn new(store: Store, mailboxes: Mailboxes) -> Self {
-        Self { store, mailboxes }
+        Self {
+            store,
+            mailboxes,
+            turns: Arc::new(Semaphore::new(READ_AT_ONCE)),
+        }
     }
 
     /// A page of what a mailbox has seen.
     ///
     /// # Errors
     /// When the actor may not see the mailbox, or the store cannot be read.
-    pub fn page(
+    pub async fn page(
         &self,
         actor: &Actor,
         mailbox: PublicId,
-        question: &Question,
+        question: Question,
     ) -> Result<LedgerPage, MailboxError> {
         let (mailbox, _) = self.mailboxes.get(actor, mailbox)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let turn = turn.map_err(|_| StoreError::Closed)?;
+        let this = self.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            // Who asked may be gone; the turn lasts as long as the reading.
+            let _turn = turn;
+            this.read(mailbox, &question)
+        });
+        let read = read.await;
+        Ok(read.map_err(|error| StoreError::worker_lost("the ledger", &error))??)
+    }
+
+    fn read(&self, mailbox: Mailbox, question: &Question) -> Result<LedgerPage, StoreError> {
         let (entries, next) = match &question.message_id {
             Some(id) => (self.of_message_id(&mailbox, id)?, None),
             None => self.walk(&mailbox, question)?,

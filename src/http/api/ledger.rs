@@ -52,7 +52,8 @@ pub(super) async fn page(
         before: query.before.map(LedgerKey),
         limit: query.limit.unwrap_or(PAGE_DEFAULT),
     };
-    let page = ledger.page(&actor, id, &question).map_err(of_mailboxes)?;
+    let page = ledger.page(&actor, id, question).await;
+    let page = page.map_err(of_mailboxes)?;
     Ok(Json(LedgerBody::new(&page)))
 }
 

@@ -89,10 +89,10 @@ pub(super) async fn show(
     Query(asked): Query<Asked>,
     frame: Frame,
 ) -> Result<Response, Problem> {
-    page(&desk, &actor, id, frame, asked, Answered::default())
+    page(&desk, &actor, id, frame, asked, Answered::default()).await
 }
 
-fn page(
+async fn page(
     desk: &Desk,
     actor: &Actor,
     id: PublicId,
@@ -117,7 +117,7 @@ fn page(
         before: asked.before.map(LedgerKey),
         limit: PAGE,
     };
-    let found = desk.ledger.page(actor, id, &question);
+    let found = desk.ledger.page(actor, id, question).await;
     let found = found.map_err(of_mailboxes)?;
     let (mailbox, _) = desk.mailboxes.get(actor, id).map_err(of_mailboxes)?;
     let manages = actor.may(Role::Manager, mailbox.workspace);
@@ -146,7 +146,7 @@ fn page(
 }
 
 /// At its own place, with what came of it.
-fn answered(
+async fn answered(
     desk: &Desk,
     actor: &Actor,
     id: PublicId,
@@ -154,7 +154,7 @@ fn answered(
     answered: Answered,
 ) -> Result<Response, Problem> {
     frame.here = format!("/mailboxes/{id}/ledger");
-    page(desk, actor, id, frame, Asked::default(), answered)
+    page(desk, actor, id, frame, Asked::default(), answered).await
 }
 
 /// What the server said is told: it is why.
@@ -185,7 +185,7 @@ pub(super) async fn count(
         }
         Err(error) => came.notice = Some(words_of(frame.words, error)?),
     }
-    answered(&desk, &actor, id, frame, came)
+    answered(&desk, &actor, id, frame, came).await
 }
 
 /// From when on.
@@ -213,7 +213,7 @@ pub(super) async fn collect(
     };
     let Ok(since) = day(form.since.trim()) else {
         came.notice = Some(frame.t("ledger.no_day").to_owned());
-        return answered(&desk, &actor, id, frame, came);
+        return answered(&desk, &actor, id, frame, came).await;
     };
     let collected = desk.collecting.collect(&actor, id, since, form.only_look);
     match collected.await {
@@ -223,5 +223,5 @@ pub(super) async fn collect(
         }
         Err(error) => came.notice = Some(words_of(frame.words, error)?),
     }
-    answered(&desk, &actor, id, frame, came)
+    answered(&desk, &actor, id, frame, came).await
 }
