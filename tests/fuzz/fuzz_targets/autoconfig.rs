@@ -14,6 +14,6 @@ fuzz_target!(|data: &[u8]| {
         .into_iter()
         .flatten()
     {
-        assert!(!server.host.is_empty(), "a server without a name");
+        assert!(!server.server.host.is_empty(), "a server without a name");
     }
 });
