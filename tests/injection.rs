@@ -33,7 +33,7 @@ fn question(id: &str, from: &str, more: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_reply_says_stays_in_its_place_up_to_the_smtp_peer() {
-    let house = House::open().await;
+    let house = Box::pin(House::open()).await;
     let conversation = house
         .receive(&question("order", "ann@example.net", ""))
         .await;
@@ -84,7 +84,7 @@ async fn what_a_reply_says_stays_in_its_place_up_to_the_smtp_peer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_full_of_script_is_text_in_answers_and_on_pages() {
-    let house = House::open().await;
+    let house = Box::pin(House::open()).await;
     let conversation = house.receive(HOSTILE).await;
     let path = format!("/api/v1/conversations/{conversation}/messages");
     let message = house.get(&path).json()["items"][0].clone();
@@ -133,7 +133,7 @@ async fn a_mail_full_of_script_is_text_in_answers_and_on_pages() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_knows_an_id_does_not_sit_in_the_thread_unseen() {
-    let house = House::open().await;
+    let house = Box::pin(House::open()).await;
     let first = house
         .receive(&question("order", "ann@example.net", ""))
         .await;
@@ -174,7 +174,7 @@ async fn who_knows_an_id_does_not_sit_in_the_thread_unseen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_address_leads_to_a_file_and_no_request_to_a_failure() {
-    let house = House::open().await;
+    let house = Box::pin(House::open()).await;
     let cookie = house.log_in().await;
     let paths = [
         "/assets/../../Cargo.toml",
@@ -220,7 +220,7 @@ async fn no_address_leads_to_a_file_and_no_request_to_a_failure() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_in_no_log_no_answer_and_no_file() {
-    let house = House::open().await;
+    let house = Box::pin(House::open()).await;
     let conversation = house
         .receive(&question("order", "ann@example.net", ""))
         .await;
@@ -246,7 +246,7 @@ async fn secrets_are_in_no_log_no_answer_and_no_file() {
     let with = [("Cookie", cookie.as_str())];
     seen.push(("a page", house.ask("GET", "/mailboxes", &with, b"").body));
     seen.push(("the log", house::logged()));
-    let files = house.close().await;
+    let files = Box::pin(house.close()).await;
     assert!(files.iter().any(|(name, _)| name.ends_with("postern.redb")));
     let secrets = [
         PASSWORD.to_owned(),

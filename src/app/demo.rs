@@ -108,7 +108,7 @@ impl Demo {
             folder,
             every: (options.every_seconds > 0).then(|| Duration::from_secs(options.every_seconds)),
         };
-        demo.furnish().await?;
+        Box::pin(demo.furnish()).await?;
         Ok(demo)
     }
 

@@ -63,7 +63,7 @@ pub(super) fn demo(options: &DemoOptions) -> anyhow::Result<ExitCode> {
             folder: options.folder.clone(),
             every_seconds: options.every,
         };
-        let demo = Demo::begin(options, shutdown).await?;
+        let demo = Box::pin(Demo::begin(options, shutdown)).await?;
         demo.run(|told| say(told)).await?;
         Ok(ExitCode::SUCCESS)
     })

@@ -421,7 +421,7 @@ impl Connect {
             refused: AtomicBool::new(false),
         };
         let mut trial = Trial::default();
-        let steps = trial.run(&means, proposal, on_step);
+        let steps = Box::pin(trial.run(&means, proposal, on_step));
         if tokio::time::timeout(PROBE_TIME_MAX, steps).await.is_err() {
             trial.give_up(&proposal.settings, PROBE_TIME_MAX);
         }

@@ -37,12 +37,12 @@ impl Collecting {
         let (this, mailbox, way) = (self.clone(), mailbox.clone(), way.clone());
         let key = mailbox.key;
         let count = async move {
-            let mails = in_time(async {
+            let mails = in_time(Box::pin(async {
                 let mut session = this.open_maildrop(&mailbox, &way).await?;
                 let mails = look(&mut session).await;
                 session.leave().await;
                 Ok(mails?)
-            });
+            }));
             this.compare(&mailbox, &mails.await?)
         };
         self.while_stopped(key, count).await
@@ -88,12 +88,12 @@ impl Collecting {
         let (this, mailbox, way) = (self.clone(), mailbox.clone(), way.clone());
         let key = mailbox.key;
         let collect = async move {
-            let found = in_time(async {
+            let found = in_time(Box::pin(async {
                 let mut session = this.open_maildrop(&mailbox, &way).await?;
                 let found = this.passed_since(&mut session, &mailbox, since).await;
                 session.leave().await;
                 found
-            });
+            }));
             let (rows, is_whole) = found.await?;
             let mut collected = Collected {
                 found: rows.len(),

@@ -75,7 +75,7 @@ impl Detection {
         let found = match self.remembered(domain) {
             Some(found) => found,
             None => {
-                let asked = timeout(TIME_MAX, self.ask(look_ups, address)).await;
+                let asked = timeout(TIME_MAX, Box::pin(self.ask(look_ups, address))).await;
                 let found = asked.unwrap_or(Found::Trouble);
                 self.remember(domain, &found);
                 found
