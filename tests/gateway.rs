@@ -30,6 +30,7 @@ mod pages;
 mod peers;
 mod pop3;
 mod reply;
+mod script_tools;
 mod scripts;
 mod smtp_in;
 mod states;

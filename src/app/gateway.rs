@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -102,7 +101,7 @@ impl Gateway {
             cache_bytes: config.store.cache_mib as usize * 1024 * 1024,
             free_space_floor_bytes: config.store.free_space_floor_mib * 1024 * 1024,
         };
-        let clock = Clock::new(Timestamp::now);
+        let clock = super::clock();
         let store = Store::open(&config.store.folder, options)?;
         let dialer = Dialer::new(DialOptions {
             ca_files: config.mail.ca_files.clone(),

@@ -7,3 +7,13 @@ pub mod files;
 pub mod gateway;
 pub mod log;
 pub mod reload;
+
+use jiff::Timestamp;
+
+use crate::service::clock::Clock;
+
+/// The wall clock.
+#[must_use]
+pub fn clock() -> Clock {
+    Clock::new(Timestamp::now)
+}

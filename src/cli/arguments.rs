@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::lifecycle::{EditOptions, LoginOptions, ReauthenticateOptions};
 use super::password;
+use super::script::ScriptCommand;
 use crate::control::message::{Hidden, MailboxForm};
 
 /// A self-hosted mail gateway for customer support.
@@ -37,7 +38,7 @@ pub(super) enum Command {
         /// Address, slug or id [default: all]
         mailbox: Option<String>,
     },
-    /// Check scripts
+    /// Check scripts, and try them
     #[command(subcommand)]
     Script(ScriptCommand),
     /// What is known about mail providers
@@ -421,15 +422,6 @@ pub(super) enum PluginCommand {
     },
     /// Print the JSON Schema of plugin.toml
     Schema,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum ScriptCommand {
-    /// Compile the scripts and say what is wrong, with line and column
-    Check {
-        /// The scripts folder [default: the configured one]
-        folder: Option<PathBuf>,
-    },
 }
 
 #[derive(Debug, Subcommand)]

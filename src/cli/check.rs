@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use super::say::say;
 use crate::config::Config;
-use crate::script::{Limits, Snapshot};
 
 pub(super) fn config(config: &Config, path: Option<&Path>) -> anyhow::Result<ExitCode> {
     match path {
@@ -14,23 +13,4 @@ pub(super) fn config(config: &Config, path: Option<&Path>) -> anyhow::Result<Exi
     }
     say(config.to_toml()?.trim_end());
     Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn scripts(folder: &Path) -> anyhow::Result<ExitCode> {
-    match Snapshot::load(folder, &Limits::default()) {
-        Ok(snapshot) => {
-            say(format_args!(
-                "{}: {} files are right.",
-                folder.display(),
-                snapshot.files().len()
-            ));
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(diagnostics) => {
-            for diagnostic in &diagnostics {
-                eprintln!("{diagnostic}");
-            }
-            Ok(ExitCode::FAILURE)
-        }
-    }
 }

@@ -17,6 +17,7 @@ mod lifecycle;
 mod password;
 mod plugin;
 mod say;
+mod script;
 mod serve;
 
 use std::path::{Path, PathBuf};
@@ -25,8 +26,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use self::arguments::{
-    Arguments, Command, ConfigCommand, MailboxCommand, PluginCommand, ScriptCommand, TeamCommand,
-    TokenCommand, UserCommand,
+    Arguments, Command, ConfigCommand, MailboxCommand, PluginCommand, TeamCommand, TokenCommand,
+    UserCommand,
 };
 use crate::config::{Config, DEFAULT_PATH};
 use crate::control::message::{LedgerAsked, Request};
@@ -53,9 +54,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve => serve::serve(config),
         Command::Demo(_) => unreachable!("handled above, before any configuration is read"),
         Command::Config(ConfigCommand::Check) => check::config(&config, path.as_deref()),
-        Command::Script(ScriptCommand::Check { folder }) => {
-            check::scripts(&folder.unwrap_or(config.scripts.folder))
-        }
+        Command::Script(command) => script::run(command, &config, arguments.json),
         Command::Plugin(command) => match command {
             PluginCommand::List => plugin::list(&config, arguments.json),
             PluginCommand::New { id, extends } => plugin::new(&config, &id, extends.as_deref()),

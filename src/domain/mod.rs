@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod alert;
+pub mod answered;
 pub mod attempt;
 pub mod authentication;
 pub mod back_off;

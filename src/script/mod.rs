@@ -25,6 +25,7 @@ mod helpers;
 mod hooks;
 mod limits;
 mod reading;
+mod sample;
 mod shape;
 mod snapshot;
 mod suggest;

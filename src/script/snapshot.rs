@@ -73,11 +73,28 @@ impl Snapshot {
     /// Everything that is wrong, so that it can be mended in one go.
     pub fn load(folder: &Path, limits: &Limits) -> Result<Self, Vec<Diagnostic>> {
         let read = files::read(folder, limits)?;
+        Self::compile(read.files, read.warnings, limits)
+    }
+
+    /// Compiles and checks files that stand nowhere: names below the scripts folder, and texts.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn of(mut files: Vec<(String, String)>, limits: &Limits) -> Result<Self, Vec<Diagnostic>> {
+        files.sort();
+        Self::compile(files, Vec::new(), limits)
+    }
+
+    fn compile(
+        files: Vec<(String, String)>,
+        warnings: Vec<Diagnostic>,
+        limits: &Limits,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let (mut engine, table) = engine::furnished(limits);
         let native = check::native_names(&engine);
         let mut compiled = BTreeMap::new();
-        let mut found = read.warnings;
-        for (name, text) in &read.files {
+        let mut found = warnings;
+        for (name, text) in &files {
             match engine.compile(text) {
                 Ok(mut ast) => {
                     ast.set_source(name);
@@ -95,7 +112,7 @@ impl Snapshot {
             }
         }
         refuse_errors(&mut found)?;
-        link(&mut engine, &compiled, &read.files)?;
+        link(&mut engine, &compiled, &files)?;
         let programs = files::ENTRIES
             .into_iter()
             .filter_map(|name| Some((name, compiled.remove(name)?)))
@@ -103,8 +120,8 @@ impl Snapshot {
         let snapshot = Self {
             engine,
             programs,
-            version: version(&read.files),
-            files: read.files,
+            version: version(&files),
+            files,
             warnings: found,
             limits: *limits,
         };

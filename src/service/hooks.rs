@@ -11,12 +11,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::reading::RawContent;
 use crate::domain::decision::TraceStep;
 use crate::domain::extraction::{Extraction, MailSort};
 use crate::domain::refusal::{Dialogue, FailureClass, Verdict};
-use crate::domain::subject::base_subject;
-use crate::mime;
 use crate::plugin::{
     Expected, ExpectedMail, HookFile, MailSource, Plugin, Problem, Severity as Weight,
 };
@@ -220,7 +217,7 @@ fn try_out(shelf: &HookShelf, plugin: &Plugin, expected: &ExpectedMail) -> Resul
             .ok_or_else(|| format!("there is no file tests/{name}"))?,
     };
     let read = shelf
-        .extract(plugin, &view_of(raw))
+        .extract(plugin, &MailView::of_bytes(raw))
         .ok_or("the plugin has no hooks.rhai with `fn extract(mail)`")?;
     let found = read.extraction;
     if let Some(failure) = found.failure {
@@ -254,22 +251,6 @@ fn try_out(shelf: &HookShelf, plugin: &Plugin, expected: &ExpectedMail) -> Resul
     missing.map_or(Ok(()), |(name, wanted)| {
         Err(format!("{name} is not found; expected is {wanted:?}"))
     })
-}
-
-/// A mail that is nowhere but in a test.
-fn view_of(raw: &[u8]) -> MailView {
-    let head = mime::read_bytes(raw).head;
-    MailView {
-        base_subject: base_subject(&head.subject),
-        size: raw.len() as u64,
-        arrived_at: head.date.unwrap_or_default(),
-        late: false,
-        imported: false,
-        new_participant: false,
-        fields: Arc::default(),
-        content: Arc::new(RawContent::new(raw, &head)),
-        head: Arc::new(head),
-    }
 }
 
 #[cfg(test)]
@@ -357,7 +338,7 @@ mod tests {
             let from: &[u8] = if known { b"From: a1@marketplace.amazon.de\n" } else { b"" };
             let raw = [from, raw.as_slice()].concat();
             for plugin in catalogue.iter().filter(|plugin| plugin.hooks.is_some()) {
-                let read = shelf.extract(plugin, &view_of(&raw)).expect("hooks");
+                let read = shelf.extract(plugin, &MailView::of_bytes(&raw)).expect("hooks");
                 prop_assert_eq!(read.extraction.failure, None);
             }
         });

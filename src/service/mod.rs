@@ -40,5 +40,6 @@ pub mod sync;
 #[cfg(test)]
 mod testing;
 pub mod triage;
+pub mod trying;
 mod view;
 pub mod way_out;

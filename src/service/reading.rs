@@ -3,7 +3,7 @@
 //! Nothing is read before somebody asks, and then only the pieces that hold it.
 
 use crate::domain::key::RawKey;
-use crate::domain::message::{Head, Message, Part};
+use crate::domain::message::{Message, Part};
 use crate::mime::header::HeaderBlock;
 use crate::mime::quoted_from;
 use crate::mime::text::{self, ReadText};
@@ -97,44 +97,6 @@ impl MailContent for StoredContent {
         let raw = self.message.raw?;
         let read = header_of(&self.store, raw, self.message.size);
         self.or_log(read.map(|block| block.text(name)))
-    }
-}
-
-/// A mail whose bytes are all at hand, as hooks read it.
-#[derive(Debug)]
-pub(super) struct RawContent {
-    header: HeaderBlock,
-    text: String,
-}
-
-impl RawContent {
-    pub(super) fn new(raw: &[u8], head: &Head) -> Self {
-        let header = raw[..header_end(raw).unwrap_or(raw.len())].to_vec();
-        let part = head.text.as_ref().or(head.html.as_ref());
-        let text = part.and_then(|part| {
-            let place = |at: u64| usize::try_from(at).ok();
-            let bytes = raw.get(place(part.range.start)?..place(part.range.end)?)?;
-            Some(text::read_text(bytes, part).text)
-        });
-        Self {
-            header: HeaderBlock::new(header),
-            text: text.unwrap_or_default(),
-        }
-    }
-}
-
-impl MailContent for RawContent {
-    fn text(&self) -> String {
-        let end = quoted_from(&self.text).unwrap_or(self.text.len());
-        self.text[..end].to_owned()
-    }
-
-    fn whole_text(&self) -> String {
-        self.text.clone()
-    }
-
-    fn header(&self, name: &str) -> Option<String> {
-        self.header.text(name)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::store::{NewDecision, Store, StoreError, Triaged};
 /// Mails decided on in one transaction.
 const BATCH_MAX: usize = 256;
 /// A script that takes longer costs its mail the decision.
-const SCRIPT_TIME_MAX: Duration = Duration::from_millis(200);
+pub const SCRIPT_TIME_MAX: Duration = Duration::from_millis(200);
 /// The longest wait without looking, in case the wall clock jumps back.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// The wait after trouble with the store.

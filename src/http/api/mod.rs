@@ -36,7 +36,6 @@ pub(super) use failure::{
 pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,
 };
-pub(super) use json::decision::{assign_name, hexadecimal};
 pub(super) use json::doctor::{check_name, verdict_name as examined_name};
 pub(super) use json::mailbox::{condition_name, way_name};
 pub(super) use json::message::{kind_name, verdict_name};

@@ -31,6 +31,7 @@ use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
 use crate::service::replies::{Replies, ReplyRequest};
+use crate::wire::decision::hexadecimal;
 
 /// What a mail's own HTML may do: show itself. It has its own policy because a
 /// frame inherits nothing from the page around it.
@@ -128,7 +129,7 @@ fn page(
             .iter()
             .map(|user| (user.id.to_string(), user.name.clone()))
             .collect(),
-        reply_key: super::super::api::hexadecimal(&reply_key),
+        reply_key: hexadecimal(&reply_key),
         cut: page.next.is_some(),
         kept,
         frame,

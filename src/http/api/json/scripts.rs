@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::decision::hexadecimal;
 use crate::script::{Diagnostic, Scripts, Severity};
+use crate::wire::decision::hexadecimal;
 
 /// The state of the scripts.
 #[derive(Debug, Serialize)]

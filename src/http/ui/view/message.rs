@@ -4,13 +4,13 @@ use super::super::language::Words;
 use super::marks::FieldsView;
 use super::{Moment, size};
 use crate::domain::address::NamedAddress;
+use crate::domain::answered::assign_word;
 use crate::domain::authentication::Authentication;
 use crate::domain::decision::{Assign, Decision, Outcome};
 use crate::domain::message::{Attachment, Defect, Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::http::api::{
-    assign_name, direction_name, kind_name, priority_name, reason_of, state_name, status_name,
-    verdict_name,
+    direction_name, kind_name, priority_name, reason_of, state_name, status_name, verdict_name,
 };
 use crate::service::conversations::content::Text;
 
@@ -231,7 +231,7 @@ fn answers(decision: &Decision) -> Vec<(&'static str, String)> {
     let mut answers = Vec::new();
     answers.extend(routing.team.clone().map(|team| ("team", team)));
     if routing.assign != Assign::Unchanged {
-        answers.extend(assign_name(&routing.assign).map(|assign| ("assign", assign)));
+        answers.extend(assign_word(&routing.assign).map(|assign| ("assign", assign)));
     }
     answers.extend(
         routing

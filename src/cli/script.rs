@@ -1,0 +1,231 @@
+//! Commands for whoever writes scripts. They need no gateway and no store.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::say::say;
+use crate::app;
+use crate::config::Config;
+use crate::domain::answered::in_words;
+use crate::domain::decision::{Outcome, TraceStep};
+use crate::script::{Diagnostic, Limits, Severity, Snapshot};
+use crate::service::triage::SCRIPT_TIME_MAX;
+use crate::service::trying::{self, Surroundings, Tried};
+use crate::wire::decision::{RoutedBody, hexadecimal};
+
+/// The script that a file of any other name takes the place of.
+const ROUTING: &str = "routing.rhai";
+/// Largest mail that is tried, in bytes.
+const MAIL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ScriptCommand {
+    /// Compile the scripts and say what is wrong, with line and column
+    Check {
+        /// The scripts folder [default: the configured one]
+        folder: Option<PathBuf>,
+    },
+    /// Ask the scripts about a mail in a file, and show decision and trace; nothing is done
+    Run(RunOptions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunOptions {
+    /// The scripts folder, or a file that takes the place of its routing.rhai
+    /// [default: the configured folder]
+    scripts: Option<PathBuf>,
+    /// The mail, as an .eml file; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    mail: PathBuf,
+    /// The address of the mailbox it comes to [default: the first it is written to]
+    #[arg(long, value_name = "ADDRESS")]
+    mailbox: Option<String>,
+    /// When it comes in, such as 2026-11-28T09:00:00+08:00 [default: now]
+    #[arg(long, value_name = "TIME")]
+    now: Option<String>,
+}
+
+pub(super) fn run(command: ScriptCommand, config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    match command {
+        ScriptCommand::Check { folder } => {
+            let folder = folder.as_deref().unwrap_or(&config.scripts.folder);
+            Ok(check(folder, json))
+        }
+        ScriptCommand::Run(options) => try_out(options, config, json),
+    }
+}
+
+fn check(folder: &Path, json: bool) -> ExitCode {
+    let loaded = Snapshot::load(folder, &Limits::default());
+    let (found, files) = match &loaded {
+        Ok(snapshot) => (snapshot.warnings(), snapshot.files().len()),
+        Err(found) => (found.as_slice(), 0),
+    };
+    if json {
+        let version = loaded
+            .as_ref()
+            .ok()
+            .map(|one| hexadecimal(&one.version().0));
+        let problems: Vec<_> = found.iter().map(problem_json).collect();
+        say(json!({ "version": version, "files": files, "problems": problems }));
+    } else {
+        tell(found);
+        if loaded.is_ok() {
+            say(format_args!(
+                "{}: {files} files are right.",
+                folder.display()
+            ));
+        }
+    }
+    if loaded.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// What is wrong or odd, on standard error.
+fn tell(found: &[Diagnostic]) {
+    for diagnostic in found {
+        eprintln!("{diagnostic}");
+    }
+}
+
+fn problem_json(one: &Diagnostic) -> serde_json::Value {
+    json!({
+        "file": one.file,
+        "line": one.line,
+        "column": one.column,
+        "severity": match one.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "message": one.message,
+        "help": one.help,
+        "text": one.to_string(),
+    })
+}
+
+fn try_out(options: RunOptions, config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    let zone = config.zone().context("the time zone of the scripts")?;
+    let now = match &options.now {
+        Some(text) => trying::moment(text, &zone)?,
+        None => app::clock().now().to_zoned(zone),
+    };
+    let raw = read_mail(&options.mail)?;
+    let scripts = options.scripts.as_deref();
+    let snapshot = match load(scripts, config)? {
+        Ok(snapshot) => snapshot,
+        Err(found) => {
+            tell(&found);
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let around = Surroundings {
+        mailbox: options.mailbox,
+        now,
+    };
+    let (mail, context) = trying::sample(&raw, around);
+    let tried = trying::route(&snapshot, mail, context, SCRIPT_TIME_MAX);
+    if json {
+        let routed = &tried.routed;
+        let body = RoutedBody::new(
+            &routed.outcome,
+            &routed.routing,
+            &routed.warnings,
+            &routed.trace,
+        );
+        let took = u64::try_from(tried.took.as_micros()).unwrap_or(u64::MAX);
+        let version = hexadecimal(&snapshot.version().0);
+        say(json!({ "script_version": version, "took_us": took, "route": body }));
+    } else {
+        print(&tried);
+    }
+    Ok(match tried.routed.outcome {
+        Outcome::Failed(_) => ExitCode::FAILURE,
+        Outcome::Decided | Outcome::NoScript => ExitCode::SUCCESS,
+    })
+}
+
+fn print(tried: &Tried) {
+    let routed = &tried.routed;
+    match &routed.outcome {
+        Outcome::Decided => say(format_args!("route     {}", in_words(&routed.routing))),
+        Outcome::NoScript => say("route     inbox (there is no routing.rhai)"),
+        Outcome::Failed(words) => {
+            eprintln!("{words}");
+            say("route     inbox (the script failed)");
+        }
+    }
+    for words in &routed.warnings {
+        say(format_args!("warning   {words}"));
+    }
+    print_trace(&routed.trace);
+    say(format_args!(
+        "took      {:.3} ms",
+        tried.took.as_secs_f64() * 1000.0
+    ));
+}
+
+fn print_trace(trace: &[TraceStep]) {
+    for step in trace {
+        let place = format!("{}:{}:{}", step.file, step.line, step.column);
+        say(format_args!("  {place:<24} {}", step.what));
+    }
+}
+
+fn read_mail(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        let input = std::io::stdin().lock();
+        input.take(MAIL_BYTES_MAX + 1).read_to_end(&mut bytes)
+    } else {
+        let file = fs::File::open(path);
+        file.and_then(|file| file.take(MAIL_BYTES_MAX + 1).read_to_end(&mut bytes))
+    };
+    read.with_context(|| format!("cannot read the mail {}", path.display()))?;
+    if bytes.len() as u64 > MAIL_BYTES_MAX {
+        let mib = MAIL_BYTES_MAX / 1024 / 1024;
+        bail!("{} is larger than {mib} MiB", path.display());
+    }
+    Ok(bytes)
+}
+
+/// A folder; or the folder that a file of it stands in; or the configured folder with the
+/// file in the place of its routing.
+fn load(
+    scripts: Option<&Path>,
+    config: &Config,
+) -> anyhow::Result<Result<Snapshot, Vec<Diagnostic>>> {
+    let limits = Limits::default();
+    let Some(path) = scripts else {
+        return Ok(Snapshot::load(&config.scripts.folder, &limits));
+    };
+    if path.is_dir() {
+        return Ok(Snapshot::load(path, &limits));
+    }
+    if path.file_name() == Some(OsStr::new(ROUTING)) {
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        return Ok(Snapshot::load(
+            folder.unwrap_or_else(|| Path::new(".")),
+            &limits,
+        ));
+    }
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("cannot read the script {}", path.display()))?;
+    let live = match Snapshot::load(&config.scripts.folder, &limits) {
+        Ok(live) => live,
+        Err(found) => return Ok(Err(found)),
+    };
+    let mut files: BTreeMap<String, String> = live.files().iter().cloned().collect();
+    files.insert(ROUTING.to_owned(), text);
+    Ok(Snapshot::of(files.into_iter().collect(), &limits))
+}

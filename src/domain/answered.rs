@@ -1,0 +1,104 @@
+//! A routing as people read it: each thing that a script asked for, by the word that a
+//! script asks for it with. What was not asked for is absent.
+
+use super::conversation::{Priority, Status};
+use super::decision::{Assign, Routing};
+
+/// What a routing without any wish is called.
+const NOTHING: &str = "inbox";
+
+/// Names and values, in the order of the language's documentation.
+#[must_use]
+pub fn asked_for(routing: &Routing) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    let mut add = |name, value: Option<String>| all.extend(value.map(|value| (name, value)));
+    add("spam", routing.spam.then(|| "yes".to_owned()));
+    add("ignore", routing.ignore.clone());
+    add("team", routing.team.clone());
+    add("assign", assign_word(&routing.assign));
+    let tags: Vec<&str> = routing.tags.iter().map(|tag| tag.as_str()).collect();
+    add("tags", (!tags.is_empty()).then(|| tags.join(", ")));
+    let priority = routing.priority.map(priority_word);
+    add("priority", priority.map(str::to_owned));
+    add("status", routing.status.map(status_word).map(str::to_owned));
+    add("note", routing.note.clone());
+    all
+}
+
+/// The same on one line: `team billing, tags invoice`.
+#[must_use]
+pub fn in_words(routing: &Routing) -> String {
+    let parts: Vec<String> = asked_for(routing)
+        .into_iter()
+        .map(|(name, value)| match name {
+            "spam" => name.to_owned(),
+            "ignore" | "note" => format!("{name} {value:?}"),
+            _ => format!("{name} {value}"),
+        })
+        .collect();
+    if parts.is_empty() {
+        NOTHING.to_owned()
+    } else {
+        parts.join("; ")
+    }
+}
+
+/// Who shall look after it; `None` when nothing was said.
+#[must_use]
+pub fn assign_word(assign: &Assign) -> Option<String> {
+    match assign {
+        Assign::Unchanged => None,
+        Assign::To(address) => Some(address.clone()),
+        Assign::LeastBusy => Some("least_busy".to_owned()),
+        Assign::RoundRobin => Some("round_robin".to_owned()),
+    }
+}
+
+/// A priority, as scripts write it.
+#[must_use]
+pub fn priority_word(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Normal => "normal",
+        Priority::High => "high",
+        Priority::Urgent => "urgent",
+    }
+}
+
+/// A status, as scripts write it.
+#[must_use]
+pub fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Open => "open",
+        Status::Pending => "pending",
+        Status::Snoozed => "snoozed",
+        Status::Closed => "closed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::conversation::Tag;
+
+    #[test]
+    fn a_routing_reads_as_it_was_written() {
+        assert_eq!(in_words(&Routing::default()), "inbox");
+        let routing = Routing {
+            team: Some("billing".to_owned()),
+            assign: Assign::RoundRobin,
+            tags: ["invoice", "vip"]
+                .into_iter()
+                .filter_map(Tag::new)
+                .collect(),
+            priority: Some(Priority::High),
+            note: Some("two\nlines".to_owned()),
+            ..Routing::default()
+        };
+        assert_eq!(
+            in_words(&routing),
+            "team billing; assign round_robin; tags invoice, vip; priority high; \
+             note \"two\\nlines\""
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! Scripts asked about a mail for whoever writes them: nothing is stored, sent or done.
+//!
+//! Deliberately absent: reading files. The doors bring the mail and the scripts.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned, civil};
+use tokio::time::Instant;
+
+use crate::script::{ContextView, MailView, Routed, Snapshot};
+
+/// What surrounds the mail, where somebody wants it otherwise than usual.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The address of the mailbox it came to; the first it is written to when absent.
+    pub mailbox: Option<String>,
+    /// When it comes in.
+    pub now: Zoned,
+}
+
+/// What the scripts made of a mail.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The decision.
+    pub routed: Routed,
+    /// How long they took.
+    pub took: Duration,
+}
+
+/// A text that is no time.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{text:?} is no time; write one such as 2026-11-28T09:00, or 2026-11-28T09:00:00+08:00 where \
+     another time zone is meant"
+)]
+pub struct NoTime {
+    text: String,
+}
+
+/// Reads a time that somebody typed; without a zone it is that of `zone`, which is also what
+/// scripts see it in.
+///
+/// # Errors
+/// When it is none.
+pub fn moment(text: &str, zone: &TimeZone) -> Result<Zoned, NoTime> {
+    if let Ok(zoned) = text.parse::<Zoned>() {
+        return Ok(zoned);
+    }
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at.to_zoned(zone.clone()));
+    }
+    let local = text.parse::<civil::DateTime>().ok();
+    let zoned = local.and_then(|local| local.to_zoned(zone.clone()).ok());
+    zoned.ok_or_else(|| NoTime {
+        text: text.to_owned(),
+    })
+}
+
+/// A mail of which there is nothing but its bytes, as scripts see it.
+#[must_use]
+pub fn sample(raw: &[u8], around: Surroundings) -> (MailView, ContextView) {
+    let mut mail = MailView::of_bytes(raw);
+    mail.arrived_at = around.now.timestamp();
+    let mailbox = around.mailbox.unwrap_or_else(|| {
+        let mut written_to = mail.head.to.iter();
+        let first = written_to.next();
+        first.map_or_else(String::new, |to| to.address.folded())
+    });
+    let context = ContextView::of_sample(&mail, &mailbox, around.now);
+    (mail, context)
+}
+
+/// Asks the scripts where a mail goes.
+#[must_use]
+pub fn route(
+    snapshot: &Snapshot,
+    mail: MailView,
+    context: ContextView,
+    time_max: Duration,
+) -> Tried {
+    let begun = Instant::now();
+    let routed = snapshot.route(mail, context, move || begun.elapsed() > time_max);
+    Tried {
+        routed,
+        took: begun.elapsed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::answered::in_words;
+
+    const RAW: &[u8] = b"From: Wang Wei <wei@example.cn>\r\nTo: shop@example.com\r\n\
+        Subject: Re: Invoice\r\nX-Flag: yes\r\n\r\nHello.\r\n\r\n> old words\r\n";
+
+    fn snapshot(source: &str) -> Snapshot {
+        let files = vec![("routing.rhai".to_owned(), source.to_owned())];
+        Snapshot::of(files, &crate::script::Limits::default()).expect("right")
+    }
+
+    #[test]
+    fn a_mail_in_a_file_is_routed_as_one_that_comes_in() {
+        let zone = TimeZone::get("Asia/Shanghai").expect("a zone");
+        let now = moment("2026-11-28T09:00:00+08:00", &zone).expect("a time");
+        let around = Surroundings { mailbox: None, now };
+        let (mail, context) = sample(RAW, around);
+        let snapshot = snapshot(
+            "fn route(mail, ctx) {\n  if mail.base_subject == \"Invoice\" && ctx.now.hour == 9 \
+             && mail.header(\"x-flag\") == \"yes\" && ctx.conversation.is_new \
+             && ctx.mailbox.address == \"shop@example.com\" && ctx.contact.name == \"Wang Wei\" \
+             && !mail.text.contains(\"old words\") { return team(\"billing\"); }\n  inbox()\n}",
+        );
+        let tried = route(&snapshot, mail, context, Duration::from_secs(10));
+        assert_eq!(in_words(&tried.routed.routing), "team billing", "{tried:?}");
+    }
+
+    #[test]
+    fn times_are_read_in_the_zone_of_the_scripts() {
+        let zone = TimeZone::get("Europe/Berlin").expect("a zone");
+        let hour = |text: &str| moment(text, &zone).map(|at| at.hour());
+        assert_eq!(hour("2026-11-28T09:00:00+08:00").expect("a time"), 2);
+        assert_eq!(hour("2026-11-28T09:00").expect("a time"), 9);
+        assert_eq!(hour("2026-11-28T09:00[Asia/Shanghai]").expect("a time"), 9);
+        let refused = hour("tomorrow").expect_err("no time").to_string();
+        assert!(refused.starts_with("\"tomorrow\" is no time"), "{refused}");
+    }
+}

@@ -1,0 +1,94 @@
+//! What scripts decided, as JSON: the same for the API, the command line and rehearsals.
+
+use serde::Serialize;
+
+use crate::domain::answered::{assign_word, priority_word, status_word};
+use crate::domain::decision::{Outcome, Routing, TraceStep};
+
+/// A routing with how it came about.
+#[derive(Clone, Debug, Serialize)]
+pub struct RoutedBody {
+    /// `decided`, `no_script` or `failed`.
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    team: Option<String>,
+    assign: Option<String>,
+    tags: Vec<String>,
+    priority: Option<&'static str>,
+    status: Option<&'static str>,
+    note: Option<String>,
+    spam: bool,
+    ignore: Option<String>,
+    warnings: Vec<String>,
+    trace: Vec<StepBody>,
+}
+
+/// A step of a trace.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepBody {
+    file: String,
+    line: u32,
+    column: u32,
+    what: String,
+}
+
+impl RoutedBody {
+    /// Of the parts of a decision.
+    #[must_use]
+    pub fn new(
+        outcome: &Outcome,
+        routing: &Routing,
+        warnings: &[String],
+        trace: &[TraceStep],
+    ) -> Self {
+        let (outcome, error) = outcome_words(outcome);
+        Self {
+            outcome,
+            error,
+            team: routing.team.clone(),
+            assign: assign_word(&routing.assign),
+            tags: routing
+                .tags
+                .iter()
+                .map(|tag| tag.as_str().to_owned())
+                .collect(),
+            priority: routing.priority.map(priority_word),
+            status: routing.status.map(status_word),
+            note: routing.note.clone(),
+            spam: routing.spam,
+            ignore: routing.ignore.clone(),
+            warnings: warnings.to_vec(),
+            trace: trace.iter().map(StepBody::new).collect(),
+        }
+    }
+}
+
+impl StepBody {
+    /// Of a step.
+    #[must_use]
+    pub fn new(step: &TraceStep) -> Self {
+        Self {
+            file: step.file.clone(),
+            line: step.line,
+            column: step.column,
+            what: step.what.clone(),
+        }
+    }
+}
+
+/// `decided` and the like, and why it failed.
+#[must_use]
+pub fn outcome_words(outcome: &Outcome) -> (&'static str, Option<String>) {
+    match outcome {
+        Outcome::Decided => ("decided", None),
+        Outcome::NoScript => ("no_script", None),
+        Outcome::Failed(words) => ("failed", Some(words.clone())),
+    }
+}
+
+/// Bytes of a version or hash, as text.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
