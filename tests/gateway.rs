@@ -15,6 +15,7 @@ mod alerts;
 mod amazon;
 mod badinput;
 mod connect;
+mod decisions;
 mod demo;
 mod disk;
 mod doctor;

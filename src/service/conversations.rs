@@ -5,6 +5,7 @@
 //! the only doors; what the actor may not see is not there.
 
 pub mod content;
+pub mod decided;
 
 use crate::domain::authentication::Authentication;
 use crate::domain::contact::Contact;

@@ -14,7 +14,7 @@
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
-//! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `delivery`, `triage`: the stages; `open`: everything there is, started.
+//! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `delivery`, `triage`: the stages; `open`: everything there is, started.
 //!
 //! Invariant: feed listeners are told after the commit, never before.
 
@@ -24,6 +24,7 @@ mod contacts;
 mod conversation_list;
 mod conversations;
 mod database;
+mod decision_lines;
 mod delivery;
 mod error;
 mod extractions;

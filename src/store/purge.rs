@@ -9,7 +9,7 @@ use super::key::{Key, number_at};
 use super::listing::{self, Facet, Shelf, list_prefix};
 use super::public_id::{IdKind, remove_public_id};
 use super::table::{Order, Rows, Table, Transaction};
-use super::{Store, contacts, extractions, jobs, ledger, outbox, raw, threading};
+use super::{Store, contacts, decision_lines, extractions, jobs, ledger, outbox, raw, threading};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::job::WorkKind;
@@ -179,7 +179,7 @@ fn remove_message(transaction: &Transaction<'_>, message: &Message) -> Result<()
     }
     threading::forget_ids(transaction, workspace, message.conversation, &message.head)?;
     ledger::forget(transaction, message.key)?;
-    transaction.remove_all(Table::Decisions, &key)?;
+    decision_lines::remove_of_message(transaction, message.key)?;
     transaction.remove(Table::Authentications, &key)?;
     extractions::remove_of_message(transaction, message.key)?;
     remove_public_id(transaction, IdKind::Message, message.id)?;

@@ -140,6 +140,8 @@ tables! {
     NewestSorts = "newest-sorts",
     /// message, decision -> record.
     Decisions = "decisions",
+    /// workspace, hash of a script's name, line, inverted decision -> message.
+    DecisionLines = "decision-lines",
     /// version -> files.
     Scripts = "scripts",
     /// outgoing -> record.

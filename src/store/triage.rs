@@ -12,7 +12,7 @@ use super::key::Key;
 use super::listing::{self, Facet, Shelf, count_on};
 use super::record::ScriptFiles;
 use super::table::{Counter, Order, Rows, Table, Transaction};
-use super::{Store, extractions, feed, jobs, ledger, people};
+use super::{Store, decision_lines, extractions, feed, jobs, ledger, people};
 use crate::domain::address::Address;
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Status, Tag};
@@ -140,6 +140,7 @@ fn triage(transaction: &Transaction<'_>, triaged: &Triaged) -> Result<(), StoreE
     };
     let key = Key::new(message.key.0).number(stored.key.0);
     transaction.put_record(Table::Decisions, key.as_ref(), &stored)?;
+    decision_lines::index(transaction, &stored)?;
     let event = Event::ConversationRouted {
         conversation: after.key,
         message: message.key,

@@ -3,6 +3,7 @@
 //! Invariant: every route, the unknown ones too, is behind `auth::by_token`.
 
 mod conversations;
+mod decisions;
 mod diary;
 mod doctor;
 mod events;
@@ -114,6 +115,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             "/messages/{id}/attachments/{place}",
             get(messages::attachment),
         )
+        .route("/decisions", get(decisions::by_line))
         .route("/outgoing/{id}", get(replies::get))
         .route("/outgoing/{id}/cancel", post(replies::cancel))
         .route("/events", get(events::read))

@@ -9,6 +9,7 @@ use crate::domain::key::UserKey;
 use crate::domain::ledger::Fate;
 use crate::domain::message::Direction;
 use crate::domain::user::{Membership, Role};
+use crate::store::table::{Order, Rows, Table};
 
 const ANNA: &str = "anna@example.com";
 
@@ -213,4 +214,69 @@ async fn script_versions_are_kept() {
         .unwrap();
     assert_eq!(fixture.store.script(version).unwrap(), Some(files));
     assert_eq!(fixture.store.script(ScriptVersion([2; 16])).unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_line_finds_the_mails_it_decided_newest_first_until_they_are_taken_away() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let step = |file: &str, line| TraceStep {
+        file: file.to_owned(),
+        line,
+        column: 5,
+        what: "inbox()".to_owned(),
+    };
+    let mut messages = Vec::new();
+    for number in 1..=5 {
+        let message = fixture.receive(mail(number, ANNA, "x")).await;
+        let mut decided = decision(Routing::default());
+        decided.version = Some(ScriptVersion([1; 16]));
+        // The same line twice is one row; a step outside every line is none.
+        decided.trace = vec![step("routing.rhai", 14), step("routing.rhai", 14)];
+        decided.trace.push(step("lib/words.rhai", number));
+        decided.trace.push(step("routing.rhai", 0));
+        let triaged = Triaged {
+            job: fixture.jobs(WorkKind::Triage)[0].key,
+            message: message.key,
+            extraction: None,
+            decision: decided,
+        };
+        store.triage(vec![triaged]).await.unwrap();
+        messages.push(message.key);
+    }
+    messages.reverse();
+    let page = |file, line, before: Option<&str>| {
+        let page = store
+            .decisions_at(WORKSPACE, file, line, before, 2)
+            .unwrap();
+        let keys: Vec<_> = page.items.iter().map(|one| one.message).collect();
+        (keys, page.next)
+    };
+    let mut found = Vec::new();
+    let mut before: Option<String> = None;
+    loop {
+        let (keys, next) = page("routing.rhai", 14, before.as_deref());
+        assert!(keys.len() <= 2);
+        found.extend(keys);
+        let Some(next) = next else { break };
+        before = Some(next);
+    }
+    assert_eq!(found, messages);
+    assert_eq!(page("lib/words.rhai", 5, None), (vec![messages[0]], None));
+    assert_eq!(page("routing.rhai", 13, None).0, []);
+    assert_eq!(page("routing.rhai", 0, None).0, []);
+    let bad = store.decisions_at(WORKSPACE, "routing.rhai", 14, Some("+1"), 2);
+    assert!(matches!(bad, Err(StoreError::BadCursor)));
+    let other = crate::domain::key::WorkspaceKey(WORKSPACE.0 + 1);
+    let elsewhere = store.decisions_at(other, "routing.rhai", 14, None, 2);
+    assert!(elsewhere.unwrap().items.is_empty());
+
+    let key = fixture.mailbox.key;
+    store.remove_mailbox(key, true, at(600)).await.unwrap();
+    while store.purge_some(key).await.unwrap() {}
+    assert_eq!(page("routing.rhai", 14, None).0, []);
+    let left = store
+        .read(|rows| rows.keys(Table::DecisionLines, &[], None, Order::Up, 10))
+        .unwrap();
+    assert!(left.is_empty(), "{left:?}");
 }

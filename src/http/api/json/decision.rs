@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::PersonBody;
 use crate::domain::decision::Decision;
+use crate::service::conversations::decided::Decided;
 use crate::wire::decision::{RoutedBody, hexadecimal};
 
 /// A decision.
@@ -25,6 +27,31 @@ impl DecisionBody {
                 &decision.warnings,
                 &decision.trace,
             ),
+        }
+    }
+}
+
+/// A decision with the mail it is about.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct DecidedBody {
+    message_id: String,
+    conversation_id: String,
+    conversation_number: u64,
+    from: Option<PersonBody>,
+    subject: String,
+    decision: DecisionBody,
+}
+
+impl DecidedBody {
+    pub(in crate::http::api) fn new(decided: &Decided) -> Self {
+        let head = &decided.message.head;
+        Self {
+            message_id: decided.message.id.to_string(),
+            conversation_id: decided.conversation.id.to_string(),
+            conversation_number: decided.conversation.number,
+            from: head.from.as_ref().map(PersonBody::new),
+            subject: head.subject.clone(),
+            decision: DecisionBody::new(&decided.decision),
         }
     }
 }
