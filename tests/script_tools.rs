@@ -89,3 +89,92 @@ fn a_check_says_the_same_to_people_and_programs() {
     assert_eq!(problem["line"], 3);
     assert_eq!(problem["text"].as_str().unwrap(), said.err.trim_end());
 }
+
+const TESTS: &str = "[[test]]\nname = \"an invoice\"\nmail = \"invoice.eml\"\nexpect = { team = \"billing\" }\n\
+                     [[test]]\nname = \"at night\"\nmail = { subject = \"发票\" }\n\
+                     context = { now = \"2026-11-28T03:00\" }\nexpect = { tags = [\"night\"] }\n";
+
+/// Saves a file below `scripts/tests`.
+fn save_test(gateway: &Gateway, name: &str, text: &str) {
+    let folder = gateway.folder().join("scripts/tests");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(name), text).unwrap();
+}
+
+#[test]
+fn tests_pass_fail_and_are_refused_with_their_places() {
+    let gateway = prepared();
+    let test = |more: &[&str]| gateway.run(&[&["script", "test"], more].concat());
+    let none = test(&[]);
+    assert_eq!(none.code, Some(2), "{none:?}");
+    save_test(&gateway, "invoice.eml", MAIL);
+    save_test(&gateway, "routing.toml", TESTS);
+    let out = test(&[]).good().out;
+    assert!(out.contains("2 passed, 0 failed"), "{out}");
+
+    save_test(&gateway, "routing.toml", &TESTS.replace("billing", "sales"));
+    let failed = test(&["--junit", "report.xml"]);
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    for words in [
+        "FAIL  an invoice  (tests/routing.toml:2)",
+        "team is \"billing\", expected is \"sales\"",
+        "mail.subject = \"Invoice 7\"",
+        "1 passed, 1 failed",
+    ] {
+        assert!(failed.out.contains(words), "{words}: {}", failed.out);
+    }
+    let xml = fs::read_to_string(gateway.folder().join("report.xml")).unwrap();
+    assert!(xml.contains("tests=\"2\" failures=\"1\""), "{xml}");
+    let out = test(&["--filter", "night", "--json"]).good().out;
+    assert_eq!(json(&out)["name"], "at night");
+
+    save_test(&gateway, "routing.toml", &TESTS.replace("team =", "tem ="));
+    let wrong = test(&[]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(
+        wrong
+            .err
+            .starts_with("tests/routing.toml:4:12: unknown field `tem`"),
+        "{wrong:?}"
+    );
+    assert!(wrong.err.contains("did you mean `team`?"), "{wrong:?}");
+}
+
+#[test]
+fn scripts_whose_tests_are_demanded_and_fail_do_not_go_live() {
+    let mut gateway = prepared();
+    gateway.configure("", "");
+    let config = fs::read_to_string(gateway.config()).unwrap();
+    let demanding = config.replace("[scripts]\n", "[scripts]\nrequire_tests = true\n");
+    fs::write(gateway.config(), demanding).unwrap();
+    save_test(&gateway, "invoice.eml", MAIL);
+    save_test(&gateway, "routing.toml", TESTS);
+    gateway.launch();
+    let mut feed = gateway.api().feed_from_now();
+    let mut looked_at = || {
+        feed.until("the scripts were looked at", |event| {
+            (event["type"] == "scripts.changed").then_some(())
+        });
+        gateway.api().get("/scripts")
+    };
+    let first = gateway.api().get("/scripts");
+    assert!(first["version"].is_string(), "{first}");
+    gateway.write_script("routing.rhai", &ROUTING.replace("billing", "sales"));
+    let refused = looked_at();
+    assert_eq!(refused["version"], first["version"]);
+    let problem = &refused["problems"][0];
+    assert_eq!(
+        (&problem["file"], &problem["line"]),
+        (&"tests/routing.toml".into(), &2.into())
+    );
+    let message = problem["message"].as_str().unwrap();
+    assert!(
+        message.contains("team is \"sales\", expected is \"billing\""),
+        "{message}"
+    );
+    // The test is changed as well: now both go together.
+    save_test(&gateway, "routing.toml", &TESTS.replace("billing", "sales"));
+    let live = looked_at();
+    assert_ne!(live["version"], first["version"]);
+    assert_eq!(live["problems"], serde_json::json!([]));
+}

@@ -48,13 +48,14 @@ use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::receiving::Receiving;
 use crate::service::replies::Replies;
+use crate::service::script_testing;
 use crate::service::signing_in::SigningIn;
 use crate::service::submitting::Submitting;
 use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
 use crate::service::sync::standing;
-use crate::service::triage::Triage;
+use crate::service::triage::{SCRIPT_TIME_MAX, Triage};
 use crate::service::way_out::SystemSmtp;
 use crate::smtp_server;
 use crate::store::{self, Store};
@@ -109,7 +110,13 @@ impl Gateway {
             ceilings: Some(config.ceilings()),
             ..DialOptions::default()
         })?;
-        let scripts = Scripts::open(&config.scripts.folder, Limits::default());
+        let demand = if config.scripts.require_tests {
+            let zone = config.zone().context("the time zone of the scripts")?;
+            Some(script_testing::demand(zone, SCRIPT_TIME_MAX))
+        } else {
+            None
+        };
+        let scripts = Scripts::demanding(&config.scripts.folder, Limits::default(), demand);
         let (diary, unwritten) = Diary::new(clock.clone());
         let patience = Patience {
             attempts_max: config.mail.max_reconnect_attempts,

@@ -11,7 +11,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
@@ -31,6 +31,11 @@ const NOISE_MAX: Duration = Duration::from_secs(2);
 /// How often a folder is looked for that could not be watched, and how often the
 /// files are compared in case an event was lost (network file systems have none).
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// What scripts, their data and their tests end in.
+const ENDS: [&str; 4] = ["rhai", "toml", "csv", "eml"];
+/// Folders below one another that are looked through, and files in all of them.
+const DEPTH_MAX: usize = 6;
+const LOOKED_AT_MAX: usize = 10_000;
 
 /// Watches `folder` until `shutdown`. `on_change` is told of every reload that
 /// changed something: a new version is live, or the files became wrong or right.
@@ -241,30 +246,48 @@ fn watch_as(
         .ok()
 }
 
-/// A number that changes when a script is saved, made or removed: names, places,
-/// sizes, times and permissions of the files in the folder and in `lib/`, through links.
+/// A number that changes when something is saved, made or removed below the folder: names,
+/// places, sizes, times and permissions, through links.
 fn stamp(folder: &Path) -> u64 {
+    let mut found = Vec::new();
+    list(folder, 0, &mut found);
+    found.sort();
     let mut hasher = DefaultHasher::new();
-    for folder in [folder.to_owned(), folder.join("lib")] {
-        let mut found: Vec<_> = fs::read_dir(&folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|end| end == "rhai"))
-            .map(|path| {
-                let metadata = fs::metadata(&path).ok();
-                let time = metadata.as_ref().and_then(|m| m.modified().ok());
-                let mode = format!("{:?}", metadata.as_ref().map(fs::Metadata::permissions));
-                // A swapped link changes where a file really is, if nothing else.
-                let real = fs::canonicalize(&path).ok();
-                (path, real, metadata.map(|m| m.len()), time, mode)
-            })
-            .collect();
-        found.sort();
-        found.hash(&mut hasher);
-    }
+    found.hash(&mut hasher);
     hasher.finish()
+}
+
+/// What is known of a file without reading it.
+type Looks = (
+    PathBuf,
+    Option<PathBuf>,
+    Option<u64>,
+    Option<SystemTime>,
+    String,
+);
+
+fn list(folder: &Path, depth: usize, found: &mut Vec<Looks>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let metadata = fs::metadata(&path).ok();
+        // Kubernetes keeps the versions themselves in folders of such names.
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if found.len() > LOOKED_AT_MAX || hidden {
+            continue;
+        }
+        if metadata.as_ref().is_some_and(fs::Metadata::is_dir) && depth < DEPTH_MAX {
+            list(&path, depth + 1, found);
+        } else if path
+            .extension()
+            .is_some_and(|end| ENDS.iter().any(|own| end == *own))
+        {
+            let time = metadata.as_ref().and_then(|m| m.modified().ok());
+            let mode = format!("{:?}", metadata.as_ref().map(fs::Metadata::permissions));
+            // A swapped link changes where a file really is, if nothing else.
+            let real = fs::canonicalize(&path).ok();
+            found.push((path, real, metadata.map(|m| m.len()), time, mode));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,10 +16,11 @@ use crate::app;
 use crate::config::Config;
 use crate::domain::answered::in_words;
 use crate::domain::decision::{Outcome, TraceStep};
-use crate::script::{Diagnostic, Limits, Severity, Snapshot};
+use crate::script::{Diagnostic, Limits, Severity, Snapshot, Suite};
+use crate::service::script_testing::{self, Tested, junit};
 use crate::service::triage::SCRIPT_TIME_MAX;
 use crate::service::trying::{self, Surroundings, Tried};
-use crate::wire::decision::{RoutedBody, hexadecimal};
+use crate::wire::decision::{RoutedBody, StepBody, hexadecimal};
 
 /// The script that a file of any other name takes the place of.
 const ROUTING: &str = "routing.rhai";
@@ -35,6 +36,20 @@ pub(super) enum ScriptCommand {
     },
     /// Ask the scripts about a mail in a file, and show decision and trace; nothing is done
     Run(RunOptions),
+    /// Run the tests beside the scripts: 0 all pass, 1 some fail, 2 there is nothing to run
+    Test(TestOptions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TestOptions {
+    /// The scripts folder [default: the configured one]
+    folder: Option<PathBuf>,
+    /// Only tests whose name or file contains this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    filter: String,
+    /// Write the report here too, as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -60,6 +75,7 @@ pub(super) fn run(command: ScriptCommand, config: &Config, json: bool) -> anyhow
             Ok(check(folder, json))
         }
         ScriptCommand::Run(options) => try_out(options, config, json),
+        ScriptCommand::Test(options) => test(&options, config, json),
     }
 }
 
@@ -173,6 +189,78 @@ fn print(tried: &Tried) {
         "took      {:.3} ms",
         tried.took.as_secs_f64() * 1000.0
     ));
+}
+
+/// How `test` ends when nothing could be run.
+const NOTHING_RUN: u8 = 2;
+
+fn test(options: &TestOptions, config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    let folder = options.folder.as_deref().unwrap_or(&config.scripts.folder);
+    let zone = config.zone().context("the time zone of the scripts")?;
+    let snapshot = Snapshot::load(folder, &Limits::default());
+    let read = snapshot.and_then(|snapshot| Ok((snapshot, Suite::read(folder, &zone)?)));
+    let (snapshot, suite) = match read {
+        Ok(read) => read,
+        Err(found) => {
+            tell(&found);
+            return Ok(ExitCode::from(NOTHING_RUN));
+        }
+    };
+    let report = script_testing::run(&snapshot, &suite, &options.filter, SCRIPT_TIME_MAX);
+    if let Some(file) = &options.junit {
+        fs::write(file, junit::xml(&report))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    for test in &report.tests {
+        if json {
+            say(tested_json(test));
+        } else if !test.passed() {
+            let case = test.case;
+            say(format_args!(
+                "FAIL  {}  ({}:{})",
+                case.name, case.file, case.line
+            ));
+            for difference in &test.judged.differences {
+                say(format_args!("      {}", difference.in_words()));
+            }
+            print_trace(&test.judged.trace);
+        }
+    }
+    if report.tests.is_empty() {
+        let folder = folder.join("tests");
+        eprintln!("postern: no test in {} is to be run", folder.display());
+        return Ok(ExitCode::from(NOTHING_RUN));
+    }
+    let failed = report.failed();
+    if !json {
+        let passed = report.tests.len() - failed;
+        let took = report.took.as_millis();
+        say(format_args!(
+            "{passed} passed, {failed} failed, in {took} ms"
+        ));
+    }
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn tested_json(test: &Tested<'_>) -> serde_json::Value {
+    let differences = test.judged.differences.iter();
+    let differences: Vec<_> = differences
+        .map(|one| json!({ "what": one.what, "expected": one.expected, "came": one.came }))
+        .collect();
+    let trace: Vec<_> = test.judged.trace.iter().map(StepBody::new).collect();
+    json!({
+        "name": test.case.name,
+        "file": test.case.file,
+        "line": test.case.line,
+        "passed": test.passed(),
+        "took_us": u64::try_from(test.took.as_micros()).unwrap_or(u64::MAX),
+        "differences": differences,
+        "trace": trace,
+    })
 }
 
 fn print_trace(trace: &[TraceStep]) {

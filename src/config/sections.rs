@@ -24,6 +24,8 @@ pub struct ScriptsSection {
     pub folder: PathBuf,
     /// IANA name.
     pub time_zone: String,
+    /// Nothing goes live whose tests fail.
+    pub require_tests: bool,
 }
 
 /// `[plugins]`
@@ -125,6 +127,7 @@ impl Default for ScriptsSection {
         Self {
             folder: "../scripts".into(),
             time_zone: "UTC".to_owned(),
+            require_tests: false,
         }
     }
 }

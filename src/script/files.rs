@@ -141,34 +141,42 @@ impl Reader<'_> {
         }
     }
 
-    fn read_one(&self, name: &str) -> Result<String, (String, Option<String>)> {
-        let failed = |error: io::Error| (unreadable("file", &error), None);
-        let path = fs::canonicalize(self.root.join(name)).map_err(failed)?;
-        if !path.starts_with(&self.root) {
-            let message = "is a link that leads out of the scripts folder".to_owned();
-            return Err((message, Some("put the file itself here".to_owned())));
-        }
-        // Opened once and looked at through the handle: what is checked is what is read.
-        let file = open(&path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(("is not a plain file".to_owned(), None));
-        }
-        if let Some(reason) = writable_by_strangers(&metadata) {
-            return Err((reason, fix()));
-        }
-        let max = self.limits.file_bytes_max;
-        let mut bytes = Vec::new();
-        file.take(max + 1).read_to_end(&mut bytes).map_err(failed)?;
-        if bytes.len() as u64 > max {
-            return Err((format!("is larger than {} KiB", max / 1024), None));
-        }
+    fn read_one(&self, name: &str) -> Result<String, Refused> {
+        let bytes = read_bytes(&self.root, name, self.limits.file_bytes_max)?;
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             let message = format!("is not UTF-8 (at byte {at})");
             (message, Some("save it as UTF-8 in your editor".to_owned()))
         })
     }
+}
+
+/// Why a file is not read, and what to do.
+pub(super) type Refused = (String, Option<String>);
+
+/// A file below `root`, which has no links left in its own path.
+pub(super) fn read_bytes(root: &Path, name: &str, max: u64) -> Result<Vec<u8>, Refused> {
+    let failed = |error: io::Error| (unreadable("file", &error), None);
+    let path = fs::canonicalize(root.join(name)).map_err(failed)?;
+    if !path.starts_with(root) {
+        let message = "is a link that leads out of the scripts folder".to_owned();
+        return Err((message, Some("put the file itself here".to_owned())));
+    }
+    // Opened once and looked at through the handle: what is checked is what is read.
+    let file = open(&path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(("is not a plain file".to_owned(), None));
+    }
+    if let Some(reason) = writable_by_strangers(&metadata) {
+        return Err((reason, fix()));
+    }
+    let mut bytes = Vec::new();
+    file.take(max + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > max {
+        return Err((format!("is larger than {} KiB", max / 1024), None));
+    }
+    Ok(bytes)
 }
 
 /// Opens without waiting: a pipe that nobody writes to would hold the whole gateway. The

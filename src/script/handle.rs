@@ -3,6 +3,7 @@
 //!
 //! Deliberately absent: knowing when to reload (`app/reload.rs`).
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,10 +22,32 @@ pub struct Scripts(Arc<Inner>);
 struct Inner {
     folder: PathBuf,
     limits: Limits,
+    demand: Option<Demand>,
     current: ArcSwapOption<Snapshot>,
     problems: ArcSwap<Vec<Diagnostic>>,
     /// Reloads happen one after the other, so that an older reading never wins.
     reloading: Mutex<()>,
+}
+
+/// What is asked of scripts before they go live, besides being right: the objections.
+#[derive(Clone)]
+pub struct Demand(Arc<Objections>);
+
+type Objections = dyn Fn(&Snapshot, &Path) -> Vec<Diagnostic> + Send + Sync;
+
+impl Demand {
+    /// Of a function that is given the scripts and their folder.
+    pub fn new(
+        objections: impl Fn(&Snapshot, &Path) -> Vec<Diagnostic> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(objections))
+    }
+}
+
+impl fmt::Debug for Demand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Demand")
+    }
 }
 
 /// What a reload changed.
@@ -43,9 +66,16 @@ impl Scripts {
     /// a reason not to start: mail then takes the default route.
     #[must_use]
     pub fn open(folder: &Path, limits: Limits) -> Self {
+        Self::demanding(folder, limits, None)
+    }
+
+    /// The same; nothing goes live that `demand` objects to.
+    #[must_use]
+    pub fn demanding(folder: &Path, limits: Limits, demand: Option<Demand>) -> Self {
         let scripts = Self(Arc::new(Inner {
             folder: folder.to_owned(),
             limits,
+            demand,
             current: ArcSwapOption::empty(),
             problems: ArcSwap::default(),
             reloading: Mutex::new(()),
@@ -79,12 +109,24 @@ impl Scripts {
         problems.iter().any(|one| one.severity == Severity::Error)
     }
 
+    /// Scripts of the folder that may go live.
+    fn load(&self) -> Result<Snapshot, Vec<Diagnostic>> {
+        let snapshot = Snapshot::load(&self.0.folder, &self.0.limits)?;
+        let demand = self.0.demand.as_ref();
+        let objections = demand.map_or_else(Vec::new, |demand| demand.0(&snapshot, &self.0.folder));
+        if objections.is_empty() {
+            Ok(snapshot)
+        } else {
+            Err(objections)
+        }
+    }
+
     /// Reads the folder again.
     pub fn reload(&self) -> Reloaded {
         // A reload that panicked has swapped nothing.
         let lock = self.0.reloading.lock();
         let _one_at_a_time = lock.unwrap_or_else(PoisonError::into_inner);
-        match Snapshot::load(&self.0.folder, &self.0.limits) {
+        match self.load() {
             Ok(snapshot) => {
                 let version = snapshot.version();
                 self.0

@@ -29,15 +29,17 @@ mod sample;
 mod shape;
 mod snapshot;
 mod suggest;
+mod testing;
 mod trace;
 mod view;
 mod words;
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use handle::{Reloaded, Scripts};
+pub use handle::{Demand, Reloaded, Scripts};
 pub use hooks::{Extracted, Hooks, Vocabulary};
 pub use limits::Limits;
 pub use snapshot::{Routed, Signed, Snapshot};
+pub use testing::{Case, Difference, Judged, Suite};
 pub use view::{
     ContactView, ContextView, ConversationView, MailContent, MailView, MailboxView, OperatorView,
 };

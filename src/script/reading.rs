@@ -327,16 +327,20 @@ fn addresses(all: &[NamedAddress]) -> Dynamic {
     Dynamic::from_array(all.iter().map(|one| address(Some(one))).collect())
 }
 
+/// Every kind of mail, as scripts read it.
+pub(super) const KINDS: [(&str, Kind); 7] = [
+    ("personal", Kind::Personal),
+    ("automatic_reply", Kind::AutomaticReply),
+    ("automatic", Kind::Automatic),
+    ("bounce", Kind::Bounce),
+    ("list", Kind::List),
+    ("read_receipt", Kind::ReadReceipt),
+    ("invitation", Kind::Invitation),
+];
+
 fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Personal => "personal",
-        Kind::AutomaticReply => "automatic_reply",
-        Kind::Automatic => "automatic",
-        Kind::Bounce => "bounce",
-        Kind::List => "list",
-        Kind::ReadReceipt => "read_receipt",
-        Kind::Invitation => "invitation",
-    }
+    let found = KINDS.iter().find(|(_, own)| *own == kind);
+    found.map_or("personal", |(word, _)| word)
 }
 
 fn status_word(status: Status) -> &'static str {

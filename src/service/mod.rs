@@ -34,6 +34,7 @@ pub mod reauthentication;
 pub mod receiving;
 pub mod refusals;
 pub mod replies;
+pub mod script_testing;
 pub mod signing_in;
 pub mod submitting;
 pub mod sync;

@@ -1,0 +1,353 @@
+//! The tables of `tests/*.toml`, read with the place of everything that is wrong.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use toml::Spanned;
+
+use super::super::diagnostic::Diagnostic;
+use super::super::suggest;
+use super::super::view::{ContactView, ContextView, ConversationView, MailView, OperatorView};
+use super::case::Case;
+use super::expect::ExpectForm;
+use super::folder;
+use super::mail::InlineMail;
+use super::word::{Wrong, priority, status, tag};
+use crate::domain::extraction::Extraction;
+
+/// Tests in one folder.
+const CASES_MAX: usize = 5_000;
+/// When a mail comes in whose test does not say.
+const NOW: &str = "2026-01-05T10:00:00";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileForm {
+    #[serde(default)]
+    test: Vec<CaseForm>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseForm {
+    name: Spanned<String>,
+    mail: Option<Spanned<MailForm>>,
+    #[serde(default)]
+    context: ContextForm,
+    expect: Spanned<ExpectForm>,
+}
+
+/// The name of a file beside, or the mail itself.
+#[derive(Debug)]
+enum MailForm {
+    File(String),
+    Inline(Box<InlineMail>),
+}
+
+impl<'de> Deserialize<'de> for MailForm {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = MailForm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of an .eml file, or a table with `from`, `subject`, `text`")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<MailForm, E> {
+                Ok(MailForm::File(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MailForm, A::Error> {
+                InlineMail::deserialize(MapAccessDeserializer::new(map))
+                    .map(Box::new)
+                    .map(MailForm::Inline)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// What surrounds the mail, as a test says it. What it does not say is as with the first
+/// mail of somebody who never wrote before.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ContextForm {
+    now: Option<Spanned<String>>,
+    mailbox: MailboxForm,
+    conversation: ConversationForm,
+    contact: PersonForm,
+    operator: PersonForm,
+    workspace: Option<String>,
+    fields: BTreeMap<String, String>,
+    late: bool,
+    imported: bool,
+    new_participant: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MailboxForm {
+    id: Option<String>,
+    name: Option<String>,
+    address: Option<String>,
+    signature: Option<String>,
+    preset: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConversationForm {
+    number: Option<u64>,
+    subject: Option<String>,
+    status: Option<Spanned<String>>,
+    priority: Option<Spanned<String>>,
+    tags: Vec<Spanned<String>>,
+    team: Option<String>,
+    assignee: Option<String>,
+    message_count: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PersonForm {
+    name: Option<String>,
+    address: Option<String>,
+    conversation_count: Option<u64>,
+}
+
+/// Everything that a file is read with.
+struct File<'a> {
+    name: &'a str,
+    text: &'a str,
+    others: &'a [(String, Vec<u8>)],
+    zone: &'a TimeZone,
+}
+
+/// Reads all tables among the files.
+pub(super) fn read_all(
+    files: &[(String, Vec<u8>)],
+    zone: &TimeZone,
+) -> Result<Vec<Case>, Vec<Diagnostic>> {
+    let (mut cases, mut found) = (Vec::new(), Vec::new());
+    for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".toml")) {
+        let Ok(text) = str::from_utf8(bytes) else {
+            found.push(Diagnostic::of_file(name, "is not UTF-8"));
+            continue;
+        };
+        let file = File {
+            name,
+            text,
+            others: files,
+            zone,
+        };
+        let (read, wrong) = file.read();
+        cases.extend(read);
+        found.extend(wrong);
+    }
+    if cases.len() > CASES_MAX {
+        let words = format!("more than {CASES_MAX} tests");
+        found.push(Diagnostic::of_file(folder::FOLDER, words));
+    }
+    if found.is_empty() {
+        Ok(cases)
+    } else {
+        Err(found)
+    }
+}
+
+impl File<'_> {
+    fn read(&self) -> (Vec<Case>, Vec<Diagnostic>) {
+        let form: FileForm = match toml::from_str(self.text) {
+            Ok(form) => form,
+            Err(error) => return (Vec::new(), vec![self.of_toml(&error)]),
+        };
+        let (mut cases, mut found) = (Vec::new(), Vec::new());
+        for one in form.test {
+            match self.case(one) {
+                Ok(case) => cases.push(case),
+                Err(wrong) => found.push(self.diagnostic(wrong)),
+            }
+        }
+        (cases, found)
+    }
+
+    fn of_toml(&self, error: &toml::de::Error) -> Diagnostic {
+        let words = error.message().lines().next().unwrap_or_default();
+        self.diagnostic(Wrong {
+            at: error.span().unwrap_or(0..0),
+            words: words.to_owned(),
+            help: unknown_key(words),
+        })
+    }
+
+    fn diagnostic(&self, wrong: Wrong) -> Diagnostic {
+        let place = place(self.text, wrong.at.start);
+        Diagnostic::at(self.name, place, self.text, wrong.words).with_help(wrong.help)
+    }
+
+    fn case(&self, form: CaseForm) -> Result<Case, Wrong> {
+        let (line, _) = place(self.text, form.name.span().start);
+        let index = (line as usize).saturating_sub(1);
+        let source_line = self.text.lines().nth(index).unwrap_or_default().to_owned();
+        let mut mail = self.mail(&form)?;
+        let context = self.context(form.context, &mut mail)?;
+        let asks_for_mail = form.mail.is_none();
+        let expected = ExpectForm::read(form.expect)?;
+        if asks_for_mail && expected.needs_mail() {
+            let words = "a test of `route` or `ai_reply` needs a `mail`";
+            return Err(Wrong::at(&form.name, words));
+        }
+        Ok(Case {
+            name: form.name.into_inner(),
+            file: self.name.to_owned(),
+            line,
+            source_line,
+            mail,
+            context,
+            expected,
+        })
+    }
+
+    fn mail(&self, form: &CaseForm) -> Result<MailView, Wrong> {
+        let Some(place) = &form.mail else {
+            return Ok(MailView::of_bytes(b"\r\n"));
+        };
+        match place.get_ref() {
+            MailForm::Inline(inline) => inline.view(),
+            MailForm::File(name) => {
+                let folder = self.name.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let path = format!("{folder}/{name}");
+                let found = self.others.iter().find(|(other, _)| *other == path);
+                let (_, raw) = found.ok_or_else(|| {
+                    let mails = self.others.iter().filter_map(|(other, _)| {
+                        let name = other.strip_prefix(folder)?.strip_prefix('/')?;
+                        name.ends_with(".eml").then_some(name)
+                    });
+                    Wrong::at(place, format!("there is no file {path}"))
+                        .with_help(suggest::did_you_mean(name, mails))
+                })?;
+                Ok(MailView::of_bytes(raw))
+            }
+        }
+    }
+
+    fn context(&self, form: ContextForm, mail: &mut MailView) -> Result<ContextView, Wrong> {
+        let now = match &form.now {
+            None => moment(NOW, self.zone),
+            Some(text) => moment(text.get_ref(), self.zone),
+        };
+        let now = now.ok_or_else(|| {
+            let words = "this is no time; write one such as 2026-11-28T09:00";
+            form.now.as_ref().map_or_else(
+                || Wrong {
+                    at: 0..0,
+                    words: words.to_owned(),
+                    help: None,
+                },
+                |place| Wrong::at(place, words),
+            )
+        })?;
+        mail.arrived_at = now.timestamp();
+        mail.late = form.late;
+        mail.imported = form.imported;
+        mail.new_participant = form.new_participant;
+        if !form.fields.is_empty() {
+            mail.fields = Arc::new(Extraction {
+                fields: form.fields.into_iter().collect(),
+                ..Extraction::default()
+            });
+        }
+        let to = mail.head.to.first();
+        let written_to = to.map_or_else(String::new, |to| to.address.folded());
+        let address = form.mailbox.address.unwrap_or(written_to);
+        let mut context = ContextView::of_sample(mail, &address, now);
+        let mailbox = &mut context.mailbox;
+        set(&mut mailbox.id, form.mailbox.id);
+        set(&mut mailbox.name, form.mailbox.name);
+        set(&mut mailbox.signature, form.mailbox.signature);
+        set(&mut mailbox.preset, form.mailbox.preset);
+        set(&mut context.workspace, form.workspace);
+        context.contact = person(context.contact, form.contact);
+        let conversation = context.conversation.unwrap_or_default();
+        context.conversation = Some(form.conversation.onto(conversation)?);
+        if form.operator.name.is_some() || form.operator.address.is_some() {
+            context.operator = Some(OperatorView {
+                name: form.operator.name.unwrap_or_default(),
+                address: form.operator.address.unwrap_or_default(),
+            });
+        }
+        Ok(context)
+    }
+}
+
+impl ConversationForm {
+    fn onto(self, mut view: ConversationView) -> Result<ConversationView, Wrong> {
+        set(&mut view.number, self.number);
+        set(&mut view.subject, self.subject);
+        set(&mut view.message_count, self.message_count);
+        if let Some(word) = &self.status {
+            view.status = status(word)?;
+        }
+        if let Some(word) = &self.priority {
+            view.priority = priority(word)?;
+        }
+        for word in &self.tags {
+            view.tags.push(tag(word)?);
+        }
+        view.team = self.team.or(view.team);
+        view.assignee = self.assignee.or(view.assignee);
+        Ok(view)
+    }
+}
+
+fn person(usual: Option<ContactView>, form: PersonForm) -> Option<ContactView> {
+    if form.name.is_none() && form.address.is_none() && form.conversation_count.is_none() {
+        return usual;
+    }
+    let mut contact = usual.unwrap_or_default();
+    set(&mut contact.name, form.name);
+    set(&mut contact.address, form.address);
+    set(&mut contact.conversation_count, form.conversation_count);
+    Some(contact)
+}
+
+fn set<T>(value: &mut T, said: Option<T>) {
+    if let Some(said) = said {
+        *value = said;
+    }
+}
+
+/// A time with its zone, or one of the scripts' own.
+fn moment(text: &str, zone: &TimeZone) -> Option<jiff::Zoned> {
+    if let Ok(zoned) = text.parse::<jiff::Zoned>() {
+        return Some(zoned);
+    }
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(at.to_zoned(zone.clone()));
+    }
+    let local = text.parse::<jiff::civil::DateTime>().ok()?;
+    local.to_zoned(zone.clone()).ok()
+}
+
+/// Line and column of a byte, from 1; the column in characters.
+fn place(text: &str, at: usize) -> (u32, u32) {
+    let before = text.get(..at).unwrap_or(text);
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let number = |n: usize| u32::try_from(n + 1).unwrap_or(0);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count();
+    (number(line), number(before[start..].chars().count()))
+}
+
+/// ``unknown field `tagz`, expected one of `team`, `tags` ``: the one that was probably meant.
+fn unknown_key(words: &str) -> Option<String> {
+    let rest = words.strip_prefix("unknown field `")?;
+    let (key, rest) = rest.split_once('`')?;
+    suggest::did_you_mean(key, rest.split('`').skip(1).step_by(2))
+}
