@@ -443,6 +443,14 @@ pub(super) enum UserCommand {
         #[arg(long, default_value = "operator")]
         role: String,
     },
+    /// Say whether a person is given conversations in turn and by load
+    Available {
+        /// Whom
+        address: String,
+        /// on or off
+        #[arg(value_parser = ["on", "off"])]
+        state: String,
+    },
     /// Make a one-time link to sign in
     LoginLink {
         /// Whose [default: the first administrator's, who is made when there is nobody]

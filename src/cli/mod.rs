@@ -91,6 +91,14 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             },
             arguments.json,
         ),
+        Command::User(UserCommand::Available { address, state }) => ask::ask(
+            config,
+            Request::UserAvailable {
+                address,
+                available: state == "on",
+            },
+            arguments.json,
+        ),
         Command::User(UserCommand::LoginLink { address }) => {
             ask::ask(config, Request::LoginLink { address }, arguments.json)
         }

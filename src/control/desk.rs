@@ -119,6 +119,9 @@ impl Desk {
                 name,
                 role,
             } => self.add_user(&address, &name, &role).await,
+            Request::UserAvailable { address, available } => {
+                self.set_available(&address, available).await
+            }
             Request::TeamAdd { name, members } => self.add_team(&name, &members).await,
             Request::TeamMembers { name, join, leave } => {
                 self.change_team(&name, &join, &leave).await
@@ -281,6 +284,24 @@ impl Desk {
                 user.name, user.address, user.address
             ),
         })
+    }
+
+    async fn set_available(&self, address: &str, available: bool) -> Result<Answer, String> {
+        let user = self.person(Some(address)).await?;
+        let user = self
+            .people
+            .set_available(&Actor::Console, user.key, available)
+            .await
+            .map_err(words)?;
+        let words = if user.available {
+            format!("{} is given conversations again.", user.name)
+        } else {
+            format!(
+                "{} is passed over where conversations go round; `.assign(\"{}\")` still works.",
+                user.name, user.address
+            )
+        };
+        Ok(Answer::Done { words })
     }
 
     async fn add_team(&self, name: &str, members: &[String]) -> Result<Answer, String> {

@@ -171,6 +171,13 @@ pub enum Request {
         /// `operator`, `manager` or `administrator`.
         role: String,
     },
+    /// Say whether a person is given conversations in turn and by load.
+    UserAvailable {
+        /// Whom.
+        address: String,
+        /// Or away.
+        available: bool,
+    },
     /// Let people join and leave a team.
     TeamMembers {
         /// What scripts call it.

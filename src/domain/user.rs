@@ -31,6 +31,8 @@ pub struct User {
     pub address: Address,
     /// Gateway-wide rights.
     pub administrator: bool,
+    /// Is given conversations in turn and by load; who is away is passed over.
+    pub available: bool,
 }
 
 /// A group of operators.
@@ -46,6 +48,22 @@ pub struct Team {
     pub name: String,
     /// Who belongs to it.
     pub members: Vec<UserKey>,
+}
+
+impl Team {
+    /// The available member after the one whose turn was last, round and round; `None`
+    /// when nobody is available. Whoever was away has missed the turn and gets the next.
+    #[must_use]
+    pub fn next_in_turn(
+        &self,
+        last: Option<UserKey>,
+        is_available: impl Fn(UserKey) -> bool,
+    ) -> Option<UserKey> {
+        let at = self.members.iter().position(|one| Some(*one) == last);
+        let (before, after) = self.members.split_at(at.map_or(0, |at| at + 1));
+        let mut turns = after.iter().chain(before).copied();
+        turns.find(|member| is_available(*member))
+    }
 }
 
 /// Somebody's part in a workspace.
@@ -160,7 +178,64 @@ impl fmt::Debug for Actor {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn team(size: u64) -> Team {
+        Team {
+            key: TeamKey(1),
+            id: PublicId::new(Timestamp::UNIX_EPOCH, [0; 10]),
+            workspace: WorkspaceKey::DEFAULT,
+            name: "help".to_owned(),
+            members: (1..=size).map(UserKey).collect(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn turns_are_fair_among_those_who_are_there(
+            size in 1_u64..9,
+            away in any::<u16>(),
+            turns in 0_usize..60,
+        ) {
+            let team = team(size);
+            let is_there = |user: UserKey| away & (1 << user.0) == 0;
+            let there: Vec<UserKey> = team.members.iter().copied().filter(|one| is_there(*one)).collect();
+            let mut last = None;
+            let mut counts = std::collections::HashMap::new();
+            for _ in 0..turns {
+                let chosen = team.next_in_turn(last, is_there);
+                prop_assert_eq!(chosen.is_some(), !there.is_empty());
+                let Some(chosen) = chosen else { return Ok(()) };
+                prop_assert!(is_there(chosen));
+                *counts.entry(chosen).or_insert(0_usize) += 1;
+                last = Some(chosen);
+            }
+            let of = |user: &UserKey| counts.get(user).copied().unwrap_or(0);
+            let most = there.iter().map(of).max().unwrap_or(0);
+            let least = there.iter().map(of).min().unwrap_or(0);
+            prop_assert!(most - least <= 1, "{most} and {least}");
+        }
+
+        #[test]
+        fn who_stays_is_asked_once_a_round_however_the_others_come_and_go(
+            size in 1_u64..9,
+            stays in 1_u64..9,
+            away in proptest::collection::vec(any::<u16>(), 0..60),
+        ) {
+            let team = team(size);
+            let stays = UserKey(stays.min(size));
+            let mut last = None;
+            let mut since = 0;
+            for away in away {
+                let is_there = |user: UserKey| user == stays || away & (1 << user.0) == 0;
+                last = team.next_in_turn(last, is_there);
+                since = if last == Some(stays) { 0 } else { since + 1 };
+                prop_assert!(since < size, "passed over for {since} turns");
+            }
+        }
+    }
 
     #[test]
     fn roles_end_at_the_workspace_except_for_administrators() {

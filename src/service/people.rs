@@ -45,6 +45,9 @@ pub enum PeopleError {
     /// Not for this actor.
     #[error("only an administrator may do this")]
     Forbidden,
+    /// About oneself, or for managers.
+    #[error("only the person itself or a manager may say who is available")]
+    NotYours,
     /// No such user or token.
     #[error("there is no such person or token")]
     NotFound,
@@ -204,6 +207,27 @@ impl People {
             })
             .await?;
         Ok(user)
+    }
+
+    /// Says whether somebody is given conversations in turn and by load. People say it of
+    /// themselves, managers of everybody in their workspace.
+    ///
+    /// # Errors
+    /// When the actor may not, or there is no such person here.
+    pub async fn set_available(
+        &self,
+        actor: &Actor,
+        user: UserKey,
+        available: bool,
+    ) -> Result<User, PeopleError> {
+        let here = self.store.membership(user, actor.workspace())?;
+        if here.is_none() {
+            return Err(PeopleError::NotFound);
+        }
+        if actor.user() != Some(user) && !actor.may(Role::Manager, actor.workspace()) {
+            return Err(PeopleError::NotYours);
+        }
+        Ok(self.store.set_available(user, available).await?)
     }
 
     /// Adds a team to the actor's workspace.

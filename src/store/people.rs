@@ -118,10 +118,25 @@ impl Store {
                 name: name.clone(),
                 address: address.clone(),
                 administrator,
+                available: true,
             };
             let folded = address.folded();
             transaction.point(Table::UserAddresses, folded.as_bytes(), user.key.0)?;
             transaction.put_record(Table::Users, &user.key.0.to_be_bytes(), &user)?;
+            Ok(user)
+        })
+        .await
+    }
+
+    /// Says whether somebody is given conversations in turn and by load.
+    ///
+    /// # Errors
+    /// When there is no such person.
+    pub async fn set_available(&self, key: UserKey, available: bool) -> Result<User, StoreError> {
+        self.write(move |transaction| {
+            let mut user: User = transaction.named(Table::Users, key.0, "user")?;
+            user.available = available;
+            transaction.put_record(Table::Users, &key.0.to_be_bytes(), &user)?;
             Ok(user)
         })
         .await

@@ -228,13 +228,20 @@ fn assign(
             found
         }
         Assign::LeastBusy | Assign::RoundRobin => {
-            let team = members(transaction, conversation, warnings)?;
-            match team {
-                Some(team) if *wanted == Assign::LeastBusy => {
-                    least_busy(transaction, conversation, &team)?
-                }
-                Some(team) => next_in_turn(transaction, &team)?,
-                None => None,
+            let Some(team) = members(transaction, conversation, warnings)? else {
+                return Ok(());
+            };
+            let there = those_available(transaction, &team)?;
+            if there.is_empty() {
+                let name = &team.name;
+                warnings.push(format!(
+                    "nobody assigned: nobody of team `{name}` is available"
+                ));
+            }
+            if *wanted == Assign::LeastBusy {
+                least_busy(transaction, conversation, &there)?
+            } else {
+                next_in_turn(transaction, &team, &there)?
             }
         }
     };
@@ -276,14 +283,24 @@ fn members(
     Ok(Some(team))
 }
 
-/// The member with the fewest open conversations; among equals the first.
+/// Members who take conversations now, in the order of the team.
+fn those_available(transaction: &Transaction<'_>, team: &Team) -> Result<Vec<UserKey>, StoreError> {
+    let mut there = Vec::with_capacity(team.members.len());
+    for member in &team.members {
+        let user: Option<User> = transaction.record(Table::Users, &member.0.to_be_bytes())?;
+        there.extend(user.filter(|user| user.available).map(|user| user.key));
+    }
+    Ok(there)
+}
+
+/// The one with the fewest open conversations; among equals the first.
 fn least_busy(
     transaction: &Transaction<'_>,
     conversation: &Conversation,
-    team: &Team,
+    there: &[UserKey],
 ) -> Result<Option<UserKey>, StoreError> {
     let mut best = None;
-    for member in &team.members {
+    for member in there {
         let facet = Facet::Assignee(member.0);
         let open = count_on(transaction, conversation.workspace, facet, Shelf::Open)?;
         if best.is_none_or(|(fewest, _)| open < fewest) {
@@ -293,16 +310,15 @@ fn least_busy(
     Ok(best.map(|(_, member)| member))
 }
 
-/// The member after the one whose turn it was last.
-fn next_in_turn(transaction: &Transaction<'_>, team: &Team) -> Result<Option<UserKey>, StoreError> {
+/// The one after whose turn it was last.
+fn next_in_turn(
+    transaction: &Transaction<'_>,
+    team: &Team,
+    there: &[UserKey],
+) -> Result<Option<UserKey>, StoreError> {
     let row = format!("last turn in team {}", team.key.0);
     let last = transaction.pointer(Table::Meta, row.as_bytes())?;
-    let at = team
-        .members
-        .iter()
-        .position(|member| Some(member.0) == last);
-    let next = at.map_or(0, |at| (at + 1) % team.members.len());
-    let chosen = team.members.get(next).copied();
+    let chosen = team.next_in_turn(last.map(UserKey), |member| there.contains(&member));
     if let Some(chosen) = chosen {
         transaction.point(Table::Meta, row.as_bytes(), chosen.0)?;
     }

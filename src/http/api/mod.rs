@@ -13,6 +13,7 @@ mod ledger;
 mod lifecycle;
 mod mailboxes;
 mod messages;
+mod people;
 mod presets;
 mod probes;
 mod problems;
@@ -22,7 +23,7 @@ mod scripts;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
+use axum::routing::{get, patch, post, put};
 
 use super::auth::{self, Door};
 use super::deadline::answer_within;
@@ -118,6 +119,8 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/decisions", get(decisions::by_line))
         .route("/outgoing/{id}", get(replies::get))
         .route("/outgoing/{id}/cancel", post(replies::cancel))
+        .route("/people", get(people::list))
+        .route("/people/{id}", patch(people::edit))
         .route("/events", get(events::read))
         .route("/scripts", get(scripts::status))
         .route("/problems/{name}", get(problems::explain))

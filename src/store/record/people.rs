@@ -14,7 +14,8 @@ stored_struct!(User {
     id,
     name,
     address,
-    administrator
+    administrator,
+    available
 });
 stored_struct!(Team {
     key,

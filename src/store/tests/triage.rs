@@ -150,6 +150,55 @@ async fn turns_go_round_and_the_least_busy_gets_the_next() {
 }
 
 #[tokio::test]
+async fn who_is_away_is_passed_over_and_nobody_there_is_a_warning() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let keys = operators(&fixture, &["bo", "cy"]).await;
+    let help = "help".to_owned();
+    store
+        .add_team(WORKSPACE, help.clone(), keys.clone(), at(1), random(60))
+        .await
+        .unwrap();
+    let mut number = 0;
+    for (away, assign, expected) in [
+        (&keys[..1], Assign::RoundRobin, Some(keys[1])),
+        (&keys[..1], Assign::LeastBusy, Some(keys[1])),
+        (&keys[..0], Assign::RoundRobin, Some(keys[0])),
+        (&keys[..], Assign::RoundRobin, None),
+        (&keys[..], Assign::LeastBusy, None),
+        // Asked for by name, somebody who is away is still meant.
+        (
+            &keys[..],
+            Assign::To("bo@shop.example".to_owned()),
+            Some(keys[0]),
+        ),
+    ] {
+        for key in &keys {
+            let there = !away.contains(key);
+            store.set_available(*key, there).await.unwrap();
+        }
+        number += 1;
+        let message = fixture
+            .receive(mail(number, &format!("c{number}@example.com"), "x"))
+            .await;
+        let routing = Routing {
+            team: Some(help.clone()),
+            assign,
+            ..Routing::default()
+        };
+        fixture.triage_all(&routing).await;
+        assert_eq!(
+            fixture.conversation(&message).assignee,
+            expected,
+            "{number}"
+        );
+        let decision = &store.decisions_of(message.key).unwrap()[0];
+        let warned = decision.warnings.join("");
+        assert_eq!(warned.contains("nobody of team `help`"), expected.is_none());
+    }
+}
+
+#[tokio::test]
 async fn ignored_mail_is_hidden_and_the_ledger_says_by_whom() {
     let fixture = Fixture::new().await;
     let message = fixture.receive(mail(1, ANNA, "Newsletter")).await;
