@@ -3,7 +3,9 @@
 
 use jiff::Timestamp;
 
-use super::key::{ConversationKey, MailboxKey, MessageKey, OutgoingKey, Sequence, WorkspaceKey};
+use super::key::{
+    ConversationKey, MailboxKey, MessageKey, OutgoingKey, Sequence, UserKey, WorkspaceKey,
+};
 
 /// One entry of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +56,15 @@ pub enum Event {
         /// Where it belongs.
         conversation: ConversationKey,
     },
+    /// A person sends a reply that a script held back.
+    OutgoingReleased {
+        /// Which.
+        outgoing: OutgoingKey,
+        /// Where it belongs.
+        conversation: ConversationKey,
+        /// Who; `None` on the machine itself.
+        by: Option<UserKey>,
+    },
     /// A mailbox was connected, changed or removed, or its condition changed.
     MailboxChanged {
         /// Which.
@@ -83,6 +94,7 @@ impl Event {
             Self::ConversationRouted { .. } => "conversation.routed",
             Self::ConversationChanged { .. } => "conversation.changed",
             Self::OutgoingChanged { .. } => "outgoing.changed",
+            Self::OutgoingReleased { .. } => "outgoing.released",
             Self::MailboxChanged { .. } => "mailbox.changed",
             Self::CanaryFailed { .. } => "mailbox.canary_failed",
             Self::CanaryRecovered { .. } => "mailbox.canary_recovered",

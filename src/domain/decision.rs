@@ -1,6 +1,6 @@
 //! What a script answered, and how it came to that.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::conversation::{Priority, Status, Tag};
 use super::key::{DecisionKey, MessageKey, WorkspaceKey};
@@ -26,6 +26,43 @@ pub struct Routing {
     pub spam: bool,
     /// Closed at once and hidden from lists, with this reason in the ledger.
     pub ignore: Option<String>,
+    /// Name of a template of which an automatic mail is made, under the caps.
+    pub acknowledge: Option<String>,
+    /// The script of timers is asked so long after the decision.
+    pub wake_in: Option<SignedDuration>,
+}
+
+/// What the assistant may do about a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Nothing.
+    Off {
+        /// Why.
+        why: String,
+    },
+    /// Write a draft for a person.
+    Draft {
+        /// Name of a variant of the guidance; empty: the mailbox's own.
+        guidance: String,
+        /// Why.
+        because: String,
+    },
+    /// Write, and send what the limits let pass.
+    Send {
+        /// Name of a variant of the guidance; empty: the mailbox's own.
+        guidance: String,
+        /// Why.
+        because: String,
+    },
+}
+
+/// What is to become of a reply that a person wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on.
+    Allow,
+    /// A person looks at it first; why.
+    Hold(String),
 }
 
 /// Whom a script wants to look after a conversation.

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::address::{Address, NamedAddress};
+use super::decision::{Outcome, ScriptVersion, TraceStep};
 use super::key::{
     ConversationKey, MailboxKey, MessageKey, OutgoingKey, PublicId, RawKey, UserKey, WorkspaceKey,
 };
@@ -61,6 +62,43 @@ pub struct Outgoing {
     pub recipients: Vec<RecipientResult>,
     /// Where the copy in Sent stands.
     pub filing: Filing,
+    /// How a script came to hold it back, once one has.
+    pub hold: Option<Hold>,
+}
+
+/// Why a reply was held back, and who let it go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// When.
+    pub at: Timestamp,
+    /// By which scripts.
+    pub version: Option<ScriptVersion>,
+    /// Whether they said so, or failed.
+    pub outcome: Outcome,
+    /// How they came to it.
+    pub trace: Vec<TraceStep>,
+    /// A person has sent it anyway; scripts are not asked again.
+    pub released: Option<Release>,
+}
+
+/// A person's word against a script's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// When.
+    pub at: Timestamp,
+    /// Who; `None` on the machine itself.
+    pub by: Option<UserKey>,
+}
+
+impl OutgoingState {
+    /// Nothing of it has left, and nothing is under way: a person may still stop it.
+    #[must_use]
+    pub fn may_be_cancelled(&self) -> bool {
+        matches!(
+            self,
+            Self::Queued | Self::Held { .. } | Self::Deferred { .. }
+        )
+    }
 }
 
 /// Where an outgoing mail stands.
@@ -68,6 +106,11 @@ pub struct Outgoing {
 pub enum OutgoingState {
     /// Accepted; the bytes may not exist yet.
     Queued,
+    /// A script wants a person to look at it first; it has no bytes yet.
+    Held {
+        /// Why.
+        reason: Saying,
+    },
     /// An attempt has begun and its end is not recorded.
     Sending,
     /// Every recipient that was not refused has it.

@@ -128,6 +128,16 @@ impl Feed {
                 subjects.outgoing = self.store.outgoing(*outgoing)?.map(|found| found.id);
                 subjects.conversation = self.conversation_id(*conversation)?;
             }
+            Event::OutgoingReleased {
+                outgoing,
+                conversation,
+                by,
+            } => {
+                subjects.outgoing = self.store.outgoing(*outgoing)?.map(|found| found.id);
+                subjects.conversation = self.conversation_id(*conversation)?;
+                let user = by.map(|key| self.store.user(key)).transpose()?.flatten();
+                subjects.user = user.map(|found| found.id);
+            }
             Event::MailboxChanged { mailbox }
             | Event::CanaryFailed { mailbox }
             | Event::CanaryRecovered { mailbox } => {

@@ -472,7 +472,10 @@ impl Proving {
 fn ended(state: &OutgoingState) -> Option<Result<(), Saying>> {
     match state {
         OutgoingState::Sent => Some(Ok(())),
-        OutgoingState::Queued | OutgoingState::Sending | OutgoingState::Deferred { .. } => None,
+        OutgoingState::Queued
+        | OutgoingState::Held { .. }
+        | OutgoingState::Sending
+        | OutgoingState::Deferred { .. } => None,
         OutgoingState::Failed { reason }
         | OutgoingState::Uncertain { reason }
         | OutgoingState::Bounced { reason } => Some(Err(reason.clone())),

@@ -90,6 +90,7 @@ impl Submitting {
                 return self.end(job, &outgoing, end, now).await;
             }
             OutgoingState::Sent
+            | OutgoingState::Held { .. }
             | OutgoingState::Failed { .. }
             | OutgoingState::Uncertain { .. }
             | OutgoingState::Bounced { .. }

@@ -67,7 +67,7 @@ fn end_outbox(
 ) -> Result<(), StoreError> {
     for outgoing in of_mailbox(transaction, mailbox)? {
         match outgoing.state {
-            OutgoingState::Queued | OutgoingState::Deferred { .. } => {
+            OutgoingState::Queued | OutgoingState::Held { .. } | OutgoingState::Deferred { .. } => {
                 outbox::update(transaction, outgoing.key, now, |outgoing| {
                     let reason = saying!("outbox.removed");
                     outgoing.state = OutgoingState::Failed { reason };
@@ -215,12 +215,9 @@ impl Store {
                 conversations += count_on(rows, mailbox.workspace, facet, shelf)?;
             }
             let waiting = of_mailbox(rows, mailbox)?;
-            let waiting = waiting.iter().filter(|outgoing| {
-                matches!(
-                    outgoing.state,
-                    OutgoingState::Queued | OutgoingState::Deferred { .. }
-                )
-            });
+            let waiting = waiting
+                .iter()
+                .filter(|outgoing| outgoing.state.may_be_cancelled());
             Ok(Loss {
                 conversations,
                 mails: mails_of(rows, mailbox.key)?,

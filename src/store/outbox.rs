@@ -103,6 +103,7 @@ impl Class {
         match state {
             OutgoingState::Sending => Self::Sending,
             OutgoingState::Queued
+            | OutgoingState::Held { .. }
             | OutgoingState::Deferred { .. }
             | OutgoingState::Uncertain { .. } => Self::Waiting,
             OutgoingState::Sent
@@ -340,6 +341,7 @@ fn rows_of(
         attempts: 0,
         recipients: Vec::new(),
         filing: Filing::Waiting,
+        hold: None,
     };
     Ok((outgoing, message))
 }

@@ -8,12 +8,15 @@ use jiff::Timestamp;
 use super::error::StoreError;
 use super::raw::{self, CompressedRaw};
 use super::table::{Rows, Table, Transaction};
-use super::{Store, jobs, outbox, threading};
+use super::{Store, feed, jobs, outbox, threading};
 use crate::domain::address::Address;
+use crate::domain::change::Event;
 use crate::domain::job::Work;
-use crate::domain::key::{JobKey, OutgoingKey};
+use crate::domain::key::{JobKey, OutgoingKey, UserKey};
 use crate::domain::message::{Head, Message};
-use crate::domain::outbox::{Filing, Outgoing, OutgoingState, RecipientResult, RecipientState};
+use crate::domain::outbox::{
+    Filing, Hold, Outgoing, OutgoingState, RecipientResult, RecipientState, Release,
+};
 use crate::domain::saying::Saying;
 
 /// What an attempt came to.
@@ -48,6 +51,7 @@ fn may_begin(state: &OutgoingState) -> bool {
 fn state_name(state: &OutgoingState) -> &'static str {
     match state {
         OutgoingState::Queued => "queued",
+        OutgoingState::Held { .. } => "held",
         OutgoingState::Sending => "being sent",
         OutgoingState::Sent => "sent",
         OutgoingState::Deferred { .. } => "deferred",
@@ -279,6 +283,69 @@ impl Store {
         .await
     }
 
+    /// Holds a reply back until a person decides. Nothing happens when the job has ended
+    /// meanwhile (the reply was cancelled).
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn hold_reply(
+        &self,
+        job: JobKey,
+        outgoing: OutgoingKey,
+        reason: Saying,
+        hold: Hold,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            if !jobs::finish(transaction, job)? {
+                return Ok(());
+            }
+            outbox::update(transaction, outgoing, hold.at, |outgoing| {
+                outgoing.state = OutgoingState::Held {
+                    reason: reason.clone(),
+                };
+                outgoing.hold = Some(hold.clone());
+                Ok(())
+            })?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Sends a reply that was held back. `false` when nothing holds it back.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn release_reply(
+        &self,
+        outgoing: OutgoingKey,
+        by: Option<UserKey>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write(move |transaction| {
+            let (after, released) = outbox::update(transaction, outgoing, now, |outgoing| {
+                let held = matches!(outgoing.state, OutgoingState::Held { .. });
+                if held {
+                    outgoing.state = OutgoingState::Queued;
+                    if let Some(hold) = &mut outgoing.hold {
+                        hold.released = Some(Release { at: now, by });
+                    }
+                }
+                Ok(held)
+            })?;
+            if released {
+                add_job(transaction, &after, Work::Compose(outgoing), now)?;
+                let event = Event::OutgoingReleased {
+                    outgoing,
+                    conversation: after.conversation,
+                    by,
+                };
+                feed::append(transaction, after.workspace, now, event)?;
+            }
+            Ok(released)
+        })
+        .await
+    }
+
     /// Stops a reply that has not begun to be sent. `false` when it is too late.
     ///
     /// # Errors
@@ -286,7 +353,7 @@ impl Store {
     pub async fn cancel(&self, outgoing: OutgoingKey, now: Timestamp) -> Result<bool, StoreError> {
         self.write(move |transaction| {
             let (_, cancelled) = outbox::update(transaction, outgoing, now, |outgoing| {
-                let cancelled = may_begin(&outgoing.state);
+                let cancelled = outgoing.state.may_be_cancelled();
                 if cancelled {
                     outgoing.state = OutgoingState::Cancelled;
                 }

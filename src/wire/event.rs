@@ -17,6 +17,8 @@ pub struct Subjects {
     pub outgoing: Option<PublicId>,
     /// The mailbox.
     pub mailbox: Option<PublicId>,
+    /// The person who did it, where that is part of what happened.
+    pub user: Option<PublicId>,
 }
 
 /// The body of an event.
@@ -33,6 +35,8 @@ pub struct EventBody {
     outgoing_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mailbox_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<String>,
 }
 
 impl EventBody {
@@ -48,6 +52,7 @@ impl EventBody {
             message_id: text(subjects.message),
             outgoing_id: text(subjects.outgoing),
             mailbox_id: text(subjects.mailbox),
+            user_id: text(subjects.user),
         }
     }
 }

@@ -119,6 +119,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/decisions", get(decisions::by_line))
         .route("/outgoing/{id}", get(replies::get))
         .route("/outgoing/{id}/cancel", post(replies::cancel))
+        .route("/outgoing/{id}/release", post(replies::release))
         .route("/people", get(people::list))
         .route("/people/{id}", patch(people::edit))
         .route("/events", get(events::read))

@@ -80,6 +80,24 @@ pub(super) async fn cancel(
     shown(&conversations, &actor, &find(&replies, &actor, id)?)
 }
 
+/// Sends what a script held back.
+pub(super) async fn release(
+    State(replies): State<Replies>,
+    State(conversations): State<Conversations>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+) -> Result<Json<OutgoingBody>, Problem> {
+    find(&replies, &actor, id)?;
+    let released = replies
+        .release(&actor, id)
+        .await
+        .map_err(|error| of_store(&error))?;
+    if !released {
+        return Err(Problem::new(Kind::Conflict, saying!("problem.not_held")));
+    }
+    shown(&conversations, &actor, &find(&replies, &actor, id)?)
+}
+
 fn find(replies: &Replies, actor: &Actor, id: PublicId) -> Result<Outgoing, Problem> {
     let found = replies
         .outgoing(actor, id)

@@ -362,21 +362,46 @@ pub(super) async fn cancel(
     Form(form): Form<BareForm>,
 ) -> Result<Redirect, Problem> {
     frame.session.check(&form.form_token)?;
-    let found = replies
-        .outgoing(&actor, id)
-        .map_err(|error| of_store(&error))?;
-    let outgoing = found.ok_or_else(Problem::not_found)?;
-    if !replies
-        .cancel(&actor, id)
-        .await
-        .map_err(|error| of_store(&error))?
-    {
+    let place = place_of(&replies, &conversations, &actor, id)?;
+    let cancelled = replies.cancel(&actor, id).await;
+    if !cancelled.map_err(|error| of_store(&error))? {
         return Err(Problem::new(Kind::Conflict, saying!("problem.too_late")));
     }
-    let conversation = conversations
-        .id_of(&actor, outgoing.conversation)
-        .map_err(of_conversations)?;
-    Ok(back(conversation))
+    Ok(back(place))
+}
+
+/// Sends what a script held back.
+pub(super) async fn release(
+    State(replies): State<Replies>,
+    State(conversations): State<Conversations>,
+    Extension(actor): Extension<Actor>,
+    Id(id): Id,
+    frame: Frame,
+    Form(form): Form<BareForm>,
+) -> Result<Redirect, Problem> {
+    frame.session.check(&form.form_token)?;
+    let place = place_of(&replies, &conversations, &actor, id)?;
+    let released = replies.release(&actor, id).await;
+    if !released.map_err(|error| of_store(&error))? {
+        return Err(Problem::new(Kind::Conflict, saying!("problem.not_held")));
+    }
+    Ok(back(place))
+}
+
+/// The conversation of a reply.
+fn place_of(
+    replies: &Replies,
+    conversations: &Conversations,
+    actor: &Actor,
+    id: PublicId,
+) -> Result<PublicId, Problem> {
+    let found = replies.outgoing(actor, id);
+    let outgoing = found
+        .map_err(|error| of_store(&error))?
+        .ok_or_else(Problem::not_found)?;
+    conversations
+        .id_of(actor, outgoing.conversation)
+        .map_err(of_conversations)
 }
 
 fn back(conversation: PublicId) -> Redirect {

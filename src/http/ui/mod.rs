@@ -47,6 +47,7 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .route("/conversations/{id}/note", post(conversation::note))
         .route("/conversations/{id}/edit", post(conversation::edit))
         .route("/outgoing/{id}/cancel", post(conversation::cancel))
+        .route("/outgoing/{id}/release", post(conversation::release))
         .route("/messages/{id}/frame", get(conversation::frame))
         .route("/messages/{id}/raw", get(conversation::raw))
         .route("/messages/{id}/fetch", post(conversation::fetch))

@@ -224,6 +224,7 @@ mod tests {
                 })
                 .collect(),
             filing: Filing::Waiting,
+            hold: None,
         }
     }
 

@@ -42,7 +42,9 @@ stored_struct!(Routing {
     status,
     note,
     spam,
-    ignore
+    ignore,
+    acknowledge,
+    wake_in
 });
 stored_struct!(TraceStep {
     file,
@@ -72,6 +74,7 @@ stored_enum!(Event {
     6 = ScriptsChanged,
     7 = CanaryFailed { mailbox },
     8 = CanaryRecovered { mailbox },
+    9 = OutgoingReleased { outgoing, conversation, by },
 });
 stored_struct!(Change {
     sequence,

@@ -2,7 +2,9 @@
 
 use super::{stored_enum, stored_struct};
 use crate::domain::job::{Job, Work};
-use crate::domain::outbox::{Filing, Outgoing, OutgoingState, RecipientResult, RecipientState};
+use crate::domain::outbox::{
+    Filing, Hold, Outgoing, OutgoingState, RecipientResult, RecipientState, Release,
+};
 
 stored_enum!(Work {
     0 = Triage(message),
@@ -28,6 +30,7 @@ stored_enum!(OutgoingState {
     5 = Uncertain { reason },
     6 = Bounced { reason },
     7 = Cancelled,
+    8 = Held { reason },
 });
 stored_enum!(RecipientState { 0 = Waiting, 1 = Accepted, 2 = Refused, 3 = Uncertain });
 stored_struct!(RecipientResult {
@@ -60,6 +63,15 @@ stored_struct!(Outgoing {
     attempts,
     recipients,
     filing,
+    hold,
+});
+stored_struct!(Release { at, by });
+stored_struct!(Hold {
+    at,
+    version,
+    outcome,
+    trace,
+    released
 });
 
 /// What is known of one raw mail; its bytes are in chunks and a tail.

@@ -3,9 +3,11 @@
 use super::super::*;
 use super::fixture::*;
 use crate::domain::conversation::Status;
+use crate::domain::decision::Outcome;
 use crate::domain::job::WorkKind;
+use crate::domain::key::Sequence;
 use crate::domain::message::{Head, Message};
-use crate::domain::outbox::{Filing, OutgoingState};
+use crate::domain::outbox::{Filing, Hold, OutgoingState};
 
 async fn asked(fixture: &Fixture) -> Message {
     fixture.receive(mail(1, "anna@example.com", "Late")).await
@@ -143,4 +145,50 @@ async fn a_cancelled_reply_leaves_no_work_and_a_resolved_one_comes_back() {
     assert_eq!(fixture.jobs(WorkKind::Compose).len(), 2);
     let by_id = store.outgoing_by_id(first.outgoing.id).unwrap().unwrap();
     assert_eq!(by_id.state, OutgoingState::Queued);
+}
+
+#[tokio::test]
+async fn what_is_held_back_waits_for_a_person_and_says_who_let_it_go() {
+    let fixture = Fixture::new().await;
+    let message = asked(&fixture).await;
+    let store = &fixture.store;
+    let mut keys = Vec::new();
+    for number in [1, 2] {
+        let accepted = store.accept_reply(reply(&message, number)).await.unwrap();
+        keys.push(accepted.outgoing.key);
+    }
+    let hold = Hold {
+        at: at(101),
+        version: None,
+        outcome: Outcome::Decided,
+        trace: Vec::new(),
+        released: None,
+    };
+    for (key, job) in keys.iter().zip(fixture.jobs(WorkKind::Compose)) {
+        let held = store.hold_reply(job.key, *key, "a card number".into(), hold.clone());
+        held.await.unwrap();
+    }
+    assert!(fixture.jobs(WorkKind::Compose).is_empty());
+    let (first, second) = (keys[0], keys[1]);
+    let begun = store.begin_attempt(first, at(102)).await;
+    assert!(matches!(begun, Err(StoreError::WrongState { .. })));
+
+    let fixture = fixture.reopen();
+    let store = &fixture.store;
+    assert!(store.release_reply(first, None, at(103)).await.unwrap());
+    assert!(!store.release_reply(first, None, at(104)).await.unwrap());
+    let released = store.outgoing(first).unwrap().unwrap();
+    assert_eq!(released.state, OutgoingState::Queued);
+    let by = released.hold.unwrap().released.unwrap();
+    assert_eq!((by.at, by.by), (at(103), None));
+    assert_eq!(fixture.jobs(WorkKind::Compose).len(), 1);
+    let changes = store.changes(Sequence(0), 100).unwrap();
+    let told = changes
+        .iter()
+        .filter(|change| change.event.name() == "outgoing.released");
+    assert_eq!(told.count(), 1);
+
+    assert!(store.cancel(second, at(105)).await.unwrap());
+    assert!(!store.release_reply(second, None, at(106)).await.unwrap());
+    assert_eq!(fixture.jobs(WorkKind::Compose).len(), 1);
 }

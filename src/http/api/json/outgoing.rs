@@ -8,9 +8,12 @@ use super::super::super::error::{Kind, Problem};
 use super::PersonBody;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::key::PublicId;
-use crate::domain::outbox::{Filing, Outgoing, OutgoingState, RecipientResult, RecipientState};
+use crate::domain::outbox::{
+    Filing, Hold, Outgoing, OutgoingState, RecipientResult, RecipientState,
+};
 use crate::domain::saying::Saying;
 use crate::service::replies::ReplyRequest;
+use crate::wire::decision::{StepBody, hexadecimal, outcome_words};
 
 /// What a reply may say. Left out, recipients and subject follow from the mail answered.
 #[derive(Debug, Deserialize)]
@@ -103,6 +106,35 @@ pub(in crate::http::api) struct OutgoingBody {
     send_at: String,
     recipients: Vec<ResultBody>,
     filing: &'static str,
+    /// How a script came to hold it back, once one has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<HoldBody>,
+}
+
+/// Why a script held a reply back, and whether a person let it go.
+#[derive(Debug, Serialize)]
+struct HoldBody {
+    at: String,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    script_version: Option<String>,
+    released_at: Option<String>,
+    trace: Vec<StepBody>,
+}
+
+impl HoldBody {
+    fn new(hold: &Hold) -> Self {
+        let (outcome, error) = outcome_words(&hold.outcome);
+        Self {
+            at: hold.at.to_string(),
+            outcome,
+            error,
+            script_version: hold.version.map(|version| hexadecimal(&version.0)),
+            released_at: hold.released.map(|release| release.at.to_string()),
+            trace: hold.trace.iter().map(StepBody::new).collect(),
+        }
+    }
 }
 
 /// What one recipient's server said.
@@ -135,6 +167,7 @@ impl OutgoingBody {
             send_at: outgoing.send_at.to_string(),
             recipients: outgoing.recipients.iter().map(ResultBody::new).collect(),
             filing: filing_name(&outgoing.filing),
+            hold: outgoing.hold.as_ref().map(HoldBody::new),
         }
     }
 }
@@ -158,6 +191,7 @@ impl ResultBody {
 pub(in crate::http) fn state_name(state: &OutgoingState) -> &'static str {
     match state {
         OutgoingState::Queued => "queued",
+        OutgoingState::Held { .. } => "held",
         OutgoingState::Sending => "sending",
         OutgoingState::Sent => "sent",
         OutgoingState::Deferred { .. } => "deferred",
@@ -170,7 +204,8 @@ pub(in crate::http) fn state_name(state: &OutgoingState) -> &'static str {
 
 pub(in crate::http) fn reason_of(state: &OutgoingState) -> Option<&Saying> {
     match state {
-        OutgoingState::Deferred { reason, .. }
+        OutgoingState::Held { reason }
+        | OutgoingState::Deferred { reason, .. }
         | OutgoingState::Failed { reason }
         | OutgoingState::Uncertain { reason }
         | OutgoingState::Bounced { reason } => Some(reason),

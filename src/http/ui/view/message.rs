@@ -6,7 +6,7 @@ use super::{Moment, size};
 use crate::domain::address::NamedAddress;
 use crate::domain::answered::assign_word;
 use crate::domain::authentication::Authentication;
-use crate::domain::decision::{Assign, Decision, Outcome};
+use crate::domain::decision::{Assign, Decision, Outcome, TraceStep};
 use crate::domain::message::{Attachment, Defect, Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::http::api::{
@@ -67,6 +67,10 @@ pub(in crate::http::ui) struct OutgoingView {
     pub(in crate::http::ui) reason: Option<String>,
     pub(in crate::http::ui) until: Option<Moment>,
     pub(in crate::http::ui) can_cancel: bool,
+    /// A script wants a person to look at it.
+    pub(in crate::http::ui) is_held: bool,
+    /// What that script read and did, as in a decision.
+    pub(in crate::http::ui) steps: Vec<(String, String)>,
 }
 
 /// Why a mail is where it is.
@@ -196,10 +200,13 @@ impl OutgoingView {
                 OutgoingState::Deferred { until, .. } => Some(Moment::new(*until)),
                 _ => None,
             },
-            can_cancel: matches!(
-                outgoing.state,
-                OutgoingState::Queued | OutgoingState::Deferred { .. }
-            ),
+            can_cancel: outgoing.state.may_be_cancelled(),
+            is_held: matches!(outgoing.state, OutgoingState::Held { .. }),
+            steps: outgoing
+                .hold
+                .as_ref()
+                .map(|hold| steps(&hold.trace))
+                .unwrap_or_default(),
         }
     }
 }
@@ -211,19 +218,19 @@ impl DecisionView {
             Outcome::NoScript => ("no_script", None),
             Outcome::Failed(words) => ("failed", Some(words.clone())),
         };
-        let step = |file: &str, line: u32, what: &str| (format!("{file}:{line}"), what.to_owned());
         Self {
             outcome,
             error,
             answers: answers(decision),
             warnings: decision.warnings.clone(),
-            steps: decision
-                .trace
-                .iter()
-                .map(|one| step(&one.file, one.line, &one.what))
-                .collect(),
+            steps: steps(&decision.trace),
         }
     }
+}
+
+fn steps(trace: &[TraceStep]) -> Vec<(String, String)> {
+    let shown = |step: &TraceStep| (format!("{}:{}", step.file, step.line), step.what.clone());
+    trace.iter().map(shown).collect()
 }
 
 fn answers(decision: &Decision) -> Vec<(&'static str, String)> {
