@@ -4,7 +4,9 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::peers::gateway::Gateway;
+use crate::peers::dovecot::{Dovecot, USER};
+use crate::peers::gateway::{Gateway, Mailbox};
+use crate::peers::smtp::Sink;
 
 const MAIL: &str = "From: Wang Wei <wei@example.cn>\nTo: shop@example.com\nSubject: Invoice 7\n\
                     \nPlease send it again.\n";
@@ -177,4 +179,75 @@ fn scripts_whose_tests_are_demanded_and_fail_do_not_go_live() {
     let live = looked_at();
     assert_ne!(live["version"], first["version"]);
     assert_eq!(live["problems"], serde_json::json!([]));
+}
+
+#[test]
+fn a_rehearsal_lists_what_other_scripts_would_decide_and_does_nothing() {
+    let (dovecot, sink) = (Dovecot::start(), Sink::start());
+    let mut gateway = Gateway::with(&dovecot, &Mailbox::of(&dovecot, &sink));
+    let mut feed = gateway.api().feed();
+    for (number, subject) in ["Invoice 1", "Hello", "Invoice 2"].iter().enumerate() {
+        let mail = format!(
+            "From: c{number}@example.net\r\nTo: {USER}\r\nSubject: {subject}\r\n\
+             Message-ID: <{number}@example.net>\r\n\r\nHello.\r\n"
+        );
+        dovecot.deliver(USER, mail.as_bytes());
+    }
+    feed.until_routed(3);
+    let before = gateway.api().conversations();
+    let folder = gateway.folder().join("candidate");
+    fs::create_dir_all(&folder).unwrap();
+    let candidate = "fn route(mail, ctx) {\n    if mail.subject.contains(\"Invoice\") { return team(\"billing\").tag(\"invoice\"); }\n    inbox()\n}\n";
+    fs::write(folder.join("routing.rhai"), candidate).unwrap();
+
+    let rehearse = |gateway: &Gateway, more: &[&str]| {
+        gateway.run(&[&["script", "rehearse", "--scripts", "candidate"], more].concat())
+    };
+    let out = rehearse(&gateway, &[]).good().out;
+    for words in [
+        "\"Invoice 2\"",
+        "  now   inbox\n  then  team billing; tags invoice",
+        "routing.rhai:2:13",
+        "3 mails looked at",
+        "2 would be decided otherwise",
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    assert!(!out.contains("\"Hello\"\n  now"), "{out}");
+    let lines = rehearse(&gateway, &["--last", "1", "--mailbox", USER, "--json"])
+        .good()
+        .out;
+    let rows: Vec<Value> = lines.lines().map(json).collect();
+    assert_eq!(rows[0]["item"]["new"]["team"], "billing");
+    assert_eq!(rows[1]["item"]["mails"], 1);
+
+    // The API takes the files that differ.
+    let asked =
+        serde_json::json!({ "files": { "routing.rhai": candidate }, "since": "2020-01-01" });
+    let answer = gateway.api().post("/scripts/rehearsals", &[], &asked);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let body = answer.json();
+    assert_eq!(
+        (&body["mails"], &body["changed"]),
+        (&3.into(), &2.into()),
+        "{body}"
+    );
+    assert_eq!(body["items"][0]["subject"], "Invoice 2");
+    assert!(
+        body["items"][0]["new"]["trace"][0]["line"].is_u64(),
+        "{body}"
+    );
+    let wrong =
+        serde_json::json!({ "files": { "routing.rhai": "fn route(mail, ctx) { mail.subjct }" } });
+    let refused = gateway.api().post("/scripts/rehearsals", &[], &wrong);
+    assert_eq!(refused.status, 422);
+    let detail = refused.json()["detail"].to_string();
+    assert!(detail.contains("routing.rhai:1:28"), "{detail}");
+
+    assert_eq!(gateway.api().conversations(), before, "nothing was done");
+    // The same by a command that holds the store itself.
+    assert!(gateway.stop().success());
+    let out = rehearse(&gateway, &[]).good().out;
+    assert!(out.contains("2 would be decided otherwise"), "{out}");
+    rehearse(&gateway, &["--mailbox", "none@example.com"]).refused(&["mailbox"]);
 }

@@ -2,11 +2,12 @@
 
 mod doctor;
 mod reauthenticating;
+mod scripting;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use anyhow::Context as _;
+use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,16 +16,14 @@ use crate::app::reload;
 use crate::config::Config;
 use crate::control::desk::Desk;
 use crate::control::{self, SOCKET_NAME};
-use crate::domain::change::Event;
 use crate::domain::condition::Patience;
-use crate::domain::key::WorkspaceKey;
 use crate::http;
 use crate::net::dial::{DialOptions, Dialer};
 use crate::net::discovery::{DiscoveryOptions, LookUps};
 use crate::net::dns::{RecordOptions, Records};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
-use crate::script::{Limits, Reloaded, Scripts};
+use crate::script::Scripts;
 use crate::service::authenticating::Authenticating;
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
@@ -47,15 +46,15 @@ use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::receiving::Receiving;
+use crate::service::rehearsal::Turns;
 use crate::service::replies::Replies;
-use crate::service::script_testing;
 use crate::service::signing_in::SigningIn;
 use crate::service::submitting::Submitting;
 use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
 use crate::service::sync::standing;
-use crate::service::triage::{SCRIPT_TIME_MAX, Triage};
+use crate::service::triage::Triage;
 use crate::service::way_out::SystemSmtp;
 use crate::smtp_server;
 use crate::store::{self, Store};
@@ -67,6 +66,8 @@ pub struct Gateway {
     store: Store,
     dialer: Dialer,
     scripts: Scripts,
+    zone: TimeZone,
+    rehearsing: Turns,
     board: Board,
     diary: Diary,
     unwritten: Option<Unwritten>,
@@ -110,13 +111,8 @@ impl Gateway {
             ceilings: Some(config.ceilings()),
             ..DialOptions::default()
         })?;
-        let demand = if config.scripts.require_tests {
-            let zone = config.zone().context("the time zone of the scripts")?;
-            Some(script_testing::demand(zone, SCRIPT_TIME_MAX))
-        } else {
-            None
-        };
-        let scripts = Scripts::demanding(&config.scripts.folder, Limits::default(), demand);
+        let zone = config.zone().context("the time zone of the scripts")?;
+        let scripts = Self::open_scripts(&config, &zone);
         let (diary, unwritten) = Diary::new(clock.clone());
         let patience = Patience {
             attempts_max: config.mail.max_reconnect_attempts,
@@ -174,6 +170,8 @@ impl Gateway {
             store,
             dialer,
             scripts,
+            zone,
+            rehearsing: Turns::default(),
             board,
             diary,
             unwritten: Some(unwritten),
@@ -206,6 +204,7 @@ impl Gateway {
             alerts: self.alerts(),
             signing_in: self.signing_in(self.connect()),
             links: self.links(),
+            rehearsals: self.rehearsals(),
             public_url: self.config.public_url(),
             is_running: !self.shutdown.is_cancelled(),
         }
@@ -288,7 +287,7 @@ impl Gateway {
     /// Starts the stages of a mail's way.
     fn begin_work(&self, tasks: &TaskTracker) -> anyhow::Result<()> {
         let (store, clock, stop) = (&self.store, &self.clock, &self.shutdown);
-        let zone = self.config.zone().context("the time zone of the scripts")?;
+        let zone = self.zone.clone();
         let submitting = Submitting::new(
             store.clone(),
             self.dialer.soon(),
@@ -361,27 +360,6 @@ impl Gateway {
             stop.clone(),
         ));
         Ok(())
-    }
-
-    /// Tells listeners of the feed that scripts were reloaded or refused.
-    fn on_scripts(&self) -> impl FnMut(&Reloaded) + Send + 'static + use<> {
-        let (store, clock, tasks) = (
-            self.store.clone(),
-            self.clock.clone(),
-            tokio::runtime::Handle::current(),
-        );
-        move |_| {
-            let (store, now) = (store.clone(), clock.now());
-            tasks.spawn(async move {
-                if let Err(error) = store.note_change(WorkspaceKey::DEFAULT, Event::ScriptsChanged, now).await {
-                    tracing::warn!(%error, "the reload of the scripts could not be written to the feed");
-                }
-            });
-        }
-    }
-
-    fn scripts_folder(&self) -> PathBuf {
-        self.config.scripts.folder.clone()
     }
 
     fn connect(&self) -> Connect {
@@ -493,6 +471,7 @@ impl Gateway {
             presets: self.presets.clone(),
             feed: Feed::new(self.store.clone()),
             scripts: self.scripts.clone(),
+            rehearsals: self.rehearsals(),
             random: Random,
         }
     }

@@ -54,7 +54,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve => serve::serve(config),
         Command::Demo(_) => unreachable!("handled above, before any configuration is read"),
         Command::Config(ConfigCommand::Check) => check::config(&config, path.as_deref()),
-        Command::Script(command) => script::run(command, &config, arguments.json),
+        Command::Script(command) => script::run(command, config, arguments.json),
         Command::Plugin(command) => match command {
             PluginCommand::List => plugin::list(&config, arguments.json),
             PluginCommand::New { id, extends } => plugin::new(&config, &id, extends.as_deref()),

@@ -1,4 +1,4 @@
-//! Commands for whoever writes scripts. They need no gateway and no store.
+//! Commands for whoever writes scripts. All but rehearsals need no gateway and no store.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -11,9 +11,11 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::ask;
 use super::say::say;
 use crate::app;
 use crate::config::Config;
+use crate::control::message::{RehearseAsked, Request};
 use crate::domain::answered::in_words;
 use crate::domain::decision::{Outcome, TraceStep};
 use crate::script::{Diagnostic, Limits, Severity, Snapshot, Suite};
@@ -38,6 +40,36 @@ pub(super) enum ScriptCommand {
     Run(RunOptions),
     /// Run the tests beside the scripts: 0 all pass, 1 some fail, 2 there is nothing to run
     Test(TestOptions),
+    /// Try scripts on mails that came before, and list what would be decided otherwise
+    Rehearse(RehearseOptions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RehearseOptions {
+    /// The folder of the scripts to try [default: that of the live ones]
+    #[arg(long, value_name = "DIR")]
+    scripts: Option<PathBuf>,
+    /// The latest mails, this many [default: 200]
+    #[arg(long, value_name = "COUNT")]
+    last: Option<usize>,
+    /// Mails that came on this day or later: 2026-01-31
+    #[arg(long, value_name = "DATE")]
+    since: Option<String>,
+    /// Mails of this mailbox: address, slug or id
+    #[arg(long, value_name = "MAILBOX")]
+    mailbox: Option<String>,
+}
+
+impl RehearseOptions {
+    fn request(self) -> anyhow::Result<Request> {
+        let folder = self.scripts.map(std::path::absolute).transpose();
+        Ok(Request::ScriptRehearse(Box::new(RehearseAsked {
+            folder: folder.context("cannot tell where the folder is")?,
+            last: self.last,
+            since: self.since,
+            mailbox: self.mailbox,
+        })))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -68,14 +100,15 @@ pub(super) struct RunOptions {
     now: Option<String>,
 }
 
-pub(super) fn run(command: ScriptCommand, config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+pub(super) fn run(command: ScriptCommand, config: Config, json: bool) -> anyhow::Result<ExitCode> {
     match command {
+        ScriptCommand::Rehearse(options) => ask::ask(config, options.request()?, json),
         ScriptCommand::Check { folder } => {
             let folder = folder.as_deref().unwrap_or(&config.scripts.folder);
             Ok(check(folder, json))
         }
-        ScriptCommand::Run(options) => try_out(options, config, json),
-        ScriptCommand::Test(options) => test(&options, config, json),
+        ScriptCommand::Run(options) => try_out(options, &config, json),
+        ScriptCommand::Test(options) => test(&options, &config, json),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::service::mailboxes::Mailboxes;
 use crate::service::people::People;
 use crate::service::proving::Proving;
 use crate::service::reauthentication::Links;
+use crate::service::rehearsal::Rehearsals;
 use crate::service::signing_in::{Purpose, SigningIn};
 
 /// The services that commands use.
@@ -45,6 +46,8 @@ pub struct Desk {
     pub signing_in: SigningIn,
     /// Links that give a mailbox a new login.
     pub links: Links,
+    /// Scripts that are not live yet against those that are.
+    pub rehearsals: Rehearsals,
     /// For links, without a slash at its end.
     pub public_url: String,
     /// A gateway runs here; a command that found none is carried out by itself.
@@ -114,6 +117,7 @@ impl Desk {
                 mailbox,
                 every_seconds,
             } => self.canary(&mailbox, every_seconds).await,
+            Request::ScriptRehearse(asked) => self.rehearse(*asked, &mut tell).await,
             Request::UserAdd {
                 address,
                 name,

@@ -162,6 +162,8 @@ pub enum Request {
         /// No longer when absent.
         every_seconds: Option<u64>,
     },
+    /// Try scripts on mails that came before.
+    ScriptRehearse(Box<RehearseAsked>),
     /// Add a person.
     UserAdd {
         /// Where notices go.
@@ -288,6 +290,19 @@ pub struct LedgerAsked {
     pub before: Option<u64>,
     /// How many.
     pub limit: usize,
+}
+
+/// Which scripts are tried on which mails.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct RehearseAsked {
+    /// Their folder, from the root; the live ones' when absent.
+    pub folder: Option<PathBuf>,
+    /// The latest mails, this many.
+    pub last: Option<usize>,
+    /// `2026-01-31`.
+    pub since: Option<String>,
+    /// Address, slug or id of one mailbox.
+    pub mailbox: Option<String>,
 }
 
 /// What the gateway answers: any number of steps, then one of the others.

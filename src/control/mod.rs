@@ -15,6 +15,7 @@ mod ledger;
 mod lifecycle;
 pub mod message;
 mod prove;
+mod rehearse;
 mod row;
 pub mod server;
 mod sign_in;

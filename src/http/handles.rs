@@ -22,6 +22,7 @@ use crate::service::presets::Presets;
 use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::reauthentication::{Links, Reauthentication};
+use crate::service::rehearsal::Rehearsals;
 use crate::service::replies::Replies;
 use crate::service::signing_in::SigningIn;
 
@@ -62,6 +63,8 @@ pub struct Handles {
     pub presets: Presets,
     /// Keys that keep a form from being sent twice.
     pub random: Random,
+    /// Scripts that are not live yet against those that are.
+    pub rehearsals: Rehearsals,
     /// The scripts in use and what is wrong with newer ones.
     pub scripts: Scripts,
 }
@@ -118,6 +121,7 @@ wire! {
     Doctor: handles.doctor;
     Presets: handles.presets;
     Random: handles.random;
+    Rehearsals: handles.rehearsals;
     Scripts: handles.scripts;
     Options: options;
     Streams: streams;

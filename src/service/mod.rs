@@ -33,6 +33,7 @@ pub mod reading;
 pub mod reauthentication;
 pub mod receiving;
 pub mod refusals;
+pub mod rehearsal;
 pub mod replies;
 pub mod script_testing;
 pub mod signing_in;

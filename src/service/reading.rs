@@ -2,6 +2,8 @@
 //!
 //! Nothing is read before somebody asks, and then only the pieces that hold it.
 
+use std::sync::OnceLock;
+
 use crate::domain::key::RawKey;
 use crate::domain::message::{Message, Part};
 use crate::mime::header::HeaderBlock;
@@ -64,11 +66,17 @@ fn header_end(bytes: &[u8]) -> Option<usize> {
 pub(super) struct StoredContent {
     store: Store,
     message: Message,
+    /// Read once, whoever asks and how often.
+    whole_text: OnceLock<String>,
 }
 
 impl StoredContent {
     pub(super) fn new(store: Store, message: Message) -> Self {
-        Self { store, message }
+        Self {
+            store,
+            message,
+            whole_text: OnceLock::new(),
+        }
     }
 
     /// A script cannot mend the store, so trouble reads as nothing and is logged.
@@ -90,7 +98,8 @@ impl MailContent for StoredContent {
     }
 
     fn whole_text(&self) -> String {
-        self.or_log(text_of(&self.store, &self.message))
+        let read = || self.or_log(text_of(&self.store, &self.message));
+        self.whole_text.get_or_init(read).clone()
     }
 
     fn header(&self, name: &str) -> Option<String> {

@@ -14,6 +14,7 @@ use crate::service::mailboxes::{AddError, MailboxError};
 use crate::service::proving::ProvingError;
 use crate::service::proving::canary::CanaryError;
 use crate::service::reauthentication::LinkError;
+use crate::service::rehearsal::RehearsalError;
 use crate::service::replies::ReplyError;
 use crate::service::signing_in::SignInError;
 
@@ -42,6 +43,16 @@ pub(in crate::http) fn of_conversations(error: ConversationError) -> Problem {
         | ConversationError::TooManyTags => Problem::new(Kind::Unprocessable, &error),
         ConversationError::Randomness(cause) => Problem::internal(&cause),
         ConversationError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For rehearsals.
+pub(in crate::http) fn of_rehearsal(error: RehearsalError) -> Problem {
+    match error {
+        RehearsalError::NotAllowed => Problem::new(Kind::Forbidden, &error),
+        RehearsalError::Wrong(_) => Problem::new(Kind::Unprocessable, &error),
+        RehearsalError::Mailbox(cause) => of_mailboxes(cause),
+        RehearsalError::Store(cause) => of_store(&cause),
     }
 }
 

@@ -60,6 +60,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
                 .patch(lifecycle::edit)
                 .delete(lifecycle::remove),
         )
+        .route("/scripts/rehearsals", post(scripts::rehearse))
         .route("/mailboxes/{id}/bind", post(lifecycle::bind))
         .route(
             "/mailboxes/{id}/reauthenticate",

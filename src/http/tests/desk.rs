@@ -1,12 +1,14 @@
 //! A gateway with a little mail in it, and a client for it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use axum::response::Response;
 use http_body_util::BodyExt;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -51,6 +53,7 @@ use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::reauthentication::{LinkOptions, Links, Reauthentication};
 use crate::service::receiving::ReceivingOptions;
+use crate::service::rehearsal::{Rehearsals, Turns};
 use crate::service::replies::Replies;
 use crate::service::signing_in::SigningIn;
 use crate::service::sync::Sync;
@@ -343,13 +346,8 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         connect.clone(),
         keyring.clone(),
     );
-    let signing_in = SigningIn::new(
-        oauth,
-        clients,
-        connect.clone(),
-        mailboxes.clone(),
-        clock.clone(),
-    );
+    let (for_it, at_it) = (connect.clone(), mailboxes.clone());
+    let signing_in = SigningIn::new(oauth, clients, for_it, at_it, clock.clone());
     let proving = Proving::new(
         store.clone(),
         dialer.clone(),
@@ -365,6 +363,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         clock.clone(),
         LinkOptions::default(),
     );
+    let scripts = Scripts::open(scripts, Limits::default());
     Handles {
         doctor: doctor(&dialer, &keyring, &presets, &diary, &proving, &mailboxes),
         conversations: Conversations::new(store.clone(), clock.clone(), Random),
@@ -401,14 +400,26 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
             clock.clone(),
         ),
         links,
-        mailboxes,
         proving,
         signing_in,
         connect,
         presets,
         random: Random,
-        scripts: Scripts::open(scripts, Limits::default()),
+        rehearsals: rehearsals(store, &mailboxes, &scripts),
+        mailboxes,
+        scripts,
     }
+}
+
+fn rehearsals(store: &Store, mailboxes: &Mailboxes, scripts: &Scripts) -> Rehearsals {
+    Rehearsals::new(
+        store.clone(),
+        mailboxes.clone(),
+        scripts.clone(),
+        TimeZone::UTC,
+        Duration::from_secs(5),
+        Turns::default(),
+    )
 }
 
 fn doctor(

@@ -1,9 +1,17 @@
-//! Scripts in use, and what is wrong with newer ones.
+//! Scripts in use, what is wrong with newer ones, and what others would decide.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::script::{Diagnostic, Scripts, Severity};
-use crate::wire::decision::hexadecimal;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::super::super::body::shortened;
+use super::super::super::error::{Kind, Problem};
+use crate::script::{Diagnostic, Routed, Scripts, Severity};
+use crate::service::collecting::{begin_of, day};
+use crate::service::rehearsal::{Candidate, Changed, Question, Rehearsed, Slow};
+use crate::wire::decision::{RoutedBody, hexadecimal};
 
 /// The state of the scripts.
 #[derive(Debug, Serialize)]
@@ -24,6 +32,54 @@ struct ProblemBody {
     severity: &'static str,
     message: String,
     help: Option<String>,
+    /// All of it with the line of the file, as the command line shows it.
+    text: String,
+}
+
+/// Which scripts are tried on which mails.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::http::api) struct RehearsalAsked {
+    /// The live files with these changed; `null` takes one away. Absent: the folder as it is.
+    files: Option<BTreeMap<String, Option<String>>>,
+    last: Option<usize>,
+    /// A day, or an exact time.
+    since: Option<String>,
+    /// Address, slug or id.
+    mailbox: Option<String>,
+}
+
+/// What a rehearsal found.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct RehearsedBody {
+    mails: usize,
+    changed: usize,
+    errors_old: usize,
+    errors_new: usize,
+    took_us: u64,
+    cut_short: bool,
+    /// The latest changed ones.
+    items: Vec<ChangedBody>,
+    slowest: Vec<SlowBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct ChangedBody {
+    message_id: String,
+    conversation_id: Option<String>,
+    conversation_number: Option<u64>,
+    arrived_at: String,
+    from: String,
+    subject: String,
+    old: RoutedBody,
+    new: RoutedBody,
+}
+
+#[derive(Debug, Serialize)]
+struct SlowBody {
+    message_id: String,
+    subject: String,
+    took_us: u64,
 }
 
 impl ScriptsBody {
@@ -58,6 +114,86 @@ impl ProblemBody {
             },
             message: diagnostic.message.clone(),
             help: diagnostic.help.clone(),
+            text: diagnostic.to_string(),
         }
     }
+}
+
+impl RehearsalAsked {
+    pub(in crate::http::api) fn question(self) -> Result<Question, Problem> {
+        let files = self.files.map(|files| files.into_iter().collect());
+        Ok(Question {
+            candidate: files.map_or(Candidate::Folder, Candidate::Changed),
+            last: self.last,
+            since: self.since.as_deref().map(since).transpose()?,
+            mailbox: self.mailbox,
+        })
+    }
+}
+
+fn since(text: &str) -> Result<Timestamp, Problem> {
+    let exact = text.parse().ok();
+    let found = exact.or_else(|| day(text).ok().and_then(begin_of));
+    found.ok_or_else(|| {
+        Problem::new(
+            Kind::Unprocessable,
+            format!(
+                "`since` must be a day (2026-01-31) or a time (RFC 3339), not `{}`.",
+                shortened(text)
+            ),
+        )
+    })
+}
+
+impl RehearsedBody {
+    pub(in crate::http::api) fn new(done: &Rehearsed) -> Self {
+        Self {
+            mails: done.mails,
+            changed: done.changed,
+            errors_old: done.errors_old,
+            errors_new: done.errors_new,
+            took_us: micros(done.took),
+            cut_short: done.cut_short,
+            items: done.listed.iter().map(ChangedBody::new).collect(),
+            slowest: done.slowest.iter().map(SlowBody::new).collect(),
+        }
+    }
+}
+
+impl ChangedBody {
+    fn new(changed: &Changed) -> Self {
+        Self {
+            message_id: changed.message.to_string(),
+            conversation_id: changed.conversation.map(|(id, _)| id.to_string()),
+            conversation_number: changed.conversation.map(|(_, number)| number),
+            arrived_at: changed.arrived_at.to_string(),
+            from: changed.from.clone(),
+            subject: changed.subject.clone(),
+            old: routed(&changed.old),
+            new: routed(&changed.new),
+        }
+    }
+}
+
+impl SlowBody {
+    fn new(slow: &Slow) -> Self {
+        Self {
+            message_id: slow.message.to_string(),
+            subject: slow.subject.clone(),
+            took_us: micros(slow.took),
+        }
+    }
+}
+
+fn routed(routed: &Routed) -> RoutedBody {
+    RoutedBody::new(
+        &routed.outcome,
+        &routed.routing,
+        &routed.warnings,
+        &routed.trace,
+    )
+}
+
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,0 +1,55 @@
+//! The scripts and the services around them.
+
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+
+use super::Gateway;
+use crate::config::Config;
+use crate::domain::change::Event;
+use crate::domain::key::WorkspaceKey;
+use crate::script::{Limits, Reloaded, Scripts};
+use crate::service::rehearsal::Rehearsals;
+use crate::service::script_testing;
+use crate::service::triage::SCRIPT_TIME_MAX;
+
+impl Gateway {
+    /// Reads the scripts for the first time.
+    pub(super) fn open_scripts(config: &Config, zone: &TimeZone) -> Scripts {
+        let demand = || script_testing::demand(zone.clone(), SCRIPT_TIME_MAX);
+        let demand = config.scripts.require_tests.then(demand);
+        Scripts::demanding(&config.scripts.folder, Limits::default(), demand)
+    }
+
+    /// Tells listeners of the feed that scripts were reloaded or refused.
+    pub(super) fn on_scripts(&self) -> impl FnMut(&Reloaded) + Send + 'static + use<> {
+        let (store, clock, tasks) = (
+            self.store.clone(),
+            self.clock.clone(),
+            tokio::runtime::Handle::current(),
+        );
+        move |_| {
+            let (store, now) = (store.clone(), clock.now());
+            tasks.spawn(async move {
+                if let Err(error) = store.note_change(WorkspaceKey::DEFAULT, Event::ScriptsChanged, now).await {
+                    tracing::warn!(%error, "the reload of the scripts could not be written to the feed");
+                }
+            });
+        }
+    }
+
+    pub(super) fn scripts_folder(&self) -> PathBuf {
+        self.config.scripts.folder.clone()
+    }
+
+    pub(super) fn rehearsals(&self) -> Rehearsals {
+        Rehearsals::new(
+            self.store.clone(),
+            self.mailboxes(),
+            self.scripts.clone(),
+            self.zone.clone(),
+            SCRIPT_TIME_MAX,
+            self.rehearsing.clone(),
+        )
+    }
+}

@@ -1,0 +1,147 @@
+//! Rehearsals over a store of ten thousand mails.
+
+use jiff::SignedDuration;
+
+use super::walk::Walk;
+use super::*;
+use crate::domain::answered::in_words;
+use crate::domain::folder::{FolderName, Uid, UidValidity};
+use crate::domain::key::WorkspaceKey;
+use crate::domain::ledger::Source;
+use crate::mime;
+use crate::service::testing::{logins, settings};
+use crate::store::{Arrival, ArrivalRaw, CompressedRaw, Delivery, Options};
+
+/// Mails in the store.
+const MAILS: usize = 10_000;
+/// Mails of one delivery.
+const BATCH: usize = 500;
+/// What a rehearsal over them may take, also in a build that is not optimised.
+const PROMISED: Duration = Duration::from_secs(10);
+
+fn mail(number: usize) -> String {
+    let subject = if number.is_multiple_of(10) {
+        format!("Invoice {number}")
+    } else {
+        format!("Question {number}")
+    };
+    let words = "Could you please look into this order, it has not come yet. ".repeat(20);
+    format!(
+        "From: Customer {number} <c{number}@example.net>\r\nTo: help@shop.example\r\n\
+         Subject: {subject}\r\nMessage-ID: <{number}@example.net>\r\n\
+         Content-Type: text/plain; charset=utf-8\r\n\r\n{words}\r\n"
+    )
+}
+
+fn arrival(number: usize) -> Arrival {
+    let text = mail(number);
+    let read = mime::read_bytes(text.as_bytes());
+    let minutes = i64::try_from(number).expect("few");
+    let mut random = [0; 20];
+    random[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    random[10..18].copy_from_slice(&(number as u64).to_be_bytes());
+    Arrival {
+        source: Source::Imap {
+            folder: FolderName::inbox(),
+            validity: UidValidity::new(1).expect("not zero"),
+            uid: Uid::new(u32::try_from(number).expect("few") + 1).expect("not zero"),
+        },
+        raw: ArrivalRaw::Whole(CompressedRaw::new(text.as_bytes())),
+        size: text.len() as u64,
+        whole_size: None,
+        head: read.head,
+        fingerprint: read.fingerprint,
+        arrived_at: Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes),
+        late: false,
+        imported: false,
+        random,
+    }
+}
+
+async fn filled(folder: &Path, mails: usize) -> Store {
+    let options = Options {
+        cache_bytes: 16 * 1024 * 1024,
+        free_space_floor_bytes: 0,
+    };
+    let store = Store::open(folder, options).expect("opened");
+    let workspace = WorkspaceKey::DEFAULT;
+    let mailbox = store
+        .add_mailbox(
+            settings("help@shop.example"),
+            &logins(),
+            workspace,
+            None,
+            Timestamp::UNIX_EPOCH,
+            [7; 10],
+        )
+        .await
+        .expect("added")
+        .key;
+    for batch in (0..mails).collect::<Vec<_>>().chunks(BATCH) {
+        let delivery = Delivery {
+            mailbox,
+            is_junk: false,
+            also_for: Vec::new(),
+            arrivals: batch.iter().map(|number| arrival(*number)).collect(),
+            cursor: None,
+            maildrop: Vec::new(),
+            passed: Vec::new(),
+        };
+        store.deliver(delivery).await.expect("delivered");
+    }
+    store
+}
+
+fn snapshot(routing: &str) -> Snapshot {
+    let files = vec![("routing.rhai".to_owned(), routing.to_owned())];
+    Snapshot::of(files, &Limits::default()).expect("right")
+}
+
+#[tokio::test]
+async fn ten_thousand_mails_are_rehearsed_in_time_and_only_what_changes_is_listed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = filled(folder.path(), MAILS).await;
+    let live = snapshot(
+        "fn route(mail, ctx) {\n  if mail.text.contains(\"refund\") { return team(\"billing\"); }\n  \
+         if ctx.conversation.is_new && ctx.now.year == 1970 { return team(\"support\"); }\n  inbox()\n}",
+    );
+    let candidate = snapshot(
+        "fn route(mail, ctx) {\n  if mail.whole_text.contains(\"refund\") { return team(\"billing\"); }\n  \
+         if mail.subject.contains(\"Invoice 77\") { throw \"no idea\"; }\n  \
+         if mail.subject.contains(\"Invoice\") { return team(\"billing\"); }\n  team(\"support\")\n}",
+    );
+    let zone = TimeZone::UTC;
+    let walk = |since, live| Walk {
+        store: &store,
+        zone: &zone,
+        live,
+        candidate: &candidate,
+        script_time_max: Duration::from_secs(5),
+        since,
+        mailbox: None,
+    };
+    let done = walk(None, Some(&live)).run(MAILS).expect("readable");
+    println!("{MAILS} mails in {:?}", done.took);
+    assert!(done.took < PROMISED, "{:?}", done.took);
+    assert_eq!((done.mails, done.changed), (MAILS, MAILS / 10));
+    // Numbers that end in a nought and begin with 77: 770 and 7700 to 7790.
+    assert_eq!((done.errors_old, done.errors_new), (0, 11));
+    assert_eq!(done.listed.len(), LISTED_MAX);
+    assert_eq!(done.slowest.len(), 5);
+    assert!(!done.cut_short);
+    let latest = &done.listed[0];
+    assert_eq!(latest.subject, "Invoice 9990");
+    assert_eq!(in_words(&latest.old.routing), "team support");
+    assert_eq!(in_words(&latest.new.routing), "team billing");
+    assert!(latest.new.trace.iter().any(|step| step.line == 4));
+    let order: Vec<_> = done.listed.iter().map(|one| one.key).collect();
+    assert!(order.is_sorted_by(|a, b| a > b));
+
+    let since = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(9_950);
+    let done = walk(Some(since), Some(&live))
+        .run(MAILS_MAX)
+        .expect("readable");
+    assert_eq!((done.mails, done.changed, done.cut_short), (50, 5, false));
+    let done = walk(None, None).run(20).expect("readable");
+    assert_eq!((done.mails, done.changed), (20, 20));
+}
