@@ -32,6 +32,7 @@ mod peers;
 mod pop3;
 mod reply;
 mod script_tools;
+mod script_wrong;
 mod scripts;
 mod smtp_in;
 mod states;

@@ -184,6 +184,22 @@ fn note(routing: &mut Routing, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Why a builder refuses this word, whatever it is called on; `None` when it does not.
+pub(super) fn refusal_of(name: &str, word: &str) -> Option<String> {
+    let routing = &mut Routing::default();
+    let taken = match name {
+        "team" => words(word, "a team's name").map(|_| ()),
+        "ignore" => words(word, "the reason for ignoring").map(|_| ()),
+        "tag" => tag(routing, word),
+        "priority" => priority(routing, word),
+        "status" => status(routing, word),
+        "assign" => assign(routing, word),
+        "note" => note(routing, word),
+        _ => Ok(()),
+    };
+    taken.err()
+}
+
 fn one_of<T: Copy>(what: &str, word: &str, all: &[(&str, T)]) -> Result<T, String> {
     if let Some((_, value)) = all.iter().find(|(name, _)| *name == word) {
         return Ok(*value);

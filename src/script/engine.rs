@@ -4,7 +4,10 @@
 //! in it, and everything it can use up has a limit.
 
 use rhai::module_resolvers::StaticModuleResolver;
-use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext, Position};
+use rhai::{
+    AST, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext, OptimizationLevel,
+    Position, Scope,
+};
 
 use super::limits::Limits;
 use super::shape::{Shape, Table};
@@ -35,6 +38,17 @@ pub(super) fn for_hooks(limits: &Limits) -> (Engine, Table) {
     (shape.engine, shape.table)
 }
 
+/// What was compiled, made quicker. It happens after the checks: they judge what was
+/// written, and not what is left of it.
+pub(super) fn optimized(engine: &Engine, ast: AST) -> AST {
+    let source = ast.source().map(str::to_owned);
+    let mut ast = engine.optimize_ast(&Scope::new(), ast, OptimizationLevel::Simple);
+    if let Some(source) = source {
+        ast.set_source(source);
+    }
+    ast
+}
+
 fn confined(limits: &Limits) -> Shape {
     let mut shape = Shape {
         engine: Engine::new(),
@@ -49,6 +63,7 @@ fn confined(limits: &Limits) -> Shape {
 fn confine(engine: &mut Engine, limits: &Limits) {
     // The default resolver reads any file of the machine (`import "/etc/..."`).
     engine.set_module_resolver(StaticModuleResolver::new());
+    engine.set_optimization_level(OptimizationLevel::None);
     engine.disable_symbol("eval");
     engine.set_strict_variables(true);
     engine.set_fail_on_invalid_map_property(true);

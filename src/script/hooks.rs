@@ -78,7 +78,7 @@ impl Hooks {
             .compile(source)
             .map_err(|error| vec![words::of_parse(shown, source, &error)])?;
         ast.set_source(FILE);
-        let native = check::native_names(&engine);
+        let native = check::Native::of(&engine);
         let checked = Checked {
             file: FILE,
             source,
@@ -86,13 +86,14 @@ impl Hooks {
             table: &table,
             native: &native,
         };
-        let mut found = checked.all();
+        let mut found = check::all(&checked);
         for one in &mut found {
             shown.clone_into(&mut one.file);
         }
         if found.iter().any(|one| one.severity == Severity::Error) {
             return Err(found);
         }
+        let ast = engine::optimized(&engine, ast);
         let hooks = Self {
             engine,
             ast,

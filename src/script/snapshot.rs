@@ -91,7 +91,7 @@ impl Snapshot {
         limits: &Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
         let (mut engine, table) = engine::furnished(limits);
-        let native = check::native_names(&engine);
+        let native = check::Native::of(&engine);
         let mut compiled = BTreeMap::new();
         let mut found = warnings;
         for (name, text) in &files {
@@ -105,8 +105,8 @@ impl Snapshot {
                         table: &table,
                         native: &native,
                     };
-                    found.extend(checked.all());
-                    compiled.insert(name.as_str(), ast);
+                    found.extend(check::all(&checked));
+                    compiled.insert(name.as_str(), engine::optimized(&engine, ast));
                 }
                 Err(error) => found.push(words::of_parse(name, text, &error)),
             }

@@ -1,0 +1,34 @@
+//! What can be known to be wrong before a script runs: entry functions that are
+//! missing or take something else, names that nobody offers, views written to,
+//! words that an answer refuses, and what is odd enough to warn of.
+//!
+//! Rhai is dynamic, so only what is certain is an error: names on what the gateway
+//! hands over and on what comes straight from it (`sorts`), names of functions
+//! (`names`). The rest fails with its position when it runs. Warnings (`paths`) are
+//! about what never runs and what never answers.
+
+mod entries;
+mod file;
+mod known;
+mod names;
+mod paths;
+mod sorts;
+
+use super::diagnostic::Diagnostic;
+use file::Function;
+
+pub(super) use file::{Checked, Native, definition};
+
+/// Everything that is wrong with a file, and what is odd.
+pub(super) fn all(file: &Checked<'_>) -> Vec<Diagnostic> {
+    let functions = Function::all(file.ast);
+    let mut found = Vec::new();
+    entries::check(file, &functions, &mut found);
+    names::check(file, &functions, &mut found);
+    sorts::check(file, &functions, &mut found);
+    paths::check(file, &functions, &mut found);
+    found.sort_by_key(|found| (found.line, found.column));
+    // One place, one message: a file is walked more than once.
+    found.dedup();
+    found
+}

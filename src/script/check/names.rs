@@ -1,0 +1,175 @@
+//! Names of functions and imports: those that nobody has, those that hide others, and
+//! those that nobody uses.
+
+use std::collections::BTreeSet;
+
+use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
+
+use super::file::{CLOSURE, Checked, ENTRIES, Function, definition, variables};
+use crate::script::answer::BEGINNINGS;
+use crate::script::diagnostic::Diagnostic;
+use crate::script::suggest;
+
+/// What stands in a file by name.
+#[derive(Default)]
+struct Used {
+    /// Called, or named as a value.
+    functions: BTreeSet<String>,
+    /// In front of `::`.
+    modules: BTreeSet<String>,
+    /// `import ... as name`.
+    imports: Vec<(String, Position)>,
+    /// A name of a function may come out of a text.
+    by_text: bool,
+}
+
+pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<Diagnostic>) {
+    let used = used(file);
+    calls(file, functions, found);
+    for own in functions.iter().filter(|own| !own.closure) {
+        hidden(file, own, found);
+        if !used.functions.contains(&own.name) && file.entry_of(own).is_none() {
+            uncalled(file, functions, own, &used, found);
+        }
+    }
+    for (name, position) in &used.imports {
+        if !used.modules.contains(name) {
+            let message = format!("`{name}` is imported and never used");
+            found.push(file.at(*position, message).as_warning());
+        }
+    }
+}
+
+fn used(file: &Checked<'_>) -> Used {
+    let mut used = Used::default();
+    file.ast.walk(&mut |path| {
+        match path.last() {
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
+                | ASTNode::Stmt(Stmt::FnCall(call, _)),
+            ) => {
+                used.functions.insert(call.name.to_string());
+                used.by_text |= ["Fn", "call"].contains(&call.name.as_str());
+                if !call.namespace.is_empty() {
+                    used.modules.insert(call.namespace.root().to_owned());
+                }
+            }
+            Some(ASTNode::Expr(Expr::Variable(variable, ..))) => {
+                used.functions.insert(variable.1.to_string());
+                if !variable.2.is_empty() {
+                    used.modules.insert(variable.2.root().to_owned());
+                }
+            }
+            Some(ASTNode::Stmt(Stmt::Import(parts, position))) => {
+                used.imports.push((parts.1.name.to_string(), *position));
+            }
+            _ => {}
+        }
+        true
+    });
+    used
+}
+
+/// A call by name: no operator, no module's function, no closure.
+fn plain(call: &FnCallExpr) -> bool {
+    call.namespace.is_empty() && call.op_token.is_none() && !call.name.starts_with(CLOSURE)
+}
+
+/// Functions called by a name that nobody has, or with too much or too little.
+fn calls(file: &Checked<'_>, functions: &[Function], found: &mut Vec<Diagnostic>) {
+    let variables = variables(file.ast);
+    let parameters: BTreeSet<&str> = functions
+        .iter()
+        .flat_map(|own| own.parameters.iter().map(String::as_str))
+        .collect();
+    file.ast.walk(&mut |path| {
+        let Some(
+            ASTNode::Expr(Expr::FnCall(call, position))
+            | ASTNode::Stmt(Stmt::FnCall(call, position)),
+        ) = path.last()
+        else {
+            return true;
+        };
+        let name = call.name.as_str();
+        // A variable may hold a function.
+        let value = variables.contains(name) || parameters.contains(name);
+        if !plain(call) || value || file.native.names.contains(name) {
+            return true;
+        }
+        let mine: Vec<&Function> = functions.iter().filter(|own| own.is(name)).collect();
+        let counts: Vec<usize> = mine.iter().map(|own| own.parameters.len()).collect();
+        let (message, help) = match counts.first() {
+            None => {
+                let mine = functions.iter().filter(|own| !own.closure);
+                let all = BEGINNINGS
+                    .into_iter()
+                    .chain(mine.map(|own| own.name.as_str()));
+                let help = suggest::did_you_mean(name, all).or_else(|| {
+                    suggest::did_you_mean(name, file.native.names.iter().map(String::as_str))
+                });
+                (format!("there is no function `{name}`"), help)
+            }
+            Some(&wanted) if !counts.contains(&call.args.len()) => {
+                let given = call.args.len();
+                let message = format!("`{name}` takes {}, not {given}", values(wanted));
+                let help = mine
+                    .first()
+                    .map(|own| format!("it is `fn {name}({})`", own.parameters.join(", ")));
+                (message, help)
+            }
+            Some(_) => return true,
+        };
+        found.push(file.at(*position, message).with_help(help));
+        true
+    });
+}
+
+fn values(count: usize) -> String {
+    match count {
+        0 => "no value".to_owned(),
+        1 => "1 value".to_owned(),
+        more => format!("{more} values"),
+    }
+}
+
+/// A function of the file that takes the place of a native one.
+fn hidden(file: &Checked<'_>, own: &Function, found: &mut Vec<Diagnostic>) {
+    let ours = &file.native.ours;
+    if ours.contains(&(own.name.clone(), own.parameters.len())) {
+        let name = &own.name;
+        let place = definition(file.source, name);
+        let message = format!("this `{name}` hides the one that scripts are given");
+        let help = Some("choose another name".to_owned());
+        let odd = Diagnostic::at(file.file, place, file.source, message).with_help(help);
+        found.push(odd.as_warning());
+    }
+}
+
+/// Entry functions in a file that is never asked for them, and helpers for nobody.
+fn uncalled(
+    file: &Checked<'_>,
+    functions: &[Function],
+    own: &Function,
+    used: &Used,
+    found: &mut Vec<Diagnostic>,
+) {
+    // Libraries are for others; and without its entry function a file is wrong as a whole.
+    if !functions.iter().any(|own| file.entry_of(own).is_some()) {
+        return;
+    }
+    let name = &own.name;
+    let elsewhere = ENTRIES
+        .iter()
+        .find(|entry| own.is(entry.function) && entry.file != file.file);
+    let (message, help) = match elsewhere {
+        Some(entry) => (
+            format!("`{name}` is never asked for in this file"),
+            Some(format!("it belongs into {}", entry.file)),
+        ),
+        None if used.by_text || ENTRIES.iter().any(|entry| own.is(entry.function)) => return,
+        None => (format!("nothing calls `{name}`"), None),
+    };
+    let place = definition(file.source, name);
+    let odd = Diagnostic::at(file.file, place, file.source, message).with_help(help);
+    found.push(odd.as_warning());
+}

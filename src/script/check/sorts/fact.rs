@@ -1,0 +1,79 @@
+//! What is known of values, and of what functions are given and answer.
+
+use std::collections::BTreeMap;
+
+use crate::script::check::known::Words;
+use crate::script::shape::Sort;
+
+/// A kind of value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    One(Sort),
+    /// A list of such.
+    Many(Sort),
+    /// A text that is one of these.
+    Word(Words),
+}
+
+/// What is known of an expression. It only ever grows from the first to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fact {
+    /// It never comes to a value, as far as has been seen.
+    Never,
+    Is(Value),
+    Anything,
+}
+
+impl Fact {
+    pub(super) fn of(sort: Sort) -> Self {
+        match sort {
+            Sort::Plain => Self::Anything,
+            sort => Self::Is(Value::One(sort)),
+        }
+    }
+
+    /// Either of both.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Never, fact) | (fact, Self::Never) => fact,
+            (one, other) if one == other => one,
+            _ => Self::Anything,
+        }
+    }
+}
+
+/// A function by name and number of parameters.
+pub(super) type Key = (String, usize);
+
+/// What calls hand over, and what comes back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    given: BTreeMap<Key, Vec<Fact>>,
+    answered: BTreeMap<Key, Fact>,
+}
+
+impl Facts {
+    pub(super) fn given(&self, key: &Key, index: usize) -> Fact {
+        let all = self.given.get(key);
+        all.and_then(|all| all.get(index))
+            .copied()
+            .unwrap_or(Fact::Never)
+    }
+
+    pub(super) fn answered(&self, key: &Key) -> Fact {
+        self.answered.get(key).copied().unwrap_or(Fact::Never)
+    }
+
+    pub(super) fn give(&mut self, key: Key, facts: Vec<Fact>) {
+        let before = self.given.entry(key).or_default();
+        before.resize(facts.len(), Fact::Never);
+        for (before, now) in before.iter_mut().zip(facts) {
+            *before = before.or(now);
+        }
+    }
+
+    pub(super) fn answer(&mut self, key: &Key, fact: Fact) {
+        let before = self.answered.entry(key.clone()).or_insert(Fact::Never);
+        *before = before.or(fact);
+    }
+}

@@ -1,0 +1,174 @@
+//! What is done to a value of which the sort is certain: names behind its dot, words
+//! handed to it, comparisons.
+
+use rhai::{Expr, FnCallExpr, Position, Token};
+
+use super::Judge;
+use super::fact::{Fact, Value};
+use crate::script::answer;
+use crate::script::check::known::{self, Words};
+use crate::script::shape::{Members, Sort};
+use crate::script::suggest;
+
+impl Judge<'_> {
+    /// Judges one name behind a dot, and says what comes out of it.
+    pub(super) fn member(&mut self, fact: Fact, name: &Expr) -> Fact {
+        if let Expr::MethodCall(call, _) = name {
+            for one in &call.args {
+                self.expression(one);
+            }
+            // `this` is the value; what is handed over may come from elsewhere too.
+            self.called_by_name(&call.name);
+        }
+        let Fact::Is(value) = fact else {
+            return fact;
+        };
+        let Value::One(sort) = value else {
+            return Fact::Anything;
+        };
+        let file = self.file;
+        let Some(members) = file.table.members(sort) else {
+            return Fact::Anything;
+        };
+        match name {
+            Expr::Property(property, position) => {
+                self.property((sort, members), &property.2, *position)
+            }
+            Expr::MethodCall(call, position) => self.method((sort, members), call, *position),
+            _ => Fact::Anything,
+        }
+    }
+
+    fn property(
+        &mut self,
+        (sort, members): (Sort, &Members),
+        name: &str,
+        position: Position,
+    ) -> Fact {
+        if let Some(next) = members.properties.get(name) {
+            return read(sort, name, *next);
+        }
+        let owner = sort.shown();
+        let (message, help) = if members.methods.contains_key(name) {
+            let message = format!("`{name}` of {owner} is a function");
+            (message, Some(format!("write `.{name}(...)`")))
+        } else if members.open {
+            return Fact::Anything;
+        } else {
+            let message = format!("{owner} has no property `{name}`");
+            let names = members.properties.keys().copied();
+            (message, suggest::did_you_mean(name, names))
+        };
+        self.say(position, message, help);
+        Fact::Anything
+    }
+
+    fn method(
+        &mut self,
+        (sort, members): (Sort, &Members),
+        call: &FnCallExpr,
+        position: Position,
+    ) -> Fact {
+        let name = call.name.as_str();
+        if let Some(next) = members.methods.get(name) {
+            if sort == Sort::Answer {
+                self.literal(call);
+            }
+            return Fact::of(*next);
+        }
+        let owner = sort.shown();
+        if members.properties.contains_key(name) {
+            let message = format!("`{name}` of {owner} is not a function");
+            let help = Some(format!("write `.{name}` without parentheses"));
+            self.say(position, message, help);
+        } else if !self.file.callable(name) {
+            let message = format!("{owner} has no function `{name}`");
+            let help = suggest::did_you_mean(name, members.methods.keys().copied());
+            self.say(position, message, help);
+        }
+        Fact::Anything
+    }
+
+    /// A word written as it is: the builder says now what it would say then.
+    pub(super) fn literal(&mut self, call: &FnCallExpr) {
+        if let [Expr::StringConstant(text, position)] = call.args.as_slice()
+            && let Some(refusal) = answer::refusal_of(&call.name, text)
+        {
+            self.say(*position, refusal, None);
+        }
+    }
+
+    /// `==`, `!=` and `in` with words that it can never be.
+    pub(super) fn operator(&mut self, call: &FnCallExpr, facts: &[Fact], position: Position) {
+        let [one, other] = call.args.as_slice() else {
+            return;
+        };
+        let [first, second] = facts else { return };
+        match (&call.op_token, first, second) {
+            (Some(Token::EqualsTo | Token::NotEqualsTo), Fact::Is(Value::Word(words)), _) => {
+                self.never(*words, other);
+            }
+            (Some(Token::EqualsTo | Token::NotEqualsTo), _, Fact::Is(Value::Word(words))) => {
+                self.never(*words, one);
+            }
+            (Some(Token::EqualsTo | Token::NotEqualsTo), Fact::Is(Value::One(sort)), _)
+                if matches!(other, Expr::StringConstant(..)) =>
+            {
+                let message = format!("{} is not a text, so it never equals one", sort.shown());
+                let odd = self.file.at(position, message).as_warning();
+                if let Some(found) = &mut self.found {
+                    found.push(odd);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn never(&mut self, words: Words, other: &Expr) {
+        let Expr::StringConstant(text, position) = other else {
+            return;
+        };
+        if words.all.contains(&text.as_str()) {
+            return;
+        }
+        let message = format!("{} is never \"{text}\"", words.shown());
+        let known = words.all.iter().copied();
+        let help = suggest::did_you_mean(text, known)
+            .unwrap_or_else(|| format!("it is one of {}", words.all.join(", ")));
+        let odd = self
+            .file
+            .at(*position, message)
+            .with_help(Some(help))
+            .as_warning();
+        if let Some(found) = &mut self.found {
+            found.push(odd);
+        }
+    }
+
+    /// What an assignment changes.
+    pub(super) fn target(&mut self, target: &Expr) {
+        let Expr::Dot(pair, _, position) = target else {
+            if !matches!(target, Expr::Variable(..)) {
+                self.expression(target);
+            }
+            return;
+        };
+        let Fact::Is(Value::One(sort)) = self.expression(&pair.lhs) else {
+            return;
+        };
+        let message = format!("{} can only be read", sort.shown());
+        let help = Some("what shall change belongs into the answer".to_owned());
+        self.say(*position, message, help);
+    }
+}
+
+/// What a property is.
+fn read(owner: Sort, name: &str, sort: Sort) -> Fact {
+    if (owner, name) == (Sort::Mail, "attachments") {
+        return Fact::Is(Value::Many(Sort::Attachment));
+    }
+    match known::of(owner, name) {
+        Some(words) => Fact::Is(Value::Word(words)),
+        None => Fact::of(sort),
+    }
+}

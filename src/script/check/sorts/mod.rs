@@ -1,0 +1,392 @@
+//! What sort of value a name stands for, as far as that is certain, and what is wrong
+//! with what is done to it.
+//!
+//! Certain are: the parameters of an entry function; what is read from something
+//! certain; a variable that is set once, where it is made; a parameter of a helper, when
+//! every call in the file hands it the same; what a helper answers, when every way
+//! through it answers the same. Everything else may be anything. What closures are
+//! given is not known, so their bodies are judged only for what they make themselves.
+
+mod fact;
+mod members;
+
+use std::collections::BTreeSet;
+
+use rhai::{ASTFlags, ASTNode, Expr, FnCallExpr, Position, Stmt, StmtBlock};
+
+use super::file::{Checked, Function};
+use crate::script::answer;
+use crate::script::diagnostic::Diagnostic;
+use crate::script::shape::Sort;
+use fact::{Fact, Facts, Key, Value};
+
+pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<Diagnostic>) {
+    let mut facts = Facts::default();
+    let mut called: BTreeSet<Key> = BTreeSet::new();
+    for own in functions {
+        let entry = file.entry_of(own);
+        if let Some(entry) = entry {
+            let sorts = entry.parameters.iter().map(|(_, sort)| Fact::of(*sort));
+            facts.give(key(own), sorts.collect());
+        }
+        if own.closure {
+            facts.give(key(own), vec![Fact::Anything; own.parameters.len()]);
+        }
+        if own.closure || entry.is_some() {
+            called.insert(key(own));
+        }
+    }
+    let assigned = assigned(file);
+    let mut judge = Judge {
+        file,
+        functions,
+        assigned: &assigned,
+        facts,
+        called,
+        scope: Vec::new(),
+        answers: Fact::Never,
+        found: None,
+    };
+    judge.settle();
+    // What nobody here calls may be called by an override, with anything.
+    for own in functions {
+        if judge.called.insert(key(own)) {
+            let anything = vec![Fact::Anything; own.parameters.len()];
+            judge.facts.give(key(own), anything);
+        }
+    }
+    judge.settle();
+    judge.found = Some(Vec::new());
+    judge.round();
+    found.extend(judge.found.unwrap_or_default());
+}
+
+fn key(own: &Function) -> Key {
+    (own.name.clone(), own.parameters.len())
+}
+
+/// Names that are set again after they were made, anywhere in the file.
+fn assigned(file: &Checked<'_>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    file.ast.walk(&mut |path| {
+        if let Some(ASTNode::Stmt(Stmt::Assignment(change))) = path.last() {
+            match &change.1.lhs {
+                Expr::Variable(variable, ..) => {
+                    names.insert(variable.1.to_string());
+                }
+                // A method of the script that sets `this` sets any variable.
+                Expr::ThisPtr(_) => {
+                    names.insert("this".to_owned());
+                }
+                _ => {}
+            }
+        }
+        true
+    });
+    names
+}
+
+struct Judge<'a> {
+    file: &'a Checked<'a>,
+    functions: &'a [Function],
+    assigned: &'a BTreeSet<String>,
+    facts: Facts,
+    /// Functions that are known to be called.
+    called: BTreeSet<Key>,
+    /// Variables in sight, the innermost last.
+    scope: Vec<(String, Fact)>,
+    /// What `return` has answered in the function that is looked at.
+    answers: Fact,
+    /// `None` while facts are gathered.
+    found: Option<Vec<Diagnostic>>,
+}
+
+impl Judge<'_> {
+    /// Goes through the file until nothing new is learned. Facts only grow, by at most
+    /// two steps for each parameter and answer, so this ends.
+    fn settle(&mut self) {
+        loop {
+            let before = (self.facts.clone(), self.called.len());
+            self.round();
+            if before == (self.facts.clone(), self.called.len()) {
+                return;
+            }
+        }
+    }
+
+    fn round(&mut self) {
+        let statements: Vec<Stmt> = self.file.ast.statements().to_vec();
+        self.scope.clear();
+        self.block(&statements);
+        for own in self.functions {
+            let key = key(own);
+            if !self.called.contains(&key) {
+                continue;
+            }
+            self.scope.clear();
+            self.answers = Fact::Never;
+            for (index, name) in own.parameters.iter().enumerate() {
+                let fact = self.facts.given(&key, index);
+                self.define(name, fact);
+            }
+            let last = self.block(&own.body);
+            let answer = last.or(self.answers);
+            self.facts.answer(&key, answer);
+        }
+    }
+
+    fn say(&mut self, position: Position, message: String, help: Option<String>) {
+        let one = self.file.at(position, message).with_help(help);
+        if let Some(found) = &mut self.found {
+            found.push(one);
+        }
+    }
+
+    fn define(&mut self, name: &str, fact: Fact) {
+        let changes = self.assigned.contains(name) || self.assigned.contains("this");
+        let fact = if changes { Fact::Anything } else { fact };
+        self.scope.push((name.to_owned(), fact));
+    }
+
+    fn variable(&mut self, name: &str) -> Fact {
+        let known = self.scope.iter().rev().find(|(known, _)| known == name);
+        if let Some((_, fact)) = known {
+            return *fact;
+        }
+        // A function as a value: whoever gets it may call it with anything.
+        self.called_by_name(name);
+        Fact::Anything
+    }
+
+    fn called_by_name(&mut self, name: &str) {
+        for own in self.functions {
+            if own.is(name) {
+                let anything = vec![Fact::Anything; own.parameters.len()];
+                self.called.insert(key(own));
+                self.facts.give(key(own), anything);
+            }
+        }
+    }
+
+    fn block(&mut self, statements: &[Stmt]) -> Fact {
+        let outside = self.scope.len();
+        let mut last = Fact::Anything;
+        for statement in statements {
+            last = self.statement(statement);
+            if last == Fact::Never && matches!(statement, Stmt::Return(..) | Stmt::BreakLoop(..)) {
+                break;
+            }
+        }
+        self.scope.truncate(outside);
+        last
+    }
+
+    fn inner(&mut self, block: &StmtBlock) -> Fact {
+        self.block(block.statements())
+    }
+
+    fn statement(&mut self, statement: &Stmt) -> Fact {
+        match statement {
+            Stmt::Expr(inner) => return self.expression(inner),
+            Stmt::FnCall(call, position) => return self.call(call, *position),
+            Stmt::Block(block) => return self.inner(block),
+            Stmt::Var(variable, ..) => {
+                let fact = self.expression(&variable.1);
+                self.define(&variable.0.name, fact);
+            }
+            Stmt::Assignment(change) => {
+                self.expression(&change.1.rhs);
+                self.target(&change.1.lhs);
+            }
+            Stmt::If(parts, _) => {
+                self.expression(&parts.expr);
+                let one = self.inner(&parts.body);
+                let other = self.inner(&parts.branch);
+                return one.or(other);
+            }
+            Stmt::Switch(parts, _) => {
+                self.expression(&parts.0);
+                let cases = &parts.1;
+                let mut all = match cases.def_case {
+                    Some(_) => Fact::Never,
+                    None => Fact::Anything,
+                };
+                for case in &cases.expressions {
+                    self.expression(&case.lhs);
+                    all = all.or(self.expression(&case.rhs));
+                }
+                return all;
+            }
+            Stmt::While(parts, _) | Stmt::Do(parts, ..) => {
+                self.expression(&parts.expr);
+                self.inner(&parts.body);
+            }
+            Stmt::For(parts, _) => self.each(
+                &parts.0.name,
+                parts.1.as_ref().map(|one| one.name.as_str()),
+                &parts.2,
+            ),
+            Stmt::TryCatch(parts, _) => {
+                let one = self.inner(&parts.body);
+                if let Expr::Variable(caught, ..) = &parts.expr {
+                    self.scope.push((caught.1.to_string(), Fact::Anything));
+                    let other = self.inner(&parts.branch);
+                    self.scope.pop();
+                    return one.or(other);
+                }
+                return one.or(self.inner(&parts.branch));
+            }
+            Stmt::Return(value, flags, _) => {
+                let fact = match value {
+                    Some(value) => self.expression(value),
+                    None => Fact::Anything,
+                };
+                if !flags.contains(ASTFlags::BREAK) {
+                    self.answers = self.answers.or(fact);
+                }
+                return Fact::Never;
+            }
+            Stmt::BreakLoop(value, ..) => {
+                if let Some(value) = value {
+                    self.expression(value);
+                }
+                return Fact::Never;
+            }
+            Stmt::Import(parts, _) => {
+                self.expression(&parts.0);
+            }
+            _ => {}
+        }
+        Fact::Anything
+    }
+
+    fn each(&mut self, name: &str, counter: Option<&str>, parts: &rhai::FlowControl) {
+        let fact = match self.expression(&parts.expr) {
+            Fact::Is(Value::Many(sort)) => Fact::of(sort),
+            Fact::Never => Fact::Never,
+            _ => Fact::Anything,
+        };
+        let outside = self.scope.len();
+        self.define(name, fact);
+        if let Some(counter) = counter {
+            self.define(counter, Fact::Anything);
+        }
+        self.inner(&parts.body);
+        self.scope.truncate(outside);
+    }
+
+    fn expression(&mut self, expression: &Expr) -> Fact {
+        match expression {
+            Expr::Variable(variable, ..) if variable.2.is_empty() => self.variable(&variable.1),
+            Expr::Dot(pair, ..) => {
+                let fact = self.expression(&pair.lhs);
+                self.chain(fact, &pair.rhs)
+            }
+            Expr::Index(pair, flags, _) => {
+                let fact = self.expression(&pair.lhs);
+                self.indexed(fact, &pair.rhs, *flags)
+            }
+            Expr::FnCall(call, position) => self.call(call, *position),
+            Expr::Stmt(block) => self.inner(block),
+            Expr::Array(all, _) | Expr::InterpolatedString(all, _) => {
+                for one in all {
+                    self.expression(one);
+                }
+                Fact::Anything
+            }
+            Expr::Map(entries, _) => {
+                for (_, one) in &entries.0 {
+                    self.expression(one);
+                }
+                Fact::Anything
+            }
+            Expr::And(all, _) | Expr::Or(all, _) | Expr::Coalesce(all, _) => {
+                for one in all.iter() {
+                    self.expression(one);
+                }
+                Fact::Anything
+            }
+            _ => Fact::Anything,
+        }
+    }
+
+    /// Goes along `.a.b(...)` of something.
+    fn chain(&mut self, fact: Fact, rest: &Expr) -> Fact {
+        match rest {
+            Expr::Dot(pair, ..) => {
+                let next = self.member(fact, &pair.lhs);
+                self.chain(next, &pair.rhs)
+            }
+            Expr::Index(pair, flags, _) => {
+                let next = self.member(fact, &pair.lhs);
+                self.indexed(next, &pair.rhs, *flags)
+            }
+            last => self.member(fact, last),
+        }
+    }
+
+    /// `[index]` of something, and what follows: Rhai keeps both in one.
+    fn indexed(&mut self, fact: Fact, rest: &Expr, flags: ASTFlags) -> Fact {
+        let element = match fact {
+            Fact::Is(Value::Many(sort)) => Fact::of(sort),
+            Fact::Never => Fact::Never,
+            _ => Fact::Anything,
+        };
+        match rest {
+            Expr::Dot(pair, ..) if !flags.contains(ASTFlags::BREAK) => {
+                self.expression(&pair.lhs);
+                self.chain(element, &pair.rhs)
+            }
+            Expr::Index(pair, inner, _) if !flags.contains(ASTFlags::BREAK) => {
+                self.expression(&pair.lhs);
+                self.indexed(Fact::Anything, &pair.rhs, *inner)
+            }
+            index => {
+                self.expression(index);
+                element
+            }
+        }
+    }
+
+    /// A call by name, or an operator.
+    fn call(&mut self, call: &FnCallExpr, position: Position) -> Fact {
+        let facts: Vec<Fact> = call.args.iter().map(|one| self.expression(one)).collect();
+        if call.op_token.is_some() {
+            self.operator(call, &facts, position);
+            return Fact::Anything;
+        }
+        if !call.namespace.is_empty() {
+            return Fact::Anything;
+        }
+        let name = call.name.as_str();
+        let own = self
+            .functions
+            .iter()
+            .find(|own| own.is(name) && own.parameters.len() == facts.len());
+        if let Some(own) = own {
+            let key = key(own);
+            self.called.insert(key.clone());
+            self.facts.give(key.clone(), facts);
+            return self.facts.answered(&key);
+        }
+        // `one in list` is written so by Rhai, with the list first.
+        if let ("contains", [Expr::Array(all, _), _], [_, Fact::Is(Value::Word(words))]) =
+            (name, call.args.as_slice(), facts.as_slice())
+        {
+            for one in all {
+                self.never(*words, one);
+            }
+        }
+        if ["Fn", "call"].contains(&name) {
+            for own in self.functions {
+                self.called_by_name(&own.name);
+            }
+        }
+        let beginning = answer::BEGINNINGS.contains(&name);
+        if beginning && !self.functions.iter().any(|own| own.is(name)) {
+            self.literal(call);
+            return Fact::of(Sort::Answer);
+        }
+        Fact::Anything
+    }
+}
