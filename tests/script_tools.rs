@@ -251,3 +251,85 @@ fn a_rehearsal_lists_what_other_scripts_would_decide_and_does_nothing() {
     assert!(out.contains("2 would be decided otherwise"), "{out}");
     rehearse(&gateway, &["--mailbox", "none@example.com"]).refused(&["mailbox"]);
 }
+
+#[test]
+fn a_file_is_written_by_the_api_when_it_is_right_and_nobody_was_faster() {
+    let mut gateway = prepared();
+    gateway.launch();
+    let api = gateway.api();
+    let mut feed = api.feed_from_now();
+    let put = |path: &str, seen: &str, text: &str| {
+        let body = serde_json::json!({ "text": text }).to_string();
+        api.ask(
+            "PUT",
+            &format!("/scripts/{path}"),
+            &[("If-Match", seen)],
+            &body,
+        )
+    };
+    let first = api.get("/scripts")["version"].as_str().unwrap().to_owned();
+    assert_eq!(api.get("/scripts/routing.rhai")["text"], ROUTING);
+    let changed = ROUTING.replace("billing", "sales");
+    let answer = put("routing.rhai", &format!("\"{first}\""), &changed);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let second = answer.json()["version"].as_str().unwrap().to_owned();
+    feed.until("it is live", |event| {
+        (event["type"] == "scripts.changed").then_some(())
+    });
+    assert_eq!(api.get("/scripts")["version"], second.as_str());
+    let file = gateway.folder().join("scripts/routing.rhai");
+    assert_eq!(fs::read_to_string(&file).unwrap(), changed);
+
+    let refusals = [
+        (put("routing.rhai", &first, ROUTING), 412, "changed since"),
+        (
+            put(
+                "routing.rhai",
+                &second,
+                "fn route(mail, ctx) { mail.subjct }",
+            ),
+            422,
+            "routing.rhai:1:28",
+        ),
+        (
+            put("lib/../../x.rhai", &second, "fn x() { 1 }"),
+            422,
+            "cannot be the name",
+        ),
+        (
+            put("tests/a.toml", &second, "[[test]]\nnme = 1\n"),
+            422,
+            "did you mean `name`?",
+        ),
+    ];
+    for (answer, status, words) in refusals {
+        assert_eq!(answer.status, status, "{answer:?}");
+        let detail = answer.json()["detail"].to_string();
+        assert!(detail.contains(words), "{detail}");
+    }
+    let without = api.ask("PUT", "/scripts/routing.rhai", &[], "{\"text\": \"\"}");
+    assert_eq!(without.status, 400, "{without:?}");
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        changed,
+        "nothing was written"
+    );
+    assert_eq!(
+        put("lib/words.rhai", "*", "fn urgent() { [\"asap\"] }").status,
+        200
+    );
+    assert!(gateway.folder().join("scripts/lib/words.rhai").is_file());
+
+    // Somebody who may not, and an installation that forbids it.
+    assert!(gateway.stop().success());
+    let config = fs::read_to_string(gateway.config()).unwrap();
+    let closed = config.replace("[scripts]\n", "[scripts]\nedit_on_page = false\n");
+    fs::write(gateway.config(), closed).unwrap();
+    gateway.launch();
+    let body = serde_json::json!({ "text": ROUTING }).to_string();
+    let answer = gateway
+        .api()
+        .ask("PUT", "/scripts/routing.rhai", &[("If-Match", "*")], &body);
+    assert_eq!(answer.status, 403, "{answer:?}");
+    assert!(answer.json()["detail"].to_string().contains("edit_on_page"));
+}

@@ -471,6 +471,7 @@ impl Gateway {
             presets: self.presets.clone(),
             feed: Feed::new(self.store.clone()),
             scripts: self.scripts.clone(),
+            script_editing: self.script_editing(),
             rehearsals: self.rehearsals(),
             random: Random,
         }

@@ -26,6 +26,8 @@ pub struct ScriptsSection {
     pub time_zone: String,
     /// Nothing goes live whose tests fail.
     pub require_tests: bool,
+    /// Administrators may change scripts on the pages and by the API.
+    pub edit_on_page: bool,
 }
 
 /// `[plugins]`
@@ -128,6 +130,7 @@ impl Default for ScriptsSection {
             folder: "../scripts".into(),
             time_zone: "UTC".to_owned(),
             require_tests: false,
+            edit_on_page: true,
         }
     }
 }

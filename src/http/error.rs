@@ -28,6 +28,8 @@ pub enum Kind {
     MethodNotAllowed,
     /// It contradicts what is there.
     Conflict,
+    /// It was made for something that has changed since.
+    Stale,
     /// The body is larger than what is taken.
     TooLarge,
     /// The body is not JSON.
@@ -48,13 +50,14 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
+        Self::Stale,
         Self::TooLarge,
         Self::MediaType,
         Self::Unprocessable,
@@ -106,6 +109,11 @@ impl Kind {
                 StatusCode::CONFLICT,
                 "conflict",
                 "This contradicts what is there",
+            ),
+            Self::Stale => (
+                StatusCode::PRECONDITION_FAILED,
+                "stale",
+                "This was made for something that has changed since",
             ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,

@@ -24,6 +24,7 @@ use crate::service::random::Random;
 use crate::service::reauthentication::{Links, Reauthentication};
 use crate::service::rehearsal::Rehearsals;
 use crate::service::replies::Replies;
+use crate::service::script_editing::ScriptEditing;
 use crate::service::signing_in::SigningIn;
 
 /// What the caller of [`super::run`] hands over.
@@ -65,6 +66,8 @@ pub struct Handles {
     pub random: Random,
     /// Scripts that are not live yet against those that are.
     pub rehearsals: Rehearsals,
+    /// Scripts as files.
+    pub script_editing: ScriptEditing,
     /// The scripts in use and what is wrong with newer ones.
     pub scripts: Scripts,
 }
@@ -122,6 +125,7 @@ wire! {
     Presets: handles.presets;
     Random: handles.random;
     Rehearsals: handles.rehearsals;
+    ScriptEditing: handles.script_editing;
     Scripts: handles.scripts;
     Options: options;
     Streams: streams;

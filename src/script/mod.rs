@@ -38,7 +38,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use handle::{Demand, Reloaded, Scripts};
 pub use hooks::{Extracted, Hooks, Vocabulary};
 pub use limits::Limits;
-pub use snapshot::{Routed, Signed, Snapshot};
+pub use snapshot::{Routed, Signed, Snapshot, Sources};
 pub use testing::{Case, Difference, Judged, Suite};
 pub use view::{
     ContactView, ContextView, ConversationView, MailContent, MailView, MailboxView, OperatorView,

@@ -42,6 +42,15 @@ impl fmt::Debug for Snapshot {
     }
 }
 
+/// All files, and what they are together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sources {
+    /// The hash of all names and contents.
+    pub version: ScriptVersion,
+    /// Names below the folder, and texts.
+    pub files: Vec<(String, String)>,
+}
+
 /// What `route` came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routed {
@@ -127,6 +136,18 @@ impl Snapshot {
         };
         snapshot.start_up()?;
         Ok(snapshot)
+    }
+
+    /// The texts in the folder as they are, and the version they would have.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn sources(folder: &Path, limits: &Limits) -> Result<Sources, Vec<Diagnostic>> {
+        let files = files::read(folder, limits)?.files;
+        Ok(Sources {
+            version: version(&files),
+            files,
+        })
     }
 
     /// The hash of all names and contents.

@@ -35,6 +35,7 @@ pub mod receiving;
 pub mod refusals;
 pub mod rehearsal;
 pub mod replies;
+pub mod script_editing;
 pub mod script_testing;
 pub mod signing_in;
 pub mod submitting;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::answered::{assign_word, priority_word, status_word};
-use crate::domain::decision::{Outcome, Routing, TraceStep};
+use crate::domain::decision::{Outcome, Routing, ScriptVersion, TraceStep};
 
 /// A routing with how it came about.
 #[derive(Clone, Debug, Serialize)]
@@ -91,4 +91,36 @@ pub fn outcome_words(outcome: &Outcome) -> (&'static str, Option<String>) {
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A version of scripts, from what [`hexadecimal`] made of it.
+#[must_use]
+pub fn version_of(text: &str) -> Option<ScriptVersion> {
+    let mut bytes = [0; 16];
+    if text.len() != 2 * bytes.len() || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(ScriptVersion(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_as_it_is_written() {
+        let version = ScriptVersion([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 254, 255]);
+        assert_eq!(version_of(&hexadecimal(&version.0)), Some(version));
+        for text in [
+            "",
+            "00",
+            "zz0102030405060708090a0b0c0dfeff",
+            "+10102030405060708090a0b0c0dfeff",
+        ] {
+            assert_eq!(version_of(text), None, "{text}");
+        }
+    }
 }

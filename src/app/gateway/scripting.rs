@@ -9,7 +9,9 @@ use crate::config::Config;
 use crate::domain::change::Event;
 use crate::domain::key::WorkspaceKey;
 use crate::script::{Limits, Reloaded, Scripts};
+use crate::service::random::Random;
 use crate::service::rehearsal::Rehearsals;
+use crate::service::script_editing::{EditingOptions, ScriptEditing};
 use crate::service::script_testing;
 use crate::service::triage::SCRIPT_TIME_MAX;
 
@@ -40,6 +42,18 @@ impl Gateway {
 
     pub(super) fn scripts_folder(&self) -> PathBuf {
         self.config.scripts.folder.clone()
+    }
+
+    /// Its turns are those of its clones, so it is made once.
+    pub(super) fn script_editing(&self) -> ScriptEditing {
+        let config = &self.config.scripts;
+        let options = EditingOptions {
+            allowed: config.edit_on_page,
+            require_tests: config.require_tests,
+            zone: self.zone.clone(),
+            script_time_max: SCRIPT_TIME_MAX,
+        };
+        ScriptEditing::new(self.store.clone(), self.scripts.clone(), Random, options)
     }
 
     pub(super) fn rehearsals(&self) -> Rehearsals {

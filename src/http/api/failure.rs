@@ -16,6 +16,7 @@ use crate::service::proving::canary::CanaryError;
 use crate::service::reauthentication::LinkError;
 use crate::service::rehearsal::RehearsalError;
 use crate::service::replies::ReplyError;
+use crate::service::script_editing::EditError;
 use crate::service::signing_in::SignInError;
 
 /// When trying again makes sense after the disk was full.
@@ -53,6 +54,21 @@ pub(in crate::http) fn of_rehearsal(error: RehearsalError) -> Problem {
         RehearsalError::Wrong(_) => Problem::new(Kind::Unprocessable, &error),
         RehearsalError::Mailbox(cause) => of_mailboxes(cause),
         RehearsalError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For script files.
+pub(in crate::http) fn of_editing(error: EditError) -> Problem {
+    match error {
+        EditError::NotSeen | EditError::NotAllowed | EditError::SwitchedOff => {
+            Problem::new(Kind::Forbidden, &error)
+        }
+        EditError::NotFound => Problem::not_found(),
+        EditError::Stale(_) => Problem::new(Kind::Stale, &error),
+        EditError::Name(_) | EditError::Wrong(_) => Problem::new(Kind::Unprocessable, &error),
+        EditError::Link(_) | EditError::Write(..) => Problem::new(Kind::Conflict, &error),
+        EditError::Store(cause) => of_store(&cause),
+        EditError::Randomness(cause) => Problem::internal(&cause),
     }
 }
 

@@ -125,6 +125,8 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/people/{id}", patch(people::edit))
         .route("/events", get(events::read))
         .route("/scripts", get(scripts::status))
+        .route("/scripts/versions/{version}", get(scripts::version))
+        .route("/scripts/{*path}", get(scripts::file).put(scripts::write))
         .route("/problems/{name}", get(problems::explain))
         .layer(answer_within(ANSWER_TIME_MAX));
     slow.merge(usual)

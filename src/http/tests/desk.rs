@@ -55,6 +55,7 @@ use crate::service::reauthentication::{LinkOptions, Links, Reauthentication};
 use crate::service::receiving::ReceivingOptions;
 use crate::service::rehearsal::{Rehearsals, Turns};
 use crate::service::replies::Replies;
+use crate::service::script_editing::{EditingOptions, ScriptEditing};
 use crate::service::signing_in::SigningIn;
 use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
@@ -357,12 +358,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         None,
         mailboxes.clone(),
     );
-    let links = Links::new(
-        store.clone(),
-        mailboxes.clone(),
-        clock.clone(),
-        LinkOptions::default(),
-    );
+    let links = links(store, &mailboxes, clock);
     let scripts = Scripts::open(scripts, Limits::default());
     Handles {
         doctor: doctor(&dialer, &keyring, &presets, &diary, &proving, &mailboxes),
@@ -406,9 +402,29 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         presets,
         random: Random,
         rehearsals: rehearsals(store, &mailboxes, &scripts),
+        script_editing: script_editing(store, &scripts),
         mailboxes,
         scripts,
     }
+}
+
+fn links(store: &Store, mailboxes: &Mailboxes, clock: &Clock) -> Links {
+    Links::new(
+        store.clone(),
+        mailboxes.clone(),
+        clock.clone(),
+        LinkOptions::default(),
+    )
+}
+
+fn script_editing(store: &Store, scripts: &Scripts) -> ScriptEditing {
+    let options = EditingOptions {
+        allowed: true,
+        require_tests: false,
+        zone: TimeZone::UTC,
+        script_time_max: Duration::from_secs(5),
+    };
+    ScriptEditing::new(store.clone(), scripts.clone(), Random, options)
 }
 
 fn rehearsals(store: &Store, mailboxes: &Mailboxes, scripts: &Scripts) -> Rehearsals {

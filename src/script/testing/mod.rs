@@ -33,6 +33,14 @@ impl Suite {
         &self.cases
     }
 
+    /// The files of the tests of a scripts folder: names below it and bytes, sorted by name.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn files(scripts: &Path) -> Result<Vec<(String, Vec<u8>)>, Vec<Diagnostic>> {
+        folder::read(scripts)
+    }
+
     /// Reads tests that stand nowhere: names below `tests/` and bytes, of tables and mails.
     ///
     /// # Errors
@@ -46,6 +54,6 @@ impl Suite {
     /// # Errors
     /// Everything that is wrong with them.
     pub fn read(scripts: &Path, zone: &TimeZone) -> Result<Self, Vec<Diagnostic>> {
-        Self::of(&folder::read(scripts)?, zone)
+        Self::of(&Self::files(scripts)?, zone)
     }
 }

@@ -11,6 +11,7 @@ use super::super::super::error::{Kind, Problem};
 use crate::script::{Diagnostic, Routed, Scripts, Severity};
 use crate::service::collecting::{begin_of, day};
 use crate::service::rehearsal::{Candidate, Changed, Question, Rehearsed, Slow};
+use crate::service::script_editing::{Sources, Written};
 use crate::wire::decision::{RoutedBody, hexadecimal};
 
 /// The state of the scripts.
@@ -47,6 +48,38 @@ pub(in crate::http::api) struct RehearsalAsked {
     since: Option<String>,
     /// Address, slug or id.
     mailbox: Option<String>,
+}
+
+/// A file in the folder.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct FileBody {
+    /// Of all files together; `If-Match` of a change.
+    version: String,
+    path: String,
+    text: String,
+}
+
+/// The files of one version.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct VersionBody {
+    version: String,
+    /// By path.
+    files: BTreeMap<String, String>,
+}
+
+/// What shall stand in a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::api) struct FileWritten {
+    pub(in crate::http::api) text: String,
+}
+
+/// What the files are since.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct WrittenBody {
+    version: String,
+    /// Warnings: it goes live nevertheless.
+    problems: Vec<ProblemBody>,
 }
 
 /// What a rehearsal found.
@@ -115,6 +148,36 @@ impl ProblemBody {
             message: diagnostic.message.clone(),
             help: diagnostic.help.clone(),
             text: diagnostic.to_string(),
+        }
+    }
+}
+
+impl FileBody {
+    /// `None` when there is no such file.
+    pub(in crate::http::api) fn new(sources: &Sources, path: &str) -> Option<Self> {
+        let (path, text) = sources.files.iter().find(|(name, _)| name == path)?;
+        Some(Self {
+            version: hexadecimal(&sources.version.0),
+            path: path.clone(),
+            text: text.clone(),
+        })
+    }
+}
+
+impl VersionBody {
+    pub(in crate::http::api) fn new(sources: &Sources) -> Self {
+        Self {
+            version: hexadecimal(&sources.version.0),
+            files: sources.files.iter().cloned().collect(),
+        }
+    }
+}
+
+impl WrittenBody {
+    pub(in crate::http::api) fn new(written: &Written) -> Self {
+        Self {
+            version: hexadecimal(&written.version.0),
+            problems: written.warnings.iter().map(ProblemBody::new).collect(),
         }
     }
 }
