@@ -7,6 +7,7 @@ pub mod files;
 pub mod gateway;
 pub mod log;
 pub mod reload;
+mod watching;
 
 use jiff::Timestamp;
 

@@ -2,7 +2,7 @@
 //! live what is saved there.
 //!
 //! Invariant: a file that is being written never goes live. A reload waits until
-//! the folder has been quiet for a moment, and what does not compile is refused by
+//! the folder is at rest (`watching`), and what does not compile is refused by
 //! [`Scripts`], which keeps the version before. The folders are watched, not the
 //! files: editors and Kubernetes replace files by renaming.
 
@@ -13,21 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use notify::RecursiveMode;
 use tokio_util::sync::CancellationToken;
 
+use super::watching::{self, Touched};
 use crate::net::tls_server::Acceptor;
 use crate::plugin::{self, Plugins};
 use crate::script::{Reloaded, Scripts};
 
-/// How long the folder must be quiet: longer than the gap between the truncating
-/// and the writing of one save, short against the 200 ms that a save may take.
-const QUIET: Duration = Duration::from_millis(50);
-/// A folder that is never quiet is read nevertheless; a half-written file is then
-/// refused, and the next event reads it again.
-const NOISE_MAX: Duration = Duration::from_secs(2);
 /// How often a folder is looked for that could not be watched, and how often the
 /// files are compared in case an event was lost (network file systems have none).
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -45,21 +38,21 @@ pub async fn run(
     mut on_change: impl FnMut(&Reloaded) + Send,
     shutdown: CancellationToken,
 ) {
-    let touched = Arc::new(Notify::new());
-    let mut watcher = watch(&folder, &touched);
+    let touched = Arc::new(Touched::default());
+    let mut watcher = watching::watch(&folder, &touched, RecursiveMode::Recursive);
     let mut seen = Seen {
         stamp: None,
         refused: scripts.is_refused(),
     };
     // What was saved between the first reading and the watching counts too.
-    touched.notify_one();
+    touched.touch();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = touched.notified() => settle(&touched).await,
+            () = touched.happened() => touched.settled().await,
             () = tokio::time::sleep(LOOK_AGAIN) => {
                 if watcher.is_none() {
-                    watcher = watch(&folder, &touched);
+                    watcher = watching::watch(&folder, &touched, RecursiveMode::Recursive);
                 }
             }
         }
@@ -72,17 +65,17 @@ pub async fn run(
 /// Watches the folder of the installation's plugins until `shutdown`, as [`run`] does
 /// with scripts. A folder that is made later is found after `LOOK_AGAIN`.
 pub async fn run_plugins(plugins: Plugins, shutdown: CancellationToken) {
-    let touched = Arc::new(Notify::new());
+    let touched = Arc::new(Touched::default());
     let mut watcher = None;
     // What was saved between the first reading and the watching counts too.
-    touched.notify_one();
+    touched.touch();
     loop {
         if watcher.is_none() && plugins.folder().is_dir() {
-            watcher = watch(plugins.folder(), &touched);
+            watcher = watching::watch(plugins.folder(), &touched, RecursiveMode::Recursive);
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = touched.notified() => settle(&touched).await,
+            () = touched.happened() => touched.settled().await,
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
         let reading = plugins.clone();
@@ -106,16 +99,16 @@ pub async fn run_plugins(plugins: Plugins, shutdown: CancellationToken) {
 /// every few weeks) need not restart anything. A pair that does not go together yet is
 /// looked at again.
 pub async fn run_certificate(acceptor: Acceptor, shutdown: CancellationToken) {
-    let touched = Arc::new(Notify::new());
+    let touched = Arc::new(Touched::default());
     let folders = acceptor.folders();
-    let watch = |folder: &PathBuf| watch_as(folder, &touched, RecursiveMode::NonRecursive);
+    let watch = |folder: &PathBuf| watching::watch(folder, &touched, RecursiveMode::NonRecursive);
     let _watchers: Vec<_> = folders.iter().filter_map(watch).collect();
     let mut wrong = None;
-    touched.notify_one();
+    touched.touch();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = touched.notified() => settle(&touched).await,
+            () = touched.happened() => touched.settled().await,
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
         let reading = acceptor.clone();
@@ -198,52 +191,6 @@ fn short(version: &[u8]) -> String {
         .take(4)
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-/// Waits until nothing has happened for [`QUIET`].
-async fn settle(touched: &Notify) {
-    let latest = Instant::now() + NOISE_MAX;
-    loop {
-        let quiet_at = (Instant::now() + QUIET).min(latest);
-        if timeout_at(quiet_at, touched.notified()).await.is_err() {
-            return;
-        }
-    }
-}
-
-fn watch(folder: &Path, touched: &Arc<Notify>) -> Option<RecommendedWatcher> {
-    watch_as(folder, touched, RecursiveMode::Recursive)
-}
-
-fn watch_as(
-    folder: &Path,
-    touched: &Arc<Notify>,
-    mode: RecursiveMode,
-) -> Option<RecommendedWatcher> {
-    let handler = {
-        let touched = Arc::clone(touched);
-        move |event: notify::Result<notify::Event>| {
-            // Our own reading is an access, and must not wake us. An error may hide
-            // an event, so it counts as one.
-            if event.map_or(true, |event| !matches!(event.kind, EventKind::Access(_))) {
-                touched.notify_one();
-            }
-        }
-    };
-    // The real path: the folder itself may be a link.
-    let watching = fs::canonicalize(folder)
-        .map_err(notify::Error::io)
-        .and_then(|folder| {
-            let mut watcher = notify::recommended_watcher(handler)?;
-            watcher.watch(&folder, mode)?;
-            Ok(watcher)
-        });
-    watching
-        .map_err(|error| {
-            let folder = folder.display();
-            tracing::warn!("cannot watch {folder}: {error}; looking every 30 s");
-        })
-        .ok()
 }
 
 /// A number that changes when something is saved, made or removed below the folder: names,
@@ -396,6 +343,76 @@ mod tests {
         watched.write("lib/a.rhai", "fn one() { 1 }");
         assert!(matches!(watched.next().await, Reloaded::Live(_)));
         assert_eq!(watched.live(), "fn one() { 1 }");
+        watched.end().await;
+    }
+
+    /// The ways in which editors and tools save a file, as the file system sees them.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_way_to_save_is_live_soon() {
+        type Save = fn(&Path, &str);
+        let in_place: Save =
+            |folder, text| fs::write(folder.join("routing.rhai"), text).expect("written");
+        // vim: the old file becomes a backup, the new one is written, the backup goes.
+        let vim: Save = |folder, text| {
+            let (file, backup) = (folder.join("routing.rhai"), folder.join("routing.rhai~"));
+            fs::rename(&file, &backup).expect("renamed");
+            fs::write(&file, text).expect("written");
+            fs::remove_file(&backup).expect("removed");
+        };
+        let renamed: Save = |folder, text| {
+            let draft = folder.join(".routing.rhai.tmp");
+            fs::write(&draft, text).expect("written");
+            fs::rename(draft, folder.join("routing.rhai")).expect("renamed");
+        };
+        let removed_first: Save = |folder, text| {
+            fs::remove_file(folder.join("routing.rhai")).expect("removed");
+            fs::write(folder.join("routing.rhai"), text).expect("written");
+        };
+        let in_pieces: Save = |folder, text| {
+            let mut file = fs::File::create(folder.join("routing.rhai")).expect("made");
+            for piece in text.as_bytes().chunks(7) {
+                std::io::Write::write_all(&mut file, piece).expect("written");
+            }
+        };
+        let ways = [
+            ("in place (nano, VS Code)", in_place),
+            ("backup and write (vim)", vim),
+            ("renamed over (sed -i, emacs)", renamed),
+            ("removed and written", removed_first),
+            ("in pieces", in_pieces),
+        ];
+        let mut watched = Watched::begin(first).await;
+        for (way, save) in ways {
+            let mut took = Vec::new();
+            for round in 0..9 {
+                let text = routing(&format!("{} {round}", way.len()));
+                save(watched.folder.path(), &text);
+                let saved = std::time::Instant::now();
+                assert!(matches!(watched.next().await, Reloaded::Live(_)), "{way}");
+                took.push(saved.elapsed());
+                assert_eq!(watched.live(), text, "{way}");
+            }
+            took.sort();
+            println!("{way}: live after {:?}, at most {:?}", took[4], took[8]);
+        }
+        watched.end().await;
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn half_a_file_that_would_do_never_goes_live() {
+        let mut watched = Watched::begin(first).await;
+        let whole = format!("{}\nfn more() {{ 1 }}\n", routing("whole"));
+        let (half, rest) = whole.split_at(routing("whole").len());
+        let mut file = fs::File::create(watched.folder.path().join("routing.rhai")).expect("made");
+        std::io::Write::write_all(&mut file, half.as_bytes()).expect("written");
+        // Ten times as long as the folder has to be quiet.
+        let early = tokio::time::timeout(Duration::from_millis(500), watched.changes.recv());
+        assert!(early.await.is_err(), "half of it is live");
+        std::io::Write::write_all(&mut file, rest.as_bytes()).expect("written");
+        drop(file);
+        assert!(matches!(watched.next().await, Reloaded::Live(_)));
+        assert_eq!(watched.live(), whole);
         watched.end().await;
     }
 

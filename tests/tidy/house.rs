@@ -63,7 +63,7 @@ pub const FOREIGN: &[(&[&str], &[&str])] = &[
         &["http"],
     ),
     (&["hyper", "hyper_util", "http_body_util"], &["http", "net"]),
-    (&["notify"], &["app::reload"]),
+    (&["notify"], &["app::reload", "app::watching"]),
     (&["include_dir", "schemars"], &["plugin"]),
     (&["tracing_subscriber"], &["app", "cli"]),
     (&["clap"], &["cli"]),
