@@ -1,6 +1,8 @@
 //! A routing as people read it: each thing that a script asked for, by the word that a
 //! script asks for it with. What was not asked for is absent.
 
+use jiff::SignedDuration;
+
 use super::conversation::{Priority, Status};
 use super::decision::{Assign, Routing};
 
@@ -22,6 +24,8 @@ pub fn asked_for(routing: &Routing) -> Vec<(&'static str, String)> {
     add("priority", priority.map(str::to_owned));
     add("status", routing.status.map(status_word).map(str::to_owned));
     add("note", routing.note.clone());
+    add("acknowledge", routing.acknowledge.clone());
+    add("wake_in", routing.wake_in.map(wake_word));
     all
 }
 
@@ -52,6 +56,23 @@ pub fn assign_word(assign: &Assign) -> Option<String> {
         Assign::LeastBusy => Some("least_busy".to_owned()),
         Assign::RoundRobin => Some("round_robin".to_owned()),
     }
+}
+
+/// A span of time, as scripts write it: `4h`, `1h 30m`.
+#[must_use]
+pub fn wake_word(after: SignedDuration) -> String {
+    let minutes = after.as_mins();
+    let units = [
+        (minutes / (24 * 60), "d"),
+        (minutes / 60 % 24, "h"),
+        (minutes % 60, "m"),
+    ];
+    let words: Vec<String> = units
+        .iter()
+        .filter(|(count, _)| *count != 0)
+        .map(|(count, unit)| format!("{count}{unit}"))
+        .collect();
+    words.join(" ")
 }
 
 /// A priority, as scripts write it.
@@ -99,6 +120,10 @@ mod tests {
             in_words(&routing),
             "team billing; assign round_robin; tags invoice, vip; priority high; \
              note \"two\\nlines\""
+        );
+        assert_eq!(
+            wake_word(SignedDuration::from_mins(26 * 60 + 30)),
+            "1d 2h 30m"
         );
     }
 }

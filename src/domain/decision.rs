@@ -32,6 +32,11 @@ pub struct Routing {
     pub wake_in: Option<SignedDuration>,
 }
 
+/// Shortest time after which scripts are asked again.
+pub const WAKE_MIN: SignedDuration = SignedDuration::from_mins(1);
+/// Longest time after which scripts are asked again: 90 days.
+pub const WAKE_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 /// What the assistant may do about a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gate {

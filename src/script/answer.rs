@@ -1,123 +1,210 @@
-//! What `route` answers: built by a first word (`team`, `inbox`, `spam`, `ignore`)
-//! and further ones (`.tag(...)`). Every value is checked where it is written, so
-//! that a wrong one is an error with its position.
+//! What `route` and `on_timer` answer: built by a first word (`team`, `inbox`, `spam`,
+//! `ignore`) and further ones (`.tag(...)`). Every value is checked where it is written,
+//! so that a wrong one is an error with its position.
+//!
+//! What the other functions answer stands in the files below.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use jiff::{Span, SpanRelativeTo};
+use rhai::{Dynamic, NativeCallContext};
 
-use rhai::{EvalAltResult, ImmutableString, NativeCallContext, Position};
+pub(super) use building::Building;
+use building::{beginning, with_word, words};
 
-use super::shape::{Shape, Sort};
+use super::shape::{Shape, Sort, Type};
 use super::{suggest, trace};
 use crate::domain::address::Address;
 use crate::domain::conversation::{Priority, Status, Tag};
-use crate::domain::decision::{Assign, NOTE_LENGTH_MAX, Routing};
+use crate::domain::decision::{Assign, Gate, NOTE_LENGTH_MAX, Routing, WAKE_MAX, WAKE_MIN};
 
-/// Longest name of a team and longest reason for ignoring, in bytes.
-const WORDS_LENGTH_MAX: usize = 200;
+pub(super) mod alert;
+mod building;
+mod gate;
+pub(super) mod verdict;
 
 /// The words an answer begins with.
 pub(super) const BEGINNINGS: [&str; 4] = ["team", "inbox", "spam", "ignore"];
 
-/// An answer being built. All copies are the same answer, so that a line such as
-/// `answer.tag("a").note("b");` counts as it reads, whatever becomes of its value.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Answer(Arc<Mutex<Routing>>);
-
-impl Answer {
-    fn of(routing: Routing) -> Self {
-        Self(Arc::new(Mutex::new(routing)))
-    }
-
-    /// A builder that panicked has changed nothing by halves.
-    fn routing(&self) -> MutexGuard<'_, Routing> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What was asked for in the end.
-    pub(super) fn into_routing(self) -> Routing {
-        std::mem::take(&mut *self.routing())
-    }
-}
-
-type Built = Result<Answer, Box<EvalAltResult>>;
+/// What `route` and `on_timer` answer.
+pub(super) type Answer = Building<Routing>;
 
 /// Registers all builders.
 pub(super) fn register(shape: &mut Shape) {
     shape.name::<Answer>(Sort::Answer);
     beginnings(shape);
-    with_word(shape, "tag", tag);
-    with_word(shape, "priority", priority);
-    with_word(shape, "status", status);
-    with_word(shape, "assign", assign);
-    with_word(shape, "note", note);
-    with_nothing(shape, "assign_least_busy", Assign::LeastBusy);
-    with_nothing(shape, "round_robin", Assign::RoundRobin);
+    with_word(
+        shape,
+        ("tag", &[("word", Type::Text)]),
+        (
+            Sort::Answer,
+            "Puts a word on the conversation; case is folded, blanks become `-`.",
+        ),
+        tag,
+    );
+    with_word(
+        shape,
+        ("priority", &[("word", Type::Text)]),
+        (
+            Sort::Answer,
+            "Sets how soon it wants an answer: `low`, `normal`, `high` or `urgent`.",
+        ),
+        priority,
+    );
+    with_word(
+        shape,
+        ("status", &[("word", Type::Text)]),
+        (
+            Sort::Answer,
+            "Sets where it stands: `open`, `pending` or `closed`.",
+        ),
+        status,
+    );
+    with_word(
+        shape,
+        ("assign", &[("address", Type::Text)]),
+        (Sort::Answer, "Gives it to the operator with this address."),
+        assign,
+    );
+    with_nothing(
+        shape,
+        "assign_least_busy",
+        Assign::LeastBusy,
+        "Gives it to the available member of the team with the fewest open conversations.",
+    );
+    with_nothing(
+        shape,
+        "round_robin",
+        Assign::RoundRobin,
+        "Gives it to the available member of the team whose turn it is.",
+    );
+    with_word(
+        shape,
+        ("note", &[("text", Type::Text)]),
+        (
+            Sort::Answer,
+            "Adds a note for colleagues; a second one is added to the first.",
+        ),
+        note,
+    );
+    with_word(
+        shape,
+        ("acknowledge", &[("template", Type::Text)]),
+        (
+            Sort::Answer,
+            "Answers with this template, within the limits on automatic mail.",
+        ),
+        acknowledge,
+    );
+    with_word(
+        shape,
+        ("wake_in", &[("span", Type::Text)]),
+        (
+            Sort::Answer,
+            "Asks `on_timer` after so long (`30m`, `4h`, `2d`), unless something comes before.",
+        ),
+        wake_in,
+    );
+    gate::register(shape);
+    verdict::register(shape);
+    alert::register(shape);
 }
+
+/// What a builder makes, where `value` is one of ours: for whom it is meant.
+pub(super) fn meant_for(value: &Dynamic) -> Option<&'static str> {
+    if value.is::<Answer>() {
+        Some("`route` or `on_timer`")
+    } else if value.is::<Building<Gate>>() {
+        Some("`ai_reply`")
+    } else if value.is::<verdict::Judged>() {
+        Some("`before_send`")
+    } else if value.is::<alert::Alert>() {
+        Some("`on_mailbox_state`")
+    } else {
+        None
+    }
+}
+
+const ANSWER: Type = Type::One(Sort::Answer);
 
 fn beginnings(shape: &mut Shape) {
-    let engine = &mut shape.engine;
-    engine.register_fn(
-        "team",
-        |context: NativeCallContext<'_>, name: ImmutableString| -> Built {
-            trace::step(&context, || format!("team({})", trace::quoted(&name)));
-            let team = words(&name, "a team's name").map_err(refused)?;
-            Ok(Answer::of(Routing {
-                team: Some(team),
+    beginning(
+        shape,
+        ("team", &[("name", Type::Text)]),
+        (Sort::Answer, "A team looks after it."),
+        |name| {
+            let team = Some(words(name, "a team's name")?);
+            Ok(Routing {
+                team,
                 ..Routing::default()
-            }))
+            })
         },
     );
-    engine.register_fn(
-        "ignore",
-        |context: NativeCallContext<'_>, why: ImmutableString| -> Built {
-            trace::step(&context, || format!("ignore({})", trace::quoted(&why)));
-            let why = words(&why, "the reason for ignoring").map_err(refused)?;
-            Ok(Answer::of(Routing {
-                ignore: Some(why),
+    shape
+        .engine
+        .register_fn("inbox", |context: NativeCallContext<'_>| {
+            trace::step(&context, || "inbox()".to_owned());
+            Answer::default()
+        });
+    shape.function(
+        ("inbox", ANSWER),
+        &[],
+        "Nobody in particular looks after it.",
+    );
+    shape
+        .engine
+        .register_fn("spam", |context: NativeCallContext<'_>| {
+            trace::step(&context, || "spam()".to_owned());
+            Answer::of(Routing {
+                spam: true,
                 ..Routing::default()
-            }))
+            })
+        });
+    shape.function(("spam", ANSWER), &[], "Puts it aside as spam.");
+    beginning(
+        shape,
+        ("ignore", &[("why", Type::Text)]),
+        (
+            Sort::Answer,
+            "Closes it at once and hides it; the reason is kept.",
+        ),
+        |why| {
+            let ignore = Some(words(why, "the reason for ignoring")?);
+            Ok(Routing {
+                ignore,
+                ..Routing::default()
+            })
         },
     );
-    engine.register_fn("inbox", |context: NativeCallContext<'_>| {
-        trace::step(&context, || "inbox()".to_owned());
-        Answer::default()
-    });
-    engine.register_fn("spam", |context: NativeCallContext<'_>| {
-        trace::step(&context, || "spam()".to_owned());
-        Answer::of(Routing {
-            spam: true,
-            ..Routing::default()
-        })
-    });
-}
-
-/// Registers `.name("word")`.
-fn with_word(
-    shape: &mut Shape,
-    name: &'static str,
-    change: fn(&mut Routing, &str) -> Result<(), String>,
-) {
-    let builder = move |context: NativeCallContext<'_>,
-                        answer: &mut Answer,
-                        word: ImmutableString|
-          -> Built {
-        trace::step(&context, || format!(".{name}({})", trace::quoted(&word)));
-        change(&mut answer.routing(), &word).map_err(refused)?;
-        Ok(answer.clone())
-    };
-    shape.engine.register_fn(name, builder);
-    shape.method(Sort::Answer, name, Sort::Answer);
 }
 
 /// Registers `.name()`, which says who shall look after it.
-fn with_nothing(shape: &mut Shape, name: &'static str, assign: Assign) {
+fn with_nothing(shape: &mut Shape, name: &'static str, assign: Assign, doc: &'static str) {
     let builder = move |context: NativeCallContext<'_>, answer: &mut Answer| {
         trace::step(&context, || format!(".{name}()"));
-        answer.routing().assign = assign.clone();
+        answer.open().assign = assign.clone();
         answer.clone()
     };
     shape.engine.register_fn(name, builder);
-    shape.method(Sort::Answer, name, Sort::Answer);
+    shape.method(ANSWER, (name, ANSWER), &[], doc);
+}
+
+fn acknowledge(routing: &mut Routing, template: &str) -> Result<(), String> {
+    routing.acknowledge = Some(words(template, "the name of a template")?);
+    Ok(())
+}
+
+fn wake_in(routing: &mut Routing, word: &str) -> Result<(), String> {
+    let span: Option<Span> = word.parse().ok();
+    let days = SpanRelativeTo::days_are_24_hours();
+    let after = span.and_then(|span| span.to_duration(days).ok());
+    let after = after.ok_or_else(|| {
+        let word = trace::quoted(word);
+        format!("{word} is no span of time; write one such as `30m`, `4h` or `2d`")
+    })?;
+    if !(WAKE_MIN..=WAKE_MAX).contains(&after) {
+        return Err("wakes between one minute and 90 days from now".to_owned());
+    }
+    routing.wake_in = Some(after);
+    Ok(())
 }
 
 fn tag(routing: &mut Routing, word: &str) -> Result<(), String> {
@@ -209,23 +296,4 @@ fn one_of<T: Copy>(what: &str, word: &str, all: &[(&str, T)]) -> Result<T, Strin
     let hint = hint.map_or_else(String::new, |found| format!("; did you mean `{found}`?"));
     let (word, names) = (trace::quoted(word), names.join(", "));
     Err(format!("{word} is not {what} ({names}){hint}"))
-}
-
-/// A name or reason: something visible, on one line, not too long.
-fn words(text: &str, what: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(format!("{what} is empty"));
-    }
-    if text.len() > WORDS_LENGTH_MAX || text.chars().any(char::is_control) {
-        return Err(format!(
-            "{what} is one line of at most {WORDS_LENGTH_MAX} bytes"
-        ));
-    }
-    Ok(text.to_owned())
-}
-
-/// An error at the place of the call: Rhai fills the position in.
-fn refused(message: String) -> Box<EvalAltResult> {
-    Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
 }

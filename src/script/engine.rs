@@ -56,7 +56,7 @@ fn confined(limits: &Limits) -> Shape {
     };
     confine(&mut shape.engine, limits);
     printing(&mut shape.engine);
-    helpers::register(&mut shape.engine);
+    helpers::register(&mut shape);
     shape
 }
 

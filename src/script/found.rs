@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, ImmutableString};
 
-use super::shape::{Shape, Sort};
+use super::shape::{Shape, Sort, Type};
 use crate::domain::extraction::{Extraction, MailSort};
 
 /// `mail.fields`.
@@ -27,8 +27,15 @@ impl Fields {
 
 pub(super) fn register(shape: &mut Shape) {
     shape.name::<Fields>(Sort::Fields);
-    let mut add = |name, read| shape.property::<Fields>(Sort::Fields, name, Sort::Plain, read);
-    add("kind", |fields| fields.sort(|sort| sort.name()));
-    add("notice", |fields| fields.sort(MailSort::notice));
+    let mut add = |named, doc, read| shape.property::<Fields>(Sort::Fields, named, doc, read);
+    let doc = "`buyer_message`, `notice`, `own_answer` or `undeliverable`.";
+    add(("kind", Type::Text), doc, |fields| {
+        fields.sort(|sort| sort.name())
+    });
+    add(
+        ("notice", Type::Text),
+        "What a notice is about.",
+        |fields| fields.sort(MailSort::notice),
+    );
     shape.texts::<Fields>(Sort::Fields, Fields::field);
 }

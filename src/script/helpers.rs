@@ -3,13 +3,16 @@
 //! Deliberately absent: regular expressions. A pattern written in a hurry must not
 //! be able to take long on a stranger's mail; what is here is linear in the text.
 
-use rhai::{Array, Engine, ImmutableString};
+use rhai::{Array, ImmutableString};
+
+use super::shape::{Shape, Type};
 
 /// Longest pattern of `find_like`, in characters.
 const PATTERN_CHARS_MAX: usize = 64;
 
-/// Registers the helpers with the engine.
-pub(super) fn register(engine: &mut Engine) {
+/// Registers the helpers.
+pub(super) fn register(shape: &mut Shape) {
+    let engine = &mut shape.engine;
     engine.register_fn("contains_any", |text: ImmutableString, words: Array| {
         let words: Vec<String> = words
             .into_iter()
@@ -25,6 +28,12 @@ pub(super) fn register(engine: &mut Engine) {
             find_like(&text, &pattern).unwrap_or_default().into()
         },
     );
+    let doc = "Whether one of these words stands in the text; case does not matter.";
+    let given = &[("words", Type::Texts)];
+    shape.method(Type::Text, ("contains_any", Type::YesNo), given, doc);
+    let doc = "The first thing of this shape, or `\"\"`: `#` is a digit, `@` a letter, anything else is itself.";
+    let given = &[("pattern", Type::Text)];
+    shape.method(Type::Text, ("find_like", Type::Text), given, doc);
 }
 
 /// The first place in `text` that looks like `pattern`: `#` stands for a digit, `@`

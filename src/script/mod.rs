@@ -38,11 +38,20 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use handle::{Demand, Reloaded, Scripts};
 pub use hooks::{Extracted, Hooks, Vocabulary};
 pub use limits::Limits;
-pub use snapshot::{Routed, Signed, Snapshot, Sources};
+pub use shape::{Member, Parameter, Sort, Type};
+pub use snapshot::asked::{Alerted, Gated, Routed, Signed, Vetted};
+pub use snapshot::{Snapshot, Sources};
 pub use testing::{Case, Difference, Judged, Suite};
 pub use view::{
-    ContactView, ContextView, ConversationView, MailContent, MailView, MailboxView, OperatorView,
+    ContactView, ContextView, ConversationView, FileView, MailContent, MailView, MailboxView,
+    OperatorView, ReplyView,
 };
+
+/// Everything that scripts can read and call, in the order of the documentation.
+#[must_use]
+pub fn language() -> Vec<Member> {
+    engine::furnished(&Limits::default()).1.into_walk()
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Registers what scripts see with Rhai and notes it in a table, in one breath,
-//! so that the checks before a run and the run itself know the same names.
+//! so that the checks before a run, the run itself, the definitions for editors and the
+//! reference know the same names.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use super::trace;
 
 /// A sort of value, as the table knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Sort {
+pub enum Sort {
     /// An inbound mail.
     Mail,
     /// What surrounds it.
@@ -28,15 +29,26 @@ pub(super) enum Sort {
     Fields,
     /// A point in time.
     Moment,
-    /// What `route` answers.
+    /// A reply that is about to leave.
+    Reply,
+    /// One of `reply.attachments`.
+    Enclosed,
+    /// What `route` and `on_timer` answer.
     Answer,
+    /// What `ai_reply` answers.
+    Gate,
+    /// What `before_send` answers.
+    Verdict,
+    /// What `on_mailbox_state` answers.
+    Alert,
     /// Something of Rhai's own: text, number, array.
     Plain,
 }
 
 impl Sort {
     /// How messages and traces call it.
-    pub(super) fn shown(self) -> &'static str {
+    #[must_use]
+    pub fn shown(self) -> &'static str {
         match self {
             Self::Mail => "mail",
             Self::Context => "ctx",
@@ -47,10 +59,61 @@ impl Sort {
             Self::Attachment => "attachment",
             Self::Fields => "fields",
             Self::Moment => "time",
+            Self::Reply => "reply",
+            Self::Enclosed => "file",
             Self::Answer => "answer",
+            Self::Gate => "gate",
+            Self::Verdict => "verdict",
+            Self::Alert => "alert",
             Self::Plain => "value",
         }
     }
+}
+
+/// What a value is, as the documentation says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Type {
+    /// A text.
+    Text,
+    /// A whole number.
+    Number,
+    /// True or false.
+    YesNo,
+    /// A list of texts.
+    Texts,
+    /// One of the values of the table.
+    One(Sort),
+    /// A list of such.
+    Many(Sort),
+}
+
+impl Type {
+    /// How the table knows it.
+    #[must_use]
+    pub fn sort(self) -> Sort {
+        match self {
+            Self::One(sort) => sort,
+            Self::Text | Self::Number | Self::YesNo | Self::Texts | Self::Many(_) => Sort::Plain,
+        }
+    }
+}
+
+/// A parameter: its name and what it is.
+pub type Parameter = (&'static str, Type);
+
+/// Something that scripts can read or call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// What stands before the dot; `None` of a function that is called by its name.
+    pub owner: Option<Type>,
+    /// Its name.
+    pub name: &'static str,
+    /// What it is given; `None` of a property.
+    pub parameters: Option<&'static [Parameter]>,
+    /// What comes out.
+    pub result: Type,
+    /// What it is, in one line of Markdown.
+    pub doc: &'static str,
 }
 
 /// The names of one sort of value.
@@ -66,12 +129,32 @@ pub(super) struct Members {
 
 /// All names, by sort.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table(BTreeMap<Sort, Members>);
+pub(super) struct Table {
+    sorts: BTreeMap<Sort, Members>,
+    walk: Vec<Member>,
+}
 
 impl Table {
     /// The names of a sort; `None` for Rhai's own values.
     pub(super) fn members(&self, sort: Sort) -> Option<&Members> {
-        self.0.get(&sort)
+        self.sorts.get(&sort)
+    }
+
+    /// Everything, in the order of the documentation.
+    pub(super) fn into_walk(self) -> Vec<Member> {
+        self.walk
+    }
+
+    fn note(&mut self, member: Member) {
+        if let Some(Type::One(owner)) = member.owner {
+            let members = self.sorts.entry(owner).or_default();
+            let names = match member.parameters {
+                None => &mut members.properties,
+                Some(_) => &mut members.methods,
+            };
+            names.insert(member.name, member.result.sort());
+        }
+        self.walk.push(member);
     }
 }
 
@@ -85,15 +168,15 @@ impl Shape {
     /// Names a type in messages.
     pub(super) fn name<T: Variant + Clone>(&mut self, sort: Sort) {
         self.engine.register_type_with_name::<T>(sort.shown());
-        self.table.0.entry(sort).or_default();
+        self.table.sorts.entry(sort).or_default();
     }
 
     /// A property that can be read, and whose reading is traced.
     pub(super) fn property<T: Variant + Clone>(
         &mut self,
         owner: Sort,
-        name: &'static str,
-        result: Sort,
+        (name, result): Parameter,
+        doc: &'static str,
         read: fn(&T) -> Dynamic,
     ) {
         let getter = move |context: NativeCallContext<'_>, value: &mut T| -> Dynamic {
@@ -105,8 +188,13 @@ impl Shape {
             found
         };
         self.engine.register_get(name, getter);
-        let members = self.table.0.entry(owner).or_default();
-        members.properties.insert(name, result);
+        self.table.note(Member {
+            owner: Some(Type::One(owner)),
+            name,
+            parameters: None,
+            result,
+            doc,
+        });
     }
 
     /// Texts under names that nobody knows beforehand, read as `value.name`.
@@ -124,12 +212,39 @@ impl Shape {
             found
         };
         self.engine.register_indexer_get(getter);
-        self.table.0.entry(owner).or_default().open = true;
+        self.table.sorts.entry(owner).or_default().open = true;
     }
 
     /// Notes a method that the caller has registered with the engine.
-    pub(super) fn method(&mut self, owner: Sort, name: &'static str, result: Sort) {
-        let members = self.table.0.entry(owner).or_default();
-        members.methods.insert(name, result);
+    pub(super) fn method(
+        &mut self,
+        owner: Type,
+        (name, result): Parameter,
+        parameters: &'static [Parameter],
+        doc: &'static str,
+    ) {
+        self.table.note(Member {
+            owner: Some(owner),
+            name,
+            parameters: Some(parameters),
+            result,
+            doc,
+        });
+    }
+
+    /// Notes a function, called by its name, that the caller has registered.
+    pub(super) fn function(
+        &mut self,
+        (name, result): Parameter,
+        parameters: &'static [Parameter],
+        doc: &'static str,
+    ) {
+        self.table.note(Member {
+            owner: None,
+            name,
+            parameters: Some(parameters),
+            result,
+            doc,
+        });
     }
 }

@@ -8,21 +8,14 @@ use std::path::Path;
 use rhai::module_resolvers::StaticModuleResolver;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FuncArgs, Module, Scope};
 
-use super::answer::Answer;
 use super::call::{Callee, Trouble};
 use super::check::{self, Checked};
 use super::diagnostic::{Diagnostic, Severity};
 use super::limits::Limits;
-use super::reading::{Context, Mail};
-use super::view::{ContextView, MailView};
 use super::{engine, files, suggest, words};
-use crate::domain::decision::{Outcome, Routing, ScriptVersion, TraceStep};
+use crate::domain::decision::{ScriptVersion, TraceStep};
 
-/// Longest signature, in bytes; more is a mistake in the script.
-const SIGNATURE_BYTES_MAX: usize = 16 * 1024;
-
-const ROUTING: &str = "routing.rhai";
-const SIGNATURE: &str = "signature.rhai";
+pub(super) mod asked;
 
 /// A compiled set of scripts.
 pub struct Snapshot {
@@ -49,30 +42,6 @@ pub struct Sources {
     pub version: ScriptVersion,
     /// Names below the folder, and texts.
     pub files: Vec<(String, String)>,
-}
-
-/// What `route` came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Routed {
-    /// Whether it answered.
-    pub outcome: Outcome,
-    /// What it asks for; the default route when it did not answer.
-    pub routing: Routing,
-    /// What is odd about the answer.
-    pub warnings: Vec<String>,
-    /// What it read and built.
-    pub trace: Vec<TraceStep>,
-}
-
-/// What `signature` came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signed {
-    /// The signature; the mailbox's own when the script did not answer.
-    pub text: String,
-    /// Whether it answered.
-    pub outcome: Outcome,
-    /// What it read.
-    pub trace: Vec<TraceStep>,
 }
 
 impl Snapshot {
@@ -168,81 +137,6 @@ impl Snapshot {
         &self.warnings
     }
 
-    /// Asks `route(mail, ctx)`. `expired` is asked now and then and ends the call
-    /// when it says yes; it owns what it needs, since Rhai keeps no borrowed hook.
-    #[must_use]
-    pub fn route(
-        &self,
-        mail: MailView,
-        context: ContextView,
-        expired: impl Fn() -> bool + 'static,
-    ) -> Routed {
-        let zone = context.now.time_zone().clone();
-        let mail = Mail::new(mail, zone, self.limits.text_bytes_max);
-        let arguments = (mail, Context::new(context));
-        let (answer, trace) = self.call(ROUTING, "route", arguments, expired);
-        let mut warnings = Vec::new();
-        let (outcome, routing) = match answer {
-            None => (Outcome::NoScript, Routing::default()),
-            Some(Err(failure)) => (Outcome::Failed(failure), Routing::default()),
-            Some(Ok(value)) if value.is_unit() => {
-                warnings.push(
-                    "`route` answered nothing, so the mail stays in the inbox; end it with `inbox()`"
-                        .to_owned(),
-                );
-                (Outcome::Decided, Routing::default())
-            }
-            Some(Ok(value)) => match value.try_cast_result::<Answer>() {
-                Ok(answer) => (Outcome::Decided, answer.into_routing()),
-                Err(other) => (
-                    Outcome::Failed(self.wrong_type(
-                        ROUTING,
-                        "route",
-                        "team(...), inbox(), spam() or ignore(...)",
-                        &other,
-                    )),
-                    Routing::default(),
-                ),
-            },
-        };
-        Routed {
-            outcome,
-            routing,
-            warnings,
-            trace,
-        }
-    }
-
-    /// Asks `signature(ctx)`.
-    #[must_use]
-    pub fn signature(&self, context: ContextView, expired: impl Fn() -> bool + 'static) -> Signed {
-        let fallback = context.mailbox.signature.clone();
-        let arguments = (Context::new(context),);
-        let (answer, trace) = self.call(SIGNATURE, "signature", arguments, expired);
-        let (text, outcome) = match answer {
-            None => (fallback, Outcome::NoScript),
-            Some(Err(failure)) => (fallback, Outcome::Failed(failure)),
-            Some(Ok(value)) => {
-                let other = self.wrong_type(SIGNATURE, "signature", "a text", &value);
-                match value.into_string() {
-                    Ok(text) if text.len() > SIGNATURE_BYTES_MAX => {
-                        let words = format!(
-                            "{SIGNATURE}: a signature of more than {SIGNATURE_BYTES_MAX} bytes"
-                        );
-                        (fallback, Outcome::Failed(words))
-                    }
-                    Ok(text) => (text, Outcome::Decided),
-                    Err(_) => (fallback, Outcome::Failed(other)),
-                }
-            }
-        };
-        Signed {
-            text,
-            outcome,
-            trace,
-        }
-    }
-
     /// Calls an entry function; `None` when the file or function is absent.
     fn call(
         &self,
@@ -285,11 +179,6 @@ impl Snapshot {
             at => at,
         };
         Diagnostic::at(file, at, source, failure.message)
-    }
-
-    fn wrong_type(&self, file: &str, function: &str, wanted: &str, value: &Dynamic) -> String {
-        let name = self.engine.map_type_name(value.type_name());
-        format!("{file}: `{function}` must answer with {wanted}, not with a value of type {name}")
     }
 
     /// Runs what stands outside functions once, so that a wrong import is found

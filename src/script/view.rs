@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned};
 
+use crate::domain::address::NamedAddress;
 use crate::domain::conversation::{Priority, Status, Tag};
 use crate::domain::extraction::Extraction;
 use crate::domain::message::Head;
@@ -62,6 +63,38 @@ impl fmt::Debug for MailView {
             .field("subject", &self.head.subject)
             .finish_non_exhaustive()
     }
+}
+
+/// A reply that is about to leave.
+#[derive(Clone, Debug, Default)]
+pub struct ReplyView {
+    /// Whom it leaves as.
+    pub from: Option<NamedAddress>,
+    /// The To field.
+    pub to: Vec<NamedAddress>,
+    /// The Cc field.
+    pub cc: Vec<NamedAddress>,
+    /// Recipients no header names.
+    pub bcc: Vec<NamedAddress>,
+    /// The subject.
+    pub subject: String,
+    /// What was written, without signature and quoted history.
+    pub text: String,
+    /// A machine wrote it.
+    pub automatic: bool,
+    /// The files that go with it.
+    pub attachments: Vec<FileView>,
+}
+
+/// A file that goes with a reply.
+#[derive(Clone, Debug, Default)]
+pub struct FileView {
+    /// Its name.
+    pub name: String,
+    /// `type/subtype` in lower case.
+    pub content_type: String,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// What surrounds a mail or a reply.

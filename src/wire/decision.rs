@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::answered::{assign_word, priority_word, status_word};
+use crate::domain::answered::{assign_word, priority_word, status_word, wake_word};
 use crate::domain::decision::{Outcome, Routing, ScriptVersion, TraceStep};
 
 /// A routing with how it came about.
@@ -20,6 +20,8 @@ pub struct RoutedBody {
     note: Option<String>,
     spam: bool,
     ignore: Option<String>,
+    acknowledge: Option<String>,
+    wake_in: Option<String>,
     warnings: Vec<String>,
     trace: Vec<StepBody>,
 }
@@ -58,6 +60,8 @@ impl RoutedBody {
             note: routing.note.clone(),
             spam: routing.spam,
             ignore: routing.ignore.clone(),
+            acknowledge: routing.acknowledge.clone(),
+            wake_in: routing.wake_in.map(wake_word),
             warnings: warnings.to_vec(),
             trace: trace.iter().map(StepBody::new).collect(),
         }

@@ -17,8 +17,8 @@ pub(super) struct Entry {
     pub(super) parameters: &'static [(&'static str, Sort)],
 }
 
-/// The entry functions there are so far. Of a file with several one will do.
-pub(super) const ENTRIES: [Entry; 4] = [
+/// The entry functions. Of a file with several one will do.
+pub(super) const ENTRIES: [Entry; 8] = [
     Entry {
         file: "routing.rhai",
         function: "route",
@@ -27,6 +27,26 @@ pub(super) const ENTRIES: [Entry; 4] = [
     Entry {
         file: "signature.rhai",
         function: "signature",
+        parameters: &[("ctx", Sort::Context)],
+    },
+    Entry {
+        file: "ai_gate.rhai",
+        function: "ai_reply",
+        parameters: &[("mail", Sort::Mail), ("ctx", Sort::Context)],
+    },
+    Entry {
+        file: "before_send.rhai",
+        function: "before_send",
+        parameters: &[("reply", Sort::Reply), ("ctx", Sort::Context)],
+    },
+    Entry {
+        file: "timers.rhai",
+        function: "on_timer",
+        parameters: &[("ctx", Sort::Context)],
+    },
+    Entry {
+        file: "states.rhai",
+        function: "on_mailbox_state",
         parameters: &[("ctx", Sort::Context)],
     },
     Entry {

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::de::Visitor;
 use toml::Spanned;
 
-use super::super::snapshot::{Routed, Snapshot};
+use super::super::snapshot::Snapshot;
+use super::super::snapshot::asked::Routed;
 use super::super::view::{ContextView, MailView};
 use super::judged::{Difference, Judged};
 use super::word::{Wrong, priority, status, tag};

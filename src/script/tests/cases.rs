@@ -88,6 +88,13 @@ fn written(routed: &Routed) -> String {
         routing.note.as_ref().map(|note| format!("note={note}")),
         routing.spam.then(|| "spam".to_owned()),
         routing.ignore.as_ref().map(|why| format!("ignore={why}")),
+        routing
+            .acknowledge
+            .as_ref()
+            .map(|name| format!("acknowledge={name}")),
+        routing
+            .wake_in
+            .map(|after| format!("wake={}s", after.as_secs())),
         routed
             .warnings
             .first()

@@ -15,6 +15,7 @@ use crate::domain::message::{Attachment, Head, Part, TransferEncoding};
 mod cases;
 mod hooks;
 mod loading;
+mod questions;
 
 #[derive(Default)]
 pub(super) struct Content {

@@ -1,6 +1,6 @@
 //! Forms of conversations, decisions and changes.
 
-use super::{stored_enum, stored_struct};
+use super::{RecordError, Stored, stored_enum, stored_struct};
 use crate::domain::change::{Change, Event};
 use crate::domain::conversation::{Conversation, Priority, Status};
 use crate::domain::decision::{Assign, Decision, Outcome, Routing, TraceStep};
@@ -44,7 +44,7 @@ stored_struct!(Routing {
     spam,
     ignore,
     acknowledge,
-    wake_in
+    wake_in,
 });
 stored_struct!(TraceStep {
     file,
@@ -53,17 +53,67 @@ stored_struct!(TraceStep {
     what
 });
 stored_enum!(Outcome { 0 = Decided, 1 = NoScript, 2 = Failed(words) });
-stored_struct!(Decision {
-    key,
-    workspace,
-    message,
-    at,
-    version,
-    outcome,
-    routing,
-    warnings,
-    trace,
-});
+
+impl Stored for Decision {
+    const FORM: u8 = 2;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.key.write(out);
+        self.workspace.write(out);
+        self.message.write(out);
+        self.at.write(out);
+        self.version.write(out);
+        self.outcome.write(out);
+        self.routing.write(out);
+        self.warnings.write(out);
+        self.trace.write(out);
+    }
+
+    fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
+        decision(input, Routing::read)
+    }
+
+    fn read_old(form: u8, input: &mut &[u8]) -> Result<Self, RecordError> {
+        match form {
+            1 => decision(input, first_routing),
+            newer => Err(RecordError::Version(newer)),
+        }
+    }
+}
+
+fn decision(
+    input: &mut &[u8],
+    routing: fn(&mut &[u8]) -> Result<Routing, RecordError>,
+) -> Result<Decision, RecordError> {
+    Ok(Decision {
+        key: Stored::read(input)?,
+        workspace: Stored::read(input)?,
+        message: Stored::read(input)?,
+        at: Stored::read(input)?,
+        version: Stored::read(input)?,
+        outcome: Stored::read(input)?,
+        routing: routing(input)?,
+        warnings: Stored::read(input)?,
+        trace: Stored::read(input)?,
+    })
+}
+
+/// As it was before scripts could acknowledge and wake.
+fn first_routing(input: &mut &[u8]) -> Result<Routing, RecordError> {
+    Ok(Routing {
+        team: Stored::read(input)?,
+        assign: Stored::read(input)?,
+        tags: Stored::read(input)?,
+        priority: Stored::read(input)?,
+        status: Stored::read(input)?,
+        note: Stored::read(input)?,
+        spam: Stored::read(input)?,
+        ignore: Stored::read(input)?,
+        acknowledge: None,
+        wake_in: None,
+    })
+}
+
 stored_enum!(Event {
     0 = MessageReceived { message, conversation },
     1 = MailImported { message, conversation },

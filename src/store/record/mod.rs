@@ -2,8 +2,8 @@
 //!
 //! The types of `domain/` know nothing of it; which field stands where is written
 //! here, by hand, one line per type. Absent: serde on any type (each primitive
-//! goes through postcard itself), and versions beside 1 (there was no release).
-//! A changed form takes the next version and a reader for the old one.
+//! goes through postcard itself). A changed form takes the next version and a reader
+//! for the old one.
 
 mod conversation;
 mod message;
@@ -19,8 +19,8 @@ mod tests;
 
 pub(super) use work::{RawRow, ScriptFiles};
 
-/// The version every form has so far.
-const VERSION: u8 = 1;
+/// The version of every form that was never changed.
+const FIRST_FORM: u8 = 1;
 
 /// Why bytes are no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,27 +42,34 @@ impl From<postcard::Error> for RecordError {
 
 /// A type with a stored form.
 pub(super) trait Stored: Sized {
+    /// The version of the form, where the type is a whole record.
+    const FORM: u8 = FIRST_FORM;
     /// Appends the form.
     fn write(&self, out: &mut Vec<u8>);
     /// Reads it back and moves on.
     fn read(input: &mut &[u8]) -> Result<Self, RecordError>;
+    /// The same with an older form.
+    fn read_old(form: u8, _: &mut &[u8]) -> Result<Self, RecordError> {
+        Err(RecordError::Version(form))
+    }
 }
 
 /// The whole record of a value.
-pub(super) fn encode(value: &impl Stored) -> Vec<u8> {
+pub(super) fn encode<R: Stored>(value: &R) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    out.push(VERSION);
+    out.push(R::FORM);
     value.write(&mut out);
     out
 }
 
 /// The value of a whole record.
 pub(super) fn decode<R: Stored>(bytes: &[u8]) -> Result<R, RecordError> {
-    let (version, mut rest) = bytes.split_first().ok_or(RecordError::Damaged)?;
-    if *version != VERSION {
-        return Err(RecordError::Version(*version));
-    }
-    let value = R::read(&mut rest)?;
+    let (form, mut rest) = bytes.split_first().ok_or(RecordError::Damaged)?;
+    let value = if *form == R::FORM {
+        R::read(&mut rest)?
+    } else {
+        R::read_old(*form, &mut rest)?
+    };
     if !rest.is_empty() {
         return Err(RecordError::Damaged);
     }

@@ -1,14 +1,16 @@
 //! The bytes of records do not drift: stores in the field hold them.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{RecordError, decode, encode};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::change::{Change, Event};
+use crate::domain::decision::{Decision, Outcome, Routing};
 use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid, UidValidity};
 use crate::domain::job::{Job, Work};
 use crate::domain::key::{
-    ConversationKey, JobKey, LedgerKey, MailboxKey, MessageKey, OutgoingKey, Sequence, WorkspaceKey,
+    ConversationKey, DecisionKey, JobKey, LedgerKey, MailboxKey, MessageKey, OutgoingKey, Sequence,
+    WorkspaceKey,
 };
 use crate::domain::ledger::{Fate, LedgerRow, Source};
 use crate::domain::message::{Attachment, Head, Kind, Part, TransferEncoding};
@@ -155,6 +157,46 @@ fn foreign_versions_and_trailing_bytes_are_refused() {
         decode::<Cursor>(&bytes).unwrap_err(),
         RecordError::Version(2)
     );
+}
+
+/// Decisions made before scripts could acknowledge and wake.
+#[test]
+fn decisions_of_the_first_form_are_read() {
+    let decision = Decision {
+        key: DecisionKey(3),
+        workspace: WorkspaceKey(1),
+        message: MessageKey(9),
+        at: at(1),
+        version: None,
+        outcome: Outcome::Decided,
+        routing: Routing {
+            team: Some("billing".to_owned()),
+            ignore: Some("why".to_owned()),
+            ..Routing::default()
+        },
+        warnings: Vec::new(),
+        trace: Vec::new(),
+    };
+    let bytes = encode(&decision);
+    assert_eq!(decode::<Decision>(&bytes).as_ref(), Ok(&decision));
+    // The two new fields are absent, and stand before two empty lists.
+    let mut first = bytes[..bytes.len() - 2].to_vec();
+    first[0] = 1;
+    assert_eq!(decode::<Decision>(&first).as_ref(), Ok(&decision));
+    first[0] = 3;
+    assert_eq!(
+        decode::<Decision>(&first).unwrap_err(),
+        RecordError::Version(3)
+    );
+    let waking = Decision {
+        routing: Routing {
+            acknowledge: Some("received".to_owned()),
+            wake_in: Some(SignedDuration::from_hours(4)),
+            ..Routing::default()
+        },
+        ..decision
+    };
+    assert_eq!(decode::<Decision>(&encode(&waking)), Ok(waking));
 }
 
 proptest::proptest! {

@@ -1,0 +1,344 @@
+//! The questions that the gateway asks of scripts, one by one, and what their answers
+//! come to. A script that fails, or answers with something else, has the answer that
+//! does no harm: mail to the inbox, no assistant, a reply that waits for a person.
+
+use rhai::{Array, Dynamic, FuncArgs};
+
+use super::Snapshot;
+use crate::domain::decision::{Gate, Outcome, Routing, TraceStep, Verdict};
+use crate::script::answer::alert::{self, Alert};
+use crate::script::answer::verdict::Judged;
+use crate::script::answer::{self, Answer, Building};
+use crate::script::reading::{Context, Mail, Reply};
+use crate::script::view::{ContextView, MailView, ReplyView};
+
+/// Longest signature, in bytes; more is a mistake in the script.
+const SIGNATURE_BYTES_MAX: usize = 16 * 1024;
+
+const ROUTING: Asked = Asked {
+    file: "routing.rhai",
+    function: "route",
+    wanted: "team(...), inbox(), spam() or ignore(...)",
+};
+const GATE: Asked = Asked {
+    file: "ai_gate.rhai",
+    function: "ai_reply",
+    wanted: "off(...), draft(...) or send(...)",
+};
+const SIGNATURE: Asked = Asked {
+    file: "signature.rhai",
+    function: "signature",
+    wanted: "a text",
+};
+const BEFORE_SEND: Asked = Asked {
+    file: "before_send.rhai",
+    function: "before_send",
+    wanted: "allow() or hold(...)",
+};
+const TIMER: Asked = Asked {
+    file: "timers.rhai",
+    function: "on_timer",
+    wanted: "team(...), inbox(), spam() or ignore(...)",
+};
+const STATE: Asked = Asked {
+    file: "states.rhai",
+    function: "on_mailbox_state",
+    wanted: "alert(...), a list of those, or nothing",
+};
+
+/// A function that is asked for, and what it should answer with.
+struct Asked {
+    file: &'static str,
+    function: &'static str,
+    wanted: &'static str,
+}
+
+/// What `route` or `on_timer` came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routed {
+    /// Whether it answered.
+    pub outcome: Outcome,
+    /// What it asks for; the default route when it did not answer.
+    pub routing: Routing,
+    /// What is odd about the answer.
+    pub warnings: Vec<String>,
+    /// What it read and built.
+    pub trace: Vec<TraceStep>,
+}
+
+/// What `ai_reply` came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gated {
+    /// What the assistant may do; nothing when the script did not answer.
+    pub gate: Gate,
+    /// Whether it answered.
+    pub outcome: Outcome,
+    /// What is odd about the answer.
+    pub warnings: Vec<String>,
+    /// What it read and built.
+    pub trace: Vec<TraceStep>,
+}
+
+/// What `signature` came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The signature; the mailbox's own when the script did not answer.
+    pub text: String,
+    /// Whether it answered.
+    pub outcome: Outcome,
+    /// What it read.
+    pub trace: Vec<TraceStep>,
+}
+
+/// What `before_send` came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vetted {
+    /// Whether the reply may leave; it is held when the script failed.
+    pub verdict: Verdict,
+    /// Whether it answered.
+    pub outcome: Outcome,
+    /// What it read and built.
+    pub trace: Vec<TraceStep>,
+}
+
+/// What `on_mailbox_state` came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alerted {
+    /// What people are to be told, also when the script failed after it.
+    pub texts: Vec<String>,
+    /// Whether it answered.
+    pub outcome: Outcome,
+    /// What it read and built.
+    pub trace: Vec<TraceStep>,
+}
+
+impl Snapshot {
+    /// Asks `route(mail, ctx)`. `expired` is asked now and then and ends the call
+    /// when it says yes; it owns what it needs, since Rhai keeps no borrowed hook.
+    #[must_use]
+    pub fn route(
+        &self,
+        mail: MailView,
+        context: ContextView,
+        expired: impl Fn() -> bool + 'static,
+    ) -> Routed {
+        self.routed(
+            &ROUTING,
+            self.shown(mail, context),
+            expired,
+            "so the mail stays in the inbox; end it with `inbox()`",
+        )
+    }
+
+    /// Asks `on_timer(ctx)`, as [`Self::route`] does.
+    #[must_use]
+    pub fn on_timer(&self, context: ContextView, expired: impl Fn() -> bool + 'static) -> Routed {
+        let arguments = (Context::new(context),);
+        self.routed(
+            &TIMER,
+            arguments,
+            expired,
+            "so the conversation stays as it is; end it with `inbox()`",
+        )
+    }
+
+    /// Asks `ai_reply(mail, ctx)`.
+    #[must_use]
+    pub fn ai_reply(
+        &self,
+        mail: MailView,
+        context: ContextView,
+        expired: impl Fn() -> bool + 'static,
+    ) -> Gated {
+        let (answer, trace) = self.ask(&GATE, self.shown(mail, context), expired);
+        let mut warnings = Vec::new();
+        let off = |why: &str| Gate::Off {
+            why: why.to_owned(),
+        };
+        let (outcome, gate) = match answer {
+            None => (Outcome::NoScript, off("no ai_gate.rhai")),
+            Some(Ok(value)) if value.is_unit() => {
+                let words =
+                    "`ai_reply` answered nothing, which is off; say why with `off(\"...\")`";
+                warnings.push(words.to_owned());
+                (Outcome::Decided, off("`ai_reply` answered nothing"))
+            }
+            Some(answer) => {
+                match answer.and_then(|value| self.cast::<Building<Gate>>(&GATE, value)) {
+                    Ok(gate) => (Outcome::Decided, gate.built()),
+                    Err(failure) => (Outcome::Failed(failure.clone()), off(&failure)),
+                }
+            }
+        };
+        Gated {
+            gate,
+            outcome,
+            warnings,
+            trace,
+        }
+    }
+
+    /// Asks `signature(ctx)`.
+    #[must_use]
+    pub fn signature(&self, context: ContextView, expired: impl Fn() -> bool + 'static) -> Signed {
+        let fallback = context.mailbox.signature.clone();
+        let arguments = (Context::new(context),);
+        let (answer, trace) = self.ask(&SIGNATURE, arguments, expired);
+        let text = answer.map(|answer| answer.and_then(|value| self.text(value)));
+        let (text, outcome) = match text {
+            None => (fallback, Outcome::NoScript),
+            Some(Err(failure)) => (fallback, Outcome::Failed(failure)),
+            Some(Ok(text)) => (text, Outcome::Decided),
+        };
+        Signed {
+            text,
+            outcome,
+            trace,
+        }
+    }
+
+    /// Asks `before_send(reply, ctx)`.
+    #[must_use]
+    pub fn before_send(
+        &self,
+        reply: ReplyView,
+        context: ContextView,
+        expired: impl Fn() -> bool + 'static,
+    ) -> Vetted {
+        let arguments = (Reply::new(reply), Context::new(context));
+        let (answer, trace) = self.ask(&BEFORE_SEND, arguments, expired);
+        let verdict =
+            answer.map(|answer| answer.and_then(|value| self.cast::<Judged>(&BEFORE_SEND, value)));
+        let (verdict, outcome) = match verdict {
+            None => (Verdict::Allow, Outcome::NoScript),
+            Some(Err(failure)) => (Verdict::Hold(failure.clone()), Outcome::Failed(failure)),
+            Some(Ok(Judged(verdict))) => (verdict, Outcome::Decided),
+        };
+        Vetted {
+            verdict,
+            outcome,
+            trace,
+        }
+    }
+
+    /// Asks `on_mailbox_state(ctx)`.
+    #[must_use]
+    pub fn on_mailbox_state(
+        &self,
+        context: ContextView,
+        expired: impl Fn() -> bool + 'static,
+    ) -> Alerted {
+        let arguments = (Context::new(context),);
+        let ((answer, trace), texts) = alert::gather(|| self.ask(&STATE, arguments, expired));
+        let outcome = match answer {
+            None => Outcome::NoScript,
+            Some(answer) => match answer.and_then(|value| self.alerts(value)) {
+                Ok(()) => Outcome::Decided,
+                Err(failure) => Outcome::Failed(failure),
+            },
+        };
+        Alerted {
+            texts,
+            outcome,
+            trace,
+        }
+    }
+
+    fn shown(&self, mail: MailView, context: ContextView) -> (Mail, Context) {
+        let zone = context.now.time_zone().clone();
+        let mail = Mail::new(mail, zone, self.limits.text_bytes_max);
+        (mail, Context::new(context))
+    }
+
+    fn ask(
+        &self,
+        asked: &Asked,
+        arguments: impl FuncArgs,
+        expired: impl Fn() -> bool + 'static,
+    ) -> (Option<Result<Dynamic, String>>, Vec<TraceStep>) {
+        self.call(asked.file, asked.function, arguments, expired)
+    }
+
+    fn routed(
+        &self,
+        asked: &Asked,
+        arguments: impl FuncArgs,
+        expired: impl Fn() -> bool + 'static,
+        nothing: &str,
+    ) -> Routed {
+        let (answer, trace) = self.ask(asked, arguments, expired);
+        let mut warnings = Vec::new();
+        let (outcome, routing) = match answer {
+            None => (Outcome::NoScript, Routing::default()),
+            Some(Ok(value)) if value.is_unit() => {
+                warnings.push(format!("`{}` answered nothing, {nothing}", asked.function));
+                (Outcome::Decided, Routing::default())
+            }
+            Some(answer) => match answer.and_then(|value| self.cast::<Answer>(asked, value)) {
+                Ok(answer) => (Outcome::Decided, answer.built()),
+                Err(failure) => (Outcome::Failed(failure), Routing::default()),
+            },
+        };
+        Routed {
+            outcome,
+            routing,
+            warnings,
+            trace,
+        }
+    }
+
+    fn text(&self, value: Dynamic) -> Result<String, String> {
+        if !value.is_string() {
+            return Err(self.wrong_type(&SIGNATURE, &value));
+        }
+        let text = value.into_string().unwrap_or_default();
+        if text.len() > SIGNATURE_BYTES_MAX {
+            let file = SIGNATURE.file;
+            return Err(format!(
+                "{file}: a signature of more than {SIGNATURE_BYTES_MAX} bytes"
+            ));
+        }
+        Ok(text)
+    }
+
+    /// An alert has counted when it was raised; here it is only told from other values.
+    fn alerts(&self, value: Dynamic) -> Result<(), String> {
+        if value.is_unit() || value.is::<Alert>() {
+            return Ok(());
+        }
+        match value.try_cast_result::<Array>() {
+            Ok(all) => match all.iter().find(|one| !one.is::<Alert>()) {
+                Some(other) => Err(self.wrong_type(&STATE, other)),
+                None => Ok(()),
+            },
+            Err(other) => Err(self.wrong_type(&STATE, &other)),
+        }
+    }
+
+    fn cast<T: Clone + Send + Sync + 'static>(
+        &self,
+        asked: &Asked,
+        value: Dynamic,
+    ) -> Result<T, String> {
+        value
+            .try_cast_result::<T>()
+            .map_err(|other| self.wrong_type(asked, &other))
+    }
+
+    fn wrong_type(&self, asked: &Asked, value: &Dynamic) -> String {
+        let Asked {
+            file,
+            function,
+            wanted,
+        } = asked;
+        let found = match answer::meant_for(value) {
+            Some(others) => format!("an answer for {others}"),
+            None if value.is_unit() => "nothing".to_owned(),
+            None => {
+                let name = self.engine.map_type_name(value.type_name());
+                format!("a value of type {name}")
+            }
+        };
+        format!("{file}: `{function}` must answer with {wanted}, not with {found}")
+    }
+}
