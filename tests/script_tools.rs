@@ -333,3 +333,35 @@ fn a_file_is_written_by_the_api_when_it_is_right_and_nobody_was_faster() {
     assert_eq!(answer.status, 403, "{answer:?}");
     assert!(answer.json()["detail"].to_string().contains("edit_on_page"));
 }
+
+#[test]
+fn definitions_and_reference_tell_what_scripts_can_use() {
+    let gateway = prepared();
+    gateway
+        .run(&["script", "definitions", "--to", "defined"])
+        .good();
+    let ours = fs::read_to_string(gateway.folder().join("defined/postern.d.rhai")).unwrap();
+    assert!(ours.starts_with("module static;"), "{ours}");
+    assert!(
+        ours.contains("fn get subject(self: mail) -> String;"),
+        "{ours}"
+    );
+    let reference = gateway.run(&["script", "reference"]).good().out;
+    assert!(reference.contains("| `subject` | text |"), "{reference}");
+    fs::write(
+        gateway.folder().join("page.md"),
+        "above\n<!-- reference: begin -->\nold\n<!-- reference: end -->\nbelow\n",
+    )
+    .unwrap();
+    gateway
+        .run(&["script", "reference", "--into", "page.md"])
+        .good();
+    let page = fs::read_to_string(gateway.folder().join("page.md")).unwrap();
+    assert!(
+        page.contains(&reference) && page.ends_with("below\n"),
+        "{page}"
+    );
+    gateway
+        .run(&["script", "reference", "--into", "invoice.eml"])
+        .refused(&["no markers"]);
+}

@@ -17,15 +17,17 @@ use crate::app;
 use crate::config::Config;
 use crate::control::message::{RehearseAsked, Request};
 use crate::domain::answered::in_words;
-use crate::domain::decision::{Outcome, TraceStep};
-use crate::script::{Diagnostic, Limits, Severity, Snapshot, Suite};
+use crate::domain::decision::{Gate, Outcome, TraceStep};
+use crate::script::{self, Diagnostic, Gated, Limits, Severity, Snapshot, Suite};
 use crate::service::script_testing::{self, Tested, junit};
 use crate::service::triage::SCRIPT_TIME_MAX;
 use crate::service::trying::{self, Surroundings, Tried};
-use crate::wire::decision::{RoutedBody, StepBody, hexadecimal};
+use crate::wire::decision::{RoutedBody, StepBody, hexadecimal, outcome_words};
 
 /// The script that a file of any other name takes the place of.
 const ROUTING: &str = "routing.rhai";
+/// Where definitions stand when nobody says: editors look there.
+const DEFINITIONS: &str = ".rhai/definitions";
 /// Largest mail that is tried, in bytes.
 const MAIL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -42,6 +44,18 @@ pub(super) enum ScriptCommand {
     Test(TestOptions),
     /// Try scripts on mails that came before, and list what would be decided otherwise
     Rehearse(RehearseOptions),
+    /// Write what scripts can use as definition files for editors (rhai-lsp)
+    Definitions {
+        /// Into this folder [default: .rhai beside the scripts]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+    /// Print everything that scripts can read and call, as Markdown
+    Reference {
+        /// Put it into this file instead, between its two markers
+        #[arg(long, value_name = "FILE")]
+        into: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -107,6 +121,11 @@ pub(super) fn run(command: ScriptCommand, config: Config, json: bool) -> anyhow:
             let folder = folder.as_deref().unwrap_or(&config.scripts.folder);
             Ok(check(folder, json))
         }
+        ScriptCommand::Definitions { to } => {
+            let usual = || config.scripts.folder.join(DEFINITIONS);
+            define(&to.unwrap_or_else(usual))
+        }
+        ScriptCommand::Reference { into } => refer(into.as_deref()),
         ScriptCommand::Run(options) => try_out(options, &config, json),
         ScriptCommand::Test(options) => test(&options, &config, json),
     }
@@ -194,7 +213,13 @@ fn try_out(options: RunOptions, config: &Config, json: bool) -> anyhow::Result<E
         );
         let took = u64::try_from(tried.took.as_micros()).unwrap_or(u64::MAX);
         let version = hexadecimal(&snapshot.version().0);
-        say(json!({ "script_version": version, "took_us": took, "route": body }));
+        let gate = tried.gated.as_ref().map(gated_json);
+        say(json!({
+            "script_version": version,
+            "took_us": took,
+            "route": body,
+            "ai_reply": gate,
+        }));
     } else {
         print(&tried);
     }
@@ -218,10 +243,48 @@ fn print(tried: &Tried) {
         say(format_args!("warning   {words}"));
     }
     print_trace(&routed.trace);
+    if let Some(gated) = &tried.gated {
+        if let Outcome::Failed(words) = &gated.outcome {
+            eprintln!("{words}");
+        }
+        say(format_args!("ai_reply  {}", gate_in_words(&gated.gate)));
+        for words in &gated.warnings {
+            say(format_args!("warning   {words}"));
+        }
+        print_trace(&gated.trace);
+    }
     say(format_args!(
         "took      {:.3} ms",
         tried.took.as_secs_f64() * 1000.0
     ));
+}
+
+fn define(folder: &Path) -> anyhow::Result<ExitCode> {
+    let shown = folder.display();
+    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {shown}"))?;
+    for (name, text) in script::definitions() {
+        fs::write(folder.join(&name), text)
+            .with_context(|| format!("cannot write {name} into {shown}"))?;
+    }
+    say(format_args!(
+        "{shown} holds what scripts can use, for editors that speak to rhai-lsp."
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn refer(into: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let Some(path) = into else {
+        say(script::reference().trim_end());
+        return Ok(ExitCode::SUCCESS);
+    };
+    let shown = path.display();
+    let before = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+    let after = script::with_reference(&before)
+        .with_context(|| format!("{shown} has no markers to put the reference between"))?;
+    if after != before {
+        fs::write(path, after).with_context(|| format!("cannot write {shown}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// How `test` ends when nothing could be run.
@@ -292,6 +355,42 @@ fn tested_json(test: &Tested<'_>) -> serde_json::Value {
         "passed": test.passed(),
         "took_us": u64::try_from(test.took.as_micros()).unwrap_or(u64::MAX),
         "differences": differences,
+        "trace": trace,
+    })
+}
+
+fn gate_in_words(gate: &Gate) -> String {
+    let (word, guidance, because) = gate_parts(gate);
+    let mut words = word.to_owned();
+    if !guidance.is_empty() {
+        words += &format!("; guidance {guidance}");
+    }
+    if !because.is_empty() {
+        words += &format!("; because {because:?}");
+    }
+    words
+}
+
+/// The word, the guidance and the reason.
+fn gate_parts(gate: &Gate) -> (&'static str, &str, &str) {
+    match gate {
+        Gate::Off { why } => ("off", "", why),
+        Gate::Draft { guidance, because } => ("draft", guidance, because),
+        Gate::Send { guidance, because } => ("send", guidance, because),
+    }
+}
+
+fn gated_json(gated: &Gated) -> serde_json::Value {
+    let (answer, guidance, because) = gate_parts(&gated.gate);
+    let (outcome, error) = outcome_words(&gated.outcome);
+    let trace: Vec<_> = gated.trace.iter().map(StepBody::new).collect();
+    json!({
+        "answer": answer,
+        "guidance": guidance,
+        "because": because,
+        "outcome": outcome,
+        "error": error,
+        "warnings": gated.warnings,
         "trace": trace,
     })
 }

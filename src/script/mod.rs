@@ -16,6 +16,7 @@
 mod answer;
 mod call;
 mod check;
+mod definitions;
 mod diagnostic;
 mod engine;
 mod files;
@@ -25,6 +26,7 @@ mod helpers;
 mod hooks;
 mod limits;
 mod reading;
+mod reference;
 mod sample;
 mod shape;
 mod snapshot;
@@ -34,10 +36,12 @@ mod trace;
 mod view;
 mod words;
 
+pub use definitions::definitions;
 pub use diagnostic::{Diagnostic, Severity};
 pub use handle::{Demand, Reloaded, Scripts};
 pub use hooks::{Extracted, Hooks, Vocabulary};
 pub use limits::Limits;
+pub use reference::{reference, with_reference};
 pub use shape::{Member, Parameter, Sort, Type};
 pub use snapshot::asked::{Alerted, Gated, Routed, Signed, Vetted};
 pub use snapshot::{Snapshot, Sources};

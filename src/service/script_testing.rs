@@ -190,4 +190,44 @@ mod tests {
             assert!(xml.contains("team is &quot;billing&quot;"), "{xml}");
         });
     }
+
+    #[test]
+    fn every_function_can_be_tested() {
+        let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let files = vec![
+            file(
+                "ai_gate.rhai",
+                "fn ai_reply(mail, ctx) { draft(\"orders\").because(\"an order\") }",
+            ),
+            file(
+                "before_send.rhai",
+                "fn before_send(reply, ctx) { if reply.text.contains(\"refund\") { hold(\"money\") } \
+                 else { allow() } }",
+            ),
+            file(
+                "states.rhai",
+                "fn on_mailbox_state(ctx) { alert(\"look\") }",
+            ),
+            file("timers.rhai", "fn on_timer(ctx) { inbox().tag(\"late\") }"),
+        ];
+        let snapshot = Snapshot::of(files, &Limits::default()).expect("right");
+        let table = "[[test]]\nname = \"gate\"\nmail = { subject = \"x\" }\n\
+                     expect = { ai = \"draft\", guidance = \"orders\", because = \"order\" }\n\
+                     [[test]]\nname = \"held\"\nreply = { text = \"a refund\" }\nexpect = { hold = \"money\" }\n\
+                     [[test]]\nname = \"leaves\"\nreply = { text = \"hello\" }\nexpect = { hold = false }\n\
+                     [[test]]\nname = \"state\"\nexpect = { alert = \"look\" }\n\
+                     [[test]]\nname = \"timer\"\nby_timer = true\nexpect = { tags = [\"late\"] }\n\
+                     [[test]]\nname = \"no gate\"\nmail = { subject = \"x\" }\nexpect = { ai = \"send\" }\n";
+        let files = [("tests/a.toml".to_owned(), table.as_bytes().to_vec())];
+        let suite = Suite::of(&files, &TimeZone::UTC).expect("right tests");
+        let report = run(&snapshot, &suite, "", Duration::from_secs(10));
+        let failed: Vec<_> = report.tests.iter().filter(|test| !test.passed()).collect();
+        let [wrong] = failed.as_slice() else {
+            panic!("{failed:?}");
+        };
+        assert_eq!(
+            wrong.judged.differences[0].in_words(),
+            "ai is \"draft\", expected is \"send\""
+        );
+    }
 }

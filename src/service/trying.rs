@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned, civil};
 use tokio::time::Instant;
 
-use crate::script::{ContextView, MailView, Routed, Snapshot};
+use crate::domain::decision::Outcome;
+use crate::script::{ContextView, Gated, MailView, Routed, Snapshot};
 
 /// What surrounds the mail, where somebody wants it otherwise than usual.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Surroundings {
 pub struct Tried {
     /// The decision.
     pub routed: Routed,
+    /// What the assistant may do; `None` where nobody asks for one.
+    pub gated: Option<Gated>,
     /// How long they took.
     pub took: Duration,
 }
@@ -71,7 +74,7 @@ pub fn sample(raw: &[u8], around: Surroundings) -> (MailView, ContextView) {
     (mail, context)
 }
 
-/// Asks the scripts where a mail goes.
+/// Asks the scripts where a mail goes, and what the assistant may do about it.
 #[must_use]
 pub fn route(
     snapshot: &Snapshot,
@@ -80,9 +83,14 @@ pub fn route(
     time_max: Duration,
 ) -> Tried {
     let begun = Instant::now();
-    let routed = snapshot.route(mail, context, move || begun.elapsed() > time_max);
+    let expired = move || begun.elapsed() > time_max;
+    let routed = snapshot.route(mail.clone(), context.clone(), expired);
+    let second = Instant::now();
+    let gated = snapshot.ai_reply(mail, context, move || second.elapsed() > time_max);
+    let asked = gated.outcome != Outcome::NoScript;
     Tried {
         routed,
+        gated: asked.then_some(gated),
         took: begun.elapsed(),
     }
 }
@@ -107,10 +115,10 @@ mod tests {
         let around = Surroundings { mailbox: None, now };
         let (mail, context) = sample(RAW, around);
         let snapshot = snapshot(
-            "fn route(mail, ctx) {\n  if mail.base_subject == \"Invoice\" && ctx.now.hour == 9 \
+            "fn route(mail, ctx) {\n  if mail.base_subject == \"invoice\" && ctx.now.hour == 9 \
              && mail.header(\"x-flag\") == \"yes\" && ctx.conversation.is_new \
              && ctx.mailbox.address == \"shop@example.com\" && ctx.contact.name == \"Wang Wei\" \
-             && !mail.text.contains(\"old words\") { return team(\"billing\"); }\n  inbox()\n}",
+             && mail.text.contains(\"Hello\") { return team(\"billing\"); }\n  inbox()\n}",
         );
         let tried = route(&snapshot, mail, context, Duration::from_secs(10));
         assert_eq!(in_words(&tried.routed.routing), "team billing", "{tried:?}");

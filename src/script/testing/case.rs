@@ -2,8 +2,8 @@
 
 use super::super::diagnostic::Diagnostic;
 use super::super::snapshot::Snapshot;
-use super::super::view::{ContextView, MailView};
-use super::expect::Expected;
+use super::super::view::{ContextView, MailView, ReplyView};
+use super::expect::{Around, Expected};
 use super::judged::{Difference, Judged};
 
 /// A mail, what surrounds it, and what the scripts shall say of it.
@@ -18,6 +18,8 @@ pub struct Case {
     pub(super) source_line: String,
     pub(super) mail: MailView,
     pub(super) context: ContextView,
+    pub(super) reply: ReplyView,
+    pub(super) by_timer: bool,
     pub(super) expected: Expected,
 }
 
@@ -29,8 +31,13 @@ impl Case {
         snapshot: &Snapshot,
         expired: impl Fn() -> E,
     ) -> Judged {
-        self.expected
-            .judge(snapshot, &self.mail, &self.context, expired)
+        let around = Around {
+            mail: &self.mail,
+            context: &self.context,
+            reply: &self.reply,
+            by_timer: self.by_timer,
+        };
+        self.expected.judge(snapshot, &around, expired)
     }
 
     /// What is to be said where scripts are refused because this test fails.

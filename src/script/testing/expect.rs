@@ -8,11 +8,11 @@ use toml::Spanned;
 
 use super::super::snapshot::Snapshot;
 use super::super::snapshot::asked::Routed;
-use super::super::view::{ContextView, MailView};
+use super::super::view::{ContextView, MailView, ReplyView};
 use super::judged::{Difference, Judged};
-use super::word::{Wrong, priority, status, tag};
-use crate::domain::answered::{assign_word, priority_word, status_word};
-use crate::domain::decision::Outcome;
+use super::word::{Wrong, one_of, priority, status, tag};
+use crate::domain::answered::{assign_word, priority_word, status_word, wake_word};
+use crate::domain::decision::{Gate, Outcome, Verdict};
 
 /// What nothing is called.
 const NOTHING: &str = "nothing";
@@ -62,6 +62,13 @@ pub(super) struct ExpectForm {
     warning: Option<String>,
     fails: Option<Said>,
     signature: Option<String>,
+    acknowledge: Option<String>,
+    wake_in: Option<String>,
+    ai: Option<Spanned<String>>,
+    guidance: Option<String>,
+    because: Option<String>,
+    hold: Option<Said>,
+    alert: Option<Said>,
 }
 
 /// What a test expects. Of what is absent it expects nothing.
@@ -70,6 +77,26 @@ pub(super) struct Expected {
     route: Option<Vec<Wish>>,
     fails: Option<Said>,
     signature: Option<String>,
+    gate: Option<GateWish>,
+    hold: Option<Said>,
+    alert: Option<Said>,
+}
+
+/// What is expected of `ai_reply`.
+#[derive(Debug)]
+struct GateWish {
+    word: &'static str,
+    guidance: Option<String>,
+    because: Option<String>,
+}
+
+/// What the functions are asked about.
+pub(super) struct Around<'a> {
+    pub(super) mail: &'a MailView,
+    pub(super) context: &'a ContextView,
+    pub(super) reply: &'a ReplyView,
+    /// `on_timer` is asked and not `route`.
+    pub(super) by_timer: bool,
 }
 
 /// One thing that is expected of `route`.
@@ -96,6 +123,8 @@ impl ExpectForm {
             wishes.extend(value.map(|value| Wish::Word(name, value)));
         };
         word("team", form.team);
+        word("acknowledge", form.acknowledge);
+        word("wake_in", form.wake_in);
         word("assign", form.assign.map(|word| word.to_lowercase()));
         let priority = form.priority.as_ref().map(priority).transpose()?;
         word("priority", priority.map(priority_word).map(str::to_owned));
@@ -112,12 +141,29 @@ impl ExpectForm {
             form.no_warnings
                 .and_then(|no| no.then_some(Wish::NoWarnings)),
         );
+        let words = [("off", "off"), ("draft", "draft"), ("send", "send")];
+        let gate = match &form.ai {
+            Some(word) => Some(GateWish {
+                word: one_of("answer of `ai_reply`", word, &words)?,
+                guidance: form.guidance,
+                because: form.because,
+            }),
+            None => None,
+        };
+        let others = form.signature.is_some()
+            || gate.is_some()
+            || form.hold.is_some()
+            || form.alert.is_some();
+        let failing = form.fails.is_some() && !others;
         let expected = Expected {
-            route: (!wishes.is_empty() || form.fails.is_some()).then_some(wishes),
+            route: (!wishes.is_empty() || failing).then_some(wishes),
             fails: form.fails,
             signature: form.signature,
+            gate,
+            hold: form.hold,
+            alert: form.alert,
         };
-        if expected.route.is_none() && expected.signature.is_none() {
+        if expected.route.is_none() && !others {
             return Err(Wrong {
                 at: place,
                 words: "this test expects nothing".to_owned(),
@@ -144,20 +190,25 @@ fn tags(words: Option<Vec<Spanned<String>>>) -> Result<Option<Vec<String>>, Wron
 impl Expected {
     /// Whether it asks a function that is given a mail.
     pub(super) fn needs_mail(&self) -> bool {
-        self.route.is_some()
+        self.route.is_some() || self.gate.is_some()
     }
 
     pub(super) fn judge<E: Fn() -> bool + 'static>(
         &self,
         snapshot: &Snapshot,
-        mail: &MailView,
-        context: &ContextView,
+        around: &Around<'_>,
         expired: impl Fn() -> E,
     ) -> Judged {
         let mut judged = Judged::default();
+        let Around { mail, context, .. } = *around;
         if let Some(wishes) = &self.route {
-            let routed = snapshot.route(mail.clone(), context.clone(), expired());
-            self.outcome("route", &routed.outcome, &mut judged);
+            let (function, routed) = if around.by_timer {
+                ("on_timer", snapshot.on_timer(context.clone(), expired()))
+            } else {
+                let routed = snapshot.route(mail.clone(), context.clone(), expired());
+                ("route", routed)
+            };
+            self.outcome(function, &routed.outcome, &mut judged);
             if matches!(routed.outcome, Outcome::Decided | Outcome::NoScript) {
                 for wish in wishes {
                     judged.differences.extend(wish.compare(&routed));
@@ -177,6 +228,32 @@ impl Expected {
                 });
             }
             judged.trace.extend(signed.trace);
+        }
+        if let Some(wish) = &self.gate {
+            let gated = snapshot.ai_reply(mail.clone(), context.clone(), expired());
+            self.outcome("ai_reply", &gated.outcome, &mut judged);
+            if !matches!(gated.outcome, Outcome::Failed(_)) {
+                judged.differences.extend(wish.compare(&gated.gate));
+            }
+            judged.trace.extend(gated.trace);
+        }
+        if let Some(said) = &self.hold {
+            let reply = around.reply.clone();
+            let vetted = snapshot.before_send(reply, context.clone(), expired());
+            self.outcome("before_send", &vetted.outcome, &mut judged);
+            let came = match vetted.verdict {
+                Verdict::Allow => None,
+                Verdict::Hold(why) => Some(why),
+            };
+            judged.differences.extend(said.compare("hold", came));
+            judged.trace.extend(vetted.trace);
+        }
+        if let Some(said) = &self.alert {
+            let alerted = snapshot.on_mailbox_state(context.clone(), expired());
+            self.outcome("on_mailbox_state", &alerted.outcome, &mut judged);
+            let came = (!alerted.texts.is_empty()).then(|| alerted.texts.join("; "));
+            judged.differences.extend(said.compare("alert", came));
+            judged.trace.extend(alerted.trace);
         }
         judged
     }
@@ -208,6 +285,57 @@ impl Expected {
     }
 }
 
+impl Said {
+    fn compare(&self, what: &'static str, came: Option<String>) -> Option<Difference> {
+        let (met, expected) = match self {
+            Self::YesOrNo(wanted) => {
+                let words = if *wanted { "something" } else { NOTHING };
+                (came.is_some() == *wanted, words.to_owned())
+            }
+            Self::Words(words) => {
+                let there = came.as_ref().is_some_and(|came| came.contains(words));
+                (there, format!("with {words:?}"))
+            }
+        };
+        different(!met, what, expected, shown(&came.unwrap_or_default()))
+    }
+}
+
+impl GateWish {
+    fn compare(&self, gate: &Gate) -> Vec<Difference> {
+        let (word, guidance, because) = match gate {
+            Gate::Off { why } => ("off", "", why.as_str()),
+            Gate::Draft { guidance, because } => ("draft", guidance.as_str(), because.as_str()),
+            Gate::Send { guidance, because } => ("send", guidance.as_str(), because.as_str()),
+        };
+        let mut found = Vec::new();
+        found.extend(different(
+            word != self.word,
+            "ai",
+            shown(self.word),
+            shown(word),
+        ));
+        if let Some(wanted) = &self.guidance {
+            found.extend(different(
+                guidance != wanted,
+                "guidance",
+                shown(wanted),
+                shown(guidance),
+            ));
+        }
+        if let Some(wanted) = &self.because {
+            let missing = !because.contains(wanted.as_str());
+            found.extend(different(
+                missing,
+                "because",
+                format!("with {wanted:?}"),
+                shown(because),
+            ));
+        }
+        found
+    }
+}
+
 impl Wish {
     fn compare(&self, routed: &Routed) -> Option<Difference> {
         let routing = &routed.routing;
@@ -216,6 +344,8 @@ impl Wish {
             "assign" => assign_word(&routing.assign),
             "priority" => routing.priority.map(priority_word).map(str::to_owned),
             "status" => routing.status.map(status_word).map(str::to_owned),
+            "acknowledge" => routing.acknowledge.clone(),
+            "wake_in" => routing.wake_in.map(wake_word),
             "note" => routing.note.clone(),
             "ignore" => routing.ignore.clone(),
             _ => routing.spam.then(|| "yes".to_owned()),
@@ -237,20 +367,7 @@ impl Wish {
                 let expected = format!("with {}", list(wanted));
                 different(missing, "tags", expected, list(&tags))
             }
-            Self::Said(name, said) => {
-                let came = came(name);
-                let (met, expected) = match said {
-                    Said::YesOrNo(wanted) => {
-                        let words = if *wanted { "something" } else { NOTHING };
-                        (came.is_some() == *wanted, words.to_owned())
-                    }
-                    Said::Words(words) => {
-                        let there = came.as_ref().is_some_and(|came| came.contains(words));
-                        (there, format!("with {words:?}"))
-                    }
-                };
-                different(!met, name, expected, shown(&came.unwrap_or_default()))
-            }
+            Self::Said(name, said) => said.compare(name, came(name)),
             Self::Warning(words) => {
                 let there = routed.warnings.iter().any(|one| one.contains(words));
                 let expected = format!("with {words:?}");

@@ -13,12 +13,15 @@ use toml::Spanned;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::suggest;
-use super::super::view::{ContactView, ContextView, ConversationView, MailView, OperatorView};
+use super::super::view::{
+    ContactView, ContextView, ConversationView, FileView, MailView, OperatorView, ReplyView,
+};
 use super::case::Case;
 use super::expect::ExpectForm;
 use super::folder;
 use super::mail::InlineMail;
 use super::word::{Wrong, priority, status, tag};
+use crate::domain::address::{Address, NamedAddress};
 use crate::domain::extraction::Extraction;
 
 /// Tests in one folder.
@@ -38,6 +41,11 @@ struct FileForm {
 struct CaseForm {
     name: Spanned<String>,
     mail: Option<Spanned<MailForm>>,
+    #[serde(default)]
+    reply: ReplyForm,
+    /// `on_timer` is asked what is expected of the routing, and not `route`.
+    #[serde(default)]
+    by_timer: bool,
     #[serde(default)]
     context: ContextForm,
     expect: Spanned<ExpectForm>,
@@ -122,6 +130,41 @@ struct PersonForm {
     conversation_count: Option<u64>,
 }
 
+/// The reply that `before_send` is asked about.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ReplyForm {
+    to: Vec<Spanned<String>>,
+    subject: String,
+    text: String,
+    automatic: bool,
+    /// Names of files.
+    attachments: Vec<String>,
+}
+
+impl ReplyForm {
+    fn view(self) -> Result<ReplyView, Wrong> {
+        let mut to = Vec::with_capacity(self.to.len());
+        for one in &self.to {
+            let address = Address::parse(one.get_ref());
+            let address = address.map_err(|error| Wrong::at(one, error.to_string()))?;
+            to.push(NamedAddress::new(None, address));
+        }
+        let files = self.attachments.into_iter().map(|name| FileView {
+            name,
+            ..FileView::default()
+        });
+        Ok(ReplyView {
+            to,
+            subject: self.subject,
+            text: self.text,
+            automatic: self.automatic,
+            attachments: files.collect(),
+            ..ReplyView::default()
+        })
+    }
+}
+
 /// Everything that a file is read with.
 struct File<'a> {
     name: &'a str,
@@ -198,7 +241,8 @@ impl File<'_> {
         let source_line = self.text.lines().nth(index).unwrap_or_default().to_owned();
         let mut mail = self.mail(&form)?;
         let context = self.context(form.context, &mut mail)?;
-        let asks_for_mail = form.mail.is_none();
+        let asks_for_mail = form.mail.is_none() && !form.by_timer;
+        let reply = form.reply.view()?;
         let expected = ExpectForm::read(form.expect)?;
         if asks_for_mail && expected.needs_mail() {
             let words = "a test of `route` or `ai_reply` needs a `mail`";
@@ -211,6 +255,8 @@ impl File<'_> {
             source_line,
             mail,
             context,
+            reply,
+            by_timer: form.by_timer,
             expected,
         })
     }
