@@ -123,6 +123,11 @@ impl Config {
             self.mail.check_interval_seconds,
             5..=86_400,
         )?;
+        within(
+            "time_max_milliseconds",
+            self.scripts.time_max_milliseconds,
+            1..=10_000,
+        )?;
         within("rescan_seconds", self.mail.rescan_seconds, 30..=540)?;
         within(
             "max_reconnect_attempts",
@@ -212,6 +217,12 @@ impl Config {
     #[must_use]
     pub fn check_interval(&self) -> Duration {
         Duration::from_secs(self.mail.check_interval_seconds)
+    }
+
+    /// How long one call of a script may take.
+    #[must_use]
+    pub fn script_time_max(&self) -> Duration {
+        Duration::from_millis(self.scripts.time_max_milliseconds)
     }
 
     /// How many connections to mail servers are opened at a time.

@@ -31,6 +31,7 @@ mod pages;
 mod peers;
 mod pop3;
 mod reply;
+mod script_hostile;
 mod script_tools;
 mod script_wrong;
 mod scripts;

@@ -20,7 +20,6 @@ use crate::domain::answered::in_words;
 use crate::domain::decision::{Gate, Outcome, TraceStep};
 use crate::script::{self, Diagnostic, Gated, Limits, Severity, Snapshot, Suite};
 use crate::service::script_testing::{self, Tested, junit};
-use crate::service::triage::SCRIPT_TIME_MAX;
 use crate::service::trying::{self, Surroundings, Tried};
 use crate::wire::decision::{RoutedBody, StepBody, hexadecimal, outcome_words};
 
@@ -202,7 +201,7 @@ fn try_out(options: RunOptions, config: &Config, json: bool) -> anyhow::Result<E
         now,
     };
     let (mail, context) = trying::sample(&raw, around);
-    let tried = trying::route(&snapshot, mail, context, SCRIPT_TIME_MAX);
+    let tried = trying::route(&snapshot, mail, context, config.script_time_max());
     if json {
         let routed = &tried.routed;
         let body = RoutedBody::new(
@@ -302,7 +301,7 @@ fn test(options: &TestOptions, config: &Config, json: bool) -> anyhow::Result<Ex
             return Ok(ExitCode::from(NOTHING_RUN));
         }
     };
-    let report = script_testing::run(&snapshot, &suite, &options.filter, SCRIPT_TIME_MAX);
+    let report = script_testing::run(&snapshot, &suite, &options.filter, config.script_time_max());
     if let Some(file) = &options.junit {
         fs::write(file, junit::xml(&report))
             .with_context(|| format!("cannot write {}", file.display()))?;

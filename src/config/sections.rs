@@ -24,6 +24,8 @@ pub struct ScriptsSection {
     pub folder: PathBuf,
     /// IANA name.
     pub time_zone: String,
+    /// Milliseconds for one call.
+    pub time_max_milliseconds: u64,
     /// Nothing goes live whose tests fail.
     pub require_tests: bool,
     /// Administrators may change scripts on the pages and by the API.
@@ -129,6 +131,7 @@ impl Default for ScriptsSection {
         Self {
             folder: "../scripts".into(),
             time_zone: "UTC".to_owned(),
+            time_max_milliseconds: 50,
             require_tests: false,
             edit_on_page: true,
         }

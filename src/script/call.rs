@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, Scope};
 
-use super::trace;
+use super::{trace, weight};
 use crate::domain::decision::TraceStep;
 
 /// Why a call has no answer.
@@ -37,6 +37,7 @@ impl Callee<'_> {
         prints_max: usize,
         expired: impl Fn() -> bool + 'static,
     ) -> (Result<Dynamic, Trouble>, Vec<TraceStep>) {
+        weight::begin();
         let (answer, trace) = trace::record(self.file, prints_max, expired, || {
             // Imports stand outside functions; without any there is nothing to run there.
             let options = CallFnOptions::new().eval_ast(!self.ast.statements().is_empty());

@@ -25,6 +25,8 @@ pub(super) const ENTRIES: [&str; 6] = [
     "states.rhai",
 ];
 
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Where files to import stand.
 const LIBRARY: &str = "lib";
 
@@ -142,10 +144,16 @@ impl Reader<'_> {
     }
 
     fn read_one(&self, name: &str) -> Result<String, Refused> {
-        let bytes = read_bytes(&self.root, name, self.limits.file_bytes_max)?;
+        let mut bytes = read_bytes(&self.root, name, self.limits.file_bytes_max)?;
+        // Editors of Windows put a mark in front that says nothing.
+        if bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            let message = format!("is not UTF-8 (at byte {at})");
+            let before = error.as_bytes().get(..at).unwrap_or_default();
+            let line = before.split(|byte| *byte == b'\n').count();
+            let message = format!("is not UTF-8 (in line {line}, at byte {at})");
             (message, Some("save it as UTF-8 in your editor".to_owned()))
         })
     }

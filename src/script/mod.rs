@@ -34,6 +34,7 @@ mod suggest;
 mod testing;
 mod trace;
 mod view;
+mod weight;
 mod words;
 
 pub use definitions::definitions;

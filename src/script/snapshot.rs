@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use rhai::module_resolvers::StaticModuleResolver;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FuncArgs, Module, Scope};
@@ -117,6 +118,12 @@ impl Snapshot {
             version: version(&files),
             files,
         })
+    }
+
+    /// How long one call may take.
+    #[must_use]
+    pub fn time_max(&self) -> Duration {
+        self.limits.time_max
     }
 
     /// The hash of all names and contents.

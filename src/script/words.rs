@@ -1,14 +1,19 @@
 //! Rhai's errors in the words of this house, with the place where they happened.
 
-use rhai::{EvalAltResult, LexError, ParseError, ParseErrorType, Position};
+use rhai::{
+    Dynamic, EvalAltResult, ImmutableString, LexError, ParseError, ParseErrorType, Position,
+};
 
-use super::{diagnostic::Diagnostic, trace};
+use super::{diagnostic::Diagnostic, trace, weight};
 
 /// Words that Rhai keeps for itself; as names they surprise.
 const RESERVED_HELP: &str = "this word is reserved by the language; choose another name";
 
 /// Words that are switched off, some of them in hooks only.
 const OFF: [&str; 3] = ["eval", "Fn", "curry"];
+
+/// Longest text of what a script threw, in characters.
+const THROWN_CHARS_MAX: usize = 300;
 
 const ENDS_EARLY: &str = "the file ends in the middle of something";
 const ENDS_EARLY_HELP: &str = "is a closing `}` or `)` missing?";
@@ -113,13 +118,20 @@ fn run_words(error: &EvalAltResult) -> String {
         E::ErrorTooManyOperations(_) => "the script took too many steps and was stopped".to_owned(),
         E::ErrorTerminated(..) => "the script took too long and was stopped".to_owned(),
         E::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
+        E::ErrorDataTooLarge(what, _) if what == weight::HELD => {
+            "the script holds too much at once and was stopped".to_owned()
+        }
+        E::ErrorDataTooLarge(what, _) if what == weight::NESTED => {
+            "values stand inside values too deeply".to_owned()
+        }
         E::ErrorDataTooLarge(what, _) => format!("a value grew too large ({})", lower_first(what)),
         E::ErrorTooManyVariables(_) => "too many variables".to_owned(),
         E::ErrorTooManyModules(_) => "too many imports".to_owned(),
         E::ErrorModuleNotFound(name, _) => format!("there is no `{name}.rhai` to import"),
         E::ErrorFunctionNotFound(signature, _) => not_found(signature),
         E::ErrorRuntime(value, _) if value.is_unit() => "the script threw an error".to_owned(),
-        E::ErrorRuntime(value, _) => value.to_string(),
+        E::ErrorRuntime(value, _) => thrown(value),
+        E::ErrorDataRace(..) => "a value is changed while it is being read".to_owned(),
         E::ErrorMismatchDataType(wanted, found, _)
         | E::ErrorMismatchOutputType(wanted, found, _) => {
             format!("expected {wanted}, found {found}")
@@ -137,6 +149,21 @@ fn run_words(error: &EvalAltResult) -> String {
             let words = text.split(" (line ").next().unwrap_or(&text);
             lower_first(words)
         }
+    }
+}
+
+/// What a script threw. It is stored with the mail, so it is not as long as it likes.
+fn thrown(value: &Dynamic) -> String {
+    let said = match value.read_lock::<ImmutableString>() {
+        Some(text) => text.to_string(),
+        None => match trace::shown(value) {
+            Some(text) => text,
+            None => return "the script threw something that is no text".to_owned(),
+        },
+    };
+    match said.char_indices().nth(THROWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &said[..end]),
+        None => said,
     }
 }
 

@@ -3,8 +3,6 @@
 //! From here on bytes, envelope and Message-ID never change; what is tried again
 //! is the same mail.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
@@ -29,8 +27,6 @@ use crate::store::{CompressedRaw, Store, StoreError};
 
 /// Replies composed at the same time.
 const PARALLEL_MAX: usize = 4;
-/// A signature script that takes longer is passed over.
-const SCRIPT_TIME_MAX: Duration = Duration::from_millis(200);
 /// What stands between a text and its signature (RFC 3676 section 4.3).
 const SIGNATURE_MARK: &str = "\n\n-- \n";
 
@@ -206,8 +202,8 @@ impl Composing {
                 let now = self.clock.now().to_zoned(self.zone.clone());
                 let context =
                     view::of_reply(&self.store, conversation, mailbox.clone(), operator, now)?;
-                let begun = Instant::now();
-                let signed = snapshot.signature(context, move || begun.elapsed() > SCRIPT_TIME_MAX);
+                let (begun, max) = (Instant::now(), snapshot.time_max());
+                let signed = snapshot.signature(context, move || begun.elapsed() > max);
                 match signed.outcome {
                     Outcome::Decided => signed.text,
                     Outcome::NoScript => plain,

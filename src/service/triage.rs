@@ -22,8 +22,6 @@ use crate::store::{NewDecision, Store, StoreError, Triaged};
 
 /// Mails decided on in one transaction.
 const BATCH_MAX: usize = 256;
-/// A script that takes longer costs its mail the decision.
-pub const SCRIPT_TIME_MAX: Duration = Duration::from_millis(200);
 /// The longest wait without looking, in case the wall clock jumps back.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// The wait after trouble with the store.
@@ -163,8 +161,8 @@ impl Triage {
         }
         let mut decision = match self.scripts.current() {
             Some(snapshot) => {
-                let begun = Instant::now();
-                let expired = move || begun.elapsed() > SCRIPT_TIME_MAX;
+                let (begun, max) = (Instant::now(), snapshot.time_max());
+                let expired = move || begun.elapsed() > max;
                 let routed = snapshot.route(mail, context, expired);
                 if let Outcome::Failed(words) = &routed.outcome {
                     tracing::warn!(message = key.0, %words, "the routing script failed; the mail took the default route");

@@ -369,7 +369,7 @@ impl Gateway {
         let text = format!(
             "[store]\nfolder = \"{data}\"\nfree_space_floor_mib = {floor}\n\
              [http]\nlisten = \"127.0.0.1:{listen}\"\npublic_url = \"{public_url}\"\n\
-             [scripts]\nfolder = \"scripts\"\n[plugins]\nfolder = \"plugins\"\n\
+             [scripts]\nfolder = \"scripts\"\ntime_max_milliseconds = 2000\n[plugins]\nfolder = \"plugins\"\n\
              [mail]\nmail_size_max_mib = {largest}\n{trust}[log]\nlevel = \"info\"\n{sections}"
         );
         fs::write(self.config(), text).unwrap();

@@ -13,14 +13,18 @@ use crate::service::random::Random;
 use crate::service::rehearsal::Rehearsals;
 use crate::service::script_editing::{EditingOptions, ScriptEditing};
 use crate::service::script_testing;
-use crate::service::triage::SCRIPT_TIME_MAX;
 
 impl Gateway {
     /// Reads the scripts for the first time.
     pub(super) fn open_scripts(config: &Config, zone: &TimeZone) -> Scripts {
-        let demand = || script_testing::demand(zone.clone(), SCRIPT_TIME_MAX);
+        let time_max = config.script_time_max();
+        let demand = || script_testing::demand(zone.clone(), time_max);
         let demand = config.scripts.require_tests.then(demand);
-        Scripts::demanding(&config.scripts.folder, Limits::default(), demand)
+        let limits = Limits {
+            time_max,
+            ..Limits::default()
+        };
+        Scripts::demanding(&config.scripts.folder, limits, demand)
     }
 
     /// Tells listeners of the feed that scripts were reloaded or refused.
@@ -51,7 +55,7 @@ impl Gateway {
             allowed: config.edit_on_page,
             require_tests: config.require_tests,
             zone: self.zone.clone(),
-            script_time_max: SCRIPT_TIME_MAX,
+            script_time_max: self.config.script_time_max(),
         };
         ScriptEditing::new(self.store.clone(), self.scripts.clone(), Random, options)
     }
@@ -62,7 +66,7 @@ impl Gateway {
             self.mailboxes(),
             self.scripts.clone(),
             self.zone.clone(),
-            SCRIPT_TIME_MAX,
+            self.config.script_time_max(),
             self.rehearsing.clone(),
         )
     }

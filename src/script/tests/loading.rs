@@ -96,7 +96,7 @@ fn large_files_and_other_charsets_are_refused() {
     let problems = Snapshot::load(folder.path(), &Limits::default()).expect_err("no UTF-8");
     assert_eq!(
         problems[0].headline(),
-        "routing.rhai: is not UTF-8 (at byte 3)"
+        "routing.rhai: is not UTF-8 (in line 1, at byte 3)"
     );
 }
 
