@@ -54,6 +54,7 @@ use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
 use crate::service::sync::standing;
+use crate::service::timers::Timers;
 use crate::service::triage::Triage;
 use crate::service::way_out::SystemSmtp;
 use crate::smtp_server;
@@ -304,6 +305,12 @@ impl Gateway {
             clock.clone(),
             zone.clone(),
         );
+        let timers = Timers::new(
+            store.clone(),
+            self.scripts.clone(),
+            clock.clone(),
+            zone.clone(),
+        );
         let composing = Composing::new(store.clone(), self.scripts.clone(), clock.clone(), zone);
         let filing = FilingCopies::new(
             store.clone(),
@@ -314,6 +321,12 @@ impl Gateway {
             Random,
         );
         tasks.spawn(triage.run(stop.clone()));
+        tasks.spawn(jobs::run(
+            timers,
+            store.clone(),
+            clock.clone(),
+            stop.clone(),
+        ));
         tasks.spawn(jobs::run(
             composing,
             store.clone(),

@@ -25,7 +25,7 @@ use crate::script::{Reloaded, Scripts};
 /// files are compared in case an event was lost (network file systems have none).
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// What scripts, their data and their tests end in.
-const ENDS: [&str; 4] = ["rhai", "toml", "csv", "eml"];
+const ENDS: [&str; 5] = ["rhai", "toml", "csv", "eml", "txt"];
 /// Folders below one another that are looked through, and files in all of them.
 const DEPTH_MAX: usize = 6;
 const LOOKED_AT_MAX: usize = 10_000;

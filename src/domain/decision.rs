@@ -138,4 +138,53 @@ pub struct Decision {
     pub warnings: Vec<String>,
     /// How it came to that.
     pub trace: Vec<TraceStep>,
+    /// What it was asked for.
+    pub occasion: Occasion,
+    /// How the gate of the assistant stands; absent where no mail was decided on.
+    pub gating: Option<Gating>,
+}
+
+/// What scripts are asked for a routing for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Occasion {
+    /// A mail came in.
+    #[default]
+    Mail,
+    /// The time a script wished for has come.
+    Timer,
+}
+
+/// How the gate of the assistant stands for a mail, and how it came to that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gating {
+    /// What it may do.
+    pub gate: Gate,
+    /// Who said so.
+    pub asked: Asked,
+    /// What was odd about the answer.
+    pub warnings: Vec<String>,
+    /// What the script read and built.
+    pub trace: Vec<TraceStep>,
+}
+
+/// Whether a script was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It was.
+    Yes(Outcome),
+    /// It was not: the mail is one that machines never answer.
+    No(NotAsked),
+}
+
+/// Mail about which no gate is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAsked {
+    /// It was there before the mailbox was connected.
+    Imported,
+    /// It came long after it was sent.
+    Late,
+    /// A machine, a list or a bounce wrote it.
+    Automatic,
+    /// The script of routes put it aside as spam, or ignored it.
+    PutAside,
 }

@@ -17,6 +17,8 @@ pub enum Work {
     File(OutgoingKey),
     /// Check what a forwarded mail proves of its sender.
     Authenticate(MessageKey),
+    /// Ask the scripts again about the conversation of a mail, as they wished.
+    Wake(MessageKey),
 }
 
 /// The sorts of work, each with workers of its own.
@@ -32,6 +34,8 @@ pub enum WorkKind {
     File,
     /// [`Work::Authenticate`]
     Authenticate,
+    /// [`Work::Wake`]
+    Wake,
 }
 
 impl Work {
@@ -44,6 +48,7 @@ impl Work {
             Self::Submit(_) => WorkKind::Submit,
             Self::File(_) => WorkKind::File,
             Self::Authenticate(_) => WorkKind::Authenticate,
+            Self::Wake(_) => WorkKind::Wake,
         }
     }
 }

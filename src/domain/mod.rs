@@ -9,6 +9,7 @@ pub mod alert;
 pub mod answered;
 pub mod attempt;
 pub mod authentication;
+pub mod automatic;
 pub mod back_off;
 pub mod ceiling;
 pub mod change;

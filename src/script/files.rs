@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::Diagnostic;
 use super::limits::Limits;
-use super::suggest;
+use super::{suggest, template};
 
 /// The files that mean something, in the order in which they are shown.
 pub(super) const ENTRIES: [&str; 6] = [
@@ -60,6 +60,7 @@ pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Folder, Vec<Diagnos
     };
     reader.top();
     reader.library();
+    reader.templates();
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
@@ -102,8 +103,22 @@ impl Reader<'_> {
         }
     }
 
+    fn templates(&mut self) {
+        if !self.root.join(template::FOLDER).exists() {
+            return;
+        }
+        for name in self.files_in(Path::new(template::FOLDER), ".txt") {
+            self.take(&format!("{}/{name}", template::FOLDER));
+        }
+    }
+
     /// Names of `*.rhai` in a folder below the root, sorted.
     fn scripts_in(&mut self, below: &Path) -> Vec<String> {
+        self.files_in(below, ".rhai")
+    }
+
+    /// Names with that ending in a folder below the root, sorted.
+    fn files_in(&mut self, below: &Path, ending: &str) -> Vec<String> {
         let mut names = Vec::new();
         let entries = match fs::read_dir(self.root.join(below)) {
             Ok(entries) => entries,
@@ -120,7 +135,7 @@ impl Reader<'_> {
                 continue;
             };
             // Editors keep their swap and backup files beside (`.#routing.rhai`).
-            if name.ends_with(".rhai") && !name.starts_with('.') {
+            if name.ends_with(ending) && !name.starts_with('.') {
                 names.push(name);
             }
             if names.len() > self.limits.files_max {

@@ -31,6 +31,7 @@ mod sample;
 mod shape;
 mod snapshot;
 mod suggest;
+mod template;
 mod testing;
 mod trace;
 mod view;
@@ -46,6 +47,7 @@ pub use reference::{reference, with_reference};
 pub use shape::{Member, Parameter, Sort, Type};
 pub use snapshot::asked::{Alerted, Gated, Routed, Signed, Vetted};
 pub use snapshot::{Snapshot, Sources};
+pub use template::{Filled, Template, TemplateValues};
 pub use testing::{Case, Difference, Judged, Suite};
 pub use view::{
     ContactView, ContextView, ConversationView, FileView, MailContent, MailView, MailboxView,

@@ -13,6 +13,7 @@ use super::call::{Callee, Trouble};
 use super::check::{self, Checked};
 use super::diagnostic::{Diagnostic, Severity};
 use super::limits::Limits;
+use super::template::{self, Template};
 use super::{engine, files, suggest, words};
 use crate::domain::decision::{ScriptVersion, TraceStep};
 
@@ -22,6 +23,7 @@ pub(super) mod asked;
 pub struct Snapshot {
     engine: Engine,
     programs: BTreeMap<&'static str, AST>,
+    templates: BTreeMap<String, Template>,
     version: ScriptVersion,
     files: Vec<(String, String)>,
     warnings: Vec<Diagnostic>,
@@ -73,7 +75,17 @@ impl Snapshot {
         let native = check::Native::of(&engine);
         let mut compiled = BTreeMap::new();
         let mut found = warnings;
+        let mut templates = BTreeMap::new();
         for (name, text) in &files {
+            if let Some(template) = template::name_of(name) {
+                match Template::parse(name, text) {
+                    Ok(read) => {
+                        templates.insert(template.to_owned(), read);
+                    }
+                    Err(error) => found.push(error),
+                }
+                continue;
+            }
             match engine.compile(text) {
                 Ok(mut ast) => {
                     ast.set_source(name);
@@ -99,6 +111,7 @@ impl Snapshot {
         let snapshot = Self {
             engine,
             programs,
+            templates,
             version: version(&files),
             files,
             warnings: found,
@@ -136,6 +149,12 @@ impl Snapshot {
     #[must_use]
     pub fn files(&self) -> &[(String, String)] {
         &self.files
+    }
+
+    /// The template of that name.
+    #[must_use]
+    pub fn template(&self, name: &str) -> Option<&Template> {
+        self.templates.get(name)
     }
 
     /// What somebody should look at, though it runs.

@@ -8,18 +8,19 @@ use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
 use crate::domain::address::NamedAddress;
-use crate::domain::decision::Outcome;
+use crate::domain::decision::{Outcome, ScriptVersion, Verdict};
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::OutgoingKey;
 use crate::domain::mailbox::Mailbox;
-use crate::domain::message::Message;
-use crate::domain::outbox::{Outgoing, OutgoingState};
+use crate::domain::message::{Head, Message};
+use crate::domain::outbox::{Hold, Outgoing, OutgoingState};
 use crate::domain::saying::{Saying, saying};
+use crate::domain::user::User;
 use crate::mime::compose::{
     self, Answered, Automatic, Composed, Composition, Quotation, QuotationLanguage,
 };
 use crate::mime::{quoted_from, read_bytes};
-use crate::script::Scripts;
+use crate::script::{ReplyView, Scripts};
 use crate::service::clock::Clock;
 use crate::service::jobs::Worker;
 use crate::service::{reading, view};
@@ -49,6 +50,16 @@ struct Material {
     signature: String,
 }
 
+/// What came of composing.
+enum Built {
+    /// The exact bytes, and what they say of themselves.
+    Ready(Composed, Box<Head>),
+    /// A person looks at it first.
+    Held(Saying, Hold),
+    /// It can never be sent; for the person who wrote it.
+    Impossible(Saying),
+}
+
 impl Composing {
     /// A worker over its handles; `zone` dates the quoted history.
     #[must_use]
@@ -73,20 +84,24 @@ impl Composing {
         let built = built.map_err(|error| StoreError::worker_lost("composing", &error))??;
         let now = self.clock.now();
         match built {
-            Ok((composed, head)) => {
+            Built::Held(reason, hold) => {
+                self.keep_script(hold.version).await?;
+                self.store.hold_reply(job.key, key, reason, hold).await
+            }
+            Built::Ready(composed, head) => {
                 let raw = CompressedRaw::new(&composed.bytes);
                 self.store
                     .composed(
                         job.key,
                         key,
                         raw,
-                        head,
+                        *head,
                         composed.envelope.forward_paths,
                         now,
                     )
                     .await
             }
-            Err(reason) => {
+            Built::Impossible(reason) => {
                 self.store
                     .outgoing_failed(Some(job.key), key, reason, now)
                     .await
@@ -94,14 +109,16 @@ impl Composing {
         }
     }
 
-    /// The inner error is for the person who wrote the reply.
-    fn build(
-        &self,
-        outgoing: Outgoing,
-    ) -> Result<Result<(Composed, crate::domain::message::Head), Saying>, StoreError> {
+    fn build(&self, outgoing: Outgoing) -> Result<Built, StoreError> {
         let Some(mailbox) = self.store.mailbox(outgoing.mailbox)? else {
-            return Ok(Err(saying!("outbox.no_mailbox")));
+            return Ok(Built::Impossible(saying!("outbox.no_mailbox")));
         };
+        let shown = self.store.message(outgoing.message)?;
+        let from = shown.and_then(|message| message.head.from);
+        let from = from.unwrap_or_else(|| mailbox.settings.identity.clone());
+        if let Some((reason, hold)) = self.held(&outgoing, &mailbox, &from)? {
+            return Ok(Built::Held(reason, hold));
+        }
         let answered = outgoing
             .in_reply_to
             .map(|key| self.store.message(key))
@@ -112,24 +129,95 @@ impl Composing {
             _ => String::new(),
         };
         let signature = self.signature(&outgoing, &mailbox)?;
-        let shown = self.store.message(outgoing.message)?;
-        let from = shown.and_then(|message| message.head.from);
         let material = Material {
             outgoing,
-            from: from.unwrap_or(mailbox.settings.identity),
+            from,
             answered,
             answered_text,
             signature,
         };
-        Ok(self
-            .composed(&material)
-            .map_err(|error| saying!("outbox.not_composed", what = Saying::words(error))))
+        Ok(match self.composed(&material) {
+            Ok((composed, head)) => Built::Ready(composed, Box::new(head)),
+            Err(error) => {
+                let what = Saying::words(error);
+                Built::Impossible(saying!("outbox.not_composed", what))
+            }
+        })
     }
 
-    fn composed(
+    /// Whether a script wants a person to look at the reply first. Nothing that a machine
+    /// wrote is shown to it, nor what a person has let go.
+    fn held(
         &self,
-        material: &Material,
-    ) -> Result<(Composed, crate::domain::message::Head), compose::ComposeError> {
+        outgoing: &Outgoing,
+        mailbox: &Mailbox,
+        from: &NamedAddress,
+    ) -> Result<Option<(Saying, Hold)>, StoreError> {
+        let is_released = outgoing
+            .hold
+            .as_ref()
+            .is_some_and(|hold| hold.released.is_some());
+        if outgoing.automatic || is_released {
+            return Ok(None);
+        }
+        let (Some(snapshot), Some(conversation)) = (
+            self.scripts.current(),
+            self.store.conversation(outgoing.conversation)?,
+        ) else {
+            return Ok(None);
+        };
+        let at = self.clock.now();
+        let operator = self.author(outgoing)?;
+        let now = at.to_zoned(self.zone.clone());
+        let context = view::of_reply(&self.store, conversation, mailbox.clone(), operator, now)?;
+        let reply = ReplyView {
+            from: Some(from.clone()),
+            to: outgoing.to.clone(),
+            cc: outgoing.cc.clone(),
+            bcc: outgoing.bcc.clone(),
+            subject: outgoing.subject.clone(),
+            text: outgoing.text.clone(),
+            automatic: outgoing.automatic,
+            attachments: Vec::new(),
+        };
+        let (begun, max) = (Instant::now(), snapshot.time_max());
+        let vetted = snapshot.before_send(reply, context, move || begun.elapsed() > max);
+        let Verdict::Hold(why) = vetted.verdict else {
+            return Ok(None);
+        };
+        let reason = match &vetted.outcome {
+            Outcome::Failed(what) => {
+                tracing::warn!(outgoing = %outgoing.id, %what, "the script that looks at replies failed; this one waits for a person");
+                saying!("outbox.held_failed", what = Saying::words(what))
+            }
+            Outcome::Decided | Outcome::NoScript => Saying::words(why),
+        };
+        let hold = Hold {
+            at,
+            version: Some(snapshot.version()),
+            outcome: vetted.outcome,
+            trace: vetted.trace,
+            released: None,
+        };
+        Ok(Some((reason, hold)))
+    }
+
+    /// A trace always shows the source that decided, so the source is stored first.
+    async fn keep_script(&self, version: Option<ScriptVersion>) -> Result<(), StoreError> {
+        let current = self.scripts.current();
+        let Some(snapshot) = current.filter(|one| Some(one.version()) == version) else {
+            return Ok(());
+        };
+        let files = snapshot.files().to_vec();
+        self.store.keep_script(snapshot.version(), files).await
+    }
+
+    fn author(&self, outgoing: &Outgoing) -> Result<Option<User>, StoreError> {
+        let found = outgoing.author.map(|key| self.store.user(key));
+        Ok(found.transpose()?.flatten())
+    }
+
+    fn composed(&self, material: &Material) -> Result<(Composed, Head), compose::ComposeError> {
         let outgoing = &material.outgoing;
         let answered = material.answered.as_ref();
         let text = format!("{}{}", outgoing.text.trim_end(), material.signature);
@@ -194,11 +282,7 @@ impl Composing {
             self.store.conversation(outgoing.conversation)?,
         ) {
             (Some(snapshot), Some(conversation)) => {
-                let operator = outgoing
-                    .author
-                    .map(|key| self.store.user(key))
-                    .transpose()?
-                    .flatten();
+                let operator = self.author(outgoing)?;
                 let now = self.clock.now().to_zoned(self.zone.clone());
                 let context =
                     view::of_reply(&self.store, conversation, mailbox.clone(), operator, now)?;

@@ -4,6 +4,7 @@
 //! all. Stages of a mail's way call no other stage: they are linked only by job
 //! rows that are written with the result (`store`).
 
+mod acknowledging;
 mod agenda;
 pub mod alerts;
 pub mod authenticating;
@@ -42,6 +43,7 @@ pub mod submitting;
 pub mod sync;
 #[cfg(test)]
 mod testing;
+pub mod timers;
 pub mod triage;
 pub mod trying;
 mod view;

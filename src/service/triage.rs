@@ -10,15 +10,20 @@ use jiff::tz::TimeZone;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::decision::{Outcome, Routing, ScriptVersion};
+use crate::domain::decision::{
+    Asked, Gate, Gating, NotAsked, Occasion, Outcome, Routing, ScriptVersion,
+};
 use crate::domain::extraction::Extraction;
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::MessageKey;
-use crate::script::Scripts;
+use crate::domain::mailbox::Mailbox;
+use crate::domain::message::{Kind, Message};
+use crate::script::{ContextView, MailView, Scripts, Snapshot};
 use crate::service::clock::Clock;
 use crate::service::presets::Presets;
-use crate::service::view;
-use crate::store::{NewDecision, Store, StoreError, Triaged};
+use crate::service::random::Random;
+use crate::service::{acknowledging, view};
+use crate::store::{Acknowledgement, NewDecision, Store, StoreError, Triaged};
 
 /// Mails decided on in one transaction.
 const BATCH_MAX: usize = 256;
@@ -26,6 +31,9 @@ const BATCH_MAX: usize = 256;
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// The wait after trouble with the store.
 const STORE_TROUBLE_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the hooks read, what was decided, and an automatic answer.
+type Decided = (Option<Extraction>, NewDecision, Option<Acknowledgement>);
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -126,60 +134,57 @@ impl Triage {
             let Work::Triage(message) = job.work else {
                 continue;
             };
-            let (extraction, decision) = self.decide(message)?;
+            let (extraction, decision, acknowledgement) = self.decide(message)?;
             decided.push(Triaged {
                 job: job.key,
                 message,
                 extraction,
                 decision,
+                acknowledgement,
             });
         }
         Ok(decided)
     }
 
-    /// What the hooks of the mailbox read in a mail, and what the scripts decide on it.
-    fn decide(&self, key: MessageKey) -> Result<(Option<Extraction>, NewDecision), StoreError> {
+    /// What the hooks of the mailbox read in a mail, what the scripts decide on it, and the
+    /// automatic answer they ask for.
+    fn decide(&self, key: MessageKey) -> Result<Decided, StoreError> {
         let at = self.clock.now();
-        let undecided = |outcome| NewDecision {
+        let mut decision = NewDecision {
             at,
             version: None,
-            outcome,
+            outcome: Outcome::NoScript,
             routing: Routing::default(),
             trace: Vec::new(),
             warnings: Vec::new(),
+            occasion: Occasion::Mail,
+            gating: None,
         };
         let Some(message) = self.store.message(key)? else {
-            let gone = Outcome::Failed("the mail is no longer there".to_owned());
-            return Ok((None, undecided(gone)));
+            decision.outcome = Outcome::Failed("the mail is no longer there".to_owned());
+            return Ok((None, decision, None));
         };
         let mailbox = self.store.mailbox(message.mailbox)?;
-        let (mut mail, context) =
-            view::of_message(&self.store, message, at.to_zoned(self.zone.clone()))?;
-        let read = mailbox.and_then(|mailbox| self.presets.extract(&mailbox.settings, &mail));
+        let now = at.to_zoned(self.zone.clone());
+        let (mut mail, context) = view::of_message(&self.store, message.clone(), now)?;
+        let read = mailbox
+            .as_ref()
+            .and_then(|mailbox| self.presets.extract(&mailbox.settings, &mail));
         if let Some(read) = &read {
             mail.learn(&read.extraction);
         }
-        let mut decision = match self.scripts.current() {
-            Some(snapshot) => {
-                let (begun, max) = (Instant::now(), snapshot.time_max());
-                let expired = move || begun.elapsed() > max;
-                let routed = snapshot.route(mail, context, expired);
-                if let Outcome::Failed(words) = &routed.outcome {
-                    tracing::warn!(message = key.0, %words, "the routing script failed; the mail took the default route");
-                }
-                NewDecision {
-                    at,
-                    version: Some(snapshot.version()),
-                    outcome: routed.outcome,
-                    routing: routed.routing,
-                    trace: routed.trace,
-                    warnings: routed.warnings,
-                }
-            }
-            None => undecided(Outcome::NoScript),
-        };
+        let mut acknowledgement = None;
+        if let Some(snapshot) = self.scripts.current() {
+            let shown = Shown {
+                kind: mail.head.kind,
+                message,
+                mailbox,
+            };
+            self.route(&snapshot, mail, context, &shown, &mut decision);
+            acknowledgement = self.acknowledgement(&snapshot, &shown, &mut decision)?;
+        }
         let Some(read) = read else {
-            return Ok((None, decision));
+            return Ok((None, decision, acknowledgement));
         };
         if let Some(words) = &read.extraction.failure {
             tracing::warn!(message = key.0, %words, "the hooks of a plugin failed; the mail goes without its fields");
@@ -187,6 +192,110 @@ impl Triage {
             // How far they came stands before what the script did after them.
             decision.trace = [read.trace, decision.trace].concat();
         }
-        Ok((Some(read.extraction), decision))
+        Ok((Some(read.extraction), decision, acknowledgement))
+    }
+
+    /// Asks where the mail goes, and what the assistant may do about it.
+    fn route(
+        &self,
+        snapshot: &Snapshot,
+        mail: MailView,
+        context: ContextView,
+        shown: &Shown,
+        decision: &mut NewDecision,
+    ) {
+        let routed = snapshot.route(mail.clone(), context.clone(), expired(snapshot));
+        if let Outcome::Failed(words) = &routed.outcome {
+            tracing::warn!(message = shown.message.key.0, %words, "the routing script failed; the mail took the default route");
+        }
+        decision.version = Some(snapshot.version());
+        decision.outcome = routed.outcome;
+        decision.routing = routed.routing;
+        decision.trace = routed.trace;
+        decision.warnings = routed.warnings;
+        decision.gating = Some(match shown.not_asked(&decision.routing) {
+            Some(reason) => Gating {
+                gate: Gate::Off { why: String::new() },
+                asked: Asked::No(reason),
+                warnings: Vec::new(),
+                trace: Vec::new(),
+            },
+            None => {
+                let gated = snapshot.ai_reply(mail, context, expired(snapshot));
+                if let Outcome::Failed(words) = &gated.outcome {
+                    tracing::warn!(message = shown.message.key.0, %words, "the script of the assistant's gate failed; it is off for this mail");
+                }
+                Gating {
+                    gate: gated.gate,
+                    asked: Asked::Yes(gated.outcome),
+                    warnings: gated.warnings,
+                    trace: gated.trace,
+                }
+            }
+        });
+    }
+
+    /// The automatic answer that the script asked for; a warning when there can be none.
+    fn acknowledgement(
+        &self,
+        snapshot: &Snapshot,
+        shown: &Shown,
+        decision: &mut NewDecision,
+    ) -> Result<Option<Acknowledgement>, StoreError> {
+        let Some(template) = &decision.routing.acknowledge else {
+            return Ok(None);
+        };
+        let mut message = shown.message.clone();
+        // What the hooks have found out counts: a notice of a marketplace is no person's.
+        message.head.kind = shown.kind;
+        let made = acknowledging::made(
+            &self.store,
+            Random,
+            snapshot,
+            template,
+            &message,
+            shown.mailbox.as_ref(),
+            decision.at,
+        )?;
+        match made {
+            Ok(acknowledgement) => Ok(Some(acknowledgement)),
+            Err(why) => {
+                decision
+                    .warnings
+                    .push(format!("no automatic mail left: {why}"));
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Ends a script that takes too long from now on.
+fn expired(snapshot: &Snapshot) -> impl Fn() -> bool + 'static {
+    let (begun, max) = (Instant::now(), snapshot.time_max());
+    move || begun.elapsed() > max
+}
+
+/// What is known of the mail that is decided on.
+struct Shown {
+    message: Message,
+    /// What it is, hooks included.
+    kind: Kind,
+    mailbox: Option<Mailbox>,
+}
+
+impl Shown {
+    /// Why the gate of the assistant is not asked, when it is not.
+    fn not_asked(&self, routing: &Routing) -> Option<NotAsked> {
+        if self.message.imported {
+            return Some(NotAsked::Imported);
+        }
+        if self.message.late {
+            return Some(NotAsked::Late);
+        }
+        if self.kind != Kind::Personal {
+            return Some(NotAsked::Automatic);
+        }
+        let put_aside = routing.spam || routing.ignore.is_some();
+        put_aside.then_some(NotAsked::PutAside)
     }
 }

@@ -8,7 +8,7 @@ use super::key::{Key, number_at};
 use super::listing;
 use super::public_id::{IdKind, by_public_id, put_public_id};
 use super::table::{Counter, Order, Rows, Table, Transaction};
-use super::{Store, feed, people, threading};
+use super::{Store, feed, people, threading, waking};
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status, Tag};
 use crate::domain::key::{ConversationKey, MessageKey, PublicId, TeamKey, UserKey, WorkspaceKey};
@@ -310,6 +310,11 @@ impl Store {
                 listing::save(transaction, Some(&before), &after)?;
                 let event = Event::ConversationChanged { conversation: key };
                 feed::append(transaction, after.workspace, now, event)?;
+                let is_done = |one: &Conversation| one.status == Status::Closed || one.spam;
+                if is_done(&after) && !is_done(&before) {
+                    // Done is done: a timer set while it was open must not bring it back.
+                    waking::cancel(transaction, key)?;
+                }
             }
             Ok(after)
         })

@@ -19,7 +19,8 @@ fn prefix(workspace: WorkspaceKey, file: &str, line: u32) -> Key {
 }
 
 fn rows_of(decision: &Decision) -> Vec<Key> {
-    let steps = decision.trace.iter();
+    let gate = decision.gating.iter().flat_map(|gating| &gating.trace);
+    let steps = decision.trace.iter().chain(gate);
     let lines: BTreeSet<(&str, u32)> = steps
         .filter(|step| step.line > 0)
         .map(|step| (step.file.as_str(), step.line))

@@ -155,7 +155,7 @@ impl Store {
         let database = database.as_ref().ok_or_else(|| StoreError::Reopening {
             reason: "its disk was full".to_owned(),
         })?;
-        question(&Snapshot::new(database.begin_read()?))
+        question(&Snapshot(database.begin_read()?))
     }
 
     /// Hands a command to the writer and waits until it is durable.

@@ -18,6 +18,7 @@ fn kind_byte(kind: WorkKind) -> u8 {
         WorkKind::Submit => 2,
         WorkKind::File => 3,
         WorkKind::Authenticate => 4,
+        WorkKind::Wake => 5,
     }
 }
 
@@ -30,7 +31,7 @@ fn due_key(job: &Job) -> Key {
 
 fn outgoing_of(work: Work) -> Option<OutgoingKey> {
     match work {
-        Work::Triage(_) | Work::Authenticate(_) => None,
+        Work::Triage(_) | Work::Authenticate(_) | Work::Wake(_) => None,
         Work::Compose(outgoing) | Work::Submit(outgoing) | Work::File(outgoing) => Some(outgoing),
     }
 }

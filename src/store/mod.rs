@@ -10,16 +10,17 @@
 //! 2. `space`, `lock`, `database`: the disk; `table`: rows and transactions.
 //! 3. `migrate`, `key_mark`, `public_id`, `listing`, `threading`: rows without a question.
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
-//! 5. `feed`, `jobs`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
+//! 5. `feed`, `jobs`, `waking`, `automatic`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
-//! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `delivery`, `triage`: the stages; `open`: everything there is, started.
+//! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
 //!
 //! Invariant: feed listeners are told after the commit, never before.
 
 mod attempts;
 mod authentications;
+mod automatic;
 mod contacts;
 mod conversation_list;
 mod conversations;
@@ -54,6 +55,7 @@ mod raw;
 mod reauthentication_links;
 mod receiving;
 mod record;
+mod routing;
 mod seal;
 mod shared;
 mod space;
@@ -61,6 +63,7 @@ mod standings;
 mod table;
 mod threading;
 mod triage;
+mod waking;
 mod writer;
 
 #[cfg(test)]
@@ -81,6 +84,7 @@ pub use outbox_attempts::{AttemptEnd, AttemptNext};
 pub use raw::{CompressedRaw, RawWriter};
 pub use receiving::{Receiver, RotateError};
 pub use record::RecordError;
+pub use routing::NewDecision;
 pub use seal::{KeyError, SealError};
 pub use shared::Options;
-pub use triage::{NewDecision, Triaged};
+pub use triage::{Acknowledgement, Triaged, Woken};

@@ -227,7 +227,10 @@ fn replayed(
     }))
 }
 
-fn accept(transaction: &Transaction<'_>, reply: &NewReply) -> Result<Accepted, AcceptError> {
+pub(super) fn accept(
+    transaction: &Transaction<'_>,
+    reply: &NewReply,
+) -> Result<Accepted, AcceptError> {
     let before: Conversation = transaction
         .record(Table::Conversations, &reply.conversation.0.to_be_bytes())?
         .ok_or(AcceptError::NoSuchConversation)?;
@@ -259,7 +262,12 @@ fn accept(transaction: &Transaction<'_>, reply: &NewReply) -> Result<Accepted, A
     let own = &mailbox.settings.address;
     threading::index_participants(transaction, before.key, &message.head, true, own)?;
     let mut after = before.clone();
-    conversations::count_in(&mut after, &message);
+    if reply.automatic {
+        // It answers nothing: whoever wrote still waits, and the list shows their words.
+        after.message_count = after.message_count.saturating_add(1);
+    } else {
+        conversations::count_in(&mut after, &message);
+    }
     if !reply.automatic && after.status == Status::Open {
         // Somebody answered: now it waits for the contact.
         after.status = Status::Pending;

@@ -9,7 +9,9 @@ use super::key::{Key, number_at};
 use super::listing::{self, Facet, Shelf, list_prefix};
 use super::public_id::{IdKind, remove_public_id};
 use super::table::{Order, Rows, Table, Transaction};
-use super::{Store, contacts, decision_lines, extractions, jobs, ledger, outbox, raw, threading};
+use super::{
+    Store, contacts, decision_lines, extractions, jobs, ledger, outbox, raw, threading, waking,
+};
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::job::WorkKind;
@@ -151,6 +153,7 @@ fn remove(transaction: &Transaction<'_>, conversation: &Conversation) -> Result<
         remove_message(transaction, &message)?;
         transaction.remove(Table::ConversationMessages, &row)?;
     }
+    waking::cancel(transaction, conversation.key)?;
     threading::forget_participants(transaction, conversation.key)?;
     extractions::remove_of_conversation(transaction, conversation.key)?;
     let number = Key::new(conversation.workspace.0).number(conversation.number);

@@ -142,6 +142,10 @@ tables! {
     Decisions = "decisions",
     /// workspace, hash of a script's name, line, inverted decision -> message.
     DecisionLines = "decision-lines",
+    /// conversation -> the job that wakes its scripts.
+    Wakes = "wakes",
+    /// what is counted, its key, time, the mail that was answered.
+    AutomaticMails = "automatic-mails",
     /// version -> files.
     Scripts = "scripts",
     /// outgoing -> record.
@@ -300,19 +304,11 @@ fn walk_table(
 }
 
 /// A short look at the store as it was at one commit.
-pub(super) struct Snapshot {
-    transaction: ReadTransaction,
-}
-
-impl Snapshot {
-    pub(super) fn new(transaction: ReadTransaction) -> Self {
-        Self { transaction }
-    }
-}
+pub(super) struct Snapshot(pub(super) ReadTransaction);
 
 impl Rows for Snapshot {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let table = self.transaction.open_table(table.definition())?;
+        let table = self.0.open_table(table.definition())?;
         Ok(table.get(key)?.map(|value| value.value().to_vec()))
     }
 
@@ -324,7 +320,7 @@ impl Rows for Snapshot {
         order: Order,
         visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
-        let table = self.transaction.open_table(table.definition())?;
+        let table = self.0.open_table(table.definition())?;
         walk_table(&table, prefix, after, order, visit)
     }
 }

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::domain::answered::{assign_word, priority_word, status_word, wake_word};
-use crate::domain::decision::{Outcome, Routing, ScriptVersion, TraceStep};
+use crate::domain::decision::{
+    Asked, Gate, Gating, NotAsked, Outcome, Routing, ScriptVersion, TraceStep,
+};
 
 /// A routing with how it came about.
 #[derive(Clone, Debug, Serialize)]
@@ -24,6 +26,64 @@ pub struct RoutedBody {
     wake_in: Option<String>,
     warnings: Vec<String>,
     trace: Vec<StepBody>,
+}
+
+/// How the gate of the assistant stands for a mail.
+#[derive(Clone, Debug, Serialize)]
+pub struct GatingBody {
+    /// `off`, `draft` or `send`.
+    gate: &'static str,
+    /// Name of a variant of the guidance; the mailbox's own when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guidance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<String>,
+    /// `decided`, `no_script` or `failed`; `not_asked` where machines never answer.
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    warnings: Vec<String>,
+    trace: Vec<StepBody>,
+}
+
+impl GatingBody {
+    /// Of a gate.
+    #[must_use]
+    pub fn new(gating: &Gating) -> Self {
+        let (gate, guidance, because) = match &gating.gate {
+            Gate::Off { why } => ("off", "", why.as_str()),
+            Gate::Draft { guidance, because } => ("draft", guidance.as_str(), because.as_str()),
+            Gate::Send { guidance, because } => ("send", guidance.as_str(), because.as_str()),
+        };
+        let (outcome, error, because) = match &gating.asked {
+            Asked::Yes(outcome) => {
+                let (outcome, error) = outcome_words(outcome);
+                (outcome, error, because)
+            }
+            Asked::No(reason) => ("not_asked", None, not_asked_word(*reason)),
+        };
+        let named = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Self {
+            gate,
+            guidance: named(guidance),
+            because: named(because),
+            outcome,
+            error,
+            warnings: gating.warnings.clone(),
+            trace: gating.trace.iter().map(StepBody::new).collect(),
+        }
+    }
+}
+
+/// Why no gate was asked, in a word.
+#[must_use]
+pub fn not_asked_word(reason: NotAsked) -> &'static str {
+    match reason {
+        NotAsked::Imported => "imported",
+        NotAsked::Late => "late",
+        NotAsked::Automatic => "automatic",
+        NotAsked::PutAside => "put_aside",
+    }
 }
 
 /// A step of a trace.

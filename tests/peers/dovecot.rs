@@ -154,6 +154,11 @@ impl Dovecot {
 
     /// A mail arrives, as providers deliver it: by LMTP (RFC 2033).
     pub fn deliver(&self, user: &str, mail: &[u8]) {
+        self.deliver_from("", user, mail);
+    }
+
+    /// The same with the sender of its envelope, as a person's mail has one.
+    pub fn deliver_from(&self, sender: &str, user: &str, mail: &[u8]) {
         let stream = TcpStream::connect(("127.0.0.1", self.ports.lmtp)).unwrap();
         stream.set_read_timeout(Some(STEP_MAX)).unwrap();
         let mut reader = BufReader::new(stream.try_clone().unwrap());
@@ -161,7 +166,7 @@ impl Dovecot {
         lmtp_step(&mut reader, "220");
         for (line, code) in [
             ("LHLO localhost".to_owned(), "250"),
-            ("MAIL FROM:<>".to_owned(), "250"),
+            (format!("MAIL FROM:<{sender}>"), "250"),
             (format!("RCPT TO:<{user}>"), "250"),
             ("DATA".to_owned(), "354"),
         ] {

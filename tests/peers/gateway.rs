@@ -230,11 +230,13 @@ impl Gateway {
 
     /// Replaces a file of the scripts folder as editors do: whole, by renaming.
     pub fn write_script(&self, name: &str, text: &str) {
-        let folder = self.dir.path().join("scripts");
-        fs::create_dir_all(&folder).unwrap();
-        let new = folder.join(format!(".{name}.new"));
+        let path = self.dir.path().join("scripts").join(name);
+        let folder = path.parent().unwrap();
+        fs::create_dir_all(folder).unwrap();
+        let file = path.file_name().unwrap().to_str().unwrap();
+        let new = folder.join(format!(".{file}.new"));
         fs::write(&new, text).unwrap();
-        fs::rename(new, folder.join(name)).unwrap();
+        fs::rename(new, path).unwrap();
     }
 
     /// Starts it and waits until it says where it answers.

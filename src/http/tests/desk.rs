@@ -16,7 +16,7 @@ use tower::ServiceExt;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::condition::Patience;
 use crate::domain::conversation::Tag;
-use crate::domain::decision::{Outcome, Routing, TraceStep};
+use crate::domain::decision::{Occasion, Outcome, Routing, TraceStep};
 use crate::domain::extraction::Extraction;
 use crate::domain::folder::{FolderName, Uid, UidValidity};
 use crate::domain::job::WorkKind;
@@ -574,6 +574,8 @@ async fn triage(
         routing,
         trace,
         warnings: Vec::new(),
+        occasion: Occasion::Mail,
+        gating: None,
     };
     store
         .triage(vec![Triaged {
@@ -581,6 +583,7 @@ async fn triage(
             message,
             extraction,
             decision,
+            acknowledgement: None,
         }])
         .await
         .expect("a triage");

@@ -179,7 +179,7 @@ fn view(
         .map_err(of_conversations)?;
     let outgoing = outgoing.as_ref();
     let outgoing = outgoing.map(|outgoing| OutgoingView::new(outgoing, words));
-    let mut view = MessageView::new(message, text, &decisions, outgoing, writer);
+    let mut view = MessageView::new(message, text, &decisions, outgoing, writer, words);
     view.proves = found.as_ref().map(proves);
     let rest = collecting.rest_of(message).map_err(of_collecting)?;
     if rest.is_some() {

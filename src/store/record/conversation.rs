@@ -3,7 +3,9 @@
 use super::{RecordError, Stored, stored_enum, stored_struct};
 use crate::domain::change::{Change, Event};
 use crate::domain::conversation::{Conversation, Priority, Status};
-use crate::domain::decision::{Assign, Decision, Outcome, Routing, TraceStep};
+use crate::domain::decision::{
+    Asked, Assign, Decision, Gate, Gating, NotAsked, Occasion, Outcome, Routing, TraceStep,
+};
 
 stored_enum!(Status { 0 = Open, 1 = Pending, 2 = Snoozed, 3 = Closed });
 stored_enum!(Priority { 0 = Low, 1 = Normal, 2 = High, 3 = Urgent });
@@ -54,6 +56,21 @@ stored_struct!(TraceStep {
 });
 stored_enum!(Outcome { 0 = Decided, 1 = NoScript, 2 = Failed(words) });
 
+stored_enum!(Occasion { 0 = Mail, 1 = Timer });
+stored_enum!(Gate {
+    0 = Off { why },
+    1 = Draft { guidance, because },
+    2 = Send { guidance, because },
+});
+stored_enum!(NotAsked { 0 = Imported, 1 = Late, 2 = Automatic, 3 = PutAside });
+stored_enum!(Asked { 0 = Yes(outcome), 1 = No(reason) });
+stored_struct!(Gating {
+    gate,
+    asked,
+    warnings,
+    trace
+});
+
 impl Stored for Decision {
     const FORM: u8 = 2;
 
@@ -67,10 +84,17 @@ impl Stored for Decision {
         self.routing.write(out);
         self.warnings.write(out);
         self.trace.write(out);
+        self.occasion.write(out);
+        self.gating.write(out);
     }
 
     fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
-        decision(input, Routing::read)
+        let before = decision(input, Routing::read)?;
+        Ok(Self {
+            occasion: Stored::read(input)?,
+            gating: Stored::read(input)?,
+            ..before
+        })
     }
 
     fn read_old(form: u8, input: &mut &[u8]) -> Result<Self, RecordError> {
@@ -95,6 +119,8 @@ fn decision(
         routing: routing(input)?,
         warnings: Stored::read(input)?,
         trace: Stored::read(input)?,
+        occasion: Occasion::Mail,
+        gating: None,
     })
 }
 

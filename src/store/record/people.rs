@@ -1,6 +1,6 @@
 //! Forms of people, tokens and mailboxes.
 
-use super::{stored_enum, stored_struct};
+use super::{RecordError, Stored, stored_enum, stored_struct};
 use crate::domain::mailbox::{
     Credentials, ForwardingWay, History, ImapWay, Login, Mailbox, MailboxLogins, MailboxSettings,
     OAuthGrant, Pop3Keep, Pop3Way, Security, Server, Switch, TokenMechanism, WayIn, WayOut,
@@ -9,14 +9,41 @@ use crate::domain::threading::{ReopenPolicy, ThreadingRules};
 use crate::domain::user::{Role, Team, Token, TokenUse, User};
 
 stored_enum!(Role { 0 = Operator, 1 = Manager, 2 = Administrator });
-stored_struct!(User {
-    key,
-    id,
-    name,
-    address,
-    administrator,
-    available
-});
+impl Stored for User {
+    const FORM: u8 = 2;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.key.write(out);
+        self.id.write(out);
+        self.name.write(out);
+        self.address.write(out);
+        self.administrator.write(out);
+        self.available.write(out);
+    }
+
+    fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let before = Self::read_old(1, input)?;
+        Ok(Self {
+            available: Stored::read(input)?,
+            ..before
+        })
+    }
+
+    /// As it was before people could be away.
+    fn read_old(form: u8, input: &mut &[u8]) -> Result<Self, RecordError> {
+        if form != 1 {
+            return Err(RecordError::Version(form));
+        }
+        Ok(Self {
+            key: Stored::read(input)?,
+            id: Stored::read(input)?,
+            name: Stored::read(input)?,
+            address: Stored::read(input)?,
+            administrator: Stored::read(input)?,
+            available: true,
+        })
+    }
+}
 stored_struct!(Team {
     key,
     id,

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{RecordError, decode, encode};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::change::{Change, Event};
-use crate::domain::decision::{Decision, Outcome, Routing};
+use crate::domain::decision::{Decision, Occasion, Outcome, Routing};
 use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid, UidValidity};
 use crate::domain::job::{Job, Work};
 use crate::domain::key::{
@@ -176,11 +176,14 @@ fn decisions_of_the_first_form_are_read() {
         },
         warnings: Vec::new(),
         trace: Vec::new(),
+        occasion: Occasion::Mail,
+        gating: None,
     };
     let bytes = encode(&decision);
     assert_eq!(decode::<Decision>(&bytes).as_ref(), Ok(&decision));
-    // The two new fields are absent, and stand before two empty lists.
-    let mut first = bytes[..bytes.len() - 2].to_vec();
+    // The new fields of the routing are absent and stand before two empty lists; those of
+    // the decision stand at its end.
+    let mut first = bytes[..bytes.len() - 4].to_vec();
     first[0] = 1;
     assert_eq!(decode::<Decision>(&first).as_ref(), Ok(&decision));
     first[0] = 3;

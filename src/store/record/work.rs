@@ -1,6 +1,6 @@
 //! Forms of jobs, replies on their way out, raw mail and scripts.
 
-use super::{stored_enum, stored_struct};
+use super::{RecordError, Stored, stored_enum, stored_struct};
 use crate::domain::job::{Job, Work};
 use crate::domain::outbox::{
     Filing, Hold, Outgoing, OutgoingState, RecipientResult, RecipientState, Release,
@@ -12,6 +12,7 @@ stored_enum!(Work {
     2 = Submit(outgoing),
     3 = File(outgoing),
     4 = Authenticate(message),
+    5 = Wake(message),
 });
 stored_struct!(Job {
     key,
@@ -39,32 +40,77 @@ stored_struct!(RecipientResult {
     text
 });
 stored_enum!(Filing { 0 = Waiting, 1 = Filed, 2 = NotNeeded, 3 = Failed { reason } });
-stored_struct!(Outgoing {
-    key,
-    id,
-    workspace,
-    conversation,
-    message,
-    mailbox,
-    author,
-    message_id,
-    in_reply_to,
-    to,
-    cc,
-    bcc,
-    subject,
-    text,
-    quote_history,
-    automatic,
-    send_at,
-    accepted_at,
-    raw,
-    state,
-    attempts,
-    recipients,
-    filing,
-    hold,
-});
+impl Stored for Outgoing {
+    const FORM: u8 = 2;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.key.write(out);
+        self.id.write(out);
+        self.workspace.write(out);
+        self.conversation.write(out);
+        self.message.write(out);
+        self.mailbox.write(out);
+        self.author.write(out);
+        self.message_id.write(out);
+        self.in_reply_to.write(out);
+        self.to.write(out);
+        self.cc.write(out);
+        self.bcc.write(out);
+        self.subject.write(out);
+        self.text.write(out);
+        self.quote_history.write(out);
+        self.automatic.write(out);
+        self.send_at.write(out);
+        self.accepted_at.write(out);
+        self.raw.write(out);
+        self.state.write(out);
+        self.attempts.write(out);
+        self.recipients.write(out);
+        self.filing.write(out);
+        self.hold.write(out);
+    }
+
+    fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let before = Self::read_old(1, input)?;
+        Ok(Self {
+            hold: Stored::read(input)?,
+            ..before
+        })
+    }
+
+    /// As it was before scripts could hold a reply back.
+    fn read_old(form: u8, input: &mut &[u8]) -> Result<Self, RecordError> {
+        if form != 1 {
+            return Err(RecordError::Version(form));
+        }
+        Ok(Self {
+            key: Stored::read(input)?,
+            id: Stored::read(input)?,
+            workspace: Stored::read(input)?,
+            conversation: Stored::read(input)?,
+            message: Stored::read(input)?,
+            mailbox: Stored::read(input)?,
+            author: Stored::read(input)?,
+            message_id: Stored::read(input)?,
+            in_reply_to: Stored::read(input)?,
+            to: Stored::read(input)?,
+            cc: Stored::read(input)?,
+            bcc: Stored::read(input)?,
+            subject: Stored::read(input)?,
+            text: Stored::read(input)?,
+            quote_history: Stored::read(input)?,
+            automatic: Stored::read(input)?,
+            send_at: Stored::read(input)?,
+            accepted_at: Stored::read(input)?,
+            raw: Stored::read(input)?,
+            state: Stored::read(input)?,
+            attempts: Stored::read(input)?,
+            recipients: Stored::read(input)?,
+            filing: Stored::read(input)?,
+            hold: None,
+        })
+    }
+}
 stored_struct!(Release { at, by });
 stored_struct!(Hold {
     at,

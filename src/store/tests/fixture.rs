@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::*;
 use crate::domain::address::{Address, NamedAddress};
-use crate::domain::decision::{Outcome, Routing};
+use crate::domain::decision::{Occasion, Outcome, Routing};
 use crate::domain::fingerprint::Fingerprint;
 use crate::domain::folder::{FolderName, Uid, UidValidity};
 use crate::domain::job::{Job, Work, WorkKind};
@@ -150,6 +150,7 @@ impl Fixture {
                 job: job.key,
                 message: message_of(&job),
                 extraction: None,
+                acknowledgement: None,
                 decision: decision(routing.clone()),
             })
             .collect();
@@ -182,6 +183,8 @@ pub(super) fn decision(routing: Routing) -> NewDecision {
         routing,
         trace: Vec::new(),
         warnings: Vec::new(),
+        occasion: Occasion::Mail,
+        gating: None,
     }
 }
 

@@ -23,4 +23,6 @@ mod reauthentication_links;
 #[cfg(test)]
 mod triage;
 #[cfg(test)]
+mod waking;
+#[cfg(test)]
 mod writer;

@@ -159,6 +159,7 @@ async fn figures_of_ten_thousand_mails() {
                 message: message_of(job),
                 extraction: None,
                 decision: decision(Default::default()),
+                acknowledgement: None,
             })
             .collect();
         fixture.store.triage(batch).await.unwrap();

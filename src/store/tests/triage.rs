@@ -97,6 +97,7 @@ async fn what_is_unknown_is_a_warning_and_a_job_counts_once() {
         job,
         message: message.key,
         extraction: None,
+        acknowledgement: None,
         decision: decision(routing),
     };
     let batch = vec![triaged.clone(), triaged];
@@ -217,6 +218,7 @@ async fn ignored_mail_is_hidden_and_the_ledger_says_by_whom() {
         job,
         message: message.key,
         extraction: None,
+        acknowledgement: None,
         decision: decided,
     }];
     fixture.store.triage(batch).await.unwrap();
@@ -288,6 +290,7 @@ async fn a_line_finds_the_mails_it_decided_newest_first_until_they_are_taken_awa
             job: fixture.jobs(WorkKind::Triage)[0].key,
             message: message.key,
             extraction: None,
+            acknowledgement: None,
             decision: decided,
         };
         store.triage(vec![triaged]).await.unwrap();

@@ -3,23 +3,33 @@
 use serde::Serialize;
 
 use super::PersonBody;
-use crate::domain::decision::Decision;
+use crate::domain::decision::{Decision, Occasion};
 use crate::service::conversations::decided::Decided;
-use crate::wire::decision::{RoutedBody, hexadecimal};
+use crate::wire::decision::{GatingBody, RoutedBody, hexadecimal};
 
 /// A decision.
 #[derive(Debug, Serialize)]
 pub(in crate::http::api) struct DecisionBody {
     at: String,
+    /// What it was asked for: `mail` or `timer`.
+    kind: &'static str,
     script_version: Option<String>,
     #[serde(flatten)]
     routed: RoutedBody,
+    /// How the gate of the assistant stands for the mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assistant: Option<GatingBody>,
 }
 
 impl DecisionBody {
     pub(in crate::http::api) fn new(decision: &Decision) -> Self {
         Self {
             at: decision.at.to_string(),
+            kind: match decision.occasion {
+                Occasion::Mail => "mail",
+                Occasion::Timer => "timer",
+            },
+            assistant: decision.gating.as_ref().map(GatingBody::new),
             script_version: decision.version.map(|version| hexadecimal(&version.0)),
             routed: RoutedBody::new(
                 &decision.outcome,

@@ -4,15 +4,18 @@ use super::super::language::Words;
 use super::marks::FieldsView;
 use super::{Moment, size};
 use crate::domain::address::NamedAddress;
-use crate::domain::answered::assign_word;
+use crate::domain::answered::{assign_word, wake_word};
 use crate::domain::authentication::Authentication;
-use crate::domain::decision::{Assign, Decision, Outcome, TraceStep};
+use crate::domain::decision::{
+    Asked, Assign, Decision, Gate, Gating, Occasion, Outcome, TraceStep,
+};
 use crate::domain::message::{Attachment, Defect, Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::http::api::{
     direction_name, kind_name, priority_name, reason_of, state_name, status_name, verdict_name,
 };
 use crate::service::conversations::content::Text;
+use crate::wire::decision::not_asked_word;
 
 /// Bytes of the line that closes a part: two hyphens, a letter, two hyphens.
 const BOUNDARY_BYTES_MIN: u64 = 5;
@@ -83,6 +86,50 @@ pub(in crate::http::ui) struct DecisionView {
     pub(in crate::http::ui) warnings: Vec<String>,
     /// `routing.rhai:7` and what happened there.
     pub(in crate::http::ui) steps: Vec<(String, String)>,
+    /// It was made at the end of a timer.
+    pub(in crate::http::ui) is_timer: bool,
+    /// How the gate of the assistant stands, where there is one.
+    pub(in crate::http::ui) assistant: Option<AssistantView>,
+}
+
+/// How the gate of the assistant stands.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct AssistantView {
+    /// In a sentence.
+    pub(in crate::http::ui) words: String,
+    pub(in crate::http::ui) warnings: Vec<String>,
+    pub(in crate::http::ui) steps: Vec<(String, String)>,
+}
+
+impl AssistantView {
+    /// Absent where no script opens or closes it: there is nothing to tell.
+    fn new(gating: &Gating, words: Words) -> Option<Self> {
+        if gating.asked == Asked::Yes(Outcome::NoScript) {
+            return None;
+        }
+        let (plain, with_reason, why) = match &gating.gate {
+            Gate::Off { why } => ("assistant.off", "assistant.off.because", why),
+            Gate::Draft { because, .. } => ("assistant.draft", "assistant.draft.because", because),
+            Gate::Send { because, .. } => ("assistant.send", "assistant.send.because", because),
+        };
+        let why = match &gating.asked {
+            Asked::No(reason) => {
+                let key = format!("assistant.not.{}", not_asked_word(*reason));
+                words.t(&key).to_owned()
+            }
+            Asked::Yes(_) => why.clone(),
+        };
+        let shown = if why.is_empty() {
+            words.t(plain).to_owned()
+        } else {
+            words.with(with_reason, &[("why", &why)])
+        };
+        Some(Self {
+            words: shown,
+            warnings: gating.warnings.clone(),
+            steps: steps(&gating.trace),
+        })
+    }
 }
 
 impl MessageView {
@@ -93,6 +140,7 @@ impl MessageView {
         decisions: &[Decision],
         outgoing: Option<OutgoingView>,
         writer: Option<&str>,
+        words: Words,
     ) -> Self {
         let head = &message.head;
         let from = head.from.as_ref();
@@ -131,7 +179,10 @@ impl MessageView {
                 .map(FileView::new)
                 .collect(),
             outgoing,
-            decisions: decisions.iter().map(DecisionView::new).collect(),
+            decisions: decisions
+                .iter()
+                .map(|decision| DecisionView::new(decision, words))
+                .collect(),
         }
     }
 }
@@ -212,11 +263,11 @@ impl OutgoingView {
 }
 
 impl DecisionView {
-    fn new(decision: &Decision) -> Self {
+    fn new(decision: &Decision, words: Words) -> Self {
         let (outcome, error) = match &decision.outcome {
             Outcome::Decided => ("decided", None),
             Outcome::NoScript => ("no_script", None),
-            Outcome::Failed(words) => ("failed", Some(words.clone())),
+            Outcome::Failed(failure) => ("failed", Some(failure.clone())),
         };
         Self {
             outcome,
@@ -224,6 +275,11 @@ impl DecisionView {
             answers: answers(decision),
             warnings: decision.warnings.clone(),
             steps: steps(&decision.trace),
+            is_timer: decision.occasion == Occasion::Timer,
+            assistant: decision
+                .gating
+                .as_ref()
+                .and_then(|gating| AssistantView::new(gating, words)),
         }
     }
 }
@@ -257,6 +313,13 @@ fn answers(decision: &Decision) -> Vec<(&'static str, String)> {
             .map(|status| ("status", status_name(status).to_owned())),
     );
     answers.extend(routing.ignore.clone().map(|reason| ("ignore", reason)));
+    answers.extend(
+        routing
+            .acknowledge
+            .clone()
+            .map(|template| ("acknowledge", template)),
+    );
+    answers.extend(routing.wake_in.map(|after| ("wake_in", wake_word(after))));
     if routing.spam {
         answers.push(("spam", String::new()));
     }
