@@ -9,6 +9,7 @@ use rhai::{
     Position, Scope,
 };
 
+use super::data::{self, Shelf};
 use super::limits::Limits;
 use super::shape::{Shape, Table};
 use super::{answer, helpers, reading, trace, weight};
@@ -20,9 +21,10 @@ const OPERATIONS_PER_LOOK: u64 = 32;
 const FUNCTION_VALUE: &str = "Fn";
 
 /// An engine without modules yet, and the table of what it offers.
-pub(super) fn furnished(limits: &Limits) -> (Engine, Table) {
+pub(super) fn furnished(limits: &Limits, shelf: Shelf) -> (Engine, Table) {
     let mut shape = confined(limits);
     reading::register(&mut shape);
+    data::register(&mut shape, shelf);
     answer::register(&mut shape);
     (shape.engine, shape.table)
 }

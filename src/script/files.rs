@@ -29,6 +29,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Where files to import stand.
 const LIBRARY: &str = "lib";
+/// Where files to look things up stand.
+const DATA: &str = "data";
 
 /// All that was read.
 #[derive(Debug)]
@@ -61,6 +63,7 @@ pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Folder, Vec<Diagnos
     reader.top();
     reader.library();
     reader.templates();
+    reader.data();
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
@@ -107,18 +110,27 @@ impl Reader<'_> {
         if !self.root.join(template::FOLDER).exists() {
             return;
         }
-        for name in self.files_in(Path::new(template::FOLDER), ".txt") {
+        for name in self.named(Path::new(template::FOLDER), &[".txt"]) {
             self.take(&format!("{}/{name}", template::FOLDER));
+        }
+    }
+
+    fn data(&mut self) {
+        if !self.root.join(DATA).exists() {
+            return;
+        }
+        for name in self.named(Path::new(DATA), &[".toml", ".csv"]) {
+            self.take(&format!("{DATA}/{name}"));
         }
     }
 
     /// Names of `*.rhai` in a folder below the root, sorted.
     fn scripts_in(&mut self, below: &Path) -> Vec<String> {
-        self.files_in(below, ".rhai")
+        self.named(below, &[".rhai"])
     }
 
-    /// Names with that ending in a folder below the root, sorted.
-    fn files_in(&mut self, below: &Path, ending: &str) -> Vec<String> {
+    /// Names with such an ending in a folder below the root, sorted.
+    fn named(&mut self, below: &Path, endings: &[&str]) -> Vec<String> {
         let mut names = Vec::new();
         let entries = match fs::read_dir(self.root.join(below)) {
             Ok(entries) => entries,
@@ -135,7 +147,8 @@ impl Reader<'_> {
                 continue;
             };
             // Editors keep their swap and backup files beside (`.#routing.rhai`).
-            if name.ends_with(ending) && !name.starts_with('.') {
+            let meant = endings.iter().any(|ending| name.ends_with(ending));
+            if meant && !name.starts_with('.') {
                 names.push(name);
             }
             if names.len() > self.limits.files_max {

@@ -16,6 +16,7 @@
 mod answer;
 mod call;
 mod check;
+mod data;
 mod definitions;
 mod diagnostic;
 mod engine;
@@ -24,6 +25,7 @@ mod found;
 mod handle;
 mod helpers;
 mod hooks;
+mod hours;
 mod limits;
 mod reading;
 mod reference;
@@ -57,7 +59,9 @@ pub use view::{
 /// Everything that scripts can read and call, in the order of the documentation.
 #[must_use]
 pub fn language() -> Vec<Member> {
-    engine::furnished(&Limits::default()).1.into_walk()
+    engine::furnished(&Limits::default(), data::Shelf::default())
+        .1
+        .into_walk()
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub enum Sort {
     Reply,
     /// One of `reply.attachments`.
     Enclosed,
+    /// What stands in a file of `data/`.
+    Data,
     /// What `route` and `on_timer` answer.
     Answer,
     /// What `ai_reply` answers.
@@ -61,6 +63,7 @@ impl Sort {
             Self::Moment => "time",
             Self::Reply => "reply",
             Self::Enclosed => "file",
+            Self::Data => "data",
             Self::Answer => "answer",
             Self::Gate => "gate",
             Self::Verdict => "verdict",
@@ -212,6 +215,11 @@ impl Shape {
             found
         };
         self.engine.register_indexer_get(getter);
+        self.open(owner);
+    }
+
+    /// Notes that any name can be read, as the caller has registered it.
+    pub(super) fn open(&mut self, owner: Sort) {
         self.table.sorts.entry(owner).or_default().open = true;
     }
 

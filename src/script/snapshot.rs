@@ -14,7 +14,7 @@ use super::check::{self, Checked};
 use super::diagnostic::{Diagnostic, Severity};
 use super::limits::Limits;
 use super::template::{self, Template};
-use super::{engine, files, suggest, words};
+use super::{data, engine, files, suggest, words};
 use crate::domain::decision::{ScriptVersion, TraceStep};
 
 pub(super) mod asked;
@@ -71,12 +71,16 @@ impl Snapshot {
         warnings: Vec<Diagnostic>,
         limits: &Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let (mut engine, table) = engine::furnished(limits);
+        let shelf = data::read(&files)?;
+        let (mut engine, table) = engine::furnished(limits, shelf);
         let native = check::Native::of(&engine);
         let mut compiled = BTreeMap::new();
         let mut found = warnings;
         let mut templates = BTreeMap::new();
-        for (name, text) in &files {
+        let scripts = files
+            .iter()
+            .filter(|(name, _)| !name.starts_with(data::FOLDER));
+        for (name, text) in scripts {
             if let Some(template) = template::name_of(name) {
                 match Template::parse(name, text) {
                     Ok(read) => {

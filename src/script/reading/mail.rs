@@ -192,6 +192,15 @@ fn mail(shape: &mut Shape) {
 
 fn mail_sort(shape: &mut Shape) {
     let mut add = |named, doc, read| shape.property::<Mail>(Sort::Mail, named, doc, read);
+    add(
+        ("charset", Type::Text),
+        "The charset that its text declares, in lower case.",
+        |m| {
+            let part = m.0.view.head.text.as_ref().or(m.0.view.head.html.as_ref());
+            let charset = part.and_then(|part| part.charset.as_deref());
+            text(&charset.unwrap_or_default().to_lowercase())
+        },
+    );
     add(("has_html", Type::YesNo), "It has an HTML part.", |m| {
         m.0.view.head.html.is_some().into()
     });

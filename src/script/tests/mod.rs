@@ -13,6 +13,7 @@ use crate::domain::conversation::Tag;
 use crate::domain::message::{Attachment, Head, Part, TransferEncoding};
 
 mod cases;
+mod data;
 mod hooks;
 mod loading;
 mod questions;
