@@ -1,5 +1,7 @@
 //! pages: a person at the desk, in a real browser: signing in, reading, answering, both languages, a phone.
 
+mod scripts;
+
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -472,7 +474,8 @@ fn submit(port: u16, subject: &str) {
         base64::engine::general_purpose::STANDARD.encode("\0sales@lumenhaus.example\0practice");
     let auth = format!("AUTH PLAIN {plain}");
     let mail = format!(
-        "From: Mallory <sales@lumenhaus.example>\r\nSubject: {subject}\r\nMessage-ID: <m@evil.example>\r\n\r\nHello\r\n."
+        "From: Mallory <sales@lumenhaus.example>\r\nSubject: {subject}\r\nMessage-ID: <m{}@evil.example>\r\n\r\nHello\r\n.",
+        subject.len()
     );
     let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     crate::doubles::dialogue(

@@ -461,6 +461,7 @@ impl Gateway {
     fn http_handles(&self) -> http::Handles {
         let connect = self.connect();
         let signing_in = self.signing_in(connect.clone());
+        let script_editing = self.script_editing();
         http::Handles {
             people: self.people(),
             conversations: Conversations::new(self.store.clone(), self.clock.clone(), Random),
@@ -484,7 +485,8 @@ impl Gateway {
             presets: self.presets.clone(),
             feed: Feed::new(self.store.clone()),
             scripts: self.scripts.clone(),
-            script_editing: self.script_editing(),
+            console: self.console(&script_editing),
+            script_editing,
             rehearsals: self.rehearsals(),
             random: Random,
         }

@@ -111,7 +111,7 @@ fn disposition(name: &str) -> HeaderValue {
 }
 
 /// RFC 8187 section 3.2.1: all but `attr-char`.
-fn percent_encoded(name: &str) -> String {
+pub(super) fn percent_encoded(name: &str) -> String {
     use std::fmt::Write as _;
     let mut encoded = String::with_capacity(name.len());
     for byte in name.bytes() {

@@ -11,6 +11,7 @@ use crate::script::Scripts;
 use crate::service::alerts::Alerts;
 use crate::service::collecting::Collecting;
 use crate::service::connect::Connect;
+use crate::service::console::Console;
 use crate::service::conversations::Conversations;
 use crate::service::diary_reading::DiaryReading;
 use crate::service::doctor::Doctor;
@@ -66,6 +67,8 @@ pub struct Handles {
     pub random: Random,
     /// Scripts that are not live yet against those that are.
     pub rehearsals: Rehearsals,
+    /// The desk of whoever writes scripts.
+    pub console: Console,
     /// Scripts as files.
     pub script_editing: ScriptEditing,
     /// The scripts in use and what is wrong with newer ones.
@@ -125,6 +128,7 @@ wire! {
     Presets: handles.presets;
     Random: handles.random;
     Rehearsals: handles.rehearsals;
+    Console: handles.console;
     ScriptEditing: handles.script_editing;
     Scripts: handles.scripts;
     Options: options;

@@ -13,6 +13,7 @@ pub mod collecting;
 mod composed;
 pub mod composing;
 pub mod connect;
+pub mod console;
 pub mod conversations;
 pub mod credentials;
 pub mod diary;

@@ -25,6 +25,8 @@ use crate::domain::user::{Actor, Role};
 use crate::script::{Diagnostic, Limits, Scripts, Snapshot};
 use crate::service::mailboxes::{MailboxError, Mailboxes};
 use crate::store::{Store, StoreError};
+pub(in crate::service) use walk::as_it_came;
+
 pub use found::{Changed, LISTED_MAX, Rehearsed, Slow, TIME_MAX};
 
 /// Mails of one rehearsal where nobody says how many.

@@ -9,6 +9,8 @@ use crate::config::Config;
 use crate::domain::change::Event;
 use crate::domain::key::WorkspaceKey;
 use crate::script::{Limits, Reloaded, Scripts};
+use crate::service::console::Console;
+use crate::service::conversations::Conversations;
 use crate::service::random::Random;
 use crate::service::rehearsal::Rehearsals;
 use crate::service::script_editing::{EditingOptions, ScriptEditing};
@@ -58,6 +60,17 @@ impl Gateway {
             script_time_max: self.config.script_time_max(),
         };
         ScriptEditing::new(self.store.clone(), self.scripts.clone(), Random, options)
+    }
+
+    pub(super) fn console(&self, editing: &ScriptEditing) -> Console {
+        Console::new(
+            self.store.clone(),
+            Conversations::new(self.store.clone(), self.clock.clone(), Random),
+            editing.clone(),
+            self.scripts.clone(),
+            self.zone.clone(),
+            SCRIPT_TIME_MAX,
+        )
     }
 
     pub(super) fn rehearsals(&self) -> Rehearsals {

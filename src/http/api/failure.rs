@@ -8,6 +8,7 @@ use crate::domain::saying::saying;
 use crate::service::collecting::CollectingError;
 use crate::service::connect::wish::WrongField;
 use crate::service::connect::{BeginError, ProposeError, SaveError};
+use crate::service::console::ConsoleError;
 use crate::service::conversations::{ConversationError, StoreError};
 use crate::service::credentials::EnterError;
 use crate::service::mailboxes::{AddError, MailboxError};
@@ -54,6 +55,15 @@ pub(in crate::http) fn of_rehearsal(error: RehearsalError) -> Problem {
         RehearsalError::Wrong(_) => Problem::new(Kind::Unprocessable, &error),
         RehearsalError::Mailbox(cause) => of_mailboxes(cause),
         RehearsalError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For the desk of whoever writes scripts.
+pub(in crate::http) fn of_console(error: ConsoleError) -> Problem {
+    match error {
+        ConsoleError::Edit(error) => of_editing(error),
+        ConsoleError::Conversation(error) => of_conversations(error),
+        ConsoleError::Store(error) => of_store(&error),
     }
 }
 

@@ -32,8 +32,8 @@ use super::handles::Wired;
 use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 
 pub(super) use failure::{
-    of_beginning, of_canary, of_collecting, of_conversations, of_links, of_mailboxes, of_proving,
-    of_replies, of_saving, of_sign_in, of_store,
+    of_beginning, of_canary, of_collecting, of_console, of_conversations, of_editing, of_links,
+    of_mailboxes, of_proving, of_rehearsal, of_replies, of_saving, of_sign_in, of_store,
 };
 pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,

@@ -38,6 +38,7 @@ use crate::service::alerts::{AlertOptions, Alerts};
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
 use crate::service::connect::Connect;
+use crate::service::console::Console;
 use crate::service::conversations::Conversations;
 use crate::service::credentials::Keyring;
 use crate::service::diary::Diary;
@@ -402,6 +403,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         presets,
         random: Random,
         rehearsals: rehearsals(store, &mailboxes, &scripts),
+        console: console(store, clock, &scripts),
         script_editing: script_editing(store, &scripts),
         mailboxes,
         scripts,
@@ -414,6 +416,17 @@ fn links(store: &Store, mailboxes: &Mailboxes, clock: &Clock) -> Links {
         mailboxes.clone(),
         clock.clone(),
         LinkOptions::default(),
+    )
+}
+
+fn console(store: &Store, clock: &Clock, scripts: &Scripts) -> Console {
+    Console::new(
+        store.clone(),
+        Conversations::new(store.clone(), clock.clone(), Random),
+        script_editing(store, scripts),
+        scripts.clone(),
+        TimeZone::UTC,
+        Duration::from_secs(5),
     )
 }
 

@@ -10,6 +10,7 @@ use super::super::error::Problem;
 
 const STYLE: &str = include_str!("assets/desk.css");
 const SCRIPT: &str = include_str!("assets/desk.js");
+const EDITOR: &str = include_str!("assets/editor.js");
 const ICON: &str = include_str!("assets/icon.svg");
 
 /// They change only with the binary, and pages name them with [`version`].
@@ -22,6 +23,7 @@ pub(super) async fn get(Path(name): Path<String>) -> Result<Response, Problem> {
             "text/javascript; charset=utf-8",
             include_str!("assets/desk.js"),
         ),
+        "editor.js" => ("text/javascript; charset=utf-8", EDITOR),
         "icon.svg" => ("image/svg+xml", ICON),
         _ => return Err(Problem::not_found()),
     };
@@ -35,7 +37,7 @@ pub(super) async fn get(Path(name): Path<String>) -> Result<Response, Problem> {
 /// Changes whenever one of the files does, so that browsers ask again.
 pub(super) fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let hash = blake3::hash([STYLE, SCRIPT, ICON].concat().as_bytes());
+        let hash = blake3::hash([STYLE, SCRIPT, EDITOR, ICON].concat().as_bytes());
         hash.to_hex()[..12].to_owned()
     });
     &VERSION

@@ -19,18 +19,20 @@ use super::page::{Frame, render};
 use super::refused::{Kept, why_refused};
 use super::view::conversation::ConversationView;
 use super::view::marks::FieldsView;
-use super::view::message::{MessageView, OutgoingView, proves};
+use super::view::message::{DecisionView, MessageView, OutgoingView, proves};
 use super::view::size;
+use crate::domain::decision::Decision;
 use crate::domain::key::PublicId;
 use crate::domain::message::Message;
 use crate::domain::saying::saying;
-use crate::domain::user::{Actor, User};
+use crate::domain::user::{Actor, Role, User};
 use crate::service::collecting::Collecting;
 use crate::service::conversations::{ConversationError, Conversations, Edit, PAGE_MAX};
 use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
 use crate::service::replies::{Replies, ReplyRequest};
+use crate::service::script_editing::ScriptEditing;
 use crate::wire::decision::hexadecimal;
 
 /// What a mail's own HTML may do: show itself. It has its own policy because a
@@ -44,6 +46,8 @@ const FRAME_POLICY: HeaderValue = HeaderValue::from_static(
 struct ConversationPage {
     frame: Frame,
     conversation: ConversationView,
+    /// Scripts may be tried on its mails.
+    may_try: bool,
     messages: Vec<MessageView>,
     teams: Vec<(String, String)>,
     people: Vec<(String, String)>,
@@ -63,6 +67,7 @@ pub(super) struct Readers {
     presets: Presets,
     people: People,
     random: Random,
+    editing: ScriptEditing,
 }
 
 impl FromRef<Wired> for Readers {
@@ -73,6 +78,7 @@ impl FromRef<Wired> for Readers {
             presets: Presets::from_ref(wired),
             people: People::from_ref(wired),
             random: Random::from_ref(wired),
+            editing: ScriptEditing::from_ref(wired),
         }
     }
 }
@@ -120,6 +126,7 @@ fn page(
         .collect::<Result<_, Problem>>()?;
     Ok(render(&ConversationPage {
         conversation: ConversationView::new(&listed, presets, frame.words),
+        may_try: actor.may(Role::Administrator, actor.workspace()),
         messages,
         teams: teams
             .iter()
@@ -166,6 +173,10 @@ fn view(
     let decisions = conversations
         .decisions(actor, message.id)
         .map_err(of_conversations)?;
+    let decisions = decisions
+        .iter()
+        .map(|decision| DecisionView::new(decision, &sources_of(readers, actor, decision), words))
+        .collect();
     let outgoing = conversations
         .outgoing_of(message)
         .map_err(of_conversations)?;
@@ -179,7 +190,7 @@ fn view(
         .map_err(of_conversations)?;
     let outgoing = outgoing.as_ref();
     let outgoing = outgoing.map(|outgoing| OutgoingView::new(outgoing, words));
-    let mut view = MessageView::new(message, text, &decisions, outgoing, writer, words);
+    let mut view = MessageView::new(message, text, decisions, outgoing, writer);
     view.proves = found.as_ref().map(proves);
     let rest = collecting.rest_of(message).map_err(of_collecting)?;
     if rest.is_some() {
@@ -187,6 +198,21 @@ fn view(
     }
     view.rest = rest.map(|rest| (size(rest.size), rest.is_coming));
     Ok(view)
+}
+
+/// The scripts that decided; without them the decision is told in fewer words.
+fn sources_of(readers: &Readers, actor: &Actor, decision: &Decision) -> Vec<(String, String)> {
+    let found = decision
+        .version
+        .map(|version| readers.editing.version(actor, version));
+    match found {
+        Some(Ok(sources)) => sources.files,
+        Some(Err(error)) => {
+            tracing::debug!(%error, "the scripts of a decision are not shown");
+            Vec::new()
+        }
+        None => Vec::new(),
+    }
 }
 
 /// Lets the rest of a mail be fetched.

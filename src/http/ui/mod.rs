@@ -20,6 +20,7 @@ mod mailboxes;
 mod page;
 mod reauthenticate;
 mod refused;
+mod scripts;
 mod sign_in;
 mod view;
 
@@ -71,14 +72,22 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .route("/sign-ins/{id}/again", post(sign_in::again))
         .route("/sign-ins/{id}/live", get(sign_in::follow))
         .route("/mailboxes/connect/{id}/live", get(connect::follow))
+        .route("/scripts", get(scripts::status))
+        .route("/scripts/source", get(scripts::source))
+        .route("/scripts/decisions", get(scripts::decisions))
+        .route("/scripts/edit", get(scripts::edit))
+        .route("/scripts/try", post(scripts::try_on))
+        .route("/scripts/save", post(scripts::save))
         .route("/live", get(live::follow))
         .route("/logout", post(login::leave))
         .merge(of_one_mailbox())
         .fallback(unknown)
         .layer(answer_within(ANSWER_TIME_MAX))
         .layer(from_fn_with_state(door.clone(), auth::by_session));
-    // Servers are tried before these answer.
+    // Servers are tried before these answer, or scripts on many mails.
     let slow = Router::new()
+        .route("/scripts/test", post(scripts::test))
+        .route("/scripts/rehearse", post(scripts::rehearse))
         .route(
             "/mailboxes/{id}/edit",
             get(mailbox::settings).post(mailbox::edit),

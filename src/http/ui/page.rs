@@ -50,6 +50,8 @@ where
             .cloned()
             .ok_or_else(|| Problem::new(Kind::Unauthorized, ""))?;
         let scripts = Scripts::from_ref(state);
+        // Those pages tell of them themselves.
+        let at_scripts = parts.uri.path().starts_with("/scripts");
         Ok(Self {
             words: Words::of(&parts.headers),
             person: session.user.name.clone(),
@@ -58,7 +60,11 @@ where
                 .uri
                 .path_and_query()
                 .map_or_else(|| "/".to_owned(), ToString::to_string),
-            script_problems: scripts.problems().iter().map(ProblemView::new).collect(),
+            script_problems: if scripts.is_refused() && !at_scripts {
+                scripts.problems().iter().map(ProblemView::new).collect()
+            } else {
+                Vec::new()
+            },
             session,
         })
     }

@@ -114,7 +114,6 @@ impl Walk<'_> {
 
     fn show(&self, message: Message, found: &mut Rehearsed) -> Result<(), StoreError> {
         let key = message.key;
-        let now = message.arrived_at.to_zoned(self.zone.clone());
         let of = Changed {
             key,
             message: message.id,
@@ -131,15 +130,7 @@ impl Walk<'_> {
         };
         let conversation = self.store.conversation(message.conversation)?;
         let conversation = conversation.map(|one| (one.id, one.number));
-        let before = self.store.count_up_to(&message, COUNTED_MAX)?;
-        let extraction = self.store.extraction(key)?;
-        let (mut mail, mut context) = view::of_message(self.store, message, now)?;
-        if let Some(extraction) = extraction {
-            mail.learn(&extraction);
-        }
-        if let Some(one) = &mut context.conversation {
-            as_it_was(one, before);
-        }
+        let (mail, context) = as_it_came(self.store, self.zone, message)?;
         let old = self.live.map_or_else(nothing, |live| {
             self.ask(live, mail.clone(), context.clone())
         });
@@ -176,6 +167,25 @@ impl Walk<'_> {
         let (begun, max) = (Instant::now(), self.script_time_max);
         snapshot.route(mail, context, move || begun.elapsed() > max)
     }
+}
+
+/// A stored mail and what surrounds it, as at its time as far as the store can say.
+pub(in crate::service) fn as_it_came(
+    store: &Store,
+    zone: &TimeZone,
+    message: Message,
+) -> Result<(MailView, ContextView), StoreError> {
+    let now = message.arrived_at.to_zoned(zone.clone());
+    let before = store.count_up_to(&message, COUNTED_MAX)?;
+    let extraction = store.extraction(message.key)?;
+    let (mut mail, mut context) = view::of_message(store, message, now)?;
+    if let Some(extraction) = extraction {
+        mail.learn(&extraction);
+    }
+    if let Some(one) = &mut context.conversation {
+        as_it_was(one, before);
+    }
+    Ok((mail, context))
 }
 
 /// A conversation as it was when its `count`th message came.

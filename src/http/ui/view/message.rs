@@ -2,19 +2,19 @@
 
 use super::super::language::Words;
 use super::marks::FieldsView;
+use super::scripts::{ByView, StepView};
 use super::{Moment, size};
 use crate::domain::address::NamedAddress;
 use crate::domain::answered::{assign_word, wake_word};
 use crate::domain::authentication::Authentication;
-use crate::domain::decision::{
-    Asked, Assign, Decision, Gate, Gating, Occasion, Outcome, TraceStep,
-};
+use crate::domain::decision::{Asked, Assign, Decision, Gate, Gating, Occasion, Outcome};
 use crate::domain::message::{Attachment, Defect, Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::http::api::{
     direction_name, kind_name, priority_name, reason_of, state_name, status_name, verdict_name,
 };
 use crate::service::conversations::content::Text;
+use crate::wire::decision::hexadecimal;
 use crate::wire::decision::not_asked_word;
 
 /// Bytes of the line that closes a part: two hyphens, a letter, two hyphens.
@@ -84,12 +84,35 @@ pub(in crate::http::ui) struct DecisionView {
     /// `team billing`, `tag invoice` and so on, each a kind and a value.
     pub(in crate::http::ui) answers: Vec<(&'static str, String)>,
     pub(in crate::http::ui) warnings: Vec<String>,
-    /// `routing.rhai:7` and what happened there.
-    pub(in crate::http::ui) steps: Vec<(String, String)>,
+    /// Of the scripts that decided.
+    pub(in crate::http::ui) version: Option<String>,
+    /// Which line decided, and why, where the trace tells.
+    pub(in crate::http::ui) by: Option<ByView>,
+    pub(in crate::http::ui) steps: Vec<StepView>,
     /// It was made at the end of a timer.
     pub(in crate::http::ui) is_timer: bool,
     /// How the gate of the assistant stands, where there is one.
     pub(in crate::http::ui) assistant: Option<AssistantView>,
+}
+
+impl DecisionView {
+    /// In the words of a sentence, without its full stop.
+    pub(in crate::http::ui) fn sentence(&self, words: Words) -> String {
+        let value = |wanted: &str| {
+            let mut answers = self.answers.iter();
+            let found = answers.find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| value.as_str())
+        };
+        if value("spam").is_some() {
+            words.t("why.to_spam").to_owned()
+        } else if let Some(reason) = value("ignore") {
+            words.with("why.to_nobody", &[("reason", reason)])
+        } else if let Some(team) = value("team") {
+            words.with("why.to_team", &[("team", team)])
+        } else {
+            words.t("why.to_inbox").to_owned()
+        }
+    }
 }
 
 /// How the gate of the assistant stands.
@@ -98,7 +121,7 @@ pub(in crate::http::ui) struct AssistantView {
     /// In a sentence.
     pub(in crate::http::ui) words: String,
     pub(in crate::http::ui) warnings: Vec<String>,
-    pub(in crate::http::ui) steps: Vec<(String, String)>,
+    pub(in crate::http::ui) steps: Vec<StepView>,
 }
 
 impl AssistantView {
@@ -127,7 +150,7 @@ impl AssistantView {
         Some(Self {
             words: shown,
             warnings: gating.warnings.clone(),
-            steps: steps(&gating.trace),
+            steps: gating.trace.iter().map(StepView::new).collect(),
         })
     }
 }
@@ -137,10 +160,9 @@ impl MessageView {
     pub(in crate::http::ui) fn new(
         message: &Message,
         text: Text,
-        decisions: &[Decision],
+        decisions: Vec<DecisionView>,
         outgoing: Option<OutgoingView>,
         writer: Option<&str>,
-        words: Words,
     ) -> Self {
         let head = &message.head;
         let from = head.from.as_ref();
@@ -179,10 +201,7 @@ impl MessageView {
                 .map(FileView::new)
                 .collect(),
             outgoing,
-            decisions: decisions
-                .iter()
-                .map(|decision| DecisionView::new(decision, words))
-                .collect(),
+            decisions,
         }
     }
 }
@@ -263,7 +282,12 @@ impl OutgoingView {
 }
 
 impl DecisionView {
-    fn new(decision: &Decision, words: Words) -> Self {
+    /// `files` are those of the version that decided.
+    pub(in crate::http::ui) fn new(
+        decision: &Decision,
+        files: &[(String, String)],
+        words: Words,
+    ) -> Self {
         let (outcome, error) = match &decision.outcome {
             Outcome::Decided => ("decided", None),
             Outcome::NoScript => ("no_script", None),
@@ -274,7 +298,9 @@ impl DecisionView {
             error,
             answers: answers(decision),
             warnings: decision.warnings.clone(),
-            steps: steps(&decision.trace),
+            version: decision.version.map(|version| hexadecimal(&version.0)),
+            by: ByView::new(&decision.trace, files),
+            steps: decision.trace.iter().map(StepView::new).collect(),
             is_timer: decision.occasion == Occasion::Timer,
             assistant: decision
                 .gating
@@ -282,11 +308,6 @@ impl DecisionView {
                 .and_then(|gating| AssistantView::new(gating, words)),
         }
     }
-}
-
-fn steps(trace: &[TraceStep]) -> Vec<(String, String)> {
-    let shown = |step: &TraceStep| (format!("{}:{}", step.file, step.line), step.what.clone());
-    trace.iter().map(shown).collect()
 }
 
 fn answers(decision: &Decision) -> Vec<(&'static str, String)> {

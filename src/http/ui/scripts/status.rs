@@ -1,0 +1,79 @@
+//! `/scripts`: the live version, what is wrong with the files, and which there are.
+
+use askama::Template;
+use axum::extract::{Extension, State};
+use axum::response::Response;
+
+use super::super::super::error::Problem;
+use super::super::page::{Frame, render};
+use super::super::view::scripts::ProblemView;
+use super::{Desk, ENTRIES, must_be_operator};
+use crate::domain::user::Actor;
+use crate::wire::decision::hexadecimal;
+
+/// Digits of a version that are shown.
+const VERSION_SHOWN: usize = 8;
+
+#[derive(Template)]
+#[template(path = "scripts.html")]
+struct StatusPage {
+    frame: Frame,
+    /// Whole, and as it is shown.
+    version: Option<(String, String)>,
+    is_refused: bool,
+    problems: Vec<ProblemView>,
+    may_edit: bool,
+    /// Files that mean something by their name, and whether they are there.
+    entries: Vec<(&'static str, bool)>,
+    /// Whatever else is there.
+    others: Vec<String>,
+    tests: Vec<String>,
+    /// Why the folder cannot be read.
+    unread: Option<String>,
+}
+
+pub(in crate::http::ui) async fn show(
+    State(desk): State<Desk>,
+    Extension(actor): Extension<Actor>,
+    frame: Frame,
+) -> Result<Response, Problem> {
+    must_be_operator(&actor)?;
+    let live = desk.scripts.current();
+    let version = live.map(|live| hexadecimal(&live.version().0));
+    let mut unread = None;
+    let sources = match desk.editing.sources(&actor).await {
+        Ok(sources) => sources.files,
+        Err(error) => {
+            unread = Some(frame.words.sentence(&error));
+            Vec::new()
+        }
+    };
+    let tests = match desk.console.tests(&actor).await {
+        Ok(tests) => tests,
+        Err(error) => {
+            unread.get_or_insert_with(|| frame.words.sentence(&error));
+            Vec::new()
+        }
+    };
+    let is_there = |name: &str| sources.iter().any(|(file, _)| file == name);
+    let others = sources.iter().map(|(name, _)| name);
+    Ok(render(&StatusPage {
+        version: version.map(|all| (all.clone(), all.chars().take(VERSION_SHOWN).collect())),
+        is_refused: desk.scripts.is_refused(),
+        problems: desk
+            .scripts
+            .problems()
+            .iter()
+            .map(ProblemView::new)
+            .collect(),
+        may_edit: desk.editing.may_edit(&actor),
+        entries: ENTRIES.map(|name| (name, is_there(name))).to_vec(),
+        others: others
+            .filter(|name| !ENTRIES.contains(&name.as_str()))
+            .cloned()
+            .collect(),
+        tests: tests.into_iter().map(|(name, _)| name).collect(),
+        unread,
+        frame,
+    }))
+}

@@ -1,0 +1,100 @@
+//! An administrator at the scripts: a typo, its place, the decision on a mail, saving, the next mail.
+
+use serde_json::Value;
+
+use super::{Browser, submit};
+
+/// Puts the whole text of the editor there as somebody types it.
+async fn write(browser: &Browser, text: &str) {
+    browser.see("#script-text").await;
+    let select = "(() => { const it = document.getElementById('script-text'); it.focus(); it.select(); return true; })()";
+    browser.value(select).await;
+    browser.type_into("#script-text", text).await;
+}
+
+async fn text_of(browser: &Browser, css: &str) -> String {
+    browser.see(css).await.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_script_is_written_beside_a_mail_and_the_next_mail_obeys() {
+    let mut browser = Browser::sign_in(0).await;
+    let port = browser.demo.api("/mailboxes")["items"][0]["outgoing"]["port"].as_u64();
+    let port = u16::try_from(port.unwrap()).unwrap();
+    let first = "<img src=x onerror=window.hit=1> first";
+    submit(port, first);
+    browser.read(first).await;
+
+    browser.open("/scripts").await;
+    let live = "document.querySelector('#live code')?.title";
+    let before = browser.value(live).await;
+    browser
+        .click("#files a[href='/scripts/edit?file=routing.rhai']")
+        .await;
+    // The latest mail is picked by itself.
+    browser
+        .until("document.querySelector('#decides .decides code')?.textContent.includes('team support')")
+        .await;
+    let picked = "document.querySelector('#script-mail').selectedOptions[0].textContent";
+    let picked = browser.value(picked).await;
+    assert!(picked.as_str().unwrap().contains(first), "{picked}");
+
+    write(
+        &browser,
+        "fn route(mail, ctx) { if mail.subjct.contains(\"<img\") { return team(\"sales\"); } inbox() }",
+    )
+    .await;
+    browser
+        .until("document.querySelector('#decides .finding.bad .place')?.textContent.startsWith('routing.rhai:1:')")
+        .await;
+    let finding = text_of(&browser, "#decides .finding").await;
+    assert!(
+        finding.contains("subjct") && finding.contains("subject"),
+        "{finding}"
+    );
+    browser.click("#decides .finding a[data-line='1']").await;
+    browser
+        .until("document.activeElement?.id === 'script-text'")
+        .await;
+
+    let right = "fn route(mail, ctx) { if mail.subject.contains(\"<img\") { return team(\"sales\").tag(\"probe\"); } inbox() }";
+    write(&browser, right).await;
+    browser
+        .until("document.querySelector('#decides .decides code')?.textContent === 'team sales; tags probe'")
+        .await;
+    assert_eq!(browser.value("window.hit").await, Value::Null);
+    browser
+        .click("button[formaction='/scripts/rehearse']")
+        .await;
+    let rehearsed = text_of(&browser, "#rehearsed").await;
+    assert!(
+        rehearsed.contains(first) && rehearsed.contains("team sales"),
+        "{rehearsed}"
+    );
+    browser.click("#save").await;
+    browser.see("#came > .good").await;
+    let saved = std::fs::read_to_string(browser.demo.scripts.join("routing.rhai")).unwrap();
+    assert_eq!(saved, right);
+
+    browser.open("/scripts").await;
+    browser
+        .until(&format!("{live} && {live} !== {before}"))
+        .await;
+    let second = "<img src=x onerror=window.hit=1> the second";
+    submit(port, second);
+    browser.read(second).await;
+    browser.click("details.why summary").await;
+    let why = text_of(&browser, "details.why .sentence").await;
+    assert!(
+        why.starts_with("Routed to sales, by routing.rhai:1"),
+        "{why}"
+    );
+    browser.click("details.why .sentence a").await;
+    let line = text_of(&browser, ".source li:target code").await;
+    assert_eq!(line, right);
+    browser.click(".source li:target a").await;
+    let decided = text_of(&browser, ".entries").await;
+    assert!(decided.contains(second), "{decided}");
+    assert_eq!(browser.value("window.hit").await, Value::Null);
+    browser.leave().await;
+}
