@@ -32,18 +32,25 @@ use crate::service::random::Random;
 const PASSWORD: &str = "practice";
 /// Teams that the shipped scripts route to.
 const TEAMS: &[&str] = &["support", "billing", "sales"];
+/// Names and texts of files below `scripts/`.
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../scripts/", $name)))),*]
+    };
+}
+
 /// The scripts that are copied into the demo's folder, to be edited there.
-const SCRIPTS: &[(&str, &str)] = &[
-    ("routing.rhai", include_str!("../../scripts/routing.rhai")),
-    (
-        "signature.rhai",
-        include_str!("../../scripts/signature.rhai"),
-    ),
-    ("README.md", include_str!("../../scripts/README.md")),
-    (
-        "lib/words.rhai",
-        include_str!("../../scripts/lib/words.rhai"),
-    ),
+const SCRIPTS: &[(&str, &str)] = shipped![
+    "README.md",
+    "routing.rhai",
+    "signature.rhai",
+    "timers.rhai",
+    "lib/hours.rhai",
+    "lib/orders.rhai",
+    "lib/people.rhai",
+    "lib/words.rhai",
+    "tests/routing.toml",
+    "tests/signature.toml",
 ];
 /// A customer reads an answer for so long before answering it.
 const READING_TIME: Duration = Duration::from_secs(6);
@@ -249,9 +256,11 @@ fn post(provider: &Provider, letter: Letter) {
 }
 
 fn write_scripts(folder: &Path) -> anyhow::Result<()> {
-    let library = folder.join("lib");
-    std::fs::create_dir_all(&library)
-        .with_context(|| format!("cannot make {}", library.display()))?;
+    for below in ["lib", "tests"] {
+        let below = folder.join(below);
+        std::fs::create_dir_all(&below)
+            .with_context(|| format!("cannot make {}", below.display()))?;
+    }
     for (name, text) in SCRIPTS {
         let path = folder.join(name);
         // What somebody has edited in a kept folder stays.

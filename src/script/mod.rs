@@ -56,13 +56,5 @@ pub use view::{
     OperatorView, ReplyView,
 };
 
-/// Everything that scripts can read and call, in the order of the documentation.
-#[must_use]
-pub fn language() -> Vec<Member> {
-    engine::furnished(&Limits::default(), data::Shelf::default())
-        .1
-        .into_walk()
-}
-
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! What scripts can read and call, for people: Markdown, made from what is registered.
 
-use super::engine;
 use super::limits::Limits;
 use super::shape::{Member, Sort, Type};
+use super::{data, engine};
 
 /// Between these stands the reference in a longer text.
 const BEGIN: &str = "<!-- reference: begin -->";
@@ -10,7 +10,7 @@ const END: &str = "<!-- reference: end -->";
 
 /// Everything that is registered, in the order of the documentation.
 pub(super) fn members() -> Vec<Member> {
-    let (_, table) = engine::furnished(&Limits::default());
+    let (_, table) = engine::furnished(&Limits::default(), data::Shelf::default());
     table.into_walk()
 }
 

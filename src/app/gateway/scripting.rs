@@ -69,7 +69,7 @@ impl Gateway {
             editing.clone(),
             self.scripts.clone(),
             self.zone.clone(),
-            SCRIPT_TIME_MAX,
+            self.config.script_time_max(),
         )
     }
 

@@ -73,7 +73,7 @@ pub(in crate::http::ui) struct OutgoingView {
     /// A script wants a person to look at it.
     pub(in crate::http::ui) is_held: bool,
     /// What that script read and did, as in a decision.
-    pub(in crate::http::ui) steps: Vec<(String, String)>,
+    pub(in crate::http::ui) steps: Vec<StepView>,
 }
 
 /// Why a mail is where it is.
@@ -275,7 +275,7 @@ impl OutgoingView {
             steps: outgoing
                 .hold
                 .as_ref()
-                .map(|hold| steps(&hold.trace))
+                .map(|hold| hold.trace.iter().map(StepView::new).collect())
                 .unwrap_or_default(),
         }
     }
