@@ -11,6 +11,7 @@ use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Position};
 use super::diagnostic::Diagnostic;
 use super::shape::{Shape, Sort, Type};
 use super::suggest;
+use csv::Wrong;
 
 mod csv;
 
@@ -43,6 +44,14 @@ impl Data {
 
     fn list(all: Vec<Self>) -> Self {
         Self(Arc::new(Value::List(all)))
+    }
+
+    fn of_rows(rows: Vec<BTreeMap<String, String>>) -> Self {
+        let row = |row: BTreeMap<String, String>| {
+            let cells = row.into_iter();
+            Self::table(cells.map(|(name, text)| (name, Self::text(text))).collect())
+        };
+        Self::list(rows.into_iter().map(row).collect())
     }
 
     /// Plain values as Rhai's own; tables and lists as views.
@@ -148,7 +157,7 @@ pub(super) fn read(files: &[(String, String)]) -> Result<Shelf, Vec<Diagnostic>>
             continue;
         };
         let read = match ending {
-            "csv" => csv::rows(text, VALUES_MAX),
+            "csv" => csv::rows(text, VALUES_MAX).map(Data::of_rows),
             _ => tables(text),
         };
         match read {
@@ -170,8 +179,6 @@ pub(super) fn read(files: &[(String, String)]) -> Result<Shelf, Vec<Diagnostic>>
 }
 
 /// Line and column from 1, and what is wrong there.
-type Wrong = ((u32, u32), String);
-
 fn tables(text: &str) -> Result<Data, Wrong> {
     let table: toml::Table = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or((0, 0), |span| place(text, span.start));

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Data, Wrong};
+/// Line from 1 and column (0: the whole line), and what is wrong there.
+pub(super) type Wrong = ((u32, u32), String);
 
-/// The rows, each a table of texts.
-pub(super) fn rows(text: &str, values_max: usize) -> Result<Data, Wrong> {
+/// The rows, each with its texts by column.
+pub(super) fn rows(text: &str, values_max: usize) -> Result<Vec<BTreeMap<String, String>>, Wrong> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = records(text)?.into_iter();
     let Some((_, header)) = lines.next() else {
@@ -28,10 +29,9 @@ pub(super) fn rows(text: &str, values_max: usize) -> Result<Data, Wrong> {
             .checked_sub(header.len())
             .ok_or_else(|| ((line, 0), format!("more than {values_max} cells")))?;
         let cells = cells.into_iter().chain(std::iter::repeat(String::new()));
-        let row = header.iter().cloned().zip(cells.map(Data::text));
-        rows.push(Data::table(row.collect::<BTreeMap<_, _>>()));
+        rows.push(header.iter().cloned().zip(cells).collect());
     }
-    Ok(Data::list(rows))
+    Ok(rows)
 }
 
 /// Cells of each line that has any, with the number of the line.

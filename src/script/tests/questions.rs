@@ -256,7 +256,7 @@ fn every_alert_that_is_called_counts_once() {
 
 #[test]
 fn everything_that_scripts_see_is_described() {
-    let all = super::super::reference::members();
+    let all = reference::members();
     for member in &all {
         assert!(
             member.doc.ends_with('.') && !member.doc.contains('\n'),
