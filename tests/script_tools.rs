@@ -28,6 +28,14 @@ fn json(out: &str) -> Value {
 }
 
 #[test]
+fn the_shipped_scripts_pass_the_tests_beside_them() {
+    let gateway = Gateway::prepare(&[]);
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts");
+    let out = gateway.run(&["script", "test", shipped]).good().out;
+    assert!(out.contains("18 passed, 0 failed"), "{out}");
+}
+
+#[test]
 fn a_mail_in_a_file_is_tried_without_gateway_and_store() {
     let gateway = prepared();
     let now = ["--now", "2026-11-28T10:00:00Z"];

@@ -249,19 +249,30 @@ fn the_scripts_that_come_with_the_gateway_do_what_they_say() {
         assert_eq!(written(&routed), expected, "{subject}");
     };
     use Kind::{Automatic, Bounce, Personal};
-    check("Hello", "en", Personal, "team=support assign=RoundRobin");
-    check("Your invoice", "en", Personal, "team=billing tags=invoice");
+    // It is Saturday.
+    check(
+        "Hello",
+        "en",
+        Personal,
+        "team=support tags=after-hours assign=RoundRobin wake=14400s",
+    );
+    check(
+        "Your invoice",
+        "en",
+        Personal,
+        "team=billing tags=invoice,after-hours wake=14400s",
+    );
     check(
         "紧急：报价",
         "zh",
         Personal,
-        "team=sales tags=zh priority=Urgent assign=LeastBusy",
+        "team=sales tags=zh,after-hours priority=Urgent assign=LeastBusy wake=14400s",
     );
     check(
         "Order 114-1234567-7654321",
         "en",
         Personal,
-        "team=support tags=order assign=RoundRobin note=Order 114-1234567-7654321",
+        "team=support tags=order,after-hours assign=RoundRobin note=Order 114-1234567-7654321 wake=14400s",
     );
     check(
         "Out of office",

@@ -62,6 +62,6 @@ pub struct Rehearsed {
     pub slowest: Vec<Slow>,
     /// How long it took.
     pub took: Duration,
-    /// It ended because of [`TIME_MAX`] or [`MAILS_MAX`]; older mails were not looked at.
+    /// It ended because of [`TIME_MAX`] or because there were too many; older mails were not looked at.
     pub cut_short: bool,
 }
