@@ -116,7 +116,7 @@ impl ByView {
                     reads.push(StepView::new(step));
                 }
             }
-            test = question(files, last);
+            test = question(files, last, decided);
         }
         Some(Self {
             file: decided.file.clone(),
@@ -127,17 +127,46 @@ impl ByView {
     }
 }
 
-/// The line of a step, where it is a condition.
-fn question(files: &[(String, String)], step: &TraceStep) -> Option<String> {
+/// The line of a step, where it is a condition and what was decided stands in its block:
+/// of one that did not hold nothing is because.
+fn question(files: &[(String, String)], step: &TraceStep, decided: &TraceStep) -> Option<String> {
     let (_, text) = files.iter().find(|(name, _)| *name == step.file)?;
-    let line = text
-        .lines()
-        .nth((step.line as usize).checked_sub(1)?)?
-        .trim();
+    let first = (step.line as usize).checked_sub(1)?;
+    let line = text.lines().nth(first)?.trim();
     let asks = ["if ", "} else if ", "else if ", "while ", "switch "];
     let begins = asks.iter().any(|word| line.starts_with(word));
-    (begins && line.chars().count() <= SOURCE_LINE_SHOWN_MAX)
+    let below = decided.line.checked_sub(step.line)? as usize;
+    let holds = step.file == decided.file && block_is_open(text.lines().skip(first).take(below));
+    (begins && holds && line.chars().count() <= SOURCE_LINE_SHOWN_MAX)
         .then(|| line.trim_end_matches('{').trim_end().to_owned())
+}
+
+/// The block that begins in the first of these lines, if any, does not end in them.
+fn block_is_open<'l>(lines: impl Iterator<Item = &'l str>) -> bool {
+    let (mut depth, mut is_text) = (0_usize, false);
+    for line in lines {
+        // What closes the block before, as in `} else if`, is not of this one.
+        let line = if depth == 0 {
+            line.trim_start().trim_start_matches('}')
+        } else {
+            line
+        };
+        for c in line.chars() {
+            match c {
+                '"' => is_text = !is_text,
+                '{' if !is_text => depth += 1,
+                '}' if !is_text => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        return false;
+                    }
+                }
+                _ => {}
+            }
+        }
+        is_text = false;
+    }
+    true
 }
 
 /// What scripts decide, or would.
