@@ -274,4 +274,22 @@ mod tests {
         assert_eq!(view.before.as_deref(), Some("\t发票"));
         assert_eq!(view.place, "routing.rhai:1:4");
     }
+
+    #[test]
+    fn a_condition_is_named_only_for_what_stands_in_its_block() {
+        let text = "fn route(mail, ctx) {\n  if mail.subject == \"a\" {\n    team(\"x\")\n  } \
+                    else if mail.size > 5 {\n    team(\"y\")\n  }\n  if mail.late { return spam(); \
+                    }\n  inbox()\n}\n";
+        let files = [("routing.rhai".to_owned(), text.to_owned())];
+        let named = |read, decided| {
+            let (read, decided) = (step(read, "mail.size = 9"), step(decided, "inbox()"));
+            question(&files, &read, &decided)
+        };
+        assert_eq!(named(2, 3).as_deref(), Some("if mail.subject == \"a\""));
+        assert_eq!(named(4, 5).as_deref(), Some("} else if mail.size > 5"));
+        let line = "if mail.late { return spam(); }";
+        assert_eq!(named(7, 7).as_deref(), Some(line));
+        assert_eq!(named(7, 8), None, "it did not hold");
+        assert_eq!(named(2, 5), None, "the other block");
+    }
 }
