@@ -214,20 +214,6 @@ fn signatures_come_from_the_script_or_else_from_the_mailbox() {
     );
 }
 
-/// `cargo test --release --lib script::tests::cases::twenty -- --ignored` says how
-/// long they took altogether; no clock is read below the shell, not even here.
-#[test]
-#[ignore = "a measurement; run it in a release build"]
-fn twenty_thousand_calls() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
-    let snapshot = Snapshot::load(&folder, &Limits::default()).expect("right scripts");
-    let (view, context) = (mail(Arc::default()), context());
-    for _ in 0..20_000 {
-        let routed = snapshot.route(view.clone(), context.clone(), || false);
-        assert_eq!(routed.outcome, Outcome::Decided);
-    }
-}
-
 #[test]
 fn the_scripts_that_come_with_the_gateway_do_what_they_say() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");

@@ -19,6 +19,7 @@ use super::Desk;
 use crate::domain::address::NamedAddress;
 use crate::domain::key::PublicId;
 use crate::domain::user::{Actor, Role};
+use crate::script::Diagnostic;
 use crate::service::console::difference::difference;
 use crate::service::console::{ConsoleError, Saved, TestsRun, mark_of};
 use crate::service::rehearsal::{Candidate, LAST_USUAL, Question, RehearsalError, Rehearsed};
@@ -277,8 +278,7 @@ pub(in crate::http::ui) async fn save(
         // They stand below, each at its line; failing tests are only known here.
         Err(ConsoleError::Edit(EditError::Wrong(problems))) => {
             came.notice = Some(frame.t("script_edit.not_saved").to_owned());
-            let of_tests = problems.iter().filter(|one| one.file.starts_with("tests/"));
-            came.problems = of_tests.map(ProblemView::new).collect();
+            came.problems = of_tests(&problems);
         }
         Err(ConsoleError::Edit(error @ EditError::Store(_))) => {
             return Err(of_console(ConsoleError::Edit(error)));
@@ -310,13 +310,15 @@ pub(in crate::http::ui) async fn test(
     page(&desk, &actor, frame, typed, came).await
 }
 
+/// Those in the tests: the others stand at their lines in the editor.
+fn of_tests(problems: &[Diagnostic]) -> Vec<ProblemView> {
+    let of_tests = problems.iter().filter(|one| one.file.starts_with("tests/"));
+    of_tests.map(ProblemView::new).collect()
+}
+
 impl Came {
     fn take_tests(&mut self, ran: &TestsRun) {
-        let of_tests = ran
-            .problems
-            .iter()
-            .filter(|one| one.file.starts_with("tests/"));
-        self.problems = of_tests.map(ProblemView::new).collect();
+        self.problems = of_tests(&ran.problems);
         if ran.count > 0 || self.problems.is_empty() && ran.problems.is_empty() {
             self.tests = Some(TestsView {
                 count: ran.count,
