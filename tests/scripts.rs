@@ -1,5 +1,7 @@
 //! scripts: what an administrator edits decides the next mail; a mistake changes nothing but the notice.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::peers::api::{Feed, text};
@@ -17,8 +19,22 @@ struct Desk {
 
 impl Desk {
     fn open() -> Self {
+        Self::open_with("")
+    }
+
+    /// With further lines in the section of scripts.
+    fn open_with(settings: &str) -> Self {
         let (dovecot, sink) = (Dovecot::start(), Sink::start());
-        let gateway = Gateway::with(&dovecot, &Mailbox::of(&dovecot, &sink));
+        let mut gateway = Gateway::with(&dovecot, &Mailbox::of(&dovecot, &sink));
+        if !settings.is_empty() {
+            assert!(gateway.stop().success());
+            let config = fs::read_to_string(gateway.config()).unwrap();
+            let section = format!("[scripts]\n{settings}\n");
+            let changed = config.replace("[scripts]\n", &section);
+            assert_ne!(changed, config);
+            fs::write(gateway.config(), changed).unwrap();
+            gateway.launch();
+        }
         let feed = gateway.api().feed();
         Self {
             dovecot,
@@ -133,4 +149,61 @@ fn a_script_that_fails_costs_a_mail_its_decision_and_never_the_mail() {
     assert!(tags.is_empty(), "{tags:?}");
     let (_, tags) = desk.decide("fine");
     assert_eq!(tags, ["good"]);
+}
+
+const FAILS_ON_BOOM: &str = "fn route(mail, ctx) {\n    \
+     if mail.subject == \"boom\" { throw \"no idea\"; }\n    inbox().tag(\"new\")\n}\n";
+
+#[test]
+fn a_script_that_goes_on_failing_is_shown_until_another_is_live() {
+    let mut desk = Desk::open();
+    desk.save(FAILS_ON_BOOM);
+    for _ in 0..4 {
+        assert_eq!(desk.decide("boom").0["outcome"], "failed");
+    }
+    let api = desk.gateway.api();
+    assert_eq!(api.get("/scripts")["failing"], serde_json::json!([]));
+    desk.decide("boom");
+    let api = desk.gateway.api();
+    let failing = api.get("/scripts")["failing"].clone();
+    assert_eq!(failing.as_array().unwrap().len(), 1, "{failing}");
+    assert_eq!(failing[0]["function"], "route");
+    assert_eq!(failing[0]["count"], 5);
+    let error = text(&failing[0], "error");
+    assert!(error.starts_with("routing.rhai:2:"), "{error}");
+    let live = desk.save("fn route(mail, ctx) { inbox() }\n");
+    assert_eq!(live["failing"], serde_json::json!([]));
+}
+
+#[test]
+fn an_older_version_decides_where_that_is_allowed_and_the_assistant_stays_off() {
+    let mut desk = Desk::open_with("fall_back = true");
+    desk.gateway
+        .write_script("ai_gate.rhai", "fn ai_reply(mail, ctx) { send(\"\") }\n");
+    desk.feed.until("the gate was read", |event| {
+        (event["type"] == "scripts.changed").then_some(())
+    });
+    let old = desk.save("fn route(mail, ctx) {\n    inbox().tag(\"old\")\n}\n");
+    // It has not answered yet, so nothing is known of it.
+    let new = desk.save(FAILS_ON_BOOM);
+    assert_eq!(desk.decide("boom").0["outcome"], "failed");
+    desk.save("fn route(mail, ctx) {\n    inbox().tag(\"old\")\n}\n");
+    assert_eq!(desk.decide("fine").1, ["old"]);
+    desk.save(FAILS_ON_BOOM);
+    let (decision, tags) = desk.decide("boom");
+    assert_eq!(tags, ["old"]);
+    assert_eq!(decision["outcome"], "decided");
+    assert_eq!(decision["script_version"], old["version"]);
+    let warning = decision["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("routing.rhai:2:") && warning.contains("older version"),
+        "{warning}"
+    );
+    assert_eq!(decision["assistant"]["gate"], "off", "{decision}");
+    assert_eq!(decision["assistant"]["because"], "fell_back", "{decision}");
+    let (decision, tags) = desk.decide("fine");
+    assert_eq!(tags, ["new"]);
+    assert_eq!(decision["script_version"], new["version"]);
+    // It comes from nobody, so machines never answer it; that is the reason again.
+    assert_eq!(decision["assistant"]["because"], "automatic", "{decision}");
 }

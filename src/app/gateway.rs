@@ -24,6 +24,7 @@ use crate::net::dns::{RecordOptions, Records};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
 use crate::script::Scripts;
+use crate::service::asking::Asking;
 use crate::service::authenticating::Authenticating;
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
@@ -67,6 +68,7 @@ pub struct Gateway {
     store: Store,
     dialer: Dialer,
     scripts: Scripts,
+    asking: Asking,
     zone: TimeZone,
     rehearsing: Turns,
     board: Board,
@@ -114,6 +116,7 @@ impl Gateway {
         })?;
         let zone = config.zone().context("the time zone of the scripts")?;
         let scripts = Self::open_scripts(&config, &zone);
+        let asking = Self::open_asking(&config, &store, &scripts, &clock, &zone);
         let (diary, unwritten) = Diary::new(clock.clone());
         let patience = Patience {
             attempts_max: config.mail.max_reconnect_attempts,
@@ -171,6 +174,7 @@ impl Gateway {
             store,
             dialer,
             scripts,
+            asking,
             zone,
             rehearsing: Turns::default(),
             board,
@@ -288,7 +292,6 @@ impl Gateway {
     /// Starts the stages of a mail's way.
     fn begin_work(&self, tasks: &TaskTracker) -> anyhow::Result<()> {
         let (store, clock, stop) = (&self.store, &self.clock, &self.shutdown);
-        let zone = self.zone.clone();
         let submitting = Submitting::new(
             store.clone(),
             self.dialer.soon(),
@@ -300,18 +303,12 @@ impl Gateway {
         );
         let triage = Triage::new(
             store.clone(),
-            self.scripts.clone(),
+            self.asking.clone(),
             self.presets.clone(),
             clock.clone(),
-            zone.clone(),
         );
-        let timers = Timers::new(
-            store.clone(),
-            self.scripts.clone(),
-            clock.clone(),
-            zone.clone(),
-        );
-        let composing = Composing::new(store.clone(), self.scripts.clone(), clock.clone(), zone);
+        let timers = Timers::new(store.clone(), self.asking.clone(), clock.clone());
+        let composing = Composing::new(store.clone(), self.asking.clone(), clock.clone());
         let filing = FilingCopies::new(
             store.clone(),
             self.dialer.clone(),
@@ -485,6 +482,7 @@ impl Gateway {
             presets: self.presets.clone(),
             feed: Feed::new(self.store.clone()),
             scripts: self.scripts.clone(),
+            asking: self.asking.clone(),
             console: self.console(&script_editing),
             script_editing,
             rehearsals: self.rehearsals(),

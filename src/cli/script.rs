@@ -16,8 +16,8 @@ use super::say::say;
 use crate::app;
 use crate::config::Config;
 use crate::control::message::{RehearseAsked, Request};
-use crate::domain::answered::in_words;
-use crate::domain::decision::{Gate, Outcome, TraceStep};
+use crate::domain::answered::{gate_in_words, gate_parts, in_words};
+use crate::domain::decision::{Outcome, TraceStep};
 use crate::script::{self, Diagnostic, Gated, Limits, Severity, Snapshot, Suite};
 use crate::service::script_testing::{self, Tested, junit};
 use crate::service::trying::{self, Surroundings, Tried};
@@ -356,27 +356,6 @@ fn tested_json(test: &Tested<'_>) -> serde_json::Value {
         "differences": differences,
         "trace": trace,
     })
-}
-
-fn gate_in_words(gate: &Gate) -> String {
-    let (word, guidance, because) = gate_parts(gate);
-    let mut words = word.to_owned();
-    if !guidance.is_empty() {
-        words += &format!("; guidance {guidance}");
-    }
-    if !because.is_empty() {
-        words += &format!("; because {because:?}");
-    }
-    words
-}
-
-/// The word, the guidance and the reason.
-fn gate_parts(gate: &Gate) -> (&'static str, &str, &str) {
-    match gate {
-        Gate::Off { why } => ("off", "", why),
-        Gate::Draft { guidance, because } => ("draft", guidance, because),
-        Gate::Send { guidance, because } => ("send", guidance, because),
-    }
 }
 
 fn gated_json(gated: &Gated) -> serde_json::Value {

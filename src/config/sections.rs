@@ -30,6 +30,8 @@ pub struct ScriptsSection {
     pub require_tests: bool,
     /// Administrators may change scripts on the pages and by the API.
     pub edit_on_page: bool,
+    /// An older version answers in the place of one that fails.
+    pub fall_back: bool,
 }
 
 /// `[plugins]`
@@ -134,6 +136,7 @@ impl Default for ScriptsSection {
             time_max_milliseconds: 50,
             require_tests: false,
             edit_on_page: true,
+            fall_back: false,
         }
     }
 }

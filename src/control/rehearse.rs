@@ -5,13 +5,12 @@ use serde_json::json;
 use super::desk::{Desk, words};
 use super::message::{Answer, RehearseAsked};
 use super::row::{counted, moment};
-use crate::domain::answered::in_words;
+use crate::domain::answered::both_in_words;
 use crate::domain::decision::Outcome;
 use crate::domain::user::Actor;
-use crate::script::Routed;
 use crate::service::collecting::{begin_of, day};
-use crate::service::rehearsal::{Candidate, Changed, LISTED_MAX, Question, Rehearsed};
-use crate::wire::decision::RoutedBody;
+use crate::service::rehearsal::{Answers, Candidate, Changed, LISTED_MAX, Question, Rehearsed};
+use crate::wire::decision::{AnswersBody, RoutedBody};
 
 impl Desk {
     pub(super) async fn rehearse(
@@ -53,7 +52,13 @@ fn item(changed: &Changed) -> Answer {
         shown(&changed.old),
         shown(&changed.new)
     );
-    for step in &changed.new.trace {
+    for step in changed
+        .new
+        .routed
+        .trace
+        .iter()
+        .chain(&changed.new.gating.trace)
+    {
         let place = format!("{}:{}:{}", step.file, step.line, step.column);
         words += &format!("\n          {place:<24} {}", step.what);
     }
@@ -113,6 +118,9 @@ fn summary(done: &Rehearsed) -> String {
         done.errors_old,
         done.errors_new
     );
+    if done.same {
+        words += " They are the same scripts: `--scripts DIR` tries others.";
+    }
     if done.changed > done.listed.len() {
         words += &format!(" The latest {LISTED_MAX} are listed.");
     }
@@ -122,20 +130,23 @@ fn summary(done: &Rehearsed) -> String {
     words
 }
 
-fn shown(routed: &Routed) -> String {
+fn shown(answers: &Answers) -> String {
+    let routed = &answers.routed;
     match &routed.outcome {
         Outcome::Failed(words) => format!("inbox; the script failed: {words}"),
-        Outcome::Decided | Outcome::NoScript => in_words(&routed.routing),
+        Outcome::Decided | Outcome::NoScript => both_in_words(&routed.routing, &answers.gating),
     }
 }
 
-fn body(routed: &Routed) -> RoutedBody {
-    RoutedBody::new(
+fn body(answers: &Answers) -> AnswersBody {
+    let routed = &answers.routed;
+    let routed = RoutedBody::new(
         &routed.outcome,
         &routed.routing,
         &routed.warnings,
         &routed.trace,
-    )
+    );
+    AnswersBody::new(routed, &answers.gating)
 }
 
 fn micros(took: std::time::Duration) -> u64 {

@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 
 use super::conversation::{Priority, Status};
-use super::decision::{Assign, Routing};
+use super::decision::{Asked, Assign, Gate, Gating, Outcome, Routing};
 
 /// What a routing without any wish is called.
 const NOTHING: &str = "inbox";
@@ -44,6 +44,46 @@ pub fn in_words(routing: &Routing) -> String {
         NOTHING.to_owned()
     } else {
         parts.join("; ")
+    }
+}
+
+/// Both on one line: `team billing; ai_reply draft`.
+#[must_use]
+pub fn both_in_words(routing: &Routing, gating: &Gating) -> String {
+    let mut words = in_words(routing);
+    match &gating.asked {
+        Asked::Yes(Outcome::NoScript) | Asked::No(_) => {}
+        Asked::Yes(Outcome::Failed(failure)) => {
+            words += &format!("; ai_reply off, since it failed: {failure}");
+        }
+        Asked::Yes(Outcome::Decided) => {
+            words += &format!("; ai_reply {}", gate_in_words(&gating.gate));
+        }
+    }
+    words
+}
+
+/// A gate on one line: `draft; guidance refunds; because "unsure"`.
+#[must_use]
+pub fn gate_in_words(gate: &Gate) -> String {
+    let (word, guidance, because) = gate_parts(gate);
+    let mut words = word.to_owned();
+    if !guidance.is_empty() {
+        words += &format!("; guidance {guidance}");
+    }
+    if !because.is_empty() {
+        words += &format!("; because {because:?}");
+    }
+    words
+}
+
+/// The word, the guidance and the reason of a gate.
+#[must_use]
+pub fn gate_parts(gate: &Gate) -> (&'static str, &str, &str) {
+    match gate {
+        Gate::Off { why } => ("off", "", why),
+        Gate::Draft { guidance, because } => ("draft", guidance, because),
+        Gate::Send { guidance, because } => ("send", guidance, because),
     }
 }
 
@@ -101,6 +141,29 @@ pub fn status_word(status: Status) -> &'static str {
 mod tests {
     use super::*;
     use crate::domain::conversation::Tag;
+    use crate::domain::decision::NotAsked;
+
+    #[test]
+    fn a_gate_stands_behind_the_routing_when_a_script_was_asked() {
+        let gating = |asked| Gating {
+            gate: Gate::Draft {
+                guidance: "refunds".to_owned(),
+                because: "money".to_owned(),
+            },
+            asked,
+            warnings: Vec::new(),
+            trace: Vec::new(),
+        };
+        let words = |asked| both_in_words(&Routing::default(), &gating(asked));
+        assert_eq!(
+            words(Asked::Yes(Outcome::Decided)),
+            "inbox; ai_reply draft; guidance refunds; because \"money\""
+        );
+        let failed = words(Asked::Yes(Outcome::Failed("no".to_owned())));
+        assert_eq!(failed, "inbox; ai_reply off, since it failed: no");
+        assert_eq!(words(Asked::Yes(Outcome::NoScript)), "inbox");
+        assert_eq!(words(Asked::No(NotAsked::Late)), "inbox");
+    }
 
     #[test]
     fn a_routing_reads_as_it_was_written() {

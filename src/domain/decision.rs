@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::conversation::{Priority, Status, Tag};
 use super::key::{DecisionKey, MessageKey, WorkspaceKey};
+use super::message::Kind;
 
 /// The routing a script asks for. Names, not keys: whether a team or agent
 /// exists is found out in the triage transaction, and an unknown one is a
@@ -176,6 +177,50 @@ pub enum Asked {
     No(NotAsked),
 }
 
+impl Gating {
+    /// Of a mail about which no gate is asked.
+    #[must_use]
+    pub fn not_asked(reason: NotAsked) -> Self {
+        Self {
+            gate: Gate::Off { why: String::new() },
+            asked: Asked::No(reason),
+            warnings: Vec::new(),
+            trace: Vec::new(),
+        }
+    }
+
+    /// The script was asked, and had no answer.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        matches!(self.asked, Asked::Yes(Outcome::Failed(_)))
+    }
+
+    /// Whether the assistant would do the same. Why it does nothing is no difference.
+    #[must_use]
+    pub fn does_as(&self, other: &Self) -> bool {
+        let off = |gate: &Gate| matches!(gate, Gate::Off { .. });
+        self.gate == other.gate || off(&self.gate) && off(&other.gate)
+    }
+}
+
+impl NotAsked {
+    /// Why the gate is not asked about a mail that was routed so, when it is not.
+    #[must_use]
+    pub fn of(kind: Kind, imported: bool, late: bool, routing: &Routing) -> Option<Self> {
+        if imported {
+            return Some(Self::Imported);
+        }
+        if late {
+            return Some(Self::Late);
+        }
+        if kind != Kind::Personal {
+            return Some(Self::Automatic);
+        }
+        let put_aside = routing.spam || routing.ignore.is_some();
+        put_aside.then_some(Self::PutAside)
+    }
+}
+
 /// Mail about which no gate is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAsked {
@@ -187,4 +232,6 @@ pub enum NotAsked {
     Automatic,
     /// The script of routes put it aside as spam, or ignored it.
     PutAside,
+    /// The script of routes failed, and an older version answered in its place.
+    FellBack,
 }

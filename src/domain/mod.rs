@@ -20,6 +20,7 @@ pub mod decision;
 pub mod envelope;
 pub mod expiry;
 pub mod extraction;
+pub mod failing;
 pub mod fetching;
 pub mod fingerprint;
 pub mod folder;

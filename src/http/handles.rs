@@ -9,6 +9,7 @@ use super::options::Options;
 use super::streams::Streams;
 use crate::script::Scripts;
 use crate::service::alerts::Alerts;
+use crate::service::asking::Asking;
 use crate::service::collecting::Collecting;
 use crate::service::connect::Connect;
 use crate::service::console::Console;
@@ -71,6 +72,8 @@ pub struct Handles {
     pub console: Console,
     /// Scripts as files.
     pub script_editing: ScriptEditing,
+    /// Which of them go on failing.
+    pub asking: Asking,
     /// The scripts in use and what is wrong with newer ones.
     pub scripts: Scripts,
 }
@@ -130,6 +133,7 @@ wire! {
     Rehearsals: handles.rehearsals;
     Console: handles.console;
     ScriptEditing: handles.script_editing;
+    Asking: handles.asking;
     Scripts: handles.scripts;
     Options: options;
     Streams: streams;

@@ -3,12 +3,12 @@
 //! From here on bytes, envelope and Message-ID never change; what is tried again
 //! is the same mail.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use tokio::time::Instant;
 
 use crate::domain::address::NamedAddress;
-use crate::domain::decision::{Outcome, ScriptVersion, Verdict};
+use crate::domain::decision::{Outcome, Verdict};
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::OutgoingKey;
 use crate::domain::mailbox::Mailbox;
@@ -20,7 +20,8 @@ use crate::mime::compose::{
     self, Answered, Automatic, Composed, Composition, Quotation, QuotationLanguage,
 };
 use crate::mime::{quoted_from, read_bytes};
-use crate::script::{ReplyView, Scripts};
+use crate::script::{ReplyView, Snapshot};
+use crate::service::asking::Asking;
 use crate::service::clock::Clock;
 use crate::service::jobs::Worker;
 use crate::service::{reading, view};
@@ -35,9 +36,8 @@ const SIGNATURE_MARK: &str = "\n\n-- \n";
 #[derive(Clone, Debug)]
 pub struct Composing {
     store: Store,
-    scripts: Scripts,
+    asking: Asking,
     clock: Clock,
-    zone: TimeZone,
 }
 
 /// What a reply is composed from.
@@ -61,14 +61,13 @@ enum Built {
 }
 
 impl Composing {
-    /// A worker over its handles; `zone` dates the quoted history.
+    /// A worker over its handles.
     #[must_use]
-    pub fn new(store: Store, scripts: Scripts, clock: Clock, zone: TimeZone) -> Self {
+    pub fn new(store: Store, asking: Asking, clock: Clock) -> Self {
         Self {
             store,
-            scripts,
+            asking,
             clock,
-            zone,
         }
     }
 
@@ -79,15 +78,14 @@ impl Composing {
         if outgoing.state != OutgoingState::Queued || outgoing.raw.is_some() {
             return self.store.drop_job(job.key).await;
         }
+        let scripts = self.asking.live().await?;
         let this = self.clone();
-        let built = tokio::task::spawn_blocking(move || this.build(outgoing)).await;
+        let build = move || this.build(scripts.as_ref(), outgoing);
+        let built = tokio::task::spawn_blocking(build).await;
         let built = built.map_err(|error| StoreError::worker_lost("composing", &error))??;
         let now = self.clock.now();
         match built {
-            Built::Held(reason, hold) => {
-                self.keep_script(hold.version).await?;
-                self.store.hold_reply(job.key, key, reason, hold).await
-            }
+            Built::Held(reason, hold) => self.store.hold_reply(job.key, key, reason, hold).await,
             Built::Ready(composed, head) => {
                 let raw = CompressedRaw::new(&composed.bytes);
                 self.store
@@ -109,14 +107,18 @@ impl Composing {
         }
     }
 
-    fn build(&self, outgoing: Outgoing) -> Result<Built, StoreError> {
+    fn build(
+        &self,
+        scripts: Option<&Arc<Snapshot>>,
+        outgoing: Outgoing,
+    ) -> Result<Built, StoreError> {
         let Some(mailbox) = self.store.mailbox(outgoing.mailbox)? else {
             return Ok(Built::Impossible(saying!("outbox.no_mailbox")));
         };
         let shown = self.store.message(outgoing.message)?;
         let from = shown.and_then(|message| message.head.from);
         let from = from.unwrap_or_else(|| mailbox.settings.identity.clone());
-        if let Some((reason, hold)) = self.held(&outgoing, &mailbox, &from)? {
+        if let Some((reason, hold)) = self.held(scripts, &outgoing, &mailbox, &from)? {
             return Ok(Built::Held(reason, hold));
         }
         let answered = outgoing
@@ -128,7 +130,7 @@ impl Composing {
             Some(message) if outgoing.quote_history => self.new_part(message)?,
             _ => String::new(),
         };
-        let signature = self.signature(&outgoing, &mailbox)?;
+        let signature = self.signature(scripts, &outgoing, &mailbox)?;
         let material = Material {
             outgoing,
             from,
@@ -149,6 +151,7 @@ impl Composing {
     /// wrote is shown to it, nor what a person has let go.
     fn held(
         &self,
+        scripts: Option<&Arc<Snapshot>>,
         outgoing: &Outgoing,
         mailbox: &Mailbox,
         from: &NamedAddress,
@@ -160,15 +163,14 @@ impl Composing {
         if outgoing.automatic || is_released {
             return Ok(None);
         }
-        let (Some(snapshot), Some(conversation)) = (
-            self.scripts.current(),
-            self.store.conversation(outgoing.conversation)?,
-        ) else {
+        let (Some(snapshot), Some(conversation)) =
+            (scripts, self.store.conversation(outgoing.conversation)?)
+        else {
             return Ok(None);
         };
         let at = self.clock.now();
         let operator = self.author(outgoing)?;
-        let now = at.to_zoned(self.zone.clone());
+        let now = self.asking.local(at);
         let context = view::of_reply(&self.store, conversation, mailbox.clone(), operator, now)?;
         let reply = ReplyView {
             from: Some(from.clone()),
@@ -180,8 +182,8 @@ impl Composing {
             automatic: outgoing.automatic,
             attachments: Vec::new(),
         };
-        let (begun, max) = (Instant::now(), snapshot.time_max());
-        let vetted = snapshot.before_send(reply, context, move || begun.elapsed() > max);
+        let live = self.asking.about(snapshot.clone(), mailbox.key);
+        let vetted = live.before_send(reply, context);
         let Verdict::Hold(why) = vetted.verdict else {
             return Ok(None);
         };
@@ -200,16 +202,6 @@ impl Composing {
             released: None,
         };
         Ok(Some((reason, hold)))
-    }
-
-    /// A trace always shows the source that decided, so the source is stored first.
-    async fn keep_script(&self, version: Option<ScriptVersion>) -> Result<(), StoreError> {
-        let current = self.scripts.current();
-        let Some(snapshot) = current.filter(|one| Some(one.version()) == version) else {
-            return Ok(());
-        };
-        let files = snapshot.files().to_vec();
-        self.store.keep_script(snapshot.version(), files).await
     }
 
     fn author(&self, outgoing: &Outgoing) -> Result<Option<User>, StoreError> {
@@ -258,7 +250,7 @@ impl Composing {
         };
         Quotation {
             author: message.head.from.as_ref().map_or("", NamedAddress::shown),
-            at: at.to_zoned(self.zone.clone()),
+            at: self.asking.local(at),
             text,
             language,
         }
@@ -275,19 +267,21 @@ impl Composing {
     /// What the signature script says, with the mark before it; nothing when it says
     /// nothing. A failing script costs the signature its script, not the reply its
     /// signature: the mailbox's own text is used.
-    fn signature(&self, outgoing: &Outgoing, mailbox: &Mailbox) -> Result<String, StoreError> {
+    fn signature(
+        &self,
+        scripts: Option<&Arc<Snapshot>>,
+        outgoing: &Outgoing,
+        mailbox: &Mailbox,
+    ) -> Result<String, StoreError> {
         let plain = mailbox.settings.signature.clone();
-        let text = match (
-            self.scripts.current(),
-            self.store.conversation(outgoing.conversation)?,
-        ) {
+        let text = match (scripts, self.store.conversation(outgoing.conversation)?) {
             (Some(snapshot), Some(conversation)) => {
                 let operator = self.author(outgoing)?;
-                let now = self.clock.now().to_zoned(self.zone.clone());
+                let now = self.asking.local(self.clock.now());
                 let context =
                     view::of_reply(&self.store, conversation, mailbox.clone(), operator, now)?;
-                let (begun, max) = (Instant::now(), snapshot.time_max());
-                let signed = snapshot.signature(context, move || begun.elapsed() > max);
+                let live = self.asking.about(snapshot.clone(), mailbox.key);
+                let signed = live.signature(&context).answer;
                 match signed.outcome {
                     Outcome::Decided => signed.text,
                     Outcome::NoScript => plain,

@@ -7,6 +7,7 @@
 mod acknowledging;
 mod agenda;
 pub mod alerts;
+pub mod asking;
 pub mod authenticating;
 pub mod clock;
 pub mod collecting;
@@ -38,6 +39,7 @@ pub mod refusals;
 pub mod rehearsal;
 pub mod replies;
 pub mod script_editing;
+pub mod script_failures;
 pub mod script_testing;
 pub mod signing_in;
 pub mod submitting;

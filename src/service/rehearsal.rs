@@ -27,7 +27,7 @@ use crate::service::mailboxes::{MailboxError, Mailboxes};
 use crate::store::{Store, StoreError};
 pub(in crate::service) use walk::as_it_came;
 
-pub use found::{Changed, LISTED_MAX, Rehearsed, Slow, TIME_MAX};
+pub use found::{Answers, Changed, LISTED_MAX, Rehearsed, Slow, TIME_MAX};
 
 /// Mails of one rehearsal where nobody says how many.
 pub const LAST_USUAL: usize = 200;
@@ -183,7 +183,10 @@ impl Rehearsals {
             since: question.since,
             mailbox,
         };
-        Ok(walk.run(last.min(MAILS_MAX))?)
+        let mut done = walk.run(last.min(MAILS_MAX))?;
+        let version = live.as_deref().map(Snapshot::version);
+        done.same = version == Some(candidate.version());
+        Ok(done)
     }
 }
 

@@ -5,13 +5,10 @@
 //! asks again and never acts twice. Conversations that are put off by people do not wake
 //! anybody yet: nothing sets such a time.
 
-use jiff::tz::TimeZone;
-use tokio::time::Instant;
-
 use crate::domain::decision::{Occasion, Outcome};
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::MessageKey;
-use crate::script::Scripts;
+use crate::service::asking::Asking;
 use crate::service::clock::Clock;
 use crate::service::jobs::Worker;
 use crate::service::view;
@@ -24,33 +21,23 @@ const PARALLEL_MAX: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Timers {
     store: Store,
-    scripts: Scripts,
+    asking: Asking,
     clock: Clock,
-    zone: TimeZone,
 }
 
 impl Timers {
-    /// A worker over its handles; `zone` is what scripts see as local time.
+    /// A worker over its handles.
     #[must_use]
-    pub fn new(store: Store, scripts: Scripts, clock: Clock, zone: TimeZone) -> Self {
+    pub fn new(store: Store, asking: Asking, clock: Clock) -> Self {
         Self {
             store,
-            scripts,
+            asking,
             clock,
-            zone,
         }
     }
 
     async fn wake(&self, job: &Job, message: MessageKey) -> Result<(), StoreError> {
-        let snapshot = self.scripts.current();
-        if let Some(snapshot) = &snapshot {
-            // A trace always shows the source that decided, so the source is stored first.
-            let version = snapshot.version();
-            if self.store.script(version)?.is_none() {
-                let files = snapshot.files().to_vec();
-                self.store.keep_script(version, files).await?;
-            }
-        }
+        let snapshot = self.asking.live().await?;
         let (this, conversation) = (self.clone(), job.conversation);
         let decided = tokio::task::spawn_blocking(move || {
             let at = this.clock.now();
@@ -71,15 +58,18 @@ impl Timers {
                 gating: None,
             };
             if let Some(snapshot) = snapshot {
-                let now = at.to_zoned(this.zone.clone());
+                let (now, about) = (this.asking.local(at), mailbox.key);
                 let context = view::of_reply(&this.store, conversation, mailbox, None, now)?;
-                let (begun, max) = (Instant::now(), snapshot.time_max());
-                let routed = snapshot.on_timer(context, move || begun.elapsed() > max);
-                decision.version = Some(snapshot.version());
-                decision.outcome = routed.outcome;
-                decision.routing = routed.routing;
-                decision.trace = routed.trace;
-                decision.warnings = routed.warnings;
+                let routed = this.asking.about(snapshot, about).on_timer(&context);
+                decision.version = Some(routed.version);
+                decision.outcome = routed.answer.outcome;
+                decision.routing = routed.answer.routing;
+                decision.trace = routed.answer.trace;
+                decision.warnings = routed.answer.warnings;
+                if let Some(words) = routed.instead_of {
+                    let words = format!("{words}; an older version decided instead");
+                    decision.warnings.push(words);
+                }
             }
             if decision.routing.acknowledge.is_some() {
                 let words = "`acknowledge` left out: it answers mail that comes in";

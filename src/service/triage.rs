@@ -4,21 +4,19 @@
 //! mail sees what was decided on the first. Many conversations share a transaction.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::decision::{
-    Asked, Gate, Gating, NotAsked, Occasion, Outcome, Routing, ScriptVersion,
-};
+use crate::domain::decision::{Gating, NotAsked, Occasion, Outcome, Routing};
 use crate::domain::extraction::Extraction;
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::MessageKey;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Kind, Message};
-use crate::script::{ContextView, MailView, Scripts, Snapshot};
+use crate::script::{ContextView, MailView, Snapshot};
+use crate::service::asking::{Asking, Live};
 use crate::service::clock::Clock;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
@@ -39,38 +37,29 @@ type Decided = (Option<Extraction>, NewDecision, Option<Acknowledgement>);
 #[derive(Clone, Debug)]
 pub struct Triage {
     store: Store,
-    scripts: Scripts,
+    asking: Asking,
     presets: Presets,
     clock: Clock,
-    zone: TimeZone,
 }
 
 impl Triage {
-    /// A service over the store, the scripts and the hooks of plugins; `zone` is what scripts see as local time.
+    /// A service over the store, the scripts and the hooks of plugins.
     #[must_use]
-    pub fn new(
-        store: Store,
-        scripts: Scripts,
-        presets: Presets,
-        clock: Clock,
-        zone: TimeZone,
-    ) -> Self {
+    pub fn new(store: Store, asking: Asking, presets: Presets, clock: Clock) -> Self {
         Self {
             store,
-            scripts,
+            asking,
             presets,
             clock,
-            zone,
         }
     }
 
     /// Decides on what comes in until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut feed = self.store.subscribe();
-        let mut kept = None;
         while !shutdown.is_cancelled() {
             feed.mark_unchanged();
-            match self.decide_due(&mut kept).await {
+            match self.decide_due().await {
                 Ok(0) => tokio::select! {
                     () = shutdown.cancelled() => return,
                     changed = feed.changed() => if changed.is_err() { return },
@@ -89,14 +78,14 @@ impl Triage {
     }
 
     /// Decides on one batch; answers how many mails it held.
-    async fn decide_due(&self, kept: &mut Option<ScriptVersion>) -> Result<usize, StoreError> {
+    async fn decide_due(&self) -> Result<usize, StoreError> {
         let jobs = self
             .store
             .due_jobs(WorkKind::Triage, self.clock.now(), BATCH_MAX)?;
         if jobs.is_empty() {
             return Ok(0);
         }
-        self.keep_scripts(kept).await?;
+        let scripts = self.asking.live().await?;
         let mut conversations = HashSet::new();
         let first: Vec<Job> = jobs
             .into_iter()
@@ -104,7 +93,8 @@ impl Triage {
             .collect();
         // Scripts compute; they have no place on a thread that serves sockets.
         let this = self.clone();
-        let decided = tokio::task::spawn_blocking(move || this.decide_all(&first)).await;
+        let decided =
+            tokio::task::spawn_blocking(move || this.decide_all(scripts.as_ref(), &first)).await;
         let batch = match decided {
             Ok(batch) => batch?,
             Err(error) => return Err(StoreError::worker_lost("triage", &error)),
@@ -114,27 +104,17 @@ impl Triage {
         Ok(count)
     }
 
-    /// A trace always shows the source that decided, so the source is stored first.
-    async fn keep_scripts(&self, kept: &mut Option<ScriptVersion>) -> Result<(), StoreError> {
-        let Some(snapshot) = self.scripts.current() else {
-            return Ok(());
-        };
-        if *kept != Some(snapshot.version()) {
-            self.store
-                .keep_script(snapshot.version(), snapshot.files().to_vec())
-                .await?;
-            *kept = Some(snapshot.version());
-        }
-        Ok(())
-    }
-
-    fn decide_all(&self, jobs: &[Job]) -> Result<Vec<Triaged>, StoreError> {
+    fn decide_all(
+        &self,
+        scripts: Option<&Arc<Snapshot>>,
+        jobs: &[Job],
+    ) -> Result<Vec<Triaged>, StoreError> {
         let mut decided = Vec::with_capacity(jobs.len());
         for job in jobs {
             let Work::Triage(message) = job.work else {
                 continue;
             };
-            let (extraction, decision, acknowledgement) = self.decide(message)?;
+            let (extraction, decision, acknowledgement) = self.decide(scripts, message)?;
             decided.push(Triaged {
                 job: job.key,
                 message,
@@ -148,7 +128,11 @@ impl Triage {
 
     /// What the hooks of the mailbox read in a mail, what the scripts decide on it, and the
     /// automatic answer they ask for.
-    fn decide(&self, key: MessageKey) -> Result<Decided, StoreError> {
+    fn decide(
+        &self,
+        scripts: Option<&Arc<Snapshot>>,
+        key: MessageKey,
+    ) -> Result<Decided, StoreError> {
         let at = self.clock.now();
         let mut decision = NewDecision {
             at,
@@ -165,7 +149,7 @@ impl Triage {
             return Ok((None, decision, None));
         };
         let mailbox = self.store.mailbox(message.mailbox)?;
-        let now = at.to_zoned(self.zone.clone());
+        let now = self.asking.local(at);
         let (mut mail, context) = view::of_message(&self.store, message.clone(), now)?;
         let read = mailbox
             .as_ref()
@@ -174,14 +158,15 @@ impl Triage {
             mail.learn(&read.extraction);
         }
         let mut acknowledgement = None;
-        if let Some(snapshot) = self.scripts.current() {
+        if let Some(snapshot) = scripts {
+            let live = self.asking.about(snapshot.clone(), message.mailbox);
             let shown = Shown {
                 kind: mail.head.kind,
                 message,
                 mailbox,
             };
-            self.route(&snapshot, mail, context, &shown, &mut decision);
-            acknowledgement = self.acknowledgement(&snapshot, &shown, &mut decision)?;
+            route(&live, mail, context, &shown, &mut decision);
+            acknowledgement = self.acknowledgement(live.snapshot(), &shown, &mut decision)?;
         }
         let Some(read) = read else {
             return Ok((None, decision, acknowledgement));
@@ -193,46 +178,6 @@ impl Triage {
             decision.trace = [read.trace, decision.trace].concat();
         }
         Ok((Some(read.extraction), decision, acknowledgement))
-    }
-
-    /// Asks where the mail goes, and what the assistant may do about it.
-    fn route(
-        &self,
-        snapshot: &Snapshot,
-        mail: MailView,
-        context: ContextView,
-        shown: &Shown,
-        decision: &mut NewDecision,
-    ) {
-        let routed = snapshot.route(mail.clone(), context.clone(), expired(snapshot));
-        if let Outcome::Failed(words) = &routed.outcome {
-            tracing::warn!(message = shown.message.key.0, %words, "the routing script failed; the mail took the default route");
-        }
-        decision.version = Some(snapshot.version());
-        decision.outcome = routed.outcome;
-        decision.routing = routed.routing;
-        decision.trace = routed.trace;
-        decision.warnings = routed.warnings;
-        decision.gating = Some(match shown.not_asked(&decision.routing) {
-            Some(reason) => Gating {
-                gate: Gate::Off { why: String::new() },
-                asked: Asked::No(reason),
-                warnings: Vec::new(),
-                trace: Vec::new(),
-            },
-            None => {
-                let gated = snapshot.ai_reply(mail, context, expired(snapshot));
-                if let Outcome::Failed(words) = &gated.outcome {
-                    tracing::warn!(message = shown.message.key.0, %words, "the script of the assistant's gate failed; it is off for this mail");
-                }
-                Gating {
-                    gate: gated.gate,
-                    asked: Asked::Yes(gated.outcome),
-                    warnings: gated.warnings,
-                    trace: gated.trace,
-                }
-            }
-        });
     }
 
     /// The automatic answer that the script asked for; a warning when there can be none.
@@ -269,10 +214,45 @@ impl Triage {
     }
 }
 
-/// Ends a script that takes too long from now on.
-fn expired(snapshot: &Snapshot) -> impl Fn() -> bool + 'static {
-    let (begun, max) = (Instant::now(), snapshot.time_max());
-    move || begun.elapsed() > max
+/// Asks where the mail goes, and what the assistant may do about it.
+fn route(
+    live: &Live,
+    mail: MailView,
+    context: ContextView,
+    shown: &Shown,
+    decision: &mut NewDecision,
+) {
+    let routed = live.route(&mail, &context);
+    let fell_back = routed.instead_of.is_some();
+    decision.version = Some(routed.version);
+    decision.outcome = routed.answer.outcome;
+    decision.routing = routed.answer.routing;
+    decision.trace = routed.answer.trace;
+    decision.warnings = routed.answer.warnings;
+    if let Outcome::Failed(words) = &decision.outcome {
+        tracing::warn!(message = shown.message.key.0, %words, "the routing script failed; the mail took the default route");
+    }
+    if let Some(words) = routed.instead_of {
+        tracing::warn!(message = shown.message.key.0, %words, "the routing script failed; an older version decided");
+        decision
+            .warnings
+            .push(format!("{words}; an older version decided instead"));
+    }
+    let not_asked = fell_back.then_some(NotAsked::FellBack);
+    let not_asked = not_asked.or_else(|| {
+        let Message { imported, late, .. } = shown.message;
+        NotAsked::of(shown.kind, imported, late, &decision.routing)
+    });
+    decision.gating = Some(match not_asked {
+        Some(reason) => Gating::not_asked(reason),
+        None => {
+            let gated = live.ai_reply(mail, context);
+            if let Outcome::Failed(words) = &gated.outcome {
+                tracing::warn!(message = shown.message.key.0, %words, "the script of the assistant's gate failed; it is off for this mail");
+            }
+            gated.into()
+        }
+    });
 }
 
 /// What is known of the mail that is decided on.
@@ -281,21 +261,4 @@ struct Shown {
     /// What it is, hooks included.
     kind: Kind,
     mailbox: Option<Mailbox>,
-}
-
-impl Shown {
-    /// Why the gate of the assistant is not asked, when it is not.
-    fn not_asked(&self, routing: &Routing) -> Option<NotAsked> {
-        if self.message.imported {
-            return Some(NotAsked::Imported);
-        }
-        if self.message.late {
-            return Some(NotAsked::Late);
-        }
-        if self.kind != Kind::Personal {
-            return Some(NotAsked::Automatic);
-        }
-        let put_aside = routing.spam || routing.ignore.is_some();
-        put_aside.then_some(NotAsked::PutAside)
-    }
 }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::domain::answered::{assign_word, priority_word, status_word, wake_word};
+use crate::domain::answered::{assign_word, gate_parts, priority_word, status_word, wake_word};
 use crate::domain::decision::{
-    Asked, Gate, Gating, NotAsked, Outcome, Routing, ScriptVersion, TraceStep,
+    Asked, Gating, NotAsked, Outcome, Routing, ScriptVersion, TraceStep,
 };
 
 /// A routing with how it came about.
@@ -46,15 +46,33 @@ pub struct GatingBody {
     trace: Vec<StepBody>,
 }
 
+/// What scripts say of a mail: where it goes, and what the assistant may do.
+#[derive(Clone, Debug, Serialize)]
+pub struct AnswersBody {
+    #[serde(flatten)]
+    routed: RoutedBody,
+    /// Absent where no script says anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assistant: Option<GatingBody>,
+}
+
+impl AnswersBody {
+    /// Of both.
+    #[must_use]
+    pub fn new(routed: RoutedBody, gating: &Gating) -> Self {
+        let silent = gating.asked == Asked::Yes(Outcome::NoScript);
+        Self {
+            routed,
+            assistant: (!silent).then(|| GatingBody::new(gating)),
+        }
+    }
+}
+
 impl GatingBody {
     /// Of a gate.
     #[must_use]
     pub fn new(gating: &Gating) -> Self {
-        let (gate, guidance, because) = match &gating.gate {
-            Gate::Off { why } => ("off", "", why.as_str()),
-            Gate::Draft { guidance, because } => ("draft", guidance.as_str(), because.as_str()),
-            Gate::Send { guidance, because } => ("send", guidance.as_str(), because.as_str()),
-        };
+        let (gate, guidance, because) = gate_parts(&gating.gate);
         let (outcome, error, because) = match &gating.asked {
             Asked::Yes(outcome) => {
                 let (outcome, error) = outcome_words(outcome);
@@ -83,6 +101,7 @@ pub fn not_asked_word(reason: NotAsked) -> &'static str {
         NotAsked::Late => "late",
         NotAsked::Automatic => "automatic",
         NotAsked::PutAside => "put_aside",
+        NotAsked::FellBack => "fell_back",
     }
 }
 

@@ -9,12 +9,15 @@ use crate::config::Config;
 use crate::domain::change::Event;
 use crate::domain::key::WorkspaceKey;
 use crate::script::{Limits, Reloaded, Scripts};
+use crate::service::asking::Asking;
+use crate::service::clock::Clock;
 use crate::service::console::Console;
 use crate::service::conversations::Conversations;
 use crate::service::random::Random;
 use crate::service::rehearsal::Rehearsals;
 use crate::service::script_editing::{EditingOptions, ScriptEditing};
 use crate::service::script_testing;
+use crate::store::Store;
 
 impl Gateway {
     /// Reads the scripts for the first time.
@@ -29,14 +32,30 @@ impl Gateway {
         Scripts::demanding(&config.scripts.folder, limits, demand)
     }
 
+    /// Its memory is that of its clones, so it is made once.
+    pub(super) fn open_asking(
+        config: &Config,
+        store: &Store,
+        scripts: &Scripts,
+        clock: &Clock,
+        zone: &TimeZone,
+    ) -> Asking {
+        let asking = Asking::new(store.clone(), scripts.clone(), clock.clone(), zone.clone());
+        asking.falling_back(config.scripts.fall_back)
+    }
+
     /// Tells listeners of the feed that scripts were reloaded or refused.
     pub(super) fn on_scripts(&self) -> impl FnMut(&Reloaded) + Send + 'static + use<> {
-        let (store, clock, tasks) = (
+        let (store, clock, asking, tasks) = (
             self.store.clone(),
             self.clock.clone(),
+            self.asking.clone(),
             tokio::runtime::Handle::current(),
         );
-        move |_| {
+        move |reloaded| {
+            if matches!(reloaded, Reloaded::Live(_)) {
+                asking.forget_failures();
+            }
             let (store, now) = (store.clone(), clock.now());
             tasks.spawn(async move {
                 if let Err(error) = store.note_change(WorkspaceKey::DEFAULT, Event::ScriptsChanged, now).await {

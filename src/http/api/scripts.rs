@@ -14,12 +14,14 @@ use super::json::scripts::{
 };
 use crate::domain::user::{Actor, Role};
 use crate::script::Scripts;
+use crate::service::asking::Asking;
 use crate::service::rehearsal::Rehearsals;
 use crate::service::script_editing::{EditError, ScriptEditing};
 use crate::wire::decision::{hexadecimal, version_of};
 
 pub(super) async fn status(
     State(scripts): State<Scripts>,
+    State(asking): State<Asking>,
     Extension(actor): Extension<Actor>,
 ) -> Result<Json<ScriptsBody>, Problem> {
     if !actor.may(Role::Operator, actor.workspace()) {
@@ -28,7 +30,7 @@ pub(super) async fn status(
             "Only operators may see the scripts.",
         ));
     }
-    Ok(Json(ScriptsBody::new(&scripts)))
+    Ok(Json(ScriptsBody::new(&scripts, &asking.failing())))
 }
 
 pub(super) async fn rehearse(

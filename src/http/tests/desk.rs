@@ -35,6 +35,7 @@ use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
 use crate::script::{Limits, Scripts};
 use crate::service::alerts::{AlertOptions, Alerts};
+use crate::service::asking::Asking;
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
 use crate::service::connect::Connect;
@@ -361,7 +362,9 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
     );
     let links = links(store, &mailboxes, clock);
     let scripts = Scripts::open(scripts, Limits::default());
+    let asking = Asking::new(store.clone(), scripts.clone(), clock.clone(), TimeZone::UTC);
     Handles {
+        asking,
         doctor: doctor(&dialer, &keyring, &presets, &diary, &proving, &mailboxes),
         conversations: Conversations::new(store.clone(), clock.clone(), Random),
         feed: Feed::new(store.clone()),

@@ -5,7 +5,7 @@
 use rhai::{Array, Dynamic, FuncArgs};
 
 use super::Snapshot;
-use crate::domain::decision::{Gate, Outcome, Routing, TraceStep, Verdict};
+use crate::domain::decision::{self, Gate, Gating, Outcome, Routing, TraceStep, Verdict};
 use crate::script::answer::alert::{self, Alert};
 use crate::script::answer::verdict::Judged;
 use crate::script::answer::{self, Answer, Building};
@@ -77,6 +77,17 @@ pub struct Gated {
     pub warnings: Vec<String>,
     /// What it read and built.
     pub trace: Vec<TraceStep>,
+}
+
+impl From<Gated> for Gating {
+    fn from(gated: Gated) -> Self {
+        Self {
+            gate: gated.gate,
+            asked: decision::Asked::Yes(gated.outcome),
+            warnings: gated.warnings,
+            trace: gated.trace,
+        }
+    }
 }
 
 /// What `signature` came to.

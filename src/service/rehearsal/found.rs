@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::domain::decision::Gating;
 use crate::domain::key::{MessageKey, PublicId};
 use crate::script::Routed;
 
@@ -29,9 +30,18 @@ pub struct Changed {
     /// When it came.
     pub arrived_at: Timestamp,
     /// What the live scripts decide.
-    pub old: Routed,
+    pub old: Answers,
     /// What those that are tried would.
-    pub new: Routed,
+    pub new: Answers,
+}
+
+/// What scripts say of a mail.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    /// Where it goes.
+    pub routed: Routed,
+    /// What the assistant may do about it.
+    pub gating: Gating,
 }
 
 /// A mail that took the scripts that are tried long.
@@ -62,6 +72,8 @@ pub struct Rehearsed {
     pub slowest: Vec<Slow>,
     /// How long it took.
     pub took: Duration,
+    /// Both are the same scripts, so that nothing can differ.
+    pub same: bool,
     /// It ended because of [`TIME_MAX`] or because there were too many; older mails were not looked at.
     pub cut_short: bool,
 }

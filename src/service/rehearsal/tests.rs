@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::walk::Walk;
 use super::*;
-use crate::domain::answered::in_words;
+use crate::domain::answered::{both_in_words, in_words};
 use crate::domain::folder::{FolderName, Uid, UidValidity};
 use crate::domain::key::WorkspaceKey;
 use crate::domain::ledger::Source;
@@ -131,9 +131,9 @@ async fn ten_thousand_mails_are_rehearsed_in_time_and_only_what_changes_is_liste
     assert!(!done.cut_short);
     let latest = &done.listed[0];
     assert_eq!(latest.subject, "Invoice 9990");
-    assert_eq!(in_words(&latest.old.routing), "team support");
-    assert_eq!(in_words(&latest.new.routing), "team billing");
-    assert!(latest.new.trace.iter().any(|step| step.line == 4));
+    assert_eq!(in_words(&latest.old.routed.routing), "team support");
+    assert_eq!(in_words(&latest.new.routed.routing), "team billing");
+    assert!(latest.new.routed.trace.iter().any(|step| step.line == 4));
     let order: Vec<_> = done.listed.iter().map(|one| one.key).collect();
     assert!(order.is_sorted_by(|a, b| a > b));
 
@@ -144,4 +144,47 @@ async fn ten_thousand_mails_are_rehearsed_in_time_and_only_what_changes_is_liste
     assert_eq!((done.mails, done.changed, done.cut_short), (50, 5, false));
     let done = walk(None, None).run(20).expect("readable");
     assert_eq!((done.mails, done.changed), (20, 20));
+}
+
+#[tokio::test]
+async fn another_gate_of_the_assistant_is_a_change_and_another_reason_for_off_is_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = filled(folder.path(), 20).await;
+    let with_gate = |gate: &str| {
+        let gate = format!("fn ai_reply(mail, ctx) {{ {gate} }}");
+        let files = [
+            ("routing.rhai", "fn route(mail, ctx) { inbox() }".to_owned()),
+            ("ai_gate.rhai", gate),
+        ];
+        let files = files.map(|(name, text)| (name.to_owned(), text));
+        Snapshot::of(files.to_vec(), &Limits::default()).expect("right")
+    };
+    let changed = |live: &Snapshot, candidate: &Snapshot| {
+        let walk = Walk {
+            store: &store,
+            zone: &TimeZone::UTC,
+            live: Some(live),
+            candidate,
+            script_time_max: Duration::from_secs(5),
+            since: None,
+            mailbox: None,
+        };
+        walk.run(100).expect("readable")
+    };
+    let off = with_gate("off(\"not yet\")");
+    let some = with_gate(
+        "if mail.subject.contains(\"Invoice\") { off(\"money\") } else { draft(\"usual\") }",
+    );
+    let done = changed(&off, &some);
+    assert_eq!((done.mails, done.changed), (20, 18));
+    let words = |answers: &Answers| both_in_words(&answers.routed.routing, &answers.gating);
+    let latest = &done.listed[0];
+    assert_eq!(
+        words(&latest.old),
+        "inbox; ai_reply off; because \"not yet\""
+    );
+    assert_eq!(words(&latest.new), "inbox; ai_reply draft; guidance usual");
+    let fails = with_gate("throw \"no\"");
+    let done = changed(&off, &fails);
+    assert_eq!((done.changed, done.errors_new), (20, 20));
 }

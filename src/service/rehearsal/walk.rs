@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
 use super::super::view;
-use super::found::{Changed, LISTED_MAX, Rehearsed, SLOWEST_LISTED, Slow, TIME_MAX};
-use crate::domain::decision::{Outcome, Routing};
+use super::found::{Answers, Changed, LISTED_MAX, Rehearsed, SLOWEST_LISTED, Slow, TIME_MAX};
+use crate::domain::decision::{Asked, Gate, Gating, NotAsked, Outcome, Routing};
 use crate::domain::key::{MailboxKey, MessageKey};
 use crate::domain::message::Message;
 use crate::script::{ContextView, ConversationView, MailView, Routed, Snapshot};
@@ -130,12 +130,13 @@ impl Walk<'_> {
         };
         let conversation = self.store.conversation(message.conversation)?;
         let conversation = conversation.map(|one| (one.id, one.number));
+        let sort = Sort::of(&message);
         let (mail, context) = as_it_came(self.store, self.zone, message)?;
         let old = self.live.map_or_else(nothing, |live| {
-            self.ask(live, mail.clone(), context.clone())
+            self.ask(live, sort, mail.clone(), context.clone())
         });
         let begun = Instant::now();
-        let new = self.ask(self.candidate, mail, context);
+        let new = self.ask(self.candidate, sort, mail, context);
         let took = begun.elapsed();
         found.mails += 1;
         found.errors_old += usize::from(failed(&old));
@@ -163,9 +164,27 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn ask(&self, snapshot: &Snapshot, mail: MailView, context: ContextView) -> Routed {
-        let (begun, max) = (Instant::now(), self.script_time_max);
-        snapshot.route(mail, context, move || begun.elapsed() > max)
+    fn ask(
+        &self,
+        snapshot: &Snapshot,
+        sort: Sort,
+        mail: MailView,
+        context: ContextView,
+    ) -> Answers {
+        let max = self.script_time_max;
+        let begun = Instant::now();
+        let kind = mail.head.kind;
+        let routed = snapshot.route(mail.clone(), context.clone(), move || begun.elapsed() > max);
+        let not_asked = NotAsked::of(kind, sort.imported, sort.late, &routed.routing);
+        let gating = not_asked.map_or_else(
+            || {
+                let begun = Instant::now();
+                let gated = snapshot.ai_reply(mail, context, move || begun.elapsed() > max);
+                Gating::from(gated)
+            },
+            Gating::not_asked,
+        );
+        Answers { routed, gating }
     }
 }
 
@@ -203,23 +222,50 @@ fn as_it_was(view: &mut ConversationView, count: usize) {
     };
 }
 
-fn nothing() -> Routed {
-    Routed {
-        outcome: Outcome::NoScript,
-        routing: Routing::default(),
-        warnings: Vec::new(),
-        trace: Vec::new(),
+/// What the gate of the assistant is not asked for.
+#[derive(Clone, Copy)]
+struct Sort {
+    imported: bool,
+    late: bool,
+}
+
+impl Sort {
+    fn of(message: &Message) -> Self {
+        Self {
+            imported: message.imported,
+            late: message.late,
+        }
     }
 }
 
-fn failed(routed: &Routed) -> bool {
-    matches!(routed.outcome, Outcome::Failed(_))
+/// What is said where there are no scripts.
+fn nothing() -> Answers {
+    Answers {
+        routed: Routed {
+            outcome: Outcome::NoScript,
+            routing: Routing::default(),
+            warnings: Vec::new(),
+            trace: Vec::new(),
+        },
+        gating: Gating {
+            gate: Gate::Off { why: String::new() },
+            asked: Asked::Yes(Outcome::NoScript),
+            warnings: Vec::new(),
+            trace: Vec::new(),
+        },
+    }
+}
+
+fn failed(answers: &Answers) -> bool {
+    matches!(answers.routed.outcome, Outcome::Failed(_)) || answers.gating.failed()
 }
 
 /// Another answer, or one where there was a failure. That there is no script at all decides
 /// the same as a script that answers nothing.
-fn differ(old: &Routed, new: &Routed) -> bool {
-    failed(old) != failed(new) || old.routing != new.routing
+fn differ(old: &Answers, new: &Answers) -> bool {
+    failed(old) != failed(new)
+        || old.routed.routing != new.routed.routing
+        || !old.gating.does_as(&new.gating)
 }
 
 fn slowest(found: &mut Rehearsed, slow: impl FnOnce() -> Slow, took: Duration) {

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::super::super::body::shortened;
 use super::super::super::error::{Kind, Problem};
-use crate::script::{Diagnostic, Routed, Scripts, Severity};
+use crate::script::{Diagnostic, Scripts, Severity};
 use crate::service::collecting::{begin_of, day};
-use crate::service::rehearsal::{Candidate, Changed, Question, Rehearsed, Slow};
+use crate::service::rehearsal::{Answers, Candidate, Changed, Question, Rehearsed, Slow};
 use crate::service::script_editing::{Sources, Written};
-use crate::wire::decision::{RoutedBody, hexadecimal};
+use crate::service::script_failures::Failing;
+use crate::wire::decision::{AnswersBody, RoutedBody, hexadecimal};
 
 /// The state of the scripts.
 #[derive(Debug, Serialize)]
@@ -22,6 +23,18 @@ pub(in crate::http::api) struct ScriptsBody {
     files: Vec<String>,
     /// Not empty: a newer version was refused, and the one above goes on.
     problems: Vec<ProblemBody>,
+    /// What of the live version fails again and again.
+    failing: Vec<FailingBody>,
+}
+
+/// A function that goes on failing.
+#[derive(Debug, Serialize)]
+struct FailingBody {
+    function: &'static str,
+    count: u64,
+    since: String,
+    /// Of the last failure.
+    error: String,
 }
 
 /// Something wrong, where, and what to do.
@@ -104,8 +117,8 @@ struct ChangedBody {
     arrived_at: String,
     from: String,
     subject: String,
-    old: RoutedBody,
-    new: RoutedBody,
+    old: AnswersBody,
+    new: AnswersBody,
 }
 
 #[derive(Debug, Serialize)]
@@ -116,7 +129,7 @@ struct SlowBody {
 }
 
 impl ScriptsBody {
-    pub(in crate::http::api) fn new(scripts: &Scripts) -> Self {
+    pub(in crate::http::api) fn new(scripts: &Scripts, failing: &[Failing]) -> Self {
         let current = scripts.current();
         let files = current.as_ref().map(|snapshot| {
             snapshot
@@ -131,6 +144,18 @@ impl ScriptsBody {
                 .map(|snapshot| hexadecimal(&snapshot.version().0)),
             files: files.unwrap_or_default(),
             problems: scripts.problems().iter().map(ProblemBody::new).collect(),
+            failing: failing.iter().map(FailingBody::new).collect(),
+        }
+    }
+}
+
+impl FailingBody {
+    fn new(failing: &Failing) -> Self {
+        Self {
+            function: failing.function,
+            count: failing.count,
+            since: failing.since.to_string(),
+            error: failing.last.words.clone(),
         }
     }
 }
@@ -232,8 +257,8 @@ impl ChangedBody {
             arrived_at: changed.arrived_at.to_string(),
             from: changed.from.clone(),
             subject: changed.subject.clone(),
-            old: routed(&changed.old),
-            new: routed(&changed.new),
+            old: answers(&changed.old),
+            new: answers(&changed.new),
         }
     }
 }
@@ -248,13 +273,15 @@ impl SlowBody {
     }
 }
 
-fn routed(routed: &Routed) -> RoutedBody {
-    RoutedBody::new(
+fn answers(answers: &Answers) -> AnswersBody {
+    let routed = &answers.routed;
+    let routed = RoutedBody::new(
         &routed.outcome,
         &routed.routing,
         &routed.warnings,
         &routed.trace,
-    )
+    );
+    AnswersBody::new(routed, &answers.gating)
 }
 
 fn micros(took: Duration) -> u64 {

@@ -17,6 +17,7 @@ use super::super::error::{Kind, Problem};
 use super::super::handles::Wired;
 use crate::domain::user::{Actor, Role};
 use crate::script::Scripts;
+use crate::service::asking::Asking;
 use crate::service::console::Console;
 use crate::service::rehearsal::Rehearsals;
 use crate::service::script_editing::{EditError, ScriptEditing};
@@ -35,6 +36,7 @@ const ENTRIES: [&str; 6] = [
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     scripts: Scripts,
+    asking: Asking,
     editing: ScriptEditing,
     console: Console,
     rehearsals: Rehearsals,
@@ -44,6 +46,7 @@ impl FromRef<Wired> for Desk {
     fn from_ref(wired: &Wired) -> Self {
         Self {
             scripts: Scripts::from_ref(wired),
+            asking: Asking::from_ref(wired),
             editing: ScriptEditing::from_ref(wired),
             console: Console::from_ref(wired),
             rehearsals: Rehearsals::from_ref(wired),

@@ -22,6 +22,8 @@ struct StatusPage {
     version: Option<(String, String)>,
     is_refused: bool,
     problems: Vec<ProblemView>,
+    /// What goes on failing: how often, and the last time.
+    failing: Vec<(String, String)>,
     may_edit: bool,
     /// Files that mean something by their name, and whether they are there.
     entries: Vec<(&'static str, bool)>,
@@ -57,7 +59,14 @@ pub(in crate::http::ui) async fn show(
     };
     let is_there = |name: &str| sources.iter().any(|(file, _)| file == name);
     let others = sources.iter().map(|(name, _)| name);
+    let failing = desk.asking.failing().into_iter().map(|one| {
+        let count = one.count.to_string();
+        let values = [("function", one.function), ("count", count.as_str())];
+        (frame.words.with("scripts.failing", &values), one.last.words)
+    });
+    let failing = failing.collect();
     Ok(render(&StatusPage {
+        failing,
         version: version.map(|all| (all.clone(), all.chars().take(VERSION_SHOWN).collect())),
         is_refused: desk.scripts.is_refused(),
         problems: desk

@@ -1,10 +1,10 @@
 //! Scripts: what is wrong with them, what they decided, and lines of their texts.
 
-use crate::domain::answered::in_words;
+use crate::domain::answered::{both_in_words, in_words};
 use crate::domain::decision::{Outcome, TraceStep};
 use crate::script::{Diagnostic, Routed, Severity};
 use crate::service::console::difference::Side;
-use crate::service::rehearsal::Changed;
+use crate::service::rehearsal::{Answers, Changed};
 
 /// Longest source line shown below a problem, in characters.
 const SOURCE_LINE_SHOWN_MAX: usize = 200;
@@ -197,6 +197,24 @@ impl RoutedView {
     }
 }
 
+impl RoutedView {
+    /// With what the assistant may do.
+    fn of_both(answers: &Answers) -> Self {
+        let routed = Self::new(&answers.routed);
+        let gate = &answers.gating;
+        Self {
+            words: both_in_words(&answers.routed.routing, gate),
+            warnings: [routed.warnings, gate.warnings.clone()].concat(),
+            steps: routed
+                .steps
+                .into_iter()
+                .chain(gate.trace.iter().map(StepView::new))
+                .collect(),
+            ..routed
+        }
+    }
+}
+
 /// A mail that would be decided on otherwise.
 #[derive(Clone, Debug)]
 pub(in crate::http::ui) struct ChangedView {
@@ -217,8 +235,8 @@ impl ChangedView {
             message: changed.message.to_string(),
             subject: changed.subject.clone(),
             from: changed.from.clone(),
-            old: RoutedView::new(&changed.old),
-            new: RoutedView::new(&changed.new),
+            old: RoutedView::of_both(&changed.old),
+            new: RoutedView::of_both(&changed.new),
         }
     }
 }

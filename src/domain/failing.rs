@@ -1,0 +1,123 @@
+//! When the failures of a script are worth telling: one bad mail is no news, a script that
+//! fails again and again is, once.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// So many failures within [`WITHIN`] are worth telling.
+pub const FAILURES_TOLD: usize = 5;
+/// How long a failure counts.
+pub const WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// The failures of one script that still count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FailureRun {
+    /// The latest, oldest first; no more than it takes.
+    recent: VecDeque<Timestamp>,
+    since: Option<Timestamp>,
+    count: u64,
+    told: bool,
+}
+
+impl FailureRun {
+    /// Notes a failure; whether people are to be told now. They are not told again before
+    /// there was none for [`WITHIN`].
+    pub fn failed(&mut self, at: Timestamp) -> bool {
+        let silent = self
+            .recent
+            .back()
+            .is_none_or(|last| at.duration_since(*last) > WITHIN);
+        if silent {
+            *self = Self::default();
+        }
+        self.since.get_or_insert(at);
+        self.count = self.count.saturating_add(1);
+        self.recent.push_back(at);
+        if self.recent.len() > FAILURES_TOLD {
+            self.recent.pop_front();
+        }
+        let news = self.stands(at) && !self.told;
+        self.told |= news;
+        news
+    }
+
+    /// It goes on: people were told, and the last failure still counts.
+    #[must_use]
+    pub fn goes_on(&self, now: Timestamp) -> bool {
+        let last = self.recent.back();
+        self.told && last.is_some_and(|last| now.duration_since(*last) <= WITHIN)
+    }
+
+    /// How many there were, and since when.
+    #[must_use]
+    pub fn extent(&self) -> Option<(u64, Timestamp)> {
+        Some((self.count, self.since?))
+    }
+
+    fn stands(&self, now: Timestamp) -> bool {
+        let first = self
+            .recent
+            .front()
+            .filter(|_| self.recent.len() == FAILURES_TOLD);
+        first.is_some_and(|first| now.duration_since(*first) <= WITHIN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes)
+    }
+
+    fn told(minutes: &[i64]) -> Vec<i64> {
+        let mut run = FailureRun::default();
+        let news = minutes.iter().filter(|minute| run.failed(at(**minute)));
+        news.copied().collect()
+    }
+
+    #[test]
+    fn the_fifth_within_an_hour_is_told_once_until_there_was_an_hour_of_peace() {
+        assert!(told(&[0, 1, 2, 3]).is_empty());
+        assert_eq!(told(&[0, 1, 2, 3, 4, 5, 6]), [4]);
+        // Every half hour one: never five within one hour.
+        assert!(told(&[0, 30, 60, 90, 120, 150, 180, 210]).is_empty());
+        // It went on for long, then rested, then began again.
+        let long: Vec<i64> = (0..300).step_by(10).chain(400..420).collect();
+        assert_eq!(told(&long), [40, 404]);
+    }
+
+    #[test]
+    fn what_goes_on_ends_with_the_last_failure_that_counts() {
+        let mut run = FailureRun::default();
+        for minute in 0..8 {
+            run.failed(at(minute));
+        }
+        assert!(run.goes_on(at(67)));
+        assert!(!run.goes_on(at(68)));
+        assert_eq!(run.extent(), Some((8, at(0))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_tellings_without_peace_between_and_none_without_five(
+            gaps in prop::collection::vec(0_i64..90, 1..60)
+        ) {
+            let mut minute = 0;
+            let minutes: Vec<i64> = gaps.iter().map(|gap| { minute += gap; minute }).collect();
+            let told = told(&minutes);
+            for news in &told {
+                let near = minutes.iter().filter(|one| **one <= *news && news - **one <= 60);
+                prop_assert!(near.count() >= FAILURES_TOLD);
+            }
+            for pair in told.windows(2) {
+                let between: Vec<_> = minutes.iter().filter(|one| **one >= pair[0] && **one <= pair[1]).collect();
+                prop_assert!(between.windows(2).any(|two| two[1] - two[0] > 60));
+            }
+        }
+    }
+}

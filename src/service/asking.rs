@@ -1,0 +1,273 @@
+//! Asks the live scripts about real mail: each call has its deadline, failures are counted,
+//! and where an administrator allows it an older version answers in the place of one that
+//! failed.
+//!
+//! Invariant: an older version never says what the assistant may do, nor whether a reply may
+//! leave; mails crafted to make the live version fail must not bring back a gate that was
+//! closed. Deliberately absent: trials, tests and rehearsals, which count nowhere.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use tokio::time::Instant;
+
+use crate::domain::decision::{Outcome, ScriptVersion};
+use crate::domain::key::MailboxKey;
+use crate::script::{
+    ContextView, Gated, MailView, ReplyView, Routed, Scripts, Signed, Snapshot, Vetted,
+};
+use crate::service::clock::Clock;
+use crate::service::script_failures::{Failing, Failure, ScriptFailures};
+use crate::store::{Store, StoreError};
+
+/// The service; clones share what they remember.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    store: Store,
+    scripts: Scripts,
+    clock: Clock,
+    zone: TimeZone,
+    failures: ScriptFailures,
+    /// Older versions may answer.
+    fall_back: bool,
+    memory: Arc<Mutex<Memory>>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    /// Its source stands in the store.
+    kept: Option<ScriptVersion>,
+    /// The last two versions that have answered, the newer first.
+    answered: [Option<Arc<Snapshot>>; 2],
+}
+
+/// The scripts that are asked about one mail from beginning to end.
+#[derive(Clone, Debug)]
+pub struct Live {
+    snapshot: Arc<Snapshot>,
+    asking: Asking,
+    about: MailboxKey,
+}
+
+/// An answer, and whose it is.
+#[derive(Clone, Debug)]
+pub struct Answered<T> {
+    /// The answer.
+    pub answer: T,
+    /// The version that gave it.
+    pub version: ScriptVersion,
+    /// How the live version failed, when an older one answered in its place.
+    pub instead_of: Option<String>,
+}
+
+impl Asking {
+    /// A service over its handles; `zone` is what scripts see as local time.
+    #[must_use]
+    pub fn new(store: Store, scripts: Scripts, clock: Clock, zone: TimeZone) -> Self {
+        Self {
+            store,
+            scripts,
+            clock,
+            zone,
+            failures: ScriptFailures::default(),
+            fall_back: false,
+            memory: Arc::default(),
+        }
+    }
+
+    /// Whether an older version may answer in the place of one that failed.
+    #[must_use]
+    pub fn falling_back(mut self, allowed: bool) -> Self {
+        self.fall_back = allowed;
+        self
+    }
+
+    /// What goes on failing.
+    #[must_use]
+    pub fn failing(&self) -> Vec<Failing> {
+        self.failures.going_on(self.clock.now())
+    }
+
+    /// Other scripts are live: what failed before says nothing of them.
+    pub fn forget_failures(&self) {
+        self.failures.forget();
+    }
+
+    /// What people are to be told of, once; waits until there is something.
+    pub async fn failures_to_tell(&self) -> Vec<Failing> {
+        self.failures.news().await
+    }
+
+    /// A moment as scripts see it.
+    #[must_use]
+    pub fn local(&self, at: Timestamp) -> Zoned {
+        at.to_zoned(self.zone.clone())
+    }
+
+    /// The live scripts. A trace always shows the source that decided, so it is stored first.
+    ///
+    /// # Errors
+    /// When that is impossible.
+    pub async fn live(&self) -> Result<Option<Arc<Snapshot>>, StoreError> {
+        let Some(snapshot) = self.scripts.current() else {
+            return Ok(None);
+        };
+        let version = snapshot.version();
+        if self.memory(|memory| memory.kept) != Some(version) {
+            let files = snapshot.files().to_vec();
+            self.store.keep_script(version, files).await?;
+            self.memory(|memory| memory.kept = Some(version));
+        }
+        Ok(Some(snapshot))
+    }
+
+    /// To ask these scripts about something in a mailbox.
+    #[must_use]
+    pub fn about(&self, snapshot: Arc<Snapshot>, mailbox: MailboxKey) -> Live {
+        Live {
+            snapshot,
+            asking: self.clone(),
+            about: mailbox,
+        }
+    }
+
+    fn memory<T>(&self, look: impl FnOnce(&mut Memory) -> T) -> T {
+        // Nothing in here panics halfway through a change.
+        look(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Remembers that this version answers.
+    fn answers(&self, snapshot: &Arc<Snapshot>) {
+        if !self.fall_back {
+            return;
+        }
+        self.memory(|memory| {
+            let newest = memory.answered[0].as_ref().map(|one| one.version());
+            if newest != Some(snapshot.version()) {
+                let before = memory.answered[0].replace(snapshot.clone());
+                memory.answered[1] = before;
+            }
+        });
+    }
+
+    /// The last other version that has answered.
+    fn older(&self, than: ScriptVersion) -> Option<Arc<Snapshot>> {
+        let answered = self.memory(|memory| memory.answered.clone());
+        let other = |one: &Arc<Snapshot>| one.version() != than;
+        let mut answered = answered.into_iter().flatten();
+        answered.find(other).filter(|_| self.fall_back)
+    }
+}
+
+impl Live {
+    /// The scripts themselves.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Asks `route`.
+    #[must_use]
+    pub fn route(&self, mail: &MailView, context: &ContextView) -> Answered<Routed> {
+        self.ask(
+            "route",
+            |one| one.route(mail.clone(), context.clone(), expired(one)),
+            |routed| &routed.outcome,
+        )
+    }
+
+    /// Asks `on_timer`.
+    #[must_use]
+    pub fn on_timer(&self, context: &ContextView) -> Answered<Routed> {
+        self.ask(
+            "on_timer",
+            |one| one.on_timer(context.clone(), expired(one)),
+            |routed| &routed.outcome,
+        )
+    }
+
+    /// Asks `signature`.
+    #[must_use]
+    pub fn signature(&self, context: &ContextView) -> Answered<Signed> {
+        self.ask(
+            "signature",
+            |one| one.signature(context.clone(), expired(one)),
+            |signed| &signed.outcome,
+        )
+    }
+
+    /// Asks `ai_reply`, of the live version only.
+    #[must_use]
+    pub fn ai_reply(&self, mail: MailView, context: ContextView) -> Gated {
+        let gated = self
+            .snapshot
+            .ai_reply(mail, context, expired(&self.snapshot));
+        self.note("ai_reply", &gated.outcome);
+        gated
+    }
+
+    /// Asks `before_send`, of the live version only.
+    #[must_use]
+    pub fn before_send(&self, reply: ReplyView, context: ContextView) -> Vetted {
+        let vetted = self
+            .snapshot
+            .before_send(reply, context, expired(&self.snapshot));
+        self.note("before_send", &vetted.outcome);
+        vetted
+    }
+
+    /// Asks the live version, and an older one where that failed and may be helped out.
+    fn ask<T>(
+        &self,
+        function: &'static str,
+        question: impl Fn(&Snapshot) -> T,
+        outcome: impl Fn(&T) -> &Outcome,
+    ) -> Answered<T> {
+        let version = self.snapshot.version();
+        let answer = question(&self.snapshot);
+        self.note(function, outcome(&answer));
+        let own = |answer| Answered {
+            answer,
+            version,
+            instead_of: None,
+        };
+        let Outcome::Failed(words) = outcome(&answer) else {
+            if matches!(outcome(&answer), Outcome::Decided) {
+                self.asking.answers(&self.snapshot);
+            }
+            return own(answer);
+        };
+        let words = words.clone();
+        let Some(older) = self.asking.older(version) else {
+            return own(answer);
+        };
+        let helped = question(&older);
+        if !matches!(outcome(&helped), Outcome::Decided) {
+            return own(answer);
+        }
+        Answered {
+            answer: helped,
+            version: older.version(),
+            instead_of: Some(words),
+        }
+    }
+
+    fn note(&self, function: &'static str, outcome: &Outcome) {
+        let Outcome::Failed(words) = outcome else {
+            return;
+        };
+        let failure = Failure {
+            mailbox: self.about,
+            words: words.clone(),
+        };
+        let (version, now) = (self.snapshot.version(), self.asking.clock.now());
+        self.asking.failures.failed(function, version, failure, now);
+    }
+}
+
+/// Ends a script that takes too long from now on.
+fn expired(snapshot: &Snapshot) -> impl Fn() -> bool + 'static {
+    let (begun, max) = (Instant::now(), snapshot.time_max());
+    move || begun.elapsed() > max
+}
