@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::control::message::{RehearseAsked, Request};
 use crate::domain::answered::{gate_in_words, gate_parts, in_words};
 use crate::domain::decision::{Outcome, TraceStep};
+use crate::domain::reason::Reason;
 use crate::script::{self, Diagnostic, Gated, Limits, Severity, Snapshot, Suite};
 use crate::service::script_testing::{self, Tested, junit};
 use crate::service::trying::{self, Surroundings, Tried};
@@ -202,6 +203,7 @@ fn try_out(options: RunOptions, config: &Config, json: bool) -> anyhow::Result<E
     };
     let (mail, context) = trying::sample(&raw, around);
     let tried = trying::route(&snapshot, mail, context, config.script_time_max());
+    let reason = Reason::of(&tried.routed.trace, snapshot.files());
     if json {
         let routed = &tried.routed;
         let body = RoutedBody::new(
@@ -217,10 +219,15 @@ fn try_out(options: RunOptions, config: &Config, json: bool) -> anyhow::Result<E
             "script_version": version,
             "took_us": took,
             "route": body,
+            "decided_by": reason.as_ref().map(|reason| json!({
+                "file": reason.file,
+                "line": reason.line,
+                "because": reason.because(),
+            })),
             "ai_reply": gate,
         }));
     } else {
-        print(&tried);
+        print(&tried, reason.as_ref());
     }
     Ok(match tried.routed.outcome {
         Outcome::Failed(_) => ExitCode::FAILURE,
@@ -228,7 +235,7 @@ fn try_out(options: RunOptions, config: &Config, json: bool) -> anyhow::Result<E
     })
 }
 
-fn print(tried: &Tried) {
+fn print(tried: &Tried, reason: Option<&Reason>) {
     let routed = &tried.routed;
     match &routed.outcome {
         Outcome::Decided => say(format_args!("route     {}", in_words(&routed.routing))),
@@ -237,6 +244,11 @@ fn print(tried: &Tried) {
             eprintln!("{words}");
             say("route     inbox (the script failed)");
         }
+    }
+    if let Some(reason) = reason.filter(|_| routed.outcome == Outcome::Decided) {
+        let because = reason.because();
+        let because = because.map_or_else(String::new, |words| format!(", because {words}"));
+        say(format_args!("by        {}:{}{because}", reason.file, reason.line));
     }
     for words in &routed.warnings {
         say(format_args!("warning   {words}"));

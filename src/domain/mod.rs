@@ -39,6 +39,7 @@ pub mod outbox;
 pub mod postmaster;
 pub mod preset;
 pub mod proof;
+pub mod reason;
 pub mod reauthentication;
 pub mod recipients;
 pub mod refusal;

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Position};
+use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, NativeCallContext, Position};
 
 use super::diagnostic::Diagnostic;
 use super::shape::{Shape, Sort, Type};
 use super::suggest;
+use super::trace::{self, Name, Question};
+use crate::domain::reason::step;
 use csv::Wrong;
 
 mod csv;
@@ -225,6 +227,20 @@ fn place(text: &str, at: usize) -> (u32, u32) {
     (number(line), number(column))
 }
 
+fn contains(context: NativeCallContext<'_>, data: &mut Data, wanted: ImmutableString) -> bool {
+    let holds = data.contains(&wanted);
+    let question = match trace::origin(&wanted) {
+        Some(of) => Question::Within(of, "data"),
+        None => Question::Word {
+            of: Some(Name::Data),
+            operation: step::CONTAINS,
+            word: wanted,
+        },
+    };
+    trace::asked(&context, question, holds);
+    holds
+}
+
 /// Registers `data(...)` over what was read.
 pub(super) fn register(shape: &mut Shape, shelf: Shelf) {
     shape.name::<Data>(Sort::Data);
@@ -242,9 +258,7 @@ pub(super) fn register(shape: &mut Shape, shelf: Shelf) {
     shape.function(("data", owner), &[("name", Type::Text)], doc);
     let engine = &mut shape.engine;
     engine.register_indexer_get(|data: &mut Data, name: ImmutableString| data.entry(&name));
-    engine.register_fn("contains", |data: &mut Data, wanted: ImmutableString| {
-        data.contains(&wanted)
-    });
+    engine.register_fn("contains", contains);
     engine.register_fn(
         "find",
         |data: &mut Data, column: ImmutableString, wanted: ImmutableString| {

@@ -3,29 +3,28 @@
 //! Deliberately absent: regular expressions. A pattern written in a hurry must not
 //! be able to take long on a stranger's mail; what is here is linear in the text.
 
-use rhai::{Array, ImmutableString};
+use std::sync::Arc;
+
+use rhai::{Array, Dynamic, Engine, ImmutableString, NativeCallContext};
 
 use super::shape::{Shape, Type};
+use super::trace::{self, Name, Question};
+use crate::domain::reason::step;
 
 /// Longest pattern of `find_like`, in characters.
 const PATTERN_CHARS_MAX: usize = 64;
 
 /// Registers the helpers.
 pub(super) fn register(shape: &mut Shape) {
-    let engine = &mut shape.engine;
-    engine.register_fn("contains_any", |text: ImmutableString, words: Array| {
-        let words: Vec<String> = words
-            .into_iter()
-            .filter_map(|word| word.into_immutable_string().ok())
-            .map(|word| word.to_lowercase())
-            .collect();
-        let folded = text.to_lowercase();
-        words.iter().any(|word| folded.contains(word.as_str()))
-    });
-    engine.register_fn(
+    traced(&mut shape.engine);
+    shape.engine.register_fn("contains_any", contains_any);
+    shape.engine.register_fn(
         "find_like",
-        |text: ImmutableString, pattern: ImmutableString| -> ImmutableString {
-            find_like(&text, &pattern).unwrap_or_default().into()
+        |context: NativeCallContext<'_>, text: ImmutableString, pattern: ImmutableString| {
+            let found: ImmutableString = find_like(&text, &pattern).unwrap_or_default().into();
+            let of = trace::origin(&text).map(Arc::new);
+            trace::read_text(&context, Name::Found(of, pattern), &found);
+            found
         },
     );
     let doc = "Whether one of these words stands in the text; case does not matter.";
@@ -34,6 +33,96 @@ pub(super) fn register(shape: &mut Shape) {
     let doc = "The first thing of this shape, or `\"\"`: `#` is a digit, `@` a letter, anything else is itself.";
     let given = &[("pattern", Type::Text)];
     shape.method(Type::Text, ("find_like", Type::Text), given, doc);
+}
+
+/// Rhai's own questions about texts, asked as it asks them, and noted.
+fn traced(engine: &mut Engine) {
+    word(engine, step::CONTAINS, |text, word| text.contains(word));
+    word(engine, step::STARTS_WITH, |text, word| text.starts_with(word));
+    word(engine, step::ENDS_WITH, |text, word| text.ends_with(word));
+    engine.register_fn(step::CONTAINS, in_list);
+    engine.register_fn("to_lower", |text: ImmutableString| {
+        changed(&text, "to_lower", text.to_lowercase())
+    });
+    engine.register_fn("to_upper", |text: ImmutableString| {
+        changed(&text, "to_upper", text.to_uppercase())
+    });
+}
+
+fn changed(from: &ImmutableString, how: &'static str, into: String) -> ImmutableString {
+    if from.as_str() == into {
+        return from.clone();
+    }
+    let into = ImmutableString::from(into);
+    trace::changed(from, how, &into);
+    into
+}
+
+/// A question about a word, or a single letter.
+fn word(engine: &mut Engine, operation: &'static str, holds: fn(&str, &str) -> bool) {
+    let ask = move |context: NativeCallContext<'_>, text: ImmutableString, word| {
+        let word: ImmutableString = word;
+        let holds = holds(&text, &word);
+        let of = trace::origin(&text);
+        let question = Question::Word {
+            of,
+            operation,
+            word,
+        };
+        trace::asked(&context, question, holds);
+        holds
+    };
+    engine.register_fn(operation, ask);
+    engine.register_fn(
+        operation,
+        move |context: NativeCallContext<'_>, text: ImmutableString, letter: char| {
+            ask(context, text, letter.to_string().into())
+        },
+    );
+}
+
+/// `word in list`, for texts; of other values Rhai keeps its own.
+fn in_list(context: NativeCallContext<'_>, list: &mut Array, word: ImmutableString) -> bool {
+    let is = |one: &&Dynamic| match one.read_lock::<ImmutableString>() {
+        Some(text) => *text == word,
+        None => one.as_char().is_ok_and(|letter| word.chars().eq([letter])),
+    };
+    let found = list.iter().find(is);
+    let known = found.or_else(|| list.first());
+    let known = known.and_then(|one| one.read_lock::<ImmutableString>());
+    let of = known.and_then(|text| trace::origin(&text));
+    let holds = found.is_some();
+    let question = match trace::origin(&word) {
+        Some(of_word) if of.is_none() => Question::Within(of_word, "list"),
+        _ => Question::Word {
+            of,
+            operation: step::CONTAINS,
+            word,
+        },
+    };
+    trace::asked(&context, question, holds);
+    holds
+}
+
+/// One of these words stands in the text, whatever their letters' case.
+fn contains_any(context: NativeCallContext<'_>, text: ImmutableString, words: Array) -> bool {
+    let folded = text.to_lowercase();
+    let found = words.into_iter().find_map(|word| {
+        let word = word.into_immutable_string().ok()?;
+        folded.contains(&word.to_lowercase()).then_some(word)
+    });
+    let of = trace::origin(&text);
+    let holds = found.is_some();
+    let question = match found {
+        Some(word) => Question::Word {
+            of,
+            operation: step::CONTAINS_ANY,
+            word,
+        },
+        None => Question::NoneOf(of),
+    };
+    trace::asked(&context, question, holds);
+    holds
 }
 
 /// The first place in `text` that looks like `pattern`: `#` stands for a digit, `@`

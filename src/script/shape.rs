@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext, Variant};
 
-use super::trace;
+use super::trace::{self, Name};
 
 /// A sort of value, as the table knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,10 +184,7 @@ impl Shape {
     ) {
         let getter = move |context: NativeCallContext<'_>, value: &mut T| -> Dynamic {
             let found = read(value);
-            // Views are not worth a step: what is read of them is.
-            if let Some(shown) = trace::shown(&found) {
-                trace::step(&context, || format!("{}.{name} = {shown}", owner.shown()));
-            }
+            trace::read(&context, Name::Property(owner.shown(), name), &found);
             found
         };
         self.engine.register_get(name, getter);
@@ -208,10 +205,7 @@ impl Shape {
     ) {
         let getter = move |context: NativeCallContext<'_>, value: &mut T, name: ImmutableString| {
             let found = read(value, &name);
-            trace::step(&context, || {
-                let shown = trace::quoted(&found);
-                format!("{}.{name} = {shown}", owner.shown())
-            });
+            trace::read_text(&context, Name::Given(owner.shown(), name), &found);
             found
         };
         self.engine.register_indexer_get(getter);

@@ -1,17 +1,33 @@
-//! What one call of a script reads and builds, step by step, and its deadline.
+//! What one call of a script reads, asks and builds, step by step, and its deadline.
 //!
 //! A call runs from beginning to end on one thread, and Rhai's progress hook is
 //! given nothing but a count; so the run stands in a thread-local for as long as
 //! the call lasts. This is the only hidden state in the room.
+//!
+//! A text of Rhai does not say where it comes from. But one that was read is kept in its
+//! step, and a copy of it is the same piece of memory; so a question about it is known to
+//! be one about `mail.subject`, however many variables it went through.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
-use rhai::{Dynamic, ImmutableString, NativeCallContext, Position};
+use rhai::{Array, Dynamic, ImmutableString, NativeCallContext, Position};
 
 use crate::domain::decision::{TRACE_STEPS_MAX, TraceStep};
 
-/// Longest value shown in a step, in characters.
-const VALUE_CHARS_MAX: usize = 60;
+mod said;
+
+pub(super) use said::{Name, Question, quoted, shown};
+use said::{Sameness, What, shorten};
+
+/// Reads, or true answers, of one place that are kept: the first ones and the latest.
+const REPEATS_MAX: usize = 3;
+/// False answers of one place that are kept: the latest. A loop over words has many.
+const FALSE_ANSWERS_MAX: usize = 1;
+/// Bytes of read texts that steps keep to know them again.
+const KEPT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Texts made of read ones, such as their lower case, that are known again.
+const CHANGED_MAX: usize = 16;
 
 thread_local! {
     static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
@@ -19,11 +35,132 @@ thread_local! {
 
 struct Run {
     expired: Box<dyn Fn() -> bool>,
-    /// The file of the function that was called first.
-    file: &'static str,
-    steps: Vec<TraceStep>,
+    /// Files that have had a step; the first is that of the function that was called.
+    files: Vec<String>,
+    steps: Vec<Step>,
+    /// Counts all steps, also those that took the place of others.
+    taken: usize,
+    kept_bytes: usize,
+    changed: Vec<(ImmutableString, Name)>,
     prints_left: usize,
-    print_at: Option<(String, Position)>,
+    print_at: Option<At>,
+}
+
+/// A place: the number of a file, line and column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct At {
+    file: usize,
+    line: u32,
+    column: u32,
+}
+
+struct Step {
+    /// Which one it was; steps are shown in this order.
+    number: usize,
+    at: At,
+    what: What,
+}
+
+impl Run {
+    fn at(&mut self, context: &NativeCallContext<'_>) -> At {
+        let file = context.call_source().map_or(0, |name| {
+            let known = self.files.iter().position(|file| file == name);
+            known.unwrap_or_else(|| {
+                self.files.push(name.to_owned());
+                self.files.len() - 1
+            })
+        });
+        let (line, column) = place(context.call_position());
+        At { file, line, column }
+    }
+
+    fn take(&mut self, at: At, what: What) {
+        self.taken += 1;
+        let step = Step {
+            number: self.taken,
+            at,
+            what,
+        };
+        if let Some(same) = step.what.sameness() {
+            let most = match same {
+                Sameness::Read | Sameness::Yes => REPEATS_MAX,
+                Sameness::No => FALSE_ANSWERS_MAX,
+            };
+            let before = self.steps.iter_mut().filter(|other| {
+                other.at == at && other.what.sameness() == Some(same)
+            });
+            let mut before: Vec<&mut Step> = before.collect();
+            if before.len() >= most
+                && let Some(latest) = before.iter_mut().max_by_key(|other| other.number)
+            {
+                **latest = step;
+                return;
+            }
+        }
+        if self.steps.len() < TRACE_STEPS_MAX {
+            self.steps.push(step);
+        }
+    }
+
+    /// Whose this very text is.
+    fn origin(&self, text: &ImmutableString) -> Option<Name> {
+        let read = self.steps.iter().rev().find_map(|step| step.what.origin(text));
+        let made = || {
+            let mut changed = self.changed.iter().rev();
+            let found = changed.find(|(own, _)| own.ptr_eq(text));
+            found.map(|(_, name)| name)
+        };
+        read.or_else(made).cloned()
+    }
+
+    /// A value that was read; nothing of views.
+    fn read(&mut self, name: Name, value: &Dynamic) -> Option<What> {
+        if let Some(text) = value.read_lock::<ImmutableString>() {
+            return Some(self.read_text(name, &text));
+        }
+        if let Some(array) = value.read_lock::<Array>() {
+            let texts = array.iter().map(|one| one.read_lock::<ImmutableString>());
+            let texts = texts.map(|one| one.map(|text| text.clone()));
+            return Some(match texts.collect::<Option<Vec<_>>>() {
+                Some(texts) if self.keep(texts.iter().map(|text| text.len()).sum()) => {
+                    What::List(name, texts)
+                }
+                _ => What::Read(name, shown(value)?),
+            });
+        }
+        said::is_plain(value).then(|| What::Plain(name, value.clone()))
+    }
+
+    fn read_text(&mut self, name: Name, text: &ImmutableString) -> What {
+        if self.keep(text.len()) {
+            What::Text(name, text.clone())
+        } else {
+            What::Read(name, quoted(text))
+        }
+    }
+
+    fn keep(&mut self, bytes: usize) -> bool {
+        let kept = self.kept_bytes.saturating_add(bytes);
+        if kept > KEPT_BYTES_MAX {
+            return false;
+        }
+        self.kept_bytes = kept;
+        true
+    }
+
+    fn finish(mut self) -> Vec<TraceStep> {
+        self.steps.sort_by_key(|step| step.number);
+        let files = self.files;
+        let steps = self.steps.into_iter();
+        steps
+            .map(|Step { at, what, .. }| TraceStep {
+                file: files.get(at.file).cloned().unwrap_or_default(),
+                line: at.line,
+                column: at.column,
+                what: what.into_words(),
+            })
+            .collect()
+    }
 }
 
 /// Calls `body` with a fresh trace, and answers it with what the call did.
@@ -35,15 +172,18 @@ pub(super) fn record<T>(
 ) -> (T, Vec<TraceStep>) {
     let run = Run {
         expired: Box::new(expired),
-        file,
+        files: vec![file.to_owned()],
         steps: Vec::new(),
+        taken: 0,
+        kept_bytes: 0,
+        changed: Vec::new(),
         prints_left: prints_max,
         print_at: None,
     };
     RUN.with_borrow_mut(|slot| *slot = Some(run));
     let answer = body();
-    let steps = RUN.with_borrow_mut(|slot| slot.take().map(|run| run.steps));
-    (answer, steps.unwrap_or_default())
+    let run = RUN.with_borrow_mut(Option::take);
+    (answer, run.map(Run::finish).unwrap_or_default())
 }
 
 /// Whether the call's time is over; outside a call it never is.
@@ -51,20 +191,67 @@ pub(super) fn expired() -> bool {
     RUN.with_borrow(|slot| slot.as_ref().is_some_and(|run| (run.expired)()))
 }
 
-/// Notes a step; `what` is only made when there is room for it.
+/// Notes a call of a builder; `what` is only made during a run.
 pub(super) fn step(context: &NativeCallContext<'_>, what: impl FnOnce() -> String) {
     RUN.with_borrow_mut(|slot| {
         let Some(run) = slot else { return };
-        if run.steps.len() < TRACE_STEPS_MAX {
-            let file = context.call_source().unwrap_or(run.file).to_owned();
-            let (line, column) = place(context.call_position());
-            run.steps.push(TraceStep {
-                file,
-                line,
-                column,
-                what: what(),
-            });
+        let at = run.at(context);
+        run.take(at, What::Words(what()));
+    });
+}
+
+/// Notes a value that was read. Views are not worth a step: what is read of them is.
+pub(super) fn read(context: &NativeCallContext<'_>, name: Name, value: &Dynamic) {
+    RUN.with_borrow_mut(|slot| {
+        let Some(run) = slot else { return };
+        if let Some(what) = run.read(name, value) {
+            let at = run.at(context);
+            run.take(at, what);
         }
+    });
+}
+
+/// Notes a text that was read.
+pub(super) fn read_text(
+    context: &NativeCallContext<'_>,
+    name: Name,
+    text: &ImmutableString,
+) {
+    RUN.with_borrow_mut(|slot| {
+        let Some(run) = slot else { return };
+        let what = run.read_text(name, text);
+        let at = run.at(context);
+        run.take(at, what);
+    });
+}
+
+/// Whose this very text is, where it was read during this call.
+pub(super) fn origin(text: &ImmutableString) -> Option<Name> {
+    RUN.with_borrow(|slot| slot.as_ref()?.origin(text))
+}
+
+/// Notes a question and its answer.
+pub(super) fn asked(context: &NativeCallContext<'_>, question: Question, holds: bool) {
+    RUN.with_borrow_mut(|slot| {
+        let Some(run) = slot else { return };
+        let at = run.at(context);
+        run.take(at, What::Asked(question, holds));
+    });
+}
+
+/// Notes that one text was made of another, so that a question about it is one about that.
+pub(super) fn changed(from: &ImmutableString, how: &'static str, into: &ImmutableString) {
+    RUN.with_borrow_mut(|slot| {
+        let Some(run) = slot else { return };
+        let Some(of) = run.origin(from) else { return };
+        if !run.keep(into.len()) {
+            return;
+        }
+        if run.changed.len() == CHANGED_MAX {
+            run.changed.remove(0);
+        }
+        let name = Name::Changed(Arc::new(of), how);
+        run.changed.push((into.clone(), name));
     });
 }
 
@@ -72,8 +259,7 @@ pub(super) fn step(context: &NativeCallContext<'_>, what: impl FnOnce() -> Strin
 pub(super) fn printing(context: &NativeCallContext<'_>) {
     RUN.with_borrow_mut(|slot| {
         if let Some(run) = slot {
-            let file = context.call_source().unwrap_or(run.file).to_owned();
-            run.print_at = Some((file, context.call_position()));
+            run.print_at = Some(run.at(context));
         }
     });
 }
@@ -83,18 +269,17 @@ pub(super) fn printed(text: &str) {
     RUN.with_borrow_mut(|slot| {
         let Some(run) = slot else { return };
         let at = run.print_at.take();
-        if run.prints_left == 0 || run.steps.len() >= TRACE_STEPS_MAX {
+        if run.prints_left == 0 {
             return;
         }
         run.prints_left -= 1;
-        let (file, position) = at.unwrap_or_else(|| (run.file.to_owned(), Position::NONE));
-        let (line, column) = place(position);
-        run.steps.push(TraceStep {
-            file,
-            line,
-            column,
-            what: format!("print: {}", shorten(text)),
-        });
+        let nowhere = At {
+            file: 0,
+            line: 0,
+            column: 0,
+        };
+        let words = format!("print: {}", shorten(text));
+        run.take(at.unwrap_or(nowhere), What::Words(words));
     });
 }
 
@@ -102,34 +287,4 @@ pub(super) fn printed(text: &str) {
 pub(super) fn place(position: Position) -> (u32, u32) {
     let number = |n: Option<usize>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
     (number(position.line()), number(position.position()))
-}
-
-/// A value as a trace shows it; `None` for views, whose own reads follow.
-pub(super) fn shown(value: &Dynamic) -> Option<String> {
-    if let Some(text) = value.read_lock::<ImmutableString>() {
-        return Some(quoted(&text));
-    }
-    if let Some(array) = value.read_lock::<rhai::Array>() {
-        let all: Vec<String> = array.iter().filter_map(shown).collect();
-        return Some(format!("[{}]", shorten(&all.join(", "))));
-    }
-    let plain = value.is_int() || value.is_bool() || value.is_float() || value.is_unit();
-    plain.then(|| value.to_string())
-}
-
-/// A text in quotes, on one line, cut.
-pub(super) fn quoted(text: &str) -> String {
-    format!("\"{}\"", shorten(text))
-}
-
-fn shorten(text: &str) -> String {
-    let mut short = String::with_capacity(text.len().min(VALUE_CHARS_MAX * 4));
-    for (count, c) in text.chars().enumerate() {
-        if count == VALUE_CHARS_MAX {
-            short.push('…');
-            break;
-        }
-        short.push(if c.is_control() { ' ' } else { c });
-    }
-    short
 }

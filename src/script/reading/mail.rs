@@ -11,7 +11,7 @@ use crate::domain::address::NamedAddress;
 use crate::domain::message::{Attachment, Kind};
 use crate::script::found::Fields;
 use crate::script::shape::{Shape, Sort, Type};
-use crate::script::trace;
+use crate::script::trace::{self, Name};
 use crate::script::view::MailView;
 
 /// `mail`.
@@ -178,10 +178,7 @@ fn mail(shape: &mut Shape) {
     );
     let header = |context: NativeCallContext<'_>, mail: &mut Mail, name: ImmutableString| {
         let value = mail.header(&name);
-        trace::step(&context, || {
-            let (name, value) = (trace::quoted(&name), trace::quoted(&value));
-            format!("mail.header({name}) = {value}")
-        });
+        trace::read_text(&context, Name::Header(name), &value);
         value
     };
     shape.engine.register_fn("header", header);

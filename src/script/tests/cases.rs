@@ -118,6 +118,7 @@ fn the_trace_tells_what_was_read_and_built() {
         [
             "routing.rhai:2:5 print: hello",
             "routing.rhai:3:13 mail.subject = \"Re: Invoice 发票 7\"",
+            "routing.rhai:3:21 mail.subject.contains(\"发票\") = true",
             "routing.rhai:4:48 mailbox.name = \"Support\"",
             "routing.rhai:4:16 team(\"billing\")",
             "routing.rhai:4:32 .tag(\"Support\")",
@@ -127,11 +128,37 @@ fn the_trace_tells_what_was_read_and_built() {
 
 #[test]
 fn the_trace_has_an_end() {
-    let routed =
-        routed("fn route(mail, ctx) { for i in 0..1000 { print(i); let x = mail.size; } inbox() }");
+    let routed = routed(
+        "fn route(mail, ctx) {\n    for i in 0..1000 { print(i); inbox(); }\n    inbox()\n}",
+    );
     let printed = routed.trace.iter().filter(|s| s.what.starts_with("print"));
     assert_eq!(printed.count(), Limits::default().prints_max);
     assert_eq!(routed.trace.len(), crate::domain::decision::TRACE_STEPS_MAX);
+}
+
+#[test]
+fn a_loop_over_a_thousand_words_leaves_room_for_the_decision() {
+    let routed = routed(
+        "fn route(mail, ctx) {\n    for i in 0..1000 {\n        \
+         if mail.subject.contains(`word ${i}`) { return spam(); }\n    }\n    \
+         if mail.late || mail.subject.contains(\"7\") { return team(\"seven\"); }\n    inbox()\n}",
+    );
+    let steps = routed.trace.iter();
+    let steps: Vec<String> = steps.map(|s| format!("{} {}", s.line, s.what)).collect();
+    let subject = "mail.subject = \"Re: Invoice 发票 7\"";
+    assert_eq!(
+        steps,
+        [
+            format!("3 {subject}"),
+            format!("3 {subject}"),
+            format!("3 {subject}"),
+            "3 mail.subject.contains(\"word 999\") = false".to_owned(),
+            "5 mail.late = false".to_owned(),
+            format!("5 {subject}"),
+            "5 mail.subject.contains(\"7\") = true".to_owned(),
+            "5 team(\"seven\")".to_owned(),
+        ]
+    );
 }
 
 #[test]

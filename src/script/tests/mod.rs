@@ -17,6 +17,7 @@ mod data;
 mod hooks;
 mod loading;
 mod questions;
+mod reasons;
 
 #[derive(Default)]
 pub(super) struct Content {

@@ -1,7 +1,9 @@
 //! Scripts: what is wrong with them, what they decided, and lines of their texts.
 
 use crate::domain::answered::{both_in_words, in_words};
+use super::super::language::Words;
 use crate::domain::decision::{Outcome, TraceStep};
+use crate::domain::reason::{Part, Reason};
 use crate::script::{Diagnostic, Routed, Severity};
 use crate::service::console::difference::Side;
 use crate::service::rehearsal::{Answers, Changed};
@@ -71,25 +73,25 @@ impl StepView {
     }
 }
 
-/// What was read; a builder has no value.
-fn is_read(step: &TraceStep) -> bool {
-    let builder = ["team(", "ignore(", "inbox(", "spam(", "print:"];
-    !step.what.starts_with('.') && !builder.iter().any(|name| step.what.starts_with(name))
-}
-
-fn is_print(step: &TraceStep) -> bool {
-    step.what.starts_with("print:")
-}
-
-/// Which line decided, and what it had read just before.
+/// Which line decided, and why, as far as that is certain.
 #[derive(Clone, Debug)]
 pub(in crate::http::ui) struct ByView {
     pub(in crate::http::ui) file: String,
     pub(in crate::http::ui) line: u32,
-    /// The reads of the last line that read something before.
-    pub(in crate::http::ui) reads: Vec<StepView>,
-    /// That line, where it asks a question.
+    /// What held.
+    pub(in crate::http::ui) because: Vec<BecauseView>,
+    /// The condition as it stands in the script, where it is not certain what of it held.
     pub(in crate::http::ui) test: Option<String>,
+    /// What it had read just before.
+    pub(in crate::http::ui) reads: Vec<StepView>,
+}
+
+/// Something that held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::http::ui) struct BecauseView {
+    pub(in crate::http::ui) text: String,
+    /// It is a piece of the script.
+    pub(in crate::http::ui) is_code: bool,
 }
 
 impl ByView {
@@ -97,76 +99,48 @@ impl ByView {
     pub(in crate::http::ui) fn new(
         trace: &[TraceStep],
         files: &[(String, String)],
+        words: Words,
     ) -> Option<Self> {
-        // A free builder begins an answer; the last that was begun is usually the one given.
-        let begins = |step: &TraceStep| {
-            step.line > 0 && !is_read(step) && !is_print(step) && !step.what.starts_with('.')
-        };
-        let place = trace.iter().rposition(begins)?;
-        let decided = &trace[place];
-        let last_read = trace[..place].iter().rfind(|step| is_read(step));
-        let mut reads: Vec<StepView> = Vec::new();
-        let mut test = None;
-        if let Some(last) = last_read {
-            let same = |step: &&TraceStep| {
-                is_read(step) && step.file == last.file && step.line == last.line
-            };
-            for step in trace[..place].iter().filter(same) {
-                if !reads.iter().any(|seen| seen.what == step.what) {
-                    reads.push(StepView::new(step));
-                }
-            }
-            test = question(files, last, decided);
-        }
+        let reason = Reason::of(trace, files)?;
+        let because = reason.parts.iter();
         Some(Self {
-            file: decided.file.clone(),
-            line: decided.line,
-            reads,
-            test,
+            because: because.map(|part| BecauseView::new(part, words)).collect(),
+            test: reason.condition,
+            file: reason.file,
+            line: reason.line,
+            reads: reason.reads.iter().map(StepView::new).collect(),
         })
     }
 }
 
-/// The line of a step, where it is a condition and what was decided stands in its block:
-/// of one that did not hold nothing is because.
-fn question(files: &[(String, String)], step: &TraceStep, decided: &TraceStep) -> Option<String> {
-    let (_, text) = files.iter().find(|(name, _)| *name == step.file)?;
-    let first = (step.line as usize).checked_sub(1)?;
-    let line = text.lines().nth(first)?.trim();
-    let asks = ["if ", "} else if ", "else if ", "while ", "switch "];
-    let begins = asks.iter().any(|word| line.starts_with(word));
-    let below = decided.line.checked_sub(step.line)? as usize;
-    let holds = step.file == decided.file && block_is_open(text.lines().skip(first).take(below));
-    (begins && holds && line.chars().count() <= SOURCE_LINE_SHOWN_MAX)
-        .then(|| line.trim_end_matches('{').trim_end().to_owned())
-}
-
-/// The block that begins in the first of these lines, if any, does not end in them.
-fn block_is_open<'l>(lines: impl Iterator<Item = &'l str>) -> bool {
-    let (mut depth, mut is_text) = (0_usize, false);
-    for line in lines {
-        // What closes the block before, as in `} else if`, is not of this one.
-        let line = if depth == 0 {
-            line.trim_start().trim_start_matches('}')
-        } else {
-            line
-        };
-        for c in line.chars() {
-            match c {
-                '"' => is_text = !is_text,
-                '{' if !is_text => depth += 1,
-                '}' if !is_text => {
-                    depth = depth.saturating_sub(1);
-                    if depth == 0 {
-                        return false;
-                    }
-                }
-                _ => {}
+impl BecauseView {
+    fn new(part: &Part, words: Words) -> Self {
+        let (of, operation, word, negated) = match part {
+            Part::Source(text) => {
+                return Self {
+                    text: text.clone(),
+                    is_code: true,
+                };
             }
+            Part::Asked {
+                of,
+                operation,
+                word,
+                negated,
+            } => (of, operation, word, negated),
+        };
+        let key = format!("read.{of}");
+        let of = match words.t(&key) {
+            unknown if unknown == key => of,
+            known => known,
+        };
+        let not = if *negated { ".not" } else { "" };
+        let key = format!("because.{operation}{not}");
+        Self {
+            text: words.with(&key, &[("of", of), ("word", word)]),
+            is_code: false,
         }
-        is_text = false;
     }
-    true
 }
 
 /// What scripts decide, or would.
@@ -255,59 +229,11 @@ pub(in crate::http::ui) fn side_name(side: Side) -> &'static str {
 mod tests {
     use super::*;
 
-    fn step(line: u32, what: &str) -> TraceStep {
-        TraceStep {
-            file: "routing.rhai".to_owned(),
-            line,
-            column: 1,
-            what: what.to_owned(),
-        }
-    }
-
-    #[test]
-    fn the_line_that_decided_is_told_with_what_it_read() {
-        let source = "fn route(mail, ctx) {\n  if mail.is_automatic { return spam(); }\n  \
-                      if mail.subject.contains(\"发票\") {\n    return team(\"billing\");\n  }\n}";
-        let files = [("routing.rhai".to_owned(), source.to_owned())];
-        let trace = [
-            step(2, "mail.is_automatic = false"),
-            step(3, "mail.subject = \"发票\""),
-            step(4, "team(\"billing\")"),
-            step(4, ".tag(\"x\")"),
-        ];
-        let by = ByView::new(&trace, &files).expect("a line");
-        assert_eq!((by.line, by.reads.len()), (4, 1));
-        assert_eq!(by.reads[0].what, "mail.subject = \"发票\"");
-        assert_eq!(
-            by.test.as_deref(),
-            Some("if mail.subject.contains(\"发票\")")
-        );
-        assert!(ByView::new(&trace[..2], &files).is_none());
-    }
-
     #[test]
     fn what_stands_before_a_place_is_kept_as_it_is() {
         let found = Diagnostic::at("routing.rhai", (1, 4), "\t发票x", "wrong");
         let view = ProblemView::new(&found);
         assert_eq!(view.before.as_deref(), Some("\t发票"));
         assert_eq!(view.place, "routing.rhai:1:4");
-    }
-
-    #[test]
-    fn a_condition_is_named_only_for_what_stands_in_its_block() {
-        let text = "fn route(mail, ctx) {\n  if mail.subject == \"a\" {\n    team(\"x\")\n  } \
-                    else if mail.size > 5 {\n    team(\"y\")\n  }\n  if mail.late { return spam(); \
-                    }\n  inbox()\n}\n";
-        let files = [("routing.rhai".to_owned(), text.to_owned())];
-        let named = |read, decided| {
-            let (read, decided) = (step(read, "mail.size = 9"), step(decided, "inbox()"));
-            question(&files, &read, &decided)
-        };
-        assert_eq!(named(2, 3).as_deref(), Some("if mail.subject == \"a\""));
-        assert_eq!(named(4, 5).as_deref(), Some("} else if mail.size > 5"));
-        let line = "if mail.late { return spam(); }";
-        assert_eq!(named(7, 7).as_deref(), Some(line));
-        assert_eq!(named(7, 8), None, "it did not hold");
-        assert_eq!(named(2, 5), None, "the other block");
     }
 }

@@ -1,0 +1,137 @@
+//! What is given as the reason of a decision, by scripts that run.
+
+use super::*;
+use crate::domain::reason::Reason;
+
+/// What decided `team("x")` in the block of this condition, after these lines.
+fn because(before: &str, condition: &str) -> Option<String> {
+    let source = format!(
+        "fn route(mail, ctx) {{\n    {before}\n    if {condition} {{\n        \
+         return team(\"x\");\n    }}\n    inbox()\n}}\n\nfn is_invoice(mail) {{\n    \
+         mail.subject.contains(\"Invoice\")\n}}"
+    );
+    reason(&source)
+}
+
+fn reason(source: &str) -> Option<String> {
+    let files = [("routing.rhai".to_owned(), source.to_owned())];
+    let routed = routed(source);
+    assert!(routed.routing.team.is_some(), "{source}\n{routed:?}");
+    Reason::of(&routed.trace, &files)?.because()
+}
+
+#[track_caller]
+fn says(before: &str, condition: &str, expected: &str) {
+    assert_eq!(because(before, condition).as_deref(), Some(expected), "{condition}");
+}
+
+#[test]
+fn what_held_is_said_in_words() {
+    says("", r#"mail.subject.contains("Invoice")"#, "mail.subject contains \"Invoice\"");
+    says("", r#"mail.subject.starts_with("Re:")"#, "mail.subject begins with \"Re:\"");
+    says("", r#"mail.from.ends_with(".cn")"#, "mail.from ends with \".cn\"");
+    says("", r#"mail.subject.contains('7')"#, "mail.subject contains \"7\"");
+    says(
+        "",
+        r#"mail.subject.contains_any(["refund", "INVOICE"])"#,
+        "mail.subject contains \"INVOICE\"",
+    );
+    says(
+        "",
+        r#"mail.header("X-Spam-Flag").contains("YES")"#,
+        "mail.header(\"X-Spam-Flag\") contains \"YES\"",
+    );
+    says("", r#""发票" in mail.subject"#, "mail.subject contains \"发票\"");
+    says(
+        "",
+        r#""support@example.com" in mail.to"#,
+        "mail.to contains \"support@example.com\"",
+    );
+    says("", r#""vip" in ctx.conversation.tags"#, "conversation.tags contains \"vip\"");
+}
+
+#[test]
+fn values_are_known_again_in_variables_and_helpers() {
+    let subject = "let subject = mail.subject.to_lower();";
+    says(subject, r#"subject.contains("invoice")"#, "mail.subject contains \"invoice\"");
+    let whole = "let all = mail.subject + mail.text;";
+    says(whole, r#"all.contains("words")"#, "all contains \"words\"");
+    // It is no longer the subject once something is added to it.
+    let more = "let all = mail.subject; all += mail.text;";
+    says(more, r#"all.contains("words")"#, "all contains \"words\"");
+    let helper = "fn route(mail, ctx) { place(mail.subject) }\nfn place(words) {\n    \
+                  if words.contains(\"Invoice\") { team(\"x\") } else { inbox() }\n}";
+    assert_eq!(reason(helper).as_deref(), Some("mail.subject contains \"Invoice\""));
+    let each = "fn route(mail, ctx) {\n    for word in [\"refund\", \"发票\"] {\n        \
+                if mail.subject.contains(word) { return team(\"x\"); }\n    }\n    inbox()\n}";
+    assert_eq!(reason(each).as_deref(), Some("mail.subject contains \"发票\""));
+}
+
+#[test]
+fn of_several_only_what_held_is_said() {
+    let either = r#"mail.subject.contains("refund") || mail.subject.contains("发票")"#;
+    says("", either, "mail.subject contains \"发票\"");
+    let first = r#"mail.subject.contains("发票") || mail.subject.contains("7")"#;
+    says("", first, "mail.subject contains \"发票\"");
+    let both = r#"mail.subject.contains("发票") && mail.size > 5"#;
+    says("", both, "mail.subject contains \"发票\" and mail.size > 5");
+    let mixed = r#"mail.late || (mail.language == "zh" && mail.text.contains("new"))"#;
+    says("", mixed, "mail.language == \"zh\" and mail.text contains \"new\"");
+    let negated = r#"!mail.subject.contains("refund")"#;
+    says("", negated, "mail.subject does not contain \"refund\"");
+    let neither = r#"!(mail.late || mail.subject.starts_with("Fwd"))"#;
+    says("", neither, "!mail.late and mail.subject does not begin with \"Fwd\"");
+    let seen = r#"mail.size > 5000 || mail.language == "zh""#;
+    says("", seen, "mail.language == \"zh\"");
+    let lines = "mail.late\n        || mail.subject.contains(\"7\")";
+    says("", lines, "mail.subject contains \"7\"");
+    says("", "mail.from in [\"wang.wei@example.cn\"]", "mail.from in [\"wang.wei@example.cn\"]");
+}
+
+#[test]
+fn what_is_not_certain_is_not_said() {
+    // Which of them held is not in the trace: the whole condition did.
+    let unseen = r#"mail.size > 5000 || is_invoice(mail)"#;
+    says("", unseen, unseen);
+    let known = "let known = mail.size > 5;";
+    let hidden = r#"known || mail.subject.contains("refund")"#;
+    says(known, hidden, hidden);
+    let late = r#"mail.size > 5 || mail.subject.contains("refund") || known"#;
+    says(known, late, late);
+    // An answer within something else is not the condition.
+    let compared = r#"mail.subject.contains("refund") == false"#;
+    says("", compared, compared);
+    let bits = r#"mail.subject.contains("refund") | mail.subject.contains("7")"#;
+    says("", bits, bits);
+    let handed = r#"[mail.subject.contains("refund")].len() == 1"#;
+    says("", handed, handed);
+    let commented = "mail.late /* || */ || mail.subject.contains(\"7\")";
+    says("", commented, commented);
+}
+
+#[test]
+fn outside_of_a_condition_there_is_no_reason() {
+    let told = |body: &str| reason(&format!("fn route(mail, ctx) {{\n{body}\n}}"));
+    let before = "if mail.subject.contains(\"refund\") { return spam(); }\nteam(\"x\")";
+    assert_eq!(told(before), None);
+    let after = "if mail.subject.contains(\"7\") { let a = 1; }\nteam(\"x\")";
+    assert_eq!(told(after), None);
+    let other = "if mail.subject.contains(\"refund\") { spam() } else { team(\"x\") }";
+    assert_eq!(told(other), None);
+    let chosen = "switch mail.language { \"zh\" => team(\"x\"), _ => inbox() }";
+    assert_eq!(told(chosen), None);
+    // The block of a function is not that of who calls it.
+    let called = "fn route(mail, ctx) {\n    if mail.subject.contains(\"7\") { return place(); }\n    \
+                  inbox()\n}\nfn place() { team(\"x\") }";
+    assert_eq!(reason(called), None);
+    let second = "if mail.subject.contains(\"refund\") { spam() } else if mail.size > 5 { team(\"x\") } \
+                  else { inbox() }";
+    assert_eq!(told(second).as_deref(), Some("mail.size > 5"));
+}
+
+#[test]
+fn what_a_mail_says_is_never_taken_for_an_answer() {
+    let printed = "print(\"mail.subject.contains(\\\"7\\\") = true\");";
+    let condition = r#"mail.subject.contains("refund") || is_invoice(mail)"#;
+    says(printed, condition, condition);
+}
