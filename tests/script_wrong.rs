@@ -1,8 +1,8 @@
 //! script_wrong: wrong scripts, each caught at its line and column, and right ones, which stay silent.
 //!
 //! The cases are files: `tests/scripts/wrong` and `tests/scripts/right`. What is expected
-//! stands at their ends: `//~ 3:9 error: words / help`, and `//~ file NAME` when the case is
-//! not a `routing.rhai`.
+//! stands at their ends: `//~ 3:9 error: words / help`, `//~ file NAME` when the case is
+//! not a `routing.rhai`, and `//~ beside NAME TEXT` for a file that stands beside it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,13 @@ impl Case {
         let file = file.unwrap_or("routing.rhai").to_owned();
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(&file), &source).unwrap();
+        let marked = source.lines().filter_map(|line| line.strip_prefix(MARK));
+        for beside in marked.filter_map(|line| line.strip_prefix("beside ")) {
+            let (name, text) = beside.split_once(' ').unwrap();
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text.replace("\\n", "\n")).unwrap();
+        }
         Self {
             path,
             source,
@@ -56,7 +63,8 @@ impl Case {
             .source
             .lines()
             .filter_map(|line| line.strip_prefix(MARK));
-        marked.filter(|line| !line.starts_with("file ")).collect()
+        let is_told = |line: &&str| !line.starts_with("file ") && !line.starts_with("beside ");
+        marked.filter(is_told).collect()
     }
 
     fn found(&self) -> Vec<Diagnostic> {

@@ -24,6 +24,9 @@ pub(super) mod verdict;
 /// The words an answer begins with.
 pub(super) const BEGINNINGS: [&str; 4] = ["team", "inbox", "spam", "ignore"];
 
+/// The word that asks for an automatic mail.
+pub(super) const ACKNOWLEDGE: &str = "acknowledge";
+
 /// What `route` and `on_timer` answer.
 pub(super) type Answer = Building<Routing>;
 
@@ -87,7 +90,7 @@ pub(super) fn register(shape: &mut Shape) {
     );
     with_word(
         shape,
-        ("acknowledge", &[("template", Type::Text)]),
+        (ACKNOWLEDGE, &[("template", Type::Text)]),
         (
             Sort::Answer,
             "Answers with this template, within the limits on automatic mail.",
@@ -282,6 +285,11 @@ pub(super) fn refusal_of(name: &str, word: &str) -> Option<String> {
         "status" => status(routing, word),
         "assign" => assign(routing, word),
         "note" => note(routing, word),
+        ACKNOWLEDGE => acknowledge(routing, word),
+        "wake_in" => wake_in(routing, word),
+        "off" => words(word, "the reason for `off`").map(|_| ()),
+        "because" => words(word, "the reason").map(|_| ()),
+        "hold" => words(word, "the reason for holding").map(|_| ()),
         _ => Ok(()),
     };
     taken.err()

@@ -244,6 +244,7 @@ fn contains(context: NativeCallContext<'_>, data: &mut Data, wanted: ImmutableSt
 /// Registers `data(...)` over what was read.
 pub(super) fn register(shape: &mut Shape, shelf: Shelf) {
     shape.name::<Data>(Sort::Data);
+    shape.table.offer("data", shelf.keys().cloned());
     let owner = Type::One(Sort::Data);
     let lookup = move |name: ImmutableString| -> Result<Data, Box<EvalAltResult>> {
         shelf.get(name.as_str()).cloned().ok_or_else(|| {

@@ -2,6 +2,7 @@
 
 use jiff::Zoned;
 use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
 use rhai::{EvalAltResult, Position};
 
 use super::data::Data;
@@ -32,11 +33,28 @@ pub(super) fn within(now: Time, from: Time, to: Time) -> bool {
 
 /// The same moment in another zone.
 pub(super) fn in_zone(now: &Zoned, zone: &str) -> Told<Zoned> {
-    now.in_tz(zone).map_err(|_| {
+    Ok(now.with_time_zone(self::zone(zone)?))
+}
+
+fn zone(name: &str) -> Told<TimeZone> {
+    TimeZone::get(name).map_err(|_| {
         told(format!(
-            "{zone:?} is no time zone; write one such as \"Asia/Shanghai\""
+            "{name:?} is no time zone; write one such as \"Asia/Shanghai\""
         ))
     })
+}
+
+/// Why a method of a time refuses this word; `None` when it does not.
+pub(super) fn refusal_of(name: &str, word: &str) -> Option<String> {
+    let refused = match name {
+        "is_between" => time(word).map(|_| ()),
+        "in_zone" => zone(word).map(|_| ()),
+        _ => Ok(()),
+    };
+    match *refused.err()? {
+        EvalAltResult::ErrorRuntime(words, _) => words.into_string().ok(),
+        other => Some(other.to_string()),
+    }
 }
 
 /// Within the hours that a file names: `timezone`, `monday` to `sunday` with spans such

@@ -2,7 +2,7 @@
 //! so that the checks before a run, the run itself, the definitions for editors and the
 //! reference know the same names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext, Variant};
 
@@ -122,8 +122,8 @@ pub struct Member {
 /// The names of one sort of value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
-    /// Read as `value.name`, with the sort of what comes out.
-    pub(super) properties: BTreeMap<&'static str, Sort>,
+    /// Read as `value.name`, with what comes out.
+    pub(super) properties: BTreeMap<&'static str, Type>,
     /// Called as `value.name(...)`; what comes out is of the same table.
     pub(super) methods: BTreeMap<&'static str, Sort>,
     /// There are more properties than are known here; they are texts.
@@ -135,12 +135,42 @@ pub(super) struct Members {
 pub(super) struct Table {
     sorts: BTreeMap<Sort, Members>,
     walk: Vec<Member>,
+    /// By function or method: the names of files that it can be given.
+    offered: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 impl Table {
     /// The names of a sort; `None` for Rhai's own values.
     pub(super) fn members(&self, sort: Sort) -> Option<&Members> {
         self.sorts.get(&sort)
+    }
+
+    /// What is given to something of this name, once for each way to call it.
+    pub(super) fn overloads<'t>(
+        &'t self,
+        owner: Option<Sort>,
+        name: &'t str,
+    ) -> impl Iterator<Item = &'static [Parameter]> + 't {
+        let owner = owner.map(Type::One);
+        let mine = move |member: &&Member| member.owner == owner && member.name == name;
+        self.walk.iter().filter(mine).filter_map(|member| member.parameters)
+    }
+
+    /// What a function that is called by its name answers; `None` when there is none.
+    pub(super) fn answered(&self, name: &str) -> Option<Sort> {
+        let mut functions = self.walk.iter().filter(|member| member.owner.is_none());
+        let found = functions.find(|member| member.name == name)?;
+        Some(found.result.sort())
+    }
+
+    /// Notes which names a function or method can be given.
+    pub(super) fn offer(&mut self, function: &'static str, names: impl Iterator<Item = String>) {
+        self.offered.insert(function, names.collect());
+    }
+
+    /// The names that a function or method can be given, where that is known.
+    pub(super) fn offered(&self, function: &str) -> Option<&BTreeSet<String>> {
+        self.offered.get(function)
     }
 
     /// Everything, in the order of the documentation.
@@ -151,11 +181,14 @@ impl Table {
     fn note(&mut self, member: Member) {
         if let Some(Type::One(owner)) = member.owner {
             let members = self.sorts.entry(owner).or_default();
-            let names = match member.parameters {
-                None => &mut members.properties,
-                Some(_) => &mut members.methods,
-            };
-            names.insert(member.name, member.result.sort());
+            match member.parameters {
+                None => {
+                    members.properties.insert(member.name, member.result);
+                }
+                Some(_) => {
+                    members.methods.insert(member.name, member.result.sort());
+                }
+            }
         }
         self.walk.push(member);
     }

@@ -14,7 +14,7 @@ use super::check::{self, Checked};
 use super::diagnostic::{Diagnostic, Severity};
 use super::limits::Limits;
 use super::template::{self, Template};
-use super::{data, engine, files, suggest, words};
+use super::{answer, data, engine, files, suggest, words};
 use crate::domain::decision::{ScriptVersion, TraceStep};
 
 pub(super) mod asked;
@@ -72,7 +72,9 @@ impl Snapshot {
         limits: &Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
         let shelf = data::read(&files)?;
-        let (mut engine, table) = engine::furnished(limits, shelf);
+        let (mut engine, mut table) = engine::furnished(limits, shelf);
+        let known = files.iter().filter_map(|(name, _)| template::name_of(name));
+        table.offer(answer::ACKNOWLEDGE, known.map(str::to_owned));
         let native = check::Native::of(&engine);
         let mut compiled = BTreeMap::new();
         let mut found = warnings;

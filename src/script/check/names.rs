@@ -124,7 +124,7 @@ fn calls(file: &Checked<'_>, functions: &[Function], found: &mut Vec<Diagnostic>
     });
 }
 
-fn values(count: usize) -> String {
+pub(super) fn values(count: usize) -> String {
     match count {
         0 => "no value".to_owned(),
         1 => "1 value".to_owned(),

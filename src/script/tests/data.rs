@@ -68,12 +68,12 @@ fn what_is_wrong_with_it_says_where() {
         assert_eq!(found.outcome, Outcome::Failed(words.to_owned()));
     };
     check(
-        "data(\"vpi\"); inbox()",
-        "routing.rhai:1:23: there is no file data/vpi.toml or data/vpi.csv; did you mean `vip`?",
+        "let n = \"vpi\"; data(n); inbox()",
+        "routing.rhai:1:38: there is no file data/vpi.toml or data/vpi.csv; did you mean `vip`?",
     );
     check(
-        "if ctx.now.is_between(\"9\", \"18:00\") { } inbox()",
-        "routing.rhai:1:34: \"9\" is no time of day; write one such as \"09:00\"",
+        "let n = \"9\"; if ctx.now.is_between(n, \"18:00\") { } inbox()",
+        "routing.rhai:1:47: \"9\" is no time of day; write one such as \"09:00\"",
     );
     let refused = |name: &str, text: &str| {
         let problems = load(&[(name, text)]).expect_err("wrong data");

@@ -180,10 +180,10 @@ fn timers_route_and_wake_again() {
     assert_eq!(nothing.routing, Routing::default());
     assert_eq!(nothing.warnings.len(), 1);
     let check = |span: &str, words: &str| {
-        let found = timed(&format!("inbox().wake_in(\"{span}\")"));
+        let found = timed(&format!("let after = \"{span}\"; inbox().wake_in(after)"));
         assert_eq!(
             found.outcome,
-            Outcome::Failed(format!("timers.rhai:1:28: {words}")),
+            Outcome::Failed(format!("timers.rhai:1:{}: {words}", 44 + span.len())),
             "{span}"
         );
     };

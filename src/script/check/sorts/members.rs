@@ -5,20 +5,21 @@ use rhai::{Expr, FnCallExpr, Position, Token};
 
 use super::Judge;
 use super::fact::{Fact, Value};
-use crate::script::answer;
 use crate::script::check::known::{self, Words};
-use crate::script::shape::{Members, Sort};
+use crate::script::shape::{Members, Sort, Type};
 use crate::script::suggest;
 
 impl Judge<'_> {
     /// Judges one name behind a dot, and says what comes out of it.
     pub(super) fn member(&mut self, fact: Fact, name: &Expr) -> Fact {
+        let mut facts = Vec::new();
         if let Expr::MethodCall(call, _) = name {
-            for one in &call.args {
-                self.expression(one);
-            }
             // `this` is the value; what is handed over may come from elsewhere too.
             self.called_by_name(&call.name);
+            if let Fact::Is(Value::Many(sort)) = fact {
+                return self.of_each(sort, call);
+            }
+            facts.extend(call.args.iter().map(|one| self.expression(one)));
         }
         let Fact::Is(value) = fact else {
             return fact;
@@ -34,7 +35,9 @@ impl Judge<'_> {
             Expr::Property(property, position) => {
                 self.property((sort, members), &property.2, *position)
             }
-            Expr::MethodCall(call, position) => self.method((sort, members), call, *position),
+            Expr::MethodCall(call, position) => {
+                self.method((sort, members), call, &facts, *position)
+            },
             _ => Fact::Anything,
         }
     }
@@ -67,13 +70,15 @@ impl Judge<'_> {
         &mut self,
         (sort, members): (Sort, &Members),
         call: &FnCallExpr,
+        facts: &[Fact],
         position: Position,
     ) -> Fact {
         let name = call.name.as_str();
         if let Some(next) = members.methods.get(name) {
-            if sort == Sort::Answer {
-                self.literal(call);
+            if self.functions.iter().any(|own| own.is(name)) {
+                return Fact::Anything;
             }
+            self.handed(Some(sort), call, facts, position);
             return Fact::of(*next);
         }
         let owner = sort.shown();
@@ -87,15 +92,6 @@ impl Judge<'_> {
             self.say(position, message, help);
         }
         Fact::Anything
-    }
-
-    /// A word written as it is: the builder says now what it would say then.
-    pub(super) fn literal(&mut self, call: &FnCallExpr) {
-        if let [Expr::StringConstant(text, position)] = call.args.as_slice()
-            && let Some(refusal) = answer::refusal_of(&call.name, text)
-        {
-            self.say(*position, refusal, None);
-        }
     }
 
     /// `==`, `!=` and `in` with words that it can never be.
@@ -115,10 +111,7 @@ impl Judge<'_> {
                 if matches!(other, Expr::StringConstant(..)) =>
             {
                 let message = format!("{} is not a text, so it never equals one", sort.shown());
-                let odd = self.file.at(position, message).as_warning();
-                if let Some(found) = &mut self.found {
-                    found.push(odd);
-                }
+                self.odd(self.file.at(position, message).as_warning());
             }
             _ => {}
         }
@@ -140,9 +133,7 @@ impl Judge<'_> {
             .at(*position, message)
             .with_help(Some(help))
             .as_warning();
-        if let Some(found) = &mut self.found {
-            found.push(odd);
-        }
+        self.odd(odd);
     }
 
     /// What an assignment changes.
@@ -163,12 +154,10 @@ impl Judge<'_> {
 }
 
 /// What a property is.
-fn read(owner: Sort, name: &str, sort: Sort) -> Fact {
-    if (owner, name) == (Sort::Mail, "attachments") {
-        return Fact::Is(Value::Many(Sort::Attachment));
-    }
-    match known::of(owner, name) {
-        Some(words) => Fact::Is(Value::Word(words)),
-        None => Fact::of(sort),
+fn read(owner: Sort, name: &str, of: Type) -> Fact {
+    match (known::of(owner, name), of) {
+        (Some(words), _) => Fact::Is(Value::Word(words)),
+        (None, Type::Many(sort)) => Fact::Is(Value::Many(sort)),
+        (None, of) => Fact::of(of.sort()),
     }
 }

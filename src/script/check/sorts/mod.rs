@@ -4,10 +4,12 @@
 //! Certain are: the parameters of an entry function; what is read from something
 //! certain; a variable that is set once, where it is made; a parameter of a helper, when
 //! every call in the file hands it the same; what a helper answers, when every way
-//! through it answers the same. Everything else may be anything. What closures are
-//! given is not known, so their bodies are judged only for what they make themselves.
+//! through it answers the same; the elements that a list of such hands to a closure.
+//! Everything else may be anything: other closures are judged only for what they make
+//! themselves.
 
 mod fact;
+mod given;
 mod members;
 
 use std::collections::BTreeSet;
@@ -15,9 +17,7 @@ use std::collections::BTreeSet;
 use rhai::{ASTFlags, ASTNode, Expr, FnCallExpr, Position, Stmt, StmtBlock};
 
 use super::file::{Checked, Function};
-use crate::script::answer;
 use crate::script::diagnostic::Diagnostic;
-use crate::script::shape::Sort;
 use fact::{Fact, Facts, Key, Value};
 
 pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<Diagnostic>) {
@@ -29,10 +29,7 @@ pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<
             let sorts = entry.parameters.iter().map(|(_, sort)| Fact::of(*sort));
             facts.give(key(own), sorts.collect());
         }
-        if own.closure {
-            facts.give(key(own), vec![Fact::Anything; own.parameters.len()]);
-        }
-        if own.closure || entry.is_some() {
+        if entry.is_some() {
             called.insert(key(own));
         }
     }
@@ -137,6 +134,12 @@ impl Judge<'_> {
 
     fn say(&mut self, position: Position, message: String, help: Option<String>) {
         let one = self.file.at(position, message).with_help(help);
+        if let Some(found) = &mut self.found {
+            found.push(one);
+        }
+    }
+
+    fn odd(&mut self, one: Diagnostic) {
         if let Some(found) = &mut self.found {
             found.push(one);
         }
@@ -276,6 +279,9 @@ impl Judge<'_> {
     }
 
     fn expression(&mut self, expression: &Expr) -> Fact {
+        if let Some(name) = given::pointer(expression) {
+            self.called_by_name(&name);
+        }
         match expression {
             Expr::Variable(variable, ..) if variable.2.is_empty() => self.variable(&variable.1),
             Expr::Dot(pair, ..) => {
@@ -382,11 +388,14 @@ impl Judge<'_> {
                 self.called_by_name(&own.name);
             }
         }
-        let beginning = answer::BEGINNINGS.contains(&name);
-        if beginning && !self.functions.iter().any(|own| own.is(name)) {
-            self.literal(call);
-            return Fact::of(Sort::Answer);
+        let hidden = self.functions.iter().any(|own| own.is(name))
+            || self.scope.iter().any(|(known, _)| known == name);
+        match self.file.table.answered(name).filter(|_| !hidden) {
+            Some(sort) => {
+                self.handed(None, call, &facts, position);
+                Fact::of(sort)
+            }
+            None => Fact::Anything,
         }
-        Fact::Anything
     }
 }
