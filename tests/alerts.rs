@@ -1,5 +1,6 @@
 //! alerts: a code that ends is foreseen, and people hear of a sick mailbox by another way.
 
+mod asked;
 mod links;
 
 use std::collections::HashSet;
@@ -44,8 +45,9 @@ impl Desk {
         let road = Proxy::to(dovecot.ports.imaps);
         let sink = Sink::start();
         let mut gateway = Gateway::prepare(&[dovecot.authority_pem()]);
-        let mut sections =
-            format!("[alerts]\nerror_after_minutes = 0\nalso_to = [\"{ON_CALL}\"]\n");
+        let mut sections = format!(
+            "[alerts]\nerror_after_minutes = 0\nstate_rest_seconds = 0\nalso_to = [\"{ON_CALL}\"]\n"
+        );
         if let Some(notices) = &system_smtp {
             sections += &format!(
                 "[system_smtp]\nhost = \"localhost\"\nport = {}\nsecurity = \"none\"\n\

@@ -305,10 +305,21 @@ impl Gateway {
             store.clone(),
             self.asking.clone(),
             self.presets.clone(),
+            self.board.clone(),
             clock.clone(),
         );
-        let timers = Timers::new(store.clone(), self.asking.clone(), clock.clone());
-        let composing = Composing::new(store.clone(), self.asking.clone(), clock.clone());
+        let timers = Timers::new(
+            store.clone(),
+            self.asking.clone(),
+            self.board.clone(),
+            clock.clone(),
+        );
+        let composing = Composing::new(
+            store.clone(),
+            self.asking.clone(),
+            self.board.clone(),
+            clock.clone(),
+        );
         let filing = FilingCopies::new(
             store.clone(),
             self.dialer.clone(),

@@ -248,7 +248,10 @@ fn print(tried: &Tried, reason: Option<&Reason>) {
     if let Some(reason) = reason.filter(|_| routed.outcome == Outcome::Decided) {
         let because = reason.because();
         let because = because.map_or_else(String::new, |words| format!(", because {words}"));
-        say(format_args!("by        {}:{}{because}", reason.file, reason.line));
+        say(format_args!(
+            "by        {}:{}{because}",
+            reason.file, reason.line
+        ));
     }
     for words in &routed.warnings {
         say(format_args!("warning   {words}"));

@@ -12,6 +12,8 @@ use crate::service::alerts::AlertOptions;
 
 /// Stages of a warning.
 const STAGES_MAX: usize = 10;
+/// Longest rest before a script is asked about a state.
+const STATE_REST_SECONDS_MAX: u32 = 3_600;
 /// Further recipients.
 const RECIPIENTS_MAX: usize = 20;
 
@@ -25,6 +27,8 @@ pub struct AlertsSection {
     pub days_before: Vec<u16>,
     /// Minutes that an error lasts before it is told.
     pub error_after_minutes: u32,
+    /// Seconds that a state lasts before a script is asked about it.
+    pub state_rest_seconds: u32,
     /// Who is told besides administrators and managers.
     pub also_to: Vec<String>,
     /// Where notices are posted to as well.
@@ -39,6 +43,7 @@ impl Default for AlertsSection {
             notices: true,
             days_before: vec![14, 7, 1],
             error_after_minutes: 15,
+            state_rest_seconds: 60,
             also_to: Vec::new(),
             webhook_url: Hidden::default(),
             link_valid_hours: 72,
@@ -62,6 +67,13 @@ impl AlertsSection {
                 self.error_after_minutes
             );
             return Err(source.at_key("error_after_minutes", words));
+        }
+        if self.state_rest_seconds > STATE_REST_SECONDS_MAX {
+            let words = format!(
+                "state_rest_seconds is {}; it must be from 0 to {STATE_REST_SECONDS_MAX}",
+                self.state_rest_seconds
+            );
+            return Err(source.at_key("state_rest_seconds", words));
         }
         if !(1..=720).contains(&self.link_valid_hours) {
             let words = format!(
@@ -111,6 +123,7 @@ impl AlertsSection {
             rules: AlertRules {
                 days_before: self.days_before.clone(),
                 error_after: SignedDuration::from_mins(self.error_after_minutes.into()),
+                state_rest: SignedDuration::from_secs(self.state_rest_seconds.into()),
             },
             also_to: also_to
                 .filter_map(|text| Address::parse(text).ok())

@@ -6,6 +6,8 @@
 //! one. What is due comes with the new memory, so that both are stored in one go.
 //! Deliberately absent: clocks, mails, and who is told.
 
+mod state;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::expiry::Expiry;
 use super::mailbox::{Condition, MailboxHealth};
 use crate::domain::saying::Saying;
+use crate::domain::state::MailboxState;
+
+pub use self::state::{Asked, Question, SCRIPT_NOTICES_MAX};
 
 /// When something is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,8 @@ pub struct AlertRules {
     /// An error that lasts this long is told, and that it has ended once it has been over
     /// for as long.
     pub error_after: SignedDuration,
+    /// A state that lasts this long is one that a script is asked about.
+    pub state_rest: SignedDuration,
 }
 
 impl Default for AlertRules {
@@ -29,6 +36,7 @@ impl Default for AlertRules {
         Self {
             days_before: vec![14, 7, 1],
             error_after: SignedDuration::from_mins(15),
+            state_rest: SignedDuration::from_secs(60),
         }
     }
 }
@@ -110,6 +118,8 @@ pub struct Told {
     pub ending: Option<EndingTold>,
     /// What is going on.
     pub incident: Option<Incident>,
+    /// What a script was asked.
+    pub asked: Asked,
 }
 
 /// How far an ending was warned of.
@@ -170,6 +180,15 @@ pub enum Due {
         /// Since when it was going on.
         since: Timestamp,
     },
+    /// A script has something to say about the state.
+    Script {
+        /// The state.
+        state: MailboxState,
+        /// Its words.
+        words: String,
+        /// What it was not let say since the last time.
+        left_out: u32,
+    },
 }
 
 /// What is known of a mailbox at a moment.
@@ -209,7 +228,11 @@ pub fn judge(told: &Told, seen: &Seen, rules: &AlertRules) -> Judged {
     let look_at = [incident_ripens(incident.as_ref(), rules), next_day(seen)];
     Judged {
         look_at: look_at.into_iter().flatten().min(),
-        told: Told { ending, incident },
+        told: Told {
+            ending,
+            incident,
+            asked: told.asked.clone(),
+        },
         due,
     }
 }

@@ -47,6 +47,7 @@ pub mod saying;
 pub mod secret;
 pub mod similar;
 pub mod slug;
+pub mod state;
 pub mod subject;
 pub mod threading;
 pub mod turns;

@@ -38,7 +38,9 @@ pub(super) fn register(shape: &mut Shape) {
 /// Rhai's own questions about texts, asked as it asks them, and noted.
 fn traced(engine: &mut Engine) {
     word(engine, step::CONTAINS, |text, word| text.contains(word));
-    word(engine, step::STARTS_WITH, |text, word| text.starts_with(word));
+    word(engine, step::STARTS_WITH, |text, word| {
+        text.starts_with(word)
+    });
     word(engine, step::ENDS_WITH, |text, word| text.ends_with(word));
     engine.register_fn(step::CONTAINS, in_list);
     engine.register_fn("to_lower", |text: ImmutableString| {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Zoned;
 
 use super::view::{ContactView, ContextView, ConversationView, MailContent, MailView, MailboxView};
+use crate::domain::state::MailboxState;
 use crate::domain::subject::base_subject;
 use crate::mime::{self, header::HeaderBlock};
 
@@ -59,6 +60,7 @@ impl ContextView {
             mailbox: MailboxView {
                 name: mailbox.to_owned(),
                 address: mailbox.to_owned(),
+                state: Some(MailboxState::Active),
                 ..MailboxView::default()
             },
             operator: None,

@@ -153,7 +153,10 @@ impl Table {
     ) -> impl Iterator<Item = &'static [Parameter]> + 't {
         let owner = owner.map(Type::One);
         let mine = move |member: &&Member| member.owner == owner && member.name == name;
-        self.walk.iter().filter(mine).filter_map(|member| member.parameters)
+        self.walk
+            .iter()
+            .filter(mine)
+            .filter_map(|member| member.parameters)
     }
 
     /// What a function that is called by its name answers; `None` when there is none.

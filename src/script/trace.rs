@@ -86,9 +86,10 @@ impl Run {
                 Sameness::Read | Sameness::Yes => REPEATS_MAX,
                 Sameness::No => FALSE_ANSWERS_MAX,
             };
-            let before = self.steps.iter_mut().filter(|other| {
-                other.at == at && other.what.sameness() == Some(same)
-            });
+            let before = self
+                .steps
+                .iter_mut()
+                .filter(|other| other.at == at && other.what.sameness() == Some(same));
             let mut before: Vec<&mut Step> = before.collect();
             if before.len() >= most
                 && let Some(latest) = before.iter_mut().max_by_key(|other| other.number)
@@ -104,7 +105,11 @@ impl Run {
 
     /// Whose this very text is.
     fn origin(&self, text: &ImmutableString) -> Option<Name> {
-        let read = self.steps.iter().rev().find_map(|step| step.what.origin(text));
+        let read = self
+            .steps
+            .iter()
+            .rev()
+            .find_map(|step| step.what.origin(text));
         let made = || {
             let mut changed = self.changed.iter().rev();
             let found = changed.find(|(own, _)| own.ptr_eq(text));
@@ -212,11 +217,7 @@ pub(super) fn read(context: &NativeCallContext<'_>, name: Name, value: &Dynamic)
 }
 
 /// Notes a text that was read.
-pub(super) fn read_text(
-    context: &NativeCallContext<'_>,
-    name: Name,
-    text: &ImmutableString,
-) {
+pub(super) fn read_text(context: &NativeCallContext<'_>, name: Name, text: &ImmutableString) {
     RUN.with_borrow_mut(|slot| {
         let Some(run) = slot else { return };
         let what = run.read_text(name, text);

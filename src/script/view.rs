@@ -12,6 +12,7 @@ use crate::domain::address::NamedAddress;
 use crate::domain::conversation::{Priority, Status, Tag};
 use crate::domain::extraction::Extraction;
 use crate::domain::message::Head;
+use crate::domain::state::MailboxState;
 
 /// The parts of a mail that cost something to read.
 pub trait MailContent: Send + Sync {
@@ -159,6 +160,12 @@ pub struct MailboxView {
     pub signature: String,
     /// The preset it was connected with, or nothing.
     pub preset: String,
+    /// How it is doing, where that is known.
+    pub state: Option<MailboxState>,
+    /// How it was doing before, when a script is asked about a change.
+    pub state_before: Option<MailboxState>,
+    /// What is wrong, or nothing.
+    pub reason: String,
 }
 
 /// The operator who writes.

@@ -1,15 +1,16 @@
 //! Notices about mailboxes: a code that ends soon, a refused login, an error that lasts,
 //! and that it is over.
 //!
-//! `watching` looks at mailboxes and stores what is due; `sending` brings it to people by a
+//! `watching` looks at mailboxes and stores what is due, `asking` has the administrator's
+//! scripts say more; `sending` brings it to people by a
 //! way out (`ways`) that is not the sick mailbox, in the words of `words`. When what is
 //! due is said by a pure rule (`domain::alert`).
 //! Invariant: a notice is durable before anything of it is sent, and its Message-ID is the
 //! same in every attempt.
 
+mod asking;
 mod hooking;
 mod outcome;
-mod reason;
 mod sending;
 mod watching;
 mod ways;
@@ -33,6 +34,7 @@ use crate::service::sync::board::Board;
 use crate::service::way_out::SystemSmtp;
 use crate::store::Store;
 
+use self::asking::Asking;
 pub use self::hooking::Webhook;
 pub use self::ways::Worry;
 
@@ -63,6 +65,7 @@ pub struct Alerts {
     presets: Presets,
     links: Links,
     webhook: Option<Webhook>,
+    asking: Option<Asking>,
     options: Arc<AlertOptions>,
     /// A notice was made.
     made: Arc<Notify>,
@@ -99,6 +102,7 @@ impl Alerts {
             presets,
             links,
             webhook: None,
+            asking: None,
             options: Arc::new(options),
             made: Arc::default(),
         }

@@ -24,6 +24,7 @@ use crate::script::{ReplyView, Snapshot};
 use crate::service::asking::Asking;
 use crate::service::clock::Clock;
 use crate::service::jobs::Worker;
+use crate::service::sync::board::Board;
 use crate::service::{reading, view};
 use crate::store::{CompressedRaw, Store, StoreError};
 
@@ -37,6 +38,7 @@ const SIGNATURE_MARK: &str = "\n\n-- \n";
 pub struct Composing {
     store: Store,
     asking: Asking,
+    board: Board,
     clock: Clock,
 }
 
@@ -63,10 +65,11 @@ enum Built {
 impl Composing {
     /// A worker over its handles.
     #[must_use]
-    pub fn new(store: Store, asking: Asking, clock: Clock) -> Self {
+    pub fn new(store: Store, asking: Asking, board: Board, clock: Clock) -> Self {
         Self {
             store,
             asking,
+            board,
             clock,
         }
     }
@@ -171,7 +174,14 @@ impl Composing {
         let at = self.clock.now();
         let operator = self.author(outgoing)?;
         let now = self.asking.local(at);
-        let context = view::of_reply(&self.store, conversation, mailbox.clone(), operator, now)?;
+        let context = view::of_reply(
+            &self.store,
+            &self.board,
+            conversation,
+            mailbox.clone(),
+            operator,
+            now,
+        )?;
         let reply = ReplyView {
             from: Some(from.clone()),
             to: outgoing.to.clone(),
@@ -278,8 +288,14 @@ impl Composing {
             (Some(snapshot), Some(conversation)) => {
                 let operator = self.author(outgoing)?;
                 let now = self.asking.local(self.clock.now());
-                let context =
-                    view::of_reply(&self.store, conversation, mailbox.clone(), operator, now)?;
+                let context = view::of_reply(
+                    &self.store,
+                    &self.board,
+                    conversation,
+                    mailbox.clone(),
+                    operator,
+                    now,
+                )?;
                 let live = self.asking.about(snapshot.clone(), mailbox.key);
                 let signed = live.signature(&context).answer;
                 match signed.outcome {

@@ -11,6 +11,7 @@ use crate::domain::key::MessageKey;
 use crate::service::asking::Asking;
 use crate::service::clock::Clock;
 use crate::service::jobs::Worker;
+use crate::service::sync::board::Board;
 use crate::service::view;
 use crate::store::{NewDecision, Store, StoreError, Woken};
 
@@ -22,16 +23,18 @@ const PARALLEL_MAX: usize = 4;
 pub struct Timers {
     store: Store,
     asking: Asking,
+    board: Board,
     clock: Clock,
 }
 
 impl Timers {
     /// A worker over its handles.
     #[must_use]
-    pub fn new(store: Store, asking: Asking, clock: Clock) -> Self {
+    pub fn new(store: Store, asking: Asking, board: Board, clock: Clock) -> Self {
         Self {
             store,
             asking,
+            board,
             clock,
         }
     }
@@ -59,7 +62,8 @@ impl Timers {
             };
             if let Some(snapshot) = snapshot {
                 let (now, about) = (this.asking.local(at), mailbox.key);
-                let context = view::of_reply(&this.store, conversation, mailbox, None, now)?;
+                let context =
+                    view::of_reply(&this.store, &this.board, conversation, mailbox, None, now)?;
                 let routed = this.asking.about(snapshot, about).on_timer(&context);
                 decision.version = Some(routed.version);
                 decision.outcome = routed.answer.outcome;

@@ -20,6 +20,7 @@ use crate::service::asking::{Asking, Live};
 use crate::service::clock::Clock;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
+use crate::service::sync::board::Board;
 use crate::service::{acknowledging, view};
 use crate::store::{Acknowledgement, NewDecision, Store, StoreError, Triaged};
 
@@ -39,17 +40,19 @@ pub struct Triage {
     store: Store,
     asking: Asking,
     presets: Presets,
+    board: Board,
     clock: Clock,
 }
 
 impl Triage {
     /// A service over the store, the scripts and the hooks of plugins.
     #[must_use]
-    pub fn new(store: Store, asking: Asking, presets: Presets, clock: Clock) -> Self {
+    pub fn new(store: Store, asking: Asking, presets: Presets, board: Board, clock: Clock) -> Self {
         Self {
             store,
             asking,
             presets,
+            board,
             clock,
         }
     }
@@ -150,7 +153,8 @@ impl Triage {
         };
         let mailbox = self.store.mailbox(message.mailbox)?;
         let now = self.asking.local(at);
-        let (mut mail, context) = view::of_message(&self.store, message.clone(), now)?;
+        let (mut mail, context) =
+            view::of_message(&self.store, Some(&self.board), message.clone(), now)?;
         let read = mailbox
             .as_ref()
             .and_then(|mailbox| self.presets.extract(&mailbox.settings, &mail));

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use jiff::Zoned;
 
+use super::harmless::harmless;
 use super::reading::StoredContent;
+use super::sync::board::Board;
 use crate::domain::address::Address;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::Message;
+use crate::domain::saying::Saying;
+use crate::domain::state::{Doing, MailboxState};
 use crate::domain::subject::base_subject;
 use crate::domain::user::User;
 use crate::script::{
@@ -20,9 +24,11 @@ use crate::store::{Store, StoreError};
 /// The name of the one workspace there is so far.
 const WORKSPACE_NAME: &str = "default";
 
-/// An inbound mail and its context.
+/// An inbound mail and its context. Without a board the mailbox is shown as it was when the
+/// mail came, which it did.
 pub(super) fn of_message(
     store: &Store,
+    board: Option<&Board>,
     message: Message,
     now: Zoned,
 ) -> Result<(MailView, ContextView), StoreError> {
@@ -34,7 +40,12 @@ pub(super) fn of_message(
             .map(|one| conversation_view(store, one))
             .transpose()?,
         contact: contact.map(contact_view),
-        mailbox: mailbox.map(mailbox_view).unwrap_or_default(),
+        mailbox: mailbox
+            .map(|one| match board {
+                Some(board) => mailbox_view(board, one),
+                None => mailbox_doing(one, &Doing::WELL),
+            })
+            .unwrap_or_default(),
         operator: None,
         now,
         workspace: WORKSPACE_NAME.to_owned(),
@@ -56,6 +67,7 @@ pub(super) fn of_message(
 /// What a reply's signature script sees.
 pub(super) fn of_reply(
     store: &Store,
+    board: &Board,
     conversation: Conversation,
     mailbox: Mailbox,
     operator: Option<User>,
@@ -65,7 +77,7 @@ pub(super) fn of_reply(
     Ok(ContextView {
         conversation: Some(conversation_view(store, conversation)?),
         contact: contact.map(contact_view),
-        mailbox: mailbox_view(mailbox),
+        mailbox: mailbox_view(board, mailbox),
         operator: operator.map(|user| OperatorView {
             name: user.name,
             address: user.address.to_string(),
@@ -73,6 +85,26 @@ pub(super) fn of_reply(
         now,
         workspace: WORKSPACE_NAME.to_owned(),
     })
+}
+
+/// What a script sees that is asked about the state of a mailbox.
+pub(super) fn of_state(
+    mailbox: Mailbox,
+    doing: &Doing,
+    before: MailboxState,
+    now: Zoned,
+) -> ContextView {
+    ContextView {
+        conversation: None,
+        contact: None,
+        mailbox: MailboxView {
+            state_before: Some(before),
+            ..mailbox_doing(mailbox, doing)
+        },
+        operator: None,
+        now,
+        workspace: WORKSPACE_NAME.to_owned(),
+    }
 }
 
 fn conversation_view(store: &Store, one: Conversation) -> Result<ConversationView, StoreError> {
@@ -106,12 +138,25 @@ fn contact_view(contact: Contact) -> ContactView {
     }
 }
 
-fn mailbox_view(mailbox: Mailbox) -> MailboxView {
+fn mailbox_view(board: &Board, mailbox: Mailbox) -> MailboxView {
+    let doing = board.doing(mailbox.key);
+    mailbox_doing(mailbox, &doing)
+}
+
+fn mailbox_doing(mailbox: Mailbox, doing: &Doing) -> MailboxView {
     MailboxView {
         id: mailbox.id.to_string(),
         name: mailbox.settings.name,
         address: mailbox.settings.address.to_string(),
         signature: mailbox.settings.signature,
         preset: mailbox.settings.preset,
+        state: Some(doing.state),
+        state_before: None,
+        reason: doing.reason.as_ref().map(quoted).unwrap_or_default(),
     }
+}
+
+/// As a script may put it into a notice.
+fn quoted(reason: &Saying) -> String {
+    harmless(&reason.to_string())
 }

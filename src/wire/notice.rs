@@ -26,6 +26,12 @@ pub struct NoticeBody {
     /// When the trouble began.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
+    /// How the mailbox is doing, when a script was asked about that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    /// What the script says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words: Option<String>,
     /// What happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -47,6 +53,8 @@ impl NoticeBody {
             expires_on: None,
             days_left: None,
             since: None,
+            state: None,
+            words: None,
             reason: None,
             text,
         };
@@ -66,6 +74,11 @@ impl NoticeBody {
                 body.since = Some(since.to_string());
             }
             Due::Recovered { since } => body.since = Some(since.to_string()),
+            Due::Script { state, words, .. } => {
+                body.r#type = "mailbox.script";
+                body.state = Some(state.word());
+                body.words = Some(words.clone());
+            }
         }
         body
     }

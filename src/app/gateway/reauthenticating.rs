@@ -20,7 +20,9 @@ impl Gateway {
             self.links(),
             self.config.alerts.options(self.config.address_in_mails()),
         );
-        alerts.posting_to(self.webhook())
+        alerts
+            .posting_to(self.webhook())
+            .asking(self.scripts.clone(), self.zone.clone())
     }
 
     fn webhook(&self) -> Option<Webhook> {

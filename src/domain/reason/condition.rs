@@ -133,9 +133,8 @@ impl<'j> Judge<'j> {
     /// Numbers of the steps within.
     fn within(&self, range: &Range<usize>) -> impl DoubleEndedIterator<Item = usize> {
         let steps = self.steps.iter().enumerate();
-        let within = |(number, (place, _)): (usize, &(usize, &str))| {
-            range.contains(place).then_some(number)
-        };
+        let within =
+            |(number, (place, _)): (usize, &(usize, &str))| range.contains(place).then_some(number);
         steps.filter_map(within)
     }
 
@@ -206,9 +205,9 @@ impl<'j> Judge<'j> {
                     let whole = ends && mine && !is_compound(self.source, before);
                     whole.then_some((answer.holds, answer, None))
                 }
-                Asked::Word { .. } | Asked::NoneOf | Asked::Within => {
-                    self.method(atom, place, answer).or_else(|| self.is_in(atom, place, answer))
-                }
+                Asked::Word { .. } | Asked::NoneOf | Asked::Within => self
+                    .method(atom, place, answer)
+                    .or_else(|| self.is_in(atom, place, answer)),
             }
         })
     }
@@ -256,11 +255,18 @@ impl<'j> Judge<'j> {
 
     fn atom(&self, range: &Range<usize>, wanted: bool) -> Option<Vec<Part>> {
         let answered = self.answered(range);
-        if answered.as_ref().is_some_and(|(truth, ..)| *truth != wanted) {
+        if answered
+            .as_ref()
+            .is_some_and(|(truth, ..)| *truth != wanted)
+        {
             return None;
         }
         if let Some((_, answer, Some(as_written))) = answered
-            && let Asked::Word { of, operation, word } = answer.asked
+            && let Asked::Word {
+                of,
+                operation,
+                word,
+            } = answer.asked
         {
             let of = match of.is_empty() {
                 true => as_written,
@@ -286,7 +292,10 @@ impl<'j> Judge<'j> {
 /// Whose value it is, whatever became of its capital letters.
 fn without_case(of: &str) -> &str {
     let mut of = of;
-    while let Some(rest) = of.strip_suffix(".to_lower()").or(of.strip_suffix(".to_upper()")) {
+    while let Some(rest) = of
+        .strip_suffix(".to_lower()")
+        .or(of.strip_suffix(".to_upper()"))
+    {
         of = rest;
     }
     of

@@ -286,7 +286,11 @@ fn raw_end(letters: &[char], start: usize) -> usize {
     let mut place = start + marks + 1;
     while place < letters.len() {
         let closes = letters[place] == '"'
-            && letters[place + 1..].iter().take(marks).filter(|letter| **letter == '#').count()
+            && letters[place + 1..]
+                .iter()
+                .take(marks)
+                .filter(|letter| **letter == '#')
+                .count()
                 == marks;
         if closes {
             return place + 1 + marks;
@@ -315,10 +319,19 @@ mod tests {
                     if mail.late { return spam(); }\n  let n = `${if mail.a { \"}\" }}`;\n  \
                     while mail.late { team(\"e\") }\n  if [1].some(|x| { x == 1 }) { team(\"f\") }\n  \
                     inbox()\n}";
-        assert_eq!(around(text, "team(\"a\")").as_deref(), Some("mail.subject == \"{发票\""));
-        assert_eq!(around(text, "team(\"b\")").as_deref(), Some("mail.size > 5 && mail.late"));
+        assert_eq!(
+            around(text, "team(\"a\")").as_deref(),
+            Some("mail.subject == \"{发票\"")
+        );
+        assert_eq!(
+            around(text, "team(\"b\")").as_deref(),
+            Some("mail.size > 5 && mail.late")
+        );
         assert_eq!(around(text, "spam()").as_deref(), Some("mail.late"));
-        assert_eq!(around(text, "team(\"f\")").as_deref(), Some("[1].some(|x| { x == 1 })"));
+        assert_eq!(
+            around(text, "team(\"f\")").as_deref(),
+            Some("[1].some(|x| { x == 1 })")
+        );
         for word in ["team(\"c\")", "team(\"d\")", "team(\"e\")", "inbox()"] {
             assert_eq!(around(text, word), None, "{word}");
         }

@@ -141,16 +141,32 @@ mod tests {
         let of = "mail.header(\"X\")";
         let word = "a \"b\") c";
         let operation = STARTS_WITH;
-        assert_eq!(read.asked, Asked::Word { of, operation, word });
+        assert_eq!(
+            read.asked,
+            Asked::Word {
+                of,
+                operation,
+                word
+            }
+        );
         assert!(read.holds);
         let bare = asked("", CONTAINS, "x", false);
         assert_eq!(bare, "contains(\"x\") = false");
-        assert!(matches!(answer(&bare), Some(Answer { asked: Asked::Word { of: "", .. }, holds: false })));
+        assert!(matches!(
+            answer(&bare),
+            Some(Answer {
+                asked: Asked::Word { of: "", .. },
+                holds: false
+            })
+        ));
         let several = none_of("mail.text");
         assert_eq!(answer(&several).expect("an answer").asked, Asked::NoneOf);
         let one = within("mail.from", "data", true);
         assert_eq!(answer(&one).expect("an answer").asked, Asked::Within);
-        assert_eq!(answer("mail.late = false").expect("an answer").asked, Asked::Flag);
+        assert_eq!(
+            answer("mail.late = false").expect("an answer").asked,
+            Asked::Flag
+        );
     }
 
     #[test]

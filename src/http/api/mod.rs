@@ -39,7 +39,7 @@ pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,
 };
 pub(super) use json::doctor::{check_name, verdict_name as examined_name};
-pub(super) use json::mailbox::{condition_name, way_name};
+pub(super) use json::mailbox::way_name;
 pub(super) use json::message::{kind_name, verdict_name};
 pub(super) use json::outgoing::{reason_of, state_name};
 pub(super) use presets::icon as preset_icon;

@@ -8,6 +8,7 @@ use rhai::Dynamic;
 use super::moment::Moment;
 use super::values::{number, optional, text};
 use crate::domain::answered::{priority_word, status_word};
+use crate::domain::state::MailboxState;
 use crate::script::shape::{Shape, Sort, Type};
 use crate::script::view::{ContactView, ContextView, ConversationView, MailboxView, OperatorView};
 
@@ -182,6 +183,21 @@ fn people(shape: &mut Shape) {
         "The preset it was connected with.",
         |c| text(&c.0.mailbox.preset),
     );
+    add(
+        ("state", Type::Text),
+        "`connecting`, `active`, `interrupted`, `error`, `reauthentication_needed`, `offline` or `unbound`: of receiving, or of sending when that is worse.",
+        |c| state(c.0.mailbox.state),
+    );
+    add(
+        ("state_before", Type::Text),
+        "What `on_mailbox_state` was asked about before; `\"\"` for every other function.",
+        |c| state(c.0.mailbox.state_before),
+    );
+    add(
+        ("reason", Type::Text),
+        "What is wrong, in English and in a form that no mail program makes a link of; `\"\"` when nothing is.",
+        |c| text(&c.0.mailbox.reason),
+    );
     shape.name::<InOperator>(Sort::Operator);
     let mut add = |named, doc, read| shape.property::<InOperator>(Sort::Operator, named, doc, read);
     add(
@@ -194,4 +210,8 @@ fn people(shape: &mut Shape) {
         "The address of who writes it.",
         |c| text(&c.0.operator.address),
     );
+}
+
+fn state(state: Option<MailboxState>) -> Dynamic {
+    optional(state.map(MailboxState::word))
 }

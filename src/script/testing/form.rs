@@ -20,7 +20,7 @@ use super::case::Case;
 use super::expect::ExpectForm;
 use super::folder;
 use super::mail::InlineMail;
-use super::word::{Wrong, priority, status, tag};
+use super::word::{Wrong, priority, state, status, tag};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::extraction::Extraction;
 
@@ -107,6 +107,9 @@ struct MailboxForm {
     address: Option<String>,
     signature: Option<String>,
     preset: Option<String>,
+    state: Option<Spanned<String>>,
+    state_before: Option<Spanned<String>>,
+    reason: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -319,6 +322,13 @@ impl File<'_> {
         set(&mut mailbox.name, form.mailbox.name);
         set(&mut mailbox.signature, form.mailbox.signature);
         set(&mut mailbox.preset, form.mailbox.preset);
+        set(&mut mailbox.reason, form.mailbox.reason);
+        if let Some(word) = &form.mailbox.state {
+            mailbox.state = Some(state(word)?);
+        }
+        if let Some(word) = &form.mailbox.state_before {
+            mailbox.state_before = Some(state(word)?);
+        }
         set(&mut context.workspace, form.workspace);
         context.contact = person(context.contact, form.contact);
         let conversation = context.conversation.unwrap_or_default();

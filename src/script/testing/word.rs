@@ -6,6 +6,7 @@ use toml::Spanned;
 
 use super::super::suggest;
 use crate::domain::conversation::{Priority, Status, Tag};
+use crate::domain::state::MailboxState;
 
 /// Something wrong, and where in the file.
 pub(super) struct Wrong {
@@ -51,6 +52,11 @@ pub(super) fn priority(word: &Spanned<String>) -> Result<Priority, Wrong> {
         ("urgent", Priority::Urgent),
     ];
     one_of("priority", word, &all)
+}
+
+pub(super) fn state(word: &Spanned<String>) -> Result<MailboxState, Wrong> {
+    let all = MailboxState::ALL.map(|state| (state.word(), state));
+    one_of("state", word, &all)
 }
 
 pub(super) fn one_of<T: Copy>(

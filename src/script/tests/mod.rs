@@ -11,6 +11,7 @@ use super::*;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::conversation::Tag;
 use crate::domain::message::{Attachment, Head, Part, TransferEncoding};
+use crate::domain::state::MailboxState;
 
 mod cases;
 mod data;
@@ -100,6 +101,7 @@ pub(super) fn context() -> ContextView {
         mailbox: MailboxView {
             name: "Support".to_owned(),
             preset: "practice".to_owned(),
+            state: Some(MailboxState::Active),
             signature: "Kind regards".to_owned(),
             ..MailboxView::default()
         },

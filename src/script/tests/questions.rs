@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::domain::decision::{Gate, Outcome, Routing, Verdict};
+use crate::domain::state::MailboxState;
 
 fn asked<T>(file: &str, source: &str, ask: impl FnOnce(&Snapshot) -> T) -> T {
     let snapshot = load(&[(file, source)]).expect("right scripts");
@@ -252,6 +253,56 @@ fn every_alert_that_is_called_counts_once() {
             "routing.rhai:1:23: alerts are raised by `on_mailbox_state` in states.rhai".to_owned()
         )
     );
+}
+
+/// The first piece of script in the documentation that holds this.
+fn documented(function: &str) -> &'static str {
+    let documentation = include_str!("../../../scripts/README.md");
+    let pieces = documentation.split("```").skip(1).step_by(2);
+    let mut scripts = pieces.filter_map(|piece| piece.strip_prefix("rust\n"));
+    scripts
+        .find(|piece| piece.contains(function))
+        .expect("it is there")
+}
+
+#[test]
+fn the_documented_script_of_states_says_what_is_said_of_it() {
+    let source = documented("fn on_mailbox_state");
+    // A Friday; what surrounds it is as in every test here.
+    let check = |now: &str, state, before, said: &str| {
+        let mut context = context();
+        context.now = now.parse().expect("a time");
+        context.mailbox.state = Some(state);
+        context.mailbox.state_before = Some(before);
+        "535 no".clone_into(&mut context.mailbox.reason);
+        let found = asked("states.rhai", source, |snapshot| {
+            snapshot.on_mailbox_state(context, || false)
+        });
+        assert_eq!(found.outcome, Outcome::Decided);
+        assert_eq!(found.texts.join("; "), said);
+    };
+    let (friday, sunday) = ("2026-11-27T12:00[UTC]", "2026-11-29T12:00[UTC]");
+    let (out, well) = (MailboxState::ReauthenticationNeeded, MailboxState::Active);
+    check(friday, out, well, "");
+    check(
+        sunday,
+        out,
+        well,
+        "Support is locked out (535 no). The code lies in the safe.",
+    );
+    check(friday, well, out, "");
+    check(
+        friday,
+        well,
+        MailboxState::Error,
+        "Support is back. Look through the orders of the last hours.",
+    );
+}
+
+#[test]
+fn how_a_mailbox_is_doing_can_be_read_everywhere() {
+    let source = "fn route(mail, ctx) { team(`${ctx.mailbox.state}|${ctx.mailbox.state_before}|${ctx.mailbox.reason}`) }";
+    assert_eq!(routed(source).routing.team.as_deref(), Some("active||"));
 }
 
 #[test]

@@ -22,15 +22,35 @@ fn reason(source: &str) -> Option<String> {
 
 #[track_caller]
 fn says(before: &str, condition: &str, expected: &str) {
-    assert_eq!(because(before, condition).as_deref(), Some(expected), "{condition}");
+    assert_eq!(
+        because(before, condition).as_deref(),
+        Some(expected),
+        "{condition}"
+    );
 }
 
 #[test]
 fn what_held_is_said_in_words() {
-    says("", r#"mail.subject.contains("Invoice")"#, "mail.subject contains \"Invoice\"");
-    says("", r#"mail.subject.starts_with("Re:")"#, "mail.subject begins with \"Re:\"");
-    says("", r#"mail.from.ends_with(".cn")"#, "mail.from ends with \".cn\"");
-    says("", r#"mail.subject.contains('7')"#, "mail.subject contains \"7\"");
+    says(
+        "",
+        r#"mail.subject.contains("Invoice")"#,
+        "mail.subject contains \"Invoice\"",
+    );
+    says(
+        "",
+        r#"mail.subject.starts_with("Re:")"#,
+        "mail.subject begins with \"Re:\"",
+    );
+    says(
+        "",
+        r#"mail.from.ends_with(".cn")"#,
+        "mail.from ends with \".cn\"",
+    );
+    says(
+        "",
+        r#"mail.subject.contains('7')"#,
+        "mail.subject contains \"7\"",
+    );
     says(
         "",
         r#"mail.subject.contains_any(["refund", "INVOICE"])"#,
@@ -41,19 +61,31 @@ fn what_held_is_said_in_words() {
         r#"mail.header("X-Spam-Flag").contains("YES")"#,
         "mail.header(\"X-Spam-Flag\") contains \"YES\"",
     );
-    says("", r#""发票" in mail.subject"#, "mail.subject contains \"发票\"");
+    says(
+        "",
+        r#""发票" in mail.subject"#,
+        "mail.subject contains \"发票\"",
+    );
     says(
         "",
         r#""support@example.com" in mail.to"#,
         "mail.to contains \"support@example.com\"",
     );
-    says("", r#""vip" in ctx.conversation.tags"#, "conversation.tags contains \"vip\"");
+    says(
+        "",
+        r#""vip" in ctx.conversation.tags"#,
+        "conversation.tags contains \"vip\"",
+    );
 }
 
 #[test]
 fn values_are_known_again_in_variables_and_helpers() {
     let subject = "let subject = mail.subject.to_lower();";
-    says(subject, r#"subject.contains("invoice")"#, "mail.subject contains \"invoice\"");
+    says(
+        subject,
+        r#"subject.contains("invoice")"#,
+        "mail.subject contains \"invoice\"",
+    );
     let whole = "let all = mail.subject + mail.text;";
     says(whole, r#"all.contains("words")"#, "all contains \"words\"");
     // It is no longer the subject once something is added to it.
@@ -61,10 +93,16 @@ fn values_are_known_again_in_variables_and_helpers() {
     says(more, r#"all.contains("words")"#, "all contains \"words\"");
     let helper = "fn route(mail, ctx) { place(mail.subject) }\nfn place(words) {\n    \
                   if words.contains(\"Invoice\") { team(\"x\") } else { inbox() }\n}";
-    assert_eq!(reason(helper).as_deref(), Some("mail.subject contains \"Invoice\""));
+    assert_eq!(
+        reason(helper).as_deref(),
+        Some("mail.subject contains \"Invoice\"")
+    );
     let each = "fn route(mail, ctx) {\n    for word in [\"refund\", \"发票\"] {\n        \
                 if mail.subject.contains(word) { return team(\"x\"); }\n    }\n    inbox()\n}";
-    assert_eq!(reason(each).as_deref(), Some("mail.subject contains \"发票\""));
+    assert_eq!(
+        reason(each).as_deref(),
+        Some("mail.subject contains \"发票\"")
+    );
 }
 
 #[test]
@@ -76,16 +114,28 @@ fn of_several_only_what_held_is_said() {
     let both = r#"mail.subject.contains("发票") && mail.size > 5"#;
     says("", both, "mail.subject contains \"发票\" and mail.size > 5");
     let mixed = r#"mail.late || (mail.language == "zh" && mail.text.contains("new"))"#;
-    says("", mixed, "mail.language == \"zh\" and mail.text contains \"new\"");
+    says(
+        "",
+        mixed,
+        "mail.language == \"zh\" and mail.text contains \"new\"",
+    );
     let negated = r#"!mail.subject.contains("refund")"#;
     says("", negated, "mail.subject does not contain \"refund\"");
     let neither = r#"!(mail.late || mail.subject.starts_with("Fwd"))"#;
-    says("", neither, "!mail.late and mail.subject does not begin with \"Fwd\"");
+    says(
+        "",
+        neither,
+        "!mail.late and mail.subject does not begin with \"Fwd\"",
+    );
     let seen = r#"mail.size > 5000 || mail.language == "zh""#;
     says("", seen, "mail.language == \"zh\"");
     let lines = "mail.late\n        || mail.subject.contains(\"7\")";
     says("", lines, "mail.subject contains \"7\"");
-    says("", "mail.from in [\"wang.wei@example.cn\"]", "mail.from in [\"wang.wei@example.cn\"]");
+    says(
+        "",
+        "mail.from in [\"wang.wei@example.cn\"]",
+        "mail.from in [\"wang.wei@example.cn\"]",
+    );
 }
 
 #[test]

@@ -310,7 +310,7 @@ impl Alerts {
                     Due::Reauthenticate { reason } | Due::Error { reason, .. } => {
                         Some(parted(reason))
                     }
-                    Due::Ends { .. } | Due::Recovered { .. } => None,
+                    Due::Ends { .. } | Due::Recovered { .. } | Due::Script { .. } => None,
                 },
                 shared,
                 today: day_of(self.clock.now()),

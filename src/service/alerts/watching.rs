@@ -8,16 +8,17 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Alerts;
-use crate::domain::alert::{Seen, Situation, judge};
+use crate::domain::alert::{Judged, Seen, Situation, Told, judge};
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::WayIn;
+use crate::domain::state::{Doing, MailboxState};
 use crate::service::agenda::{Agenda, LOOK_AGAIN};
 use crate::service::random::NoRandomness;
 use crate::store::StoreError;
 
 /// Why a mailbox could not be looked at.
 #[derive(Debug, thiserror::Error)]
-enum LookError {
+pub(super) enum LookError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -78,24 +79,52 @@ impl Alerts {
             return Ok(None);
         };
         let forwarded = matches!(mailbox.settings.way_in, WayIn::Forwarding(_));
+        let health = self.board.health(key);
         let seen = Seen {
             now,
             expiry: self.mailboxes.expiry(&mailbox)?,
-            situation: Situation::of(&self.board.health(key), forwarded),
+            situation: Situation::of(&health, forwarded),
         };
         let before = self.store.told(key)?;
-        let judged = judge(&before, &seen, &self.options.rules);
-        if judged.told != before || !judged.due.is_empty() {
-            let mut due = Vec::with_capacity(judged.due.len());
-            for one in judged.due {
-                due.push((one, self.random.bytes()?));
-            }
-            let news = !due.is_empty();
-            self.store.tell(key, judged.told, due, now).await?;
-            if news {
-                self.made.notify_one();
-            }
+        let mut judged = judge(&before, &seen, &self.options.rules);
+        let doing = Doing::of(&health);
+        // Where mail is forwarded to us, no connection proves anything.
+        let proven = forwarded || doing.state != MailboxState::Connecting;
+        let rest = self.options.rules.state_rest;
+        let question = before.asked.judge(now, doing.state, proven, rest);
+        if question.before.is_none() {
+            judged.told.asked = question.asked.clone();
         }
-        Ok(judged.look_at)
+        let look_at = judged.look_at.into_iter().chain(question.look_at).min();
+        let mut told = judged.told.clone();
+        self.remember(key, &before, judged, now).await?;
+        if let Some(state_before) = question.before {
+            told.asked = question.asked;
+            self.ask(mailbox, doing, state_before, told, now).await?;
+        }
+        Ok(look_at)
+    }
+
+    /// Stores what is due by the rule alone.
+    async fn remember(
+        &self,
+        key: MailboxKey,
+        before: &Told,
+        judged: Judged,
+        now: Timestamp,
+    ) -> Result<(), LookError> {
+        if judged.told == *before && judged.due.is_empty() {
+            return Ok(());
+        }
+        let mut due = Vec::with_capacity(judged.due.len());
+        for one in judged.due {
+            due.push((one, self.random.bytes()?));
+        }
+        let news = !due.is_empty();
+        self.store.tell(key, judged.told, due, now).await?;
+        if news {
+            self.made.notify_one();
+        }
+        Ok(())
     }
 }

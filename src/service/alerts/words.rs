@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::reason::harmless;
 use crate::domain::alert::Due;
 use crate::domain::expiry::Ending;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::saying::Saying;
+use crate::service::harmless::{harmless, on_one_line};
 use crate::service::reauthentication::MadeLink;
 use crate::text::{Language, text, text_with};
 
@@ -42,6 +42,11 @@ pub(super) fn written(facts: &Facts<'_>) -> (String, String) {
 
 /// One sentence, for programs.
 pub(super) fn in_short(mailbox: &Mailbox, due: &Due) -> String {
+    if let Due::Script { words, .. } = due {
+        let address = mailbox.settings.address.as_str();
+        let values = [("address", address), ("words", &on_one_line(words))];
+        return text_with(Language::En, "notice.script.short", &values);
+    }
     let days = match due {
         Due::Ends { days_left, .. } => *days_left,
         _ => 0,
@@ -59,6 +64,7 @@ fn subject_key(due: &Due, days: i64) -> &'static str {
         Due::Reauthenticate { .. } => "notice.reauthenticate.subject",
         Due::Error { .. } => "notice.error.subject",
         Due::Recovered { .. } => "notice.recovered.subject",
+        Due::Script { .. } => "notice.script.subject",
     }
 }
 
@@ -120,6 +126,7 @@ impl Facts<'_> {
     fn text(&self, language: Language) -> String {
         let address = self.mailbox.settings.address.as_str();
         let mut parts = vec![self.news(language)];
+        parts.extend(self.script(language));
         if let Some((said, ours)) = &self.said {
             let reason = harmless(&said.in_language(language));
             parts.push(text_with(language, "notice.said", &[("reason", &reason)]));
@@ -159,6 +166,30 @@ impl Facts<'_> {
         parts.join("\n\n")
     }
 
+    /// What a script says, in its own words.
+    fn script(&self, language: Language) -> Vec<String> {
+        let Due::Script {
+            state,
+            words,
+            left_out,
+        } = self.due
+        else {
+            return Vec::new();
+        };
+        let lines: Vec<String> = words.lines().map(on_one_line).collect();
+        let values = [("state", state.word()), ("words", &lines.join("\n"))];
+        let mut parts = vec![text_with(language, "notice.script.said", &values)];
+        if *left_out > 0 {
+            let count = left_out.to_string();
+            parts.push(text_with(
+                language,
+                "notice.script.left_out",
+                &[("count", &count)],
+            ));
+        }
+        parts
+    }
+
     fn news(&self, language: Language) -> String {
         let settings = &self.mailbox.settings;
         let (key, day, days, since) = match self.due {
@@ -192,6 +223,7 @@ impl Facts<'_> {
                 String::new(),
                 minute(*since),
             ),
+            Due::Script { .. } => ("notice.script", String::new(), String::new(), String::new()),
         };
         let values = [
             ("address", settings.address.as_str()),
@@ -216,6 +248,7 @@ mod tests {
     use crate::domain::expiry::Expiry;
     use crate::domain::key::{MailboxKey, PublicId, WorkspaceKey};
     use crate::domain::secret::Secret;
+    use crate::domain::state::MailboxState;
     use crate::service::testing::settings;
 
     fn mailbox(address: &str) -> Mailbox {
@@ -237,6 +270,11 @@ mod tests {
             },
             Due::Error { reason, since },
             Due::Recovered { since },
+            Due::Script {
+                state: MailboxState::Error,
+                words: "call the bank\u{202E}\nsoon".to_owned(),
+                left_out: 2,
+            },
         ];
         for of in [Ending::Code, Ending::SignIn] {
             for (since, days_left) in [(date(2026, 1, 1), 7), (date(2025, 1, 1), -1)] {
@@ -320,6 +358,30 @@ mod tests {
         assert_eq!(text.matches(quoted).count(), 2, "{text}");
         assert_eq!(text.matches("(https://shop.example/codes)").count(), 2);
         assert!(!text.contains("https://evil") && !text.contains('\u{2028}'));
+    }
+
+    #[test]
+    fn what_a_script_says_is_quoted_as_its_own() {
+        let mailbox = mailbox("help@shop.example");
+        let due = every_due().remove(3);
+        let (subject, text) = written(&Facts {
+            mailbox: &mailbox,
+            due: &due,
+            said: None,
+            today: date(2026, 6, 24),
+            settings_url: None,
+            public_url: None,
+            link: None,
+            shared: false,
+        });
+        assert!(!subject.contains("bank"), "{subject}");
+        assert_eq!(text.matches("“call the bank\nsoon”").count(), 2, "{text}");
+        assert_eq!(text.matches("states.rhai").count(), 2, "{text}");
+        assert!(!text.contains("postern mailbox reauthenticate"), "{text}");
+        assert_eq!(
+            in_short(&mailbox, &due),
+            "help@shop.example: states.rhai says “call the bank soon”"
+        );
     }
 
     #[test]

@@ -197,7 +197,7 @@ pub(in crate::service) fn as_it_came(
     let now = message.arrived_at.to_zoned(zone.clone());
     let before = store.count_up_to(&message, COUNTED_MAX)?;
     let extraction = store.extraction(message.key)?;
-    let (mut mail, mut context) = view::of_message(store, message, now)?;
+    let (mut mail, mut context) = view::of_message(store, None, message, now)?;
     if let Some(extraction) = extraction {
         mail.learn(&extraction);
     }

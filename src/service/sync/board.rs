@@ -12,6 +12,7 @@ use crate::domain::attempt::{Attempt, Way};
 use crate::domain::condition::{Attempts, Failure, MailboxStanding, Patience};
 use crate::domain::key::MailboxKey;
 use crate::domain::mailbox::{Condition, MailboxHealth, Switch};
+use crate::domain::state::Doing;
 use crate::service::diary::Diary;
 use crate::service::refusals::Refusals;
 
@@ -27,7 +28,7 @@ pub struct Board {
 
 #[derive(Debug)]
 struct Row {
-    doing: Doing,
+    doing: Known,
     receiving: Attempts,
     sending: Attempts,
     /// Something outlives a restart that has not been handed out for keeping.
@@ -38,7 +39,7 @@ struct Row {
 
 /// What the board knows of a mailbox's health; the rest is read elsewhere.
 #[derive(Debug, Default)]
-struct Doing {
+struct Known {
     receiving: Condition,
     sending: Condition,
     last_sign_of_life: Option<Timestamp>,
@@ -63,7 +64,7 @@ impl Row {
 
     fn new(patience: Patience, standing: MailboxStanding) -> Self {
         Self {
-            doing: Doing::default(),
+            doing: Known::default(),
             receiving: Attempts::restored(patience, standing.receiving),
             sending: Attempts::restored(patience, standing.sending),
             unkept: false,
@@ -112,6 +113,16 @@ impl Board {
             .get(&mailbox)
             .map(|row| row.health())
             .unwrap_or_default()
+    }
+
+    /// The state of a mailbox in one word, and why.
+    #[must_use]
+    pub fn doing(&self, mailbox: MailboxKey) -> Doing {
+        let rows = self.lock();
+        rows.get(&mailbox).map_or_else(
+            || Doing::of(&MailboxHealth::default()),
+            |row| Doing::of_both(&row.doing.receiving, &row.doing.sending),
+        )
     }
 
     /// What was said and tried, for those who open connections.

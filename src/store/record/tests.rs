@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{RecordError, decode, encode};
 use crate::domain::address::{Address, NamedAddress};
+use crate::domain::alert::{Asked, Incident, IncidentKind, Told};
 use crate::domain::change::{Change, Event};
 use crate::domain::decision::{Decision, Occasion, Outcome, Routing};
 use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid, UidValidity};
@@ -14,6 +15,7 @@ use crate::domain::key::{
 };
 use crate::domain::ledger::{Fate, LedgerRow, Source};
 use crate::domain::message::{Attachment, Head, Kind, Part, TransferEncoding};
+use crate::domain::state::MailboxState;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -209,4 +211,23 @@ proptest::proptest! {
         record.extend(bytes);
         let _any = (decode::<Head>(&record), decode::<LedgerRow>(&record), decode::<Cursor>(&record));
     }
+}
+
+#[test]
+fn what_was_told_before_scripts_were_asked_about_states_is_still_known() {
+    let old = Told {
+        ending: None,
+        incident: Some(Incident {
+            kind: IncidentKind::Reauthentication,
+            since: at(1),
+            told: true,
+            well_since: None,
+        }),
+        asked: Asked::default(),
+    };
+    assert_eq!(decode::<Told>(&[1, 0, 1, 1, 2, 1, 0]).unwrap(), old);
+    let mut asked = old;
+    asked.asked.about = Some(MailboxState::Active);
+    asked.asked.left_out = 3;
+    check!(Told, asked, "02000101020100".to_owned() + "0101000003");
 }

@@ -31,6 +31,7 @@ fn told(kind: IncidentKind) -> Told {
             told: true,
             well_since: None,
         }),
+        ..Told::default()
     }
 }
 

@@ -7,6 +7,7 @@ use super::proof::CanaryBody;
 use crate::domain::forwarded::{Confirmation, TwoWays};
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch, WayIn};
 use crate::domain::secret::Secret;
+use crate::domain::state::MailboxState;
 use crate::service::connect::wish::{Readable, Wish};
 
 /// What is needed to connect a mailbox. What is left out follows from the address.
@@ -324,7 +325,7 @@ impl MailboxBody {
 impl ConditionBody {
     fn new(condition: &Condition) -> Self {
         let mut body = Self {
-            state: condition_name(condition),
+            state: MailboxState::of(condition).word(),
             reason: None,
             next_at: None,
             retry: None,
@@ -367,17 +368,5 @@ pub(in crate::http) fn way_name(way: &WayIn) -> &'static str {
         WayIn::Imap(_) => "imap",
         WayIn::Pop3(_) => "pop3",
         WayIn::Forwarding(_) => "forwarding",
-    }
-}
-
-pub(in crate::http) fn condition_name(condition: &Condition) -> &'static str {
-    match condition {
-        Condition::Connecting => "connecting",
-        Condition::Active => "active",
-        Condition::Interrupted { .. } => "interrupted",
-        Condition::Error { .. } => "error",
-        Condition::ReauthenticationNeeded { .. } => "reauthentication_needed",
-        Condition::Offline => "offline",
-        Condition::Unbound => "unbound",
     }
 }

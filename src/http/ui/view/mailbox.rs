@@ -8,7 +8,8 @@ use crate::domain::forwarded::{Confirmation, TwoWays};
 use crate::domain::mailbox::{
     Condition, Mailbox, MailboxHealth, MailboxSettings, Security, Server, Switch, WayIn,
 };
-use crate::http::api::{condition_name, way_name};
+use crate::domain::state::MailboxState;
+use crate::http::api::way_name;
 
 /// A mailbox.
 #[derive(Clone, Debug)]
@@ -262,7 +263,7 @@ impl ConditionView {
     }
 
     fn new(condition: &Condition, words: Words) -> Self {
-        let state = condition_name(condition);
+        let state = MailboxState::of(condition).word();
         match condition {
             Condition::Connecting | Condition::Active | Condition::Offline | Condition::Unbound => {
                 Self {

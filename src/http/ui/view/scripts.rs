@@ -1,7 +1,7 @@
 //! Scripts: what is wrong with them, what they decided, and lines of their texts.
 
-use crate::domain::answered::{both_in_words, in_words};
 use super::super::language::Words;
+use crate::domain::answered::{both_in_words, in_words};
 use crate::domain::decision::{Outcome, TraceStep};
 use crate::domain::reason::{Part, Reason};
 use crate::script::{Diagnostic, Routed, Severity};

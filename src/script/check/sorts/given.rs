@@ -14,15 +14,7 @@ use crate::script::{answer, hours, suggest, template};
 
 /// Methods of lists that call a function with each element, and perhaps with its number.
 const EACH: [&str; 9] = [
-    "all",
-    "drain",
-    "filter",
-    "find",
-    "find_map",
-    "index_of",
-    "map",
-    "retain",
-    "some",
+    "all", "drain", "filter", "find", "find_map", "index_of", "map", "retain", "some",
 ];
 
 impl Judge<'_> {

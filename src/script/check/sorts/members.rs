@@ -37,7 +37,7 @@ impl Judge<'_> {
             }
             Expr::MethodCall(call, position) => {
                 self.method((sort, members), call, &facts, *position)
-            },
+            }
             _ => Fact::Anything,
         }
     }

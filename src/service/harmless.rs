@@ -1,4 +1,4 @@
-//! What a server said, made fit for a mail of ours.
+//! What a server said, made fit for a mail of ours and for scripts that quote it in one.
 //!
 //! A notice comes from us and asks for a login, so a server that is not what it should be
 //! would like to put a page of its own into it. Its words are cut, stand on one line, and
@@ -11,17 +11,22 @@ const CHARS_MAX: usize = 200;
 
 /// The words without what could be followed, reorder the text, or begin a line.
 pub(super) fn harmless(words: &str) -> String {
-    let seen: String = words
-        .chars()
-        .filter(|c| !is_direction_mark(*c) && *c != '\u{61C}')
-        .map(|c| if breaks(c) { ' ' } else { c })
-        .collect();
-    let line = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = on_one_line(words);
     let mut short: String = line.chars().take(CHARS_MAX).collect();
     if short.len() < line.len() {
         short.push('…');
     }
     defanged(&short)
+}
+
+/// On one line, and nothing in it reorders the text.
+pub(super) fn on_one_line(words: &str) -> String {
+    let seen: String = words
+        .chars()
+        .filter(|c| !is_direction_mark(*c) && *c != '\u{61C}')
+        .map(|c| if breaks(c) { ' ' } else { c })
+        .collect();
+    seen.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn breaks(c: char) -> bool {
