@@ -12,23 +12,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::Diagnostic;
+use super::layout::{ENTRIES, LIBRARY, MAILBOXES, Place, WORKSPACES};
 use super::limits::Limits;
-use super::{suggest, template};
-
-/// The files that mean something, in the order in which they are shown.
-pub(super) const ENTRIES: [&str; 6] = [
-    "routing.rhai",
-    "signature.rhai",
-    "ai_gate.rhai",
-    "before_send.rhai",
-    "timers.rhai",
-    "states.rhai",
-];
+use super::{layout, template};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Where files to import stand.
-const LIBRARY: &str = "lib";
 /// Where files to look things up stand.
 const DATA: &str = "data";
 
@@ -64,6 +53,8 @@ pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Folder, Vec<Diagnos
     reader.library();
     reader.templates();
     reader.data();
+    reader.overrides(WORKSPACES);
+    reader.overrides(MAILBOXES);
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
@@ -89,10 +80,7 @@ impl Reader<'_> {
             if ENTRIES.contains(&name.as_str()) {
                 self.take(&name);
             } else {
-                let help = suggest::did_you_mean(&name, ENTRIES);
-                let help = help.or_else(|| Some("files to import belong into lib/".to_owned()));
-                let warning = Diagnostic::of_file(&name, "no file of this name is ever run");
-                self.warnings.push(warning.as_warning().with_help(help));
+                self.warnings.extend(layout::unused(&name));
             }
         }
     }
@@ -124,6 +112,50 @@ impl Reader<'_> {
         }
     }
 
+    /// Folders with entry files for one workspace or mailbox each.
+    fn overrides(&mut self, top: &str) {
+        if !self.root.join(top).exists() || !self.is_ours(top) {
+            return;
+        }
+        for name in self.listed(Path::new(top), |name| !is_aside(name)) {
+            let below = format!("{top}/{name}");
+            if !self.root.join(&below).is_dir() {
+                self.warnings.extend(layout::unused(&below));
+            } else if self.is_ours(&below) {
+                self.storey(&below);
+            }
+        }
+    }
+
+    fn storey(&mut self, below: &str) {
+        for name in self.listed(Path::new(below), |name| !is_aside(name)) {
+            let name = format!("{below}/{name}");
+            if Place::of(&name).is_some() {
+                self.take(&name);
+            } else {
+                self.warnings.extend(layout::unused(&name));
+            }
+        }
+    }
+
+    /// A folder that does not lead out, and that nobody else can put files into.
+    fn is_ours(&mut self, below: &str) -> bool {
+        let found = fs::canonicalize(self.root.join(below))
+            .and_then(|path| Ok((fs::metadata(&path)?, path)));
+        let refused = match found {
+            Ok((_, path)) if !path.starts_with(&self.root) => (leads_out(), None),
+            Ok((metadata, _)) => match writable_by_strangers(&metadata) {
+                Some(reason) => (reason, fix()),
+                None => return true,
+            },
+            Err(error) => (unreadable("folder", &error), None),
+        };
+        let (message, help) = refused;
+        self.errors
+            .push(Diagnostic::of_file(below, message).with_help(help));
+        false
+    }
+
     /// Names of `*.rhai` in a folder below the root, sorted.
     fn scripts_in(&mut self, below: &Path) -> Vec<String> {
         self.named(below, &[".rhai"])
@@ -131,6 +163,14 @@ impl Reader<'_> {
 
     /// Names with such an ending in a folder below the root, sorted.
     fn named(&mut self, below: &Path, endings: &[&str]) -> Vec<String> {
+        // Editors keep their swap and backup files beside (`.#routing.rhai`).
+        self.listed(below, |name| {
+            !name.starts_with('.') && endings.iter().any(|ending| name.ends_with(ending))
+        })
+    }
+
+    /// Names that are meant in a folder below the root, sorted.
+    fn listed(&mut self, below: &Path, is_meant: impl Fn(&str) -> bool) -> Vec<String> {
         let mut names = Vec::new();
         let entries = match fs::read_dir(self.root.join(below)) {
             Ok(entries) => entries,
@@ -146,15 +186,11 @@ impl Reader<'_> {
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
-            // Editors keep their swap and backup files beside (`.#routing.rhai`).
-            let meant = endings.iter().any(|ending| name.ends_with(ending));
-            if meant && !name.starts_with('.') {
+            if is_meant(&name) {
                 names.push(name);
             }
             if names.len() > self.limits.files_max {
-                let message = format!("more than {} scripts", self.limits.files_max);
-                self.errors
-                    .push(Diagnostic::of_file(&below.display().to_string(), message));
+                self.too_many(&below.display().to_string());
                 break;
             }
         }
@@ -162,7 +198,20 @@ impl Reader<'_> {
         names
     }
 
+    fn too_many(&mut self, file: &str) {
+        let message = format!("more than {} files", self.limits.files_max);
+        self.errors.push(Diagnostic::of_file(file, message));
+    }
+
+    /// Reads one more; beyond the bound only the first is told of.
     fn take(&mut self, name: &str) {
+        if self.files.len() >= self.limits.files_max {
+            if self.files.len() == self.limits.files_max {
+                self.too_many(name);
+                self.files.push((name.to_owned(), String::new()));
+            }
+            return;
+        }
         match self.read_one(name) {
             Ok(text) => self.files.push((name.to_owned(), text)),
             Err((message, help)) => self
@@ -195,8 +244,7 @@ pub(super) fn read_bytes(root: &Path, name: &str, max: u64) -> Result<Vec<u8>, R
     let failed = |error: io::Error| (unreadable("file", &error), None);
     let path = fs::canonicalize(root.join(name)).map_err(failed)?;
     if !path.starts_with(root) {
-        let message = "is a link that leads out of the scripts folder".to_owned();
-        return Err((message, Some("put the file itself here".to_owned())));
+        return Err((leads_out(), Some("put the file itself here".to_owned())));
     }
     // Opened once and looked at through the handle: what is checked is what is read.
     let file = open(&path).map_err(failed)?;
@@ -236,6 +284,15 @@ fn unreadable(what: &str, error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => format!("this {what} may not be read by the gateway"),
         _ => format!("this {what} cannot be read: {error}"),
     }
+}
+
+fn leads_out() -> String {
+    "is a link that leads out of the scripts folder".to_owned()
+}
+
+/// What editors and version control keep beside.
+fn is_aside(name: &str) -> bool {
+    name.starts_with('.') || name.ends_with('~')
 }
 
 fn fix() -> Option<String> {

@@ -7,12 +7,14 @@
 
 use std::fmt;
 
-use rhai::{AST, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Scope};
+use std::sync::Arc;
 
-use super::call::{Callee, Trouble};
+use rhai::{Dynamic, Engine, EvalAltResult, FuncArgs, ImmutableString, Map};
+
 use super::check::{self, Checked};
 use super::diagnostic::{Diagnostic, Severity};
 use super::limits::Limits;
+use super::program::{Compiled, Program, Trouble};
 use super::reading::Mail;
 use super::view::MailView;
 use super::{engine, suggest, trace, words};
@@ -29,7 +31,7 @@ const LIMITS: Limits = Limits::HOOKS;
 /// The compiled hooks of one plugin.
 pub struct Hooks {
     engine: Engine,
-    ast: AST,
+    program: Program,
     /// The file as people find it.
     shown: String,
     source: String,
@@ -79,12 +81,17 @@ impl Hooks {
             .map_err(|error| vec![words::of_parse(shown, source, &error)])?;
         ast.set_source(FILE);
         let native = check::Native::of(&engine);
+        let known = check::Known::of(FILE, &ast);
         let checked = Checked {
             file: FILE,
+            kind: FILE,
             source,
             ast: &ast,
             table: &table,
             native: &native,
+            own: &known,
+            above: Vec::new(),
+            below: Vec::new(),
         };
         let mut found = check::all(&checked);
         for one in &mut found {
@@ -93,22 +100,21 @@ impl Hooks {
         if found.iter().any(|one| one.severity == Severity::Error) {
             return Err(found);
         }
-        let ast = engine::optimized(&engine, ast);
+        let compiled = Compiled::new(FILE, engine::optimized(&engine, ast));
         let hooks = Self {
             engine,
-            ast,
+            program: Program::new(vec![Arc::new(compiled)]),
             shown: shown.to_owned(),
             source: source.to_owned(),
             warnings: found,
         };
         // What stands outside functions runs once, so that it does not fail on a mail.
         let (begun, _) = trace::record(FILE, LIMITS.prints_max, expired, || {
-            let scope = &mut Scope::new();
-            hooks.engine.run_ast_with_scope(scope, &hooks.ast)
+            hooks.program.start(&hooks.engine)
         });
         match begun {
             Ok(()) => Ok(hooks),
-            Err(error) => Err(vec![hooks.explain("", &error)]),
+            Err((error, _)) => Err(vec![hooks.explain("", &error)]),
         }
     }
 
@@ -132,12 +138,9 @@ impl Hooks {
         known: Vocabulary<'_>,
         expired: impl Fn() -> bool + 'static,
     ) -> Option<Extracted> {
-        let callee = self.callee(EXTRACT);
-        if !callee.exists() {
-            return None;
-        }
+        self.program.owner(EXTRACT)?;
         let mail = Mail::new(mail, jiff::tz::TimeZone::UTC, LIMITS.text_bytes_max);
-        let (answer, trace) = callee.call((mail,), LIMITS.prints_max, expired);
+        let (answer, trace) = self.call(EXTRACT, (mail,), expired);
         let found = match answer {
             Ok(value) => self.found(value, known),
             Err(trouble) => Err(self.trouble(EXTRACT, &trouble)),
@@ -161,13 +164,12 @@ impl Hooks {
         text: &str,
         expired: impl Fn() -> bool + 'static,
     ) -> Result<Option<String>, String> {
-        let callee = self.callee(CLASSIFY);
-        if !callee.exists() {
+        if self.program.owner(CLASSIFY).is_none() {
             return Ok(None);
         }
         let shown = |text: &str| ImmutableString::from(text);
         let arguments = (shown(protocol), shown(phase), shown(text));
-        let (answer, _) = callee.call(arguments, LIMITS.prints_max, expired);
+        let (answer, _) = self.call(CLASSIFY, arguments, expired);
         let value = answer.map_err(|trouble| self.trouble(CLASSIFY, &trouble))?;
         if value.is_unit() {
             return Ok(None);
@@ -181,13 +183,16 @@ impl Hooks {
         Ok(Some(class.to_string()).filter(|class| !class.is_empty()))
     }
 
-    fn callee<'c>(&'c self, function: &'c str) -> Callee<'c> {
-        Callee {
-            engine: &self.engine,
-            ast: &self.ast,
-            file: FILE,
-            function,
-        }
+    fn call(
+        &self,
+        function: &str,
+        arguments: impl FuncArgs,
+        expired: impl Fn() -> bool + 'static,
+    ) -> (Result<Dynamic, Trouble<'_>>, Vec<TraceStep>) {
+        let Self {
+            engine, program, ..
+        } = self;
+        program.call(engine, function, arguments, LIMITS.prints_max, expired)
     }
 
     /// The map that `extract` answered with, against what the plugin declares.
@@ -279,9 +284,9 @@ impl Hooks {
         })
     }
 
-    fn trouble(&self, function: &str, trouble: &Trouble) -> String {
+    fn trouble(&self, function: &str, trouble: &Trouble<'_>) -> String {
         match trouble {
-            Trouble::Script(error) => self.explain(function, error).headline(),
+            Trouble::Script(error, _) => self.explain(function, error).headline(),
             Trouble::Defect => self.says(format!(
                 "`{function}` met a defect of the gateway; please report it"
             )),

@@ -30,7 +30,7 @@ pub struct Limits {
     pub modules_max: usize,
     /// Bytes of one file.
     pub file_bytes_max: u64,
-    /// Files in the folder.
+    /// Files in the folder, those in the folders of mailboxes too.
     pub files_max: usize,
     /// Lines that one call may print into its trace.
     pub prints_max: usize,
@@ -71,7 +71,7 @@ impl Default for Limits {
             functions_max: 200,
             modules_max: 50,
             file_bytes_max: 256 * 1024,
-            files_max: 200,
+            files_max: 1_000,
             prints_max: 20,
         }
     }

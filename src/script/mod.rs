@@ -8,13 +8,12 @@
 //! a script answers (`service/triage`).
 //!
 //! The files, in the order in which a call passes them: [`files`](self) reads the
-//! folder, `check` refuses what can be known to be wrong, [`Snapshot`] is the
+//! folder (`layout` says whom each file is for), `check` refuses what can be known to be wrong, [`Snapshot`] is the
 //! immutable result, `reading` and `answer` are what a script sees, `trace` is what
 //! it did, `words` says what went wrong. `hooks` does the same with the one file that a
 //! plugin may have.
 
 mod answer;
-mod call;
 mod check;
 mod data;
 mod definitions;
@@ -26,7 +25,9 @@ mod handle;
 mod helpers;
 mod hooks;
 mod hours;
+mod layout;
 mod limits;
+mod program;
 mod reading;
 mod reference;
 mod sample;
@@ -44,6 +45,7 @@ pub use definitions::definitions;
 pub use diagnostic::{Diagnostic, Severity};
 pub use handle::{Demand, Reloaded, Scripts};
 pub use hooks::{Extracted, Hooks, Vocabulary};
+pub use layout::mailbox_of;
 pub use limits::Limits;
 pub use reference::{reference, with_reference};
 pub use shape::{Member, Parameter, Sort, Type};
@@ -53,7 +55,7 @@ pub use template::{Filled, Template, TemplateValues};
 pub use testing::{Case, Difference, Judged, Suite};
 pub use view::{
     ContactView, ContextView, ConversationView, FileView, MailContent, MailView, MailboxView,
-    OperatorView, ReplyView,
+    OperatorView, ReplyView, WORKSPACE,
 };
 
 #[cfg(test)]

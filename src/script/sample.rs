@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use jiff::Zoned;
 
-use super::view::{ContactView, ContextView, ConversationView, MailContent, MailView, MailboxView};
+use super::view::{
+    ContactView, ContextView, ConversationView, MailContent, MailView, MailboxView, WORKSPACE,
+};
+use crate::domain::address::Address;
+use crate::domain::slug::Slug;
 use crate::domain::state::MailboxState;
 use crate::domain::subject::base_subject;
 use crate::mime::{self, header::HeaderBlock};
 
 /// The number of the conversation that a sample begins.
 const FIRST_NUMBER: u64 = 1;
-/// The workspace that a sample stands in.
-const WORKSPACE: &str = "default";
 
 impl MailView {
     /// A mail of which there is nothing but its bytes. It comes when it says it was written.
@@ -61,6 +63,7 @@ impl ContextView {
                 name: mailbox.to_owned(),
                 address: mailbox.to_owned(),
                 state: Some(MailboxState::Active),
+                slug: usual_slug(mailbox),
                 ..MailboxView::default()
             },
             operator: None,
@@ -68,6 +71,12 @@ impl ContextView {
             workspace: WORKSPACE.to_owned(),
         }
     }
+}
+
+/// The slug that a mailbox of this address has when nobody chose another.
+fn usual_slug(address: &str) -> String {
+    let address = Address::parse(address);
+    address.map_or_else(|_| String::new(), |one| Slug::of(&one).to_string())
 }
 
 /// Header and text of a mail that was read whole.

@@ -1,7 +1,7 @@
 //! A set of scripts as it was read at one moment: immutable, swapped whole. One
 //! mail sees one snapshot from beginning to end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -9,20 +9,25 @@ use std::time::Duration;
 use rhai::module_resolvers::StaticModuleResolver;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FuncArgs, Module, Scope};
 
-use super::call::{Callee, Trouble};
-use super::check::{self, Checked};
+use super::check::{self, Checked, Known};
 use super::diagnostic::{Diagnostic, Severity};
+use super::layout::{self, Place};
 use super::limits::Limits;
+use super::program::Trouble;
+use super::shape::Table;
 use super::template::{self, Template};
 use super::{answer, data, engine, files, suggest, words};
 use crate::domain::decision::{ScriptVersion, TraceStep};
 
 pub(super) mod asked;
+mod programs;
+
+use programs::{Programs, Whose};
 
 /// A compiled set of scripts.
 pub struct Snapshot {
     engine: Engine,
-    programs: BTreeMap<&'static str, AST>,
+    programs: Programs,
     templates: BTreeMap<String, Template>,
     version: ScriptVersion,
     files: Vec<(String, String)>,
@@ -36,6 +41,14 @@ impl fmt::Debug for Snapshot {
             .field("version", &self.version)
             .finish_non_exhaustive()
     }
+}
+
+/// What came of a call.
+struct Called<'s> {
+    answer: Result<Dynamic, String>,
+    trace: Vec<TraceStep>,
+    /// The file of the function that was called.
+    file: &'s str,
 }
 
 /// All files, and what they are together.
@@ -76,9 +89,9 @@ impl Snapshot {
         let known = files.iter().filter_map(|(name, _)| template::name_of(name));
         table.offer(answer::ACKNOWLEDGE, known.map(str::to_owned));
         let native = check::Native::of(&engine);
-        let mut compiled = BTreeMap::new();
         let mut found = warnings;
         let mut templates = BTreeMap::new();
+        let mut read = BTreeMap::new();
         let scripts = files
             .iter()
             .filter(|(name, _)| !name.starts_with(data::FOLDER));
@@ -92,31 +105,25 @@ impl Snapshot {
                 }
                 continue;
             }
+            found.extend(layout::unused(name));
             match engine.compile(text) {
                 Ok(mut ast) => {
                     ast.set_source(name);
-                    let checked = Checked {
-                        file: name,
-                        source: text,
-                        ast: &ast,
-                        table: &table,
-                        native: &native,
-                    };
-                    found.extend(check::all(&checked));
-                    compiled.insert(name.as_str(), engine::optimized(&engine, ast));
+                    read.insert(name.as_str(), (ast, text.as_str()));
                 }
                 Err(error) => found.push(words::of_parse(name, text, &error)),
             }
         }
+        found.extend(judge(&read, &files, &table, &native));
         refuse_errors(&mut found)?;
-        link(&mut engine, &compiled, &files)?;
-        let programs = files::ENTRIES
+        let optimized = read
             .into_iter()
-            .filter_map(|name| Some((name, compiled.remove(name)?)))
-            .collect();
+            .map(|(name, (ast, _))| (name, engine::optimized(&engine, ast)));
+        let compiled: BTreeMap<&str, AST> = optimized.collect();
+        link(&mut engine, &compiled, &files)?;
         let snapshot = Self {
             engine,
-            programs,
+            programs: Programs::of(compiled),
             templates,
             version: version(&files),
             files,
@@ -157,6 +164,12 @@ impl Snapshot {
         &self.files
     }
 
+    /// Slugs of the mailboxes that have scripts of their own.
+    pub fn mailboxes(&self) -> BTreeSet<&str> {
+        let names = self.files.iter().map(|(name, _)| name.as_str());
+        names.filter_map(layout::mailbox_of).collect()
+    }
+
     /// The template of that name.
     #[must_use]
     pub fn template(&self, name: &str) -> Option<&Template> {
@@ -169,34 +182,30 @@ impl Snapshot {
         &self.warnings
     }
 
-    /// Calls an entry function; `None` when the file or function is absent.
+    /// Calls an entry function of the program that serves these; `None` when there is none.
     fn call(
         &self,
+        whose: &Whose,
         file: &'static str,
         function: &str,
         arguments: impl FuncArgs,
         expired: impl Fn() -> bool + 'static,
-    ) -> (Option<Result<Dynamic, String>>, Vec<TraceStep>) {
-        let Some(ast) = self.programs.get(file) else {
-            return (None, Vec::new());
-        };
-        let callee = Callee {
-            engine: &self.engine,
-            ast,
-            file,
-            function,
-        };
-        if !callee.exists() {
-            return (None, Vec::new());
-        }
-        let (answer, trace) = callee.call(arguments, self.limits.prints_max, expired);
+    ) -> Option<Called<'_>> {
+        let program = self.programs.of_whom(file, whose)?;
+        let owner = program.owner(function)?;
+        let prints_max = self.limits.prints_max;
+        let (answer, trace) = program.call(&self.engine, function, arguments, prints_max, expired);
         let answer = answer.map_err(|trouble| match trouble {
-            Trouble::Script(error) => self.explain(file, function, &error).headline(),
+            Trouble::Script(error, file) => self.explain(file, function, &error).headline(),
             Trouble::Defect => {
-                format!("{file}: `{function}` met a defect of the gateway; please report it")
+                format!("{owner}: `{function}` met a defect of the gateway; please report it")
             }
         });
-        (Some(answer), trace)
+        Some(Called {
+            answer,
+            trace,
+            file: owner,
+        })
     }
 
     /// Rhai forgets where a limit was reached; then it is said of the function that
@@ -217,21 +226,78 @@ impl Snapshot {
     /// before a mail finds it.
     fn start_up(&self) -> Result<(), Vec<Diagnostic>> {
         let mut errors = Vec::new();
-        for (name, ast) in &self.programs {
-            let run = self.engine.run_ast_with_scope(&mut Scope::new(), ast);
-            if let Err(error) = run {
+        for program in self.programs.all() {
+            if let Err((error, name)) = program.start(&self.engine) {
                 let modules = self.files.iter().filter_map(|(name, _)| module_name(name));
                 let help = missing_module(&error)
                     .and_then(|module| suggest::did_you_mean(module, modules));
                 errors.push(self.explain(name, "", &error).with_help(help));
             }
         }
+        // What is inherited is run once more with every file that inherits it.
+        let mut told = Vec::new();
+        errors.retain(|one| {
+            !told.contains(one) && {
+                told.push(one.clone());
+                true
+            }
+        });
         if errors.is_empty() {
             Ok(())
         } else {
             Err(errors)
         }
     }
+}
+
+/// What the checks find in files that could be compiled. One whose parent could not is not
+/// judged: what it inherits is not known.
+fn judge(
+    read: &BTreeMap<&str, (AST, &str)>,
+    files: &[(String, String)],
+    table: &Table,
+    native: &check::Native,
+) -> Vec<Diagnostic> {
+    let known: BTreeMap<&str, Known> = read
+        .iter()
+        .map(|(name, (ast, _))| (*name, Known::of(name, ast)))
+        .collect();
+    // The heirs of each file that has some.
+    let mut below: BTreeMap<&str, Vec<&Known>> = BTreeMap::new();
+    let mut judged = Vec::new();
+    for (name, (ast, source)) in read {
+        let mut parents = layout::parents(name);
+        parents.retain(|parent| files.iter().any(|(name, _)| name == parent));
+        let above: Vec<(&str, &Known)> = parents
+            .iter()
+            .filter_map(|parent| known.get_key_value(parent.as_str()))
+            .map(|(name, known)| (*name, known))
+            .collect();
+        if above.len() < parents.len() {
+            continue;
+        }
+        let Some(own) = known.get(name) else { continue };
+        for (parent, _) in &above {
+            below.entry(parent).or_default().push(own);
+        }
+        let above = above.into_iter().map(|(_, known)| known).collect();
+        judged.push(Checked {
+            file: name,
+            kind: Place::of(name).map_or(name, |(_, entry)| entry),
+            source,
+            ast,
+            table,
+            native,
+            own,
+            above,
+            below: Vec::new(),
+        });
+    }
+    let judged = judged.into_iter().flat_map(|mut checked| {
+        checked.below = below.get(checked.file).cloned().unwrap_or_default();
+        check::all(&checked)
+    });
+    judged.collect()
 }
 
 /// Splits off warnings; errors come first when there are any.

@@ -170,7 +170,7 @@ impl Run {
 
 /// Calls `body` with a fresh trace, and answers it with what the call did.
 pub(super) fn record<T>(
-    file: &'static str,
+    file: &str,
     prints_max: usize,
     expired: impl Fn() -> bool + 'static,
     body: impl FnOnce() -> T,

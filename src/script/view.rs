@@ -14,6 +14,9 @@ use crate::domain::extraction::Extraction;
 use crate::domain::message::Head;
 use crate::domain::state::MailboxState;
 
+/// The name of the one workspace there is so far.
+pub const WORKSPACE: &str = "default";
+
 /// The parts of a mail that cost something to read.
 pub trait MailContent: Send + Sync {
     /// The new part of the text, without what it quotes.
@@ -156,6 +159,8 @@ pub struct MailboxView {
     pub name: String,
     /// Its address.
     pub address: String,
+    /// What it is called in names of folders.
+    pub slug: String,
     /// The signature set for it, or nothing.
     pub signature: String,
     /// The preset it was connected with, or nothing.

@@ -1,8 +1,6 @@
 //! Rhai's errors in the words of this house, with the place where they happened.
 
-use rhai::{
-    Dynamic, EvalAltResult, ImmutableString, LexError, ParseError, ParseErrorType, Position,
-};
+use rhai::{Dynamic, EvalAltResult, ImmutableString, LexError, ParseError, ParseErrorType};
 
 use super::{diagnostic::Diagnostic, trace, weight};
 
@@ -76,39 +74,35 @@ pub(super) struct Failure {
 
 /// Reads an error from its innermost cause.
 pub(super) fn of_run(error: &EvalAltResult) -> Failure {
-    let mut file = None;
+    let mut file: Option<String> = None;
     let mut inner = error;
-    let mut outer_at = Position::NONE;
+    // Some errors have no place of their own; the nearest call around them has, which may
+    // stand in another file.
+    let mut around = None;
     loop {
-        match inner {
+        let (within, cause, position) = match inner {
             EvalAltResult::ErrorInFunctionCall(_, source, cause, position) => {
-                if !source.is_empty() {
-                    file = Some(source.clone());
-                }
-                keep(&mut outer_at, *position);
-                inner = cause;
+                (Some(source.clone()), cause, *position)
             }
             EvalAltResult::ErrorInModule(name, cause, position) => {
-                file = Some(format!("{name}.rhai"));
-                keep(&mut outer_at, *position);
-                inner = cause;
+                (Some(format!("{name}.rhai")), cause, *position)
             }
             _ => break,
+        };
+        if !position.is_none() {
+            around = Some((file.clone(), position));
         }
+        file = within.filter(|within| !within.is_empty()).or(file);
+        inner = cause;
     }
-    let own = inner.position();
-    let position = if own.is_none() { outer_at } else { own };
+    let mut position = inner.position();
+    if let (true, Some((calling, place))) = (position.is_none(), around) {
+        (file, position) = (calling, place);
+    }
     Failure {
         file,
         at: trace::place(position),
         message: run_words(inner),
-    }
-}
-
-/// Some errors have no place of their own; the nearest call around them has.
-fn keep(nearest: &mut Position, position: Position) {
-    if !position.is_none() {
-        *nearest = position;
     }
 }
 

@@ -17,12 +17,9 @@ use crate::domain::state::{Doing, MailboxState};
 use crate::domain::subject::base_subject;
 use crate::domain::user::User;
 use crate::script::{
-    ContactView, ContextView, ConversationView, MailView, MailboxView, OperatorView,
+    ContactView, ContextView, ConversationView, MailView, MailboxView, OperatorView, WORKSPACE,
 };
 use crate::store::{Store, StoreError};
-
-/// The name of the one workspace there is so far.
-const WORKSPACE_NAME: &str = "default";
 
 /// An inbound mail and its context. Without a board the mailbox is shown as it was when the
 /// mail came, which it did.
@@ -48,7 +45,7 @@ pub(super) fn of_message(
             .unwrap_or_default(),
         operator: None,
         now,
-        workspace: WORKSPACE_NAME.to_owned(),
+        workspace: WORKSPACE.to_owned(),
     };
     let mail = MailView {
         base_subject: base_subject(&message.head.subject),
@@ -83,7 +80,7 @@ pub(super) fn of_reply(
             address: user.address.to_string(),
         }),
         now,
-        workspace: WORKSPACE_NAME.to_owned(),
+        workspace: WORKSPACE.to_owned(),
     })
 }
 
@@ -103,7 +100,7 @@ pub(super) fn of_state(
         },
         operator: None,
         now,
-        workspace: WORKSPACE_NAME.to_owned(),
+        workspace: WORKSPACE.to_owned(),
     }
 }
 
@@ -148,6 +145,7 @@ fn mailbox_doing(mailbox: Mailbox, doing: &Doing) -> MailboxView {
         id: mailbox.id.to_string(),
         name: mailbox.settings.name,
         address: mailbox.settings.address.to_string(),
+        slug: mailbox.settings.slug.to_string(),
         signature: mailbox.settings.signature,
         preset: mailbox.settings.preset,
         state: Some(doing.state),

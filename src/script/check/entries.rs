@@ -5,14 +5,16 @@ use crate::script::diagnostic::Diagnostic;
 use crate::script::suggest;
 
 pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<Diagnostic>) {
-    let entries = || ENTRIES.iter().filter(|entry| entry.file == file.file);
-    let there = |entry: &&Entry| functions.iter().any(|own| own.is(entry.function));
-    if entries().any(|entry| there(&entry)) {
-        for one in entries().filter(there) {
-            entry(file, one, functions, found);
-        }
-    } else if let Some(one) = entries().next() {
-        entry(file, one, functions, found);
+    let entries = || ENTRIES.iter().filter(|entry| entry.file == file.kind);
+    let own = &file.own.functions;
+    let here = |entry: &&Entry| own.iter().any(|own| own.is(entry.function));
+    for one in entries().filter(here) {
+        entry(file, one, own, found);
+    }
+    // What is inherited was judged where it stands.
+    let there = |entry: &Entry| functions.iter().any(|own| own.is(entry.function));
+    if let Some(one) = entries().next().filter(|_| !entries().any(there)) {
+        entry(file, one, own, found);
     }
 }
 

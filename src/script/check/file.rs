@@ -1,9 +1,11 @@
 //! One compiled file as the checks see it, and what they know about everything around it.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
-use rhai::{AST, ASTNode, Engine, Position, Stmt};
+use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
 
+use super::names::Used;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::shape::{Sort, Table};
 use crate::script::trace;
@@ -122,13 +124,40 @@ fn parameters(signature: &str) -> usize {
     }
 }
 
+/// What a file tells the checks of others: those that inherit from it, or that it does.
+pub(in crate::script) struct Known {
+    pub(super) file: String,
+    pub(super) functions: Vec<Function>,
+    pub(super) used: Used,
+    /// Names that are set again after they were made.
+    pub(super) assigned: BTreeSet<String>,
+}
+
+impl Known {
+    pub(in crate::script) fn of(file: &str, ast: &AST) -> Self {
+        Self {
+            file: file.to_owned(),
+            functions: Function::all(ast),
+            used: Used::of(ast),
+            assigned: assigned(ast),
+        }
+    }
+}
+
 /// One compiled file and what is known about the others.
 pub(in crate::script) struct Checked<'a> {
     pub(in crate::script) file: &'a str,
+    /// The name that its entry functions are known by.
+    pub(in crate::script) kind: &'a str,
     pub(in crate::script) source: &'a str,
     pub(in crate::script) ast: &'a AST,
     pub(in crate::script) table: &'a Table,
     pub(in crate::script) native: &'a Native,
+    pub(in crate::script) own: &'a Known,
+    /// The files it inherits from, the nearest first.
+    pub(in crate::script) above: Vec<&'a Known>,
+    /// The files that inherit from it.
+    pub(in crate::script) below: Vec<&'a Known>,
 }
 
 impl Checked<'_> {
@@ -136,28 +165,51 @@ impl Checked<'_> {
         Diagnostic::at(self.file, trace::place(position), self.source, message)
     }
 
+    /// Its functions, and those that it inherits.
+    pub(super) fn functions(&self) -> Vec<Function> {
+        let mut all = self.own.functions.clone();
+        for above in &self.above {
+            for theirs in &above.functions {
+                let replaced = |own: &Function| {
+                    own.is(&theirs.name) && own.parameters.len() == theirs.parameters.len()
+                };
+                if !all.iter().any(replaced) {
+                    let mut inherited = theirs.clone();
+                    inherited.inherited = true;
+                    all.push(inherited);
+                }
+            }
+        }
+        all
+    }
+
     /// Somebody has a function of this name.
     pub(super) fn callable(&self, name: &str) -> bool {
-        self.native.names.contains(name) || self.ast.iter_functions().any(|f| f.name == name)
+        let mut all = self.above.iter().chain([&self.own]);
+        let has = |known: &&Known| known.functions.iter().any(|own| own.is(name));
+        self.native.names.contains(name) || all.any(has)
     }
 
     /// The entry function of this file that this function is.
     pub(super) fn entry_of(&self, function: &Function) -> Option<&'static Entry> {
         ENTRIES.iter().find(|entry| {
             let arity = entry.parameters.len() == function.parameters.len();
-            entry.file == self.file && function.is(entry.function) && arity
+            entry.file == self.kind && function.is(entry.function) && arity
         })
     }
 }
 
-/// A function of the file, with what it does.
+/// A function, with what it does.
+#[derive(Clone)]
 pub(super) struct Function {
     pub(super) name: String,
     pub(super) parameters: Vec<String>,
-    pub(super) body: Vec<Stmt>,
+    pub(super) body: Rc<[Stmt]>,
     /// Where the body begins.
     pub(super) at: Position,
     pub(super) closure: bool,
+    /// It stands in a file that this one inherits from.
+    pub(super) inherited: bool,
 }
 
 impl Function {
@@ -184,15 +236,37 @@ impl Function {
         Self {
             name: name.to_owned(),
             parameters: parameters.iter().map(|&name| name.to_owned()).collect(),
-            body,
+            body: body.into(),
             at: own.map_or(Position::NONE, |own| own.body.start_position()),
             closure: name.starts_with(CLOSURE),
+            inherited: false,
         }
     }
 
     pub(super) fn is(&self, name: &str) -> bool {
         self.name == name
     }
+}
+
+/// Names that are set again after they were made, anywhere in the file.
+fn assigned(ast: &AST) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    ast.walk(&mut |path| {
+        if let Some(ASTNode::Stmt(Stmt::Assignment(change))) = path.last() {
+            match &change.1.lhs {
+                Expr::Variable(variable, ..) => {
+                    names.insert(variable.1.to_string());
+                }
+                // A method of the script that sets `this` sets any variable.
+                Expr::ThisPtr(_) => {
+                    names.insert("this".to_owned());
+                }
+                _ => {}
+            }
+        }
+        true
+    });
+    names
 }
 
 /// Names of all variables and loop variables; a parameter of the same name is hidden.

@@ -6,6 +6,9 @@
 //! hands over and on what comes straight from it (`sorts`), names of functions
 //! (`names`). The rest fails with its position when it runs. Warnings (`paths`) are
 //! about what never runs and what never answers.
+//!
+//! A file that overrides another is judged together with what it inherits: inherited
+//! functions are known, and only its own lines are found fault with.
 
 mod entries;
 mod file;
@@ -15,18 +18,17 @@ mod paths;
 mod sorts;
 
 use super::diagnostic::Diagnostic;
-use file::Function;
 
-pub(super) use file::{Checked, Native, definition};
+pub(super) use file::{Checked, Known, Native, definition};
 
 /// Everything that is wrong with a file, and what is odd.
 pub(super) fn all(file: &Checked<'_>) -> Vec<Diagnostic> {
-    let functions = Function::all(file.ast);
+    let functions = file.functions();
     let mut found = Vec::new();
     entries::check(file, &functions, &mut found);
     names::check(file, &functions, &mut found);
     sorts::check(file, &functions, &mut found);
-    paths::check(file, &functions, &mut found);
+    paths::check(file, &mut found);
     found.sort_by_key(|found| (found.line, found.column));
     // One place, one message: a file is walked more than once.
     found.dedup();

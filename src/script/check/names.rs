@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
+use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use super::file::{CLOSURE, Checked, ENTRIES, Function, definition, variables};
 use crate::script::answer::BEGINNINGS;
@@ -12,7 +12,7 @@ use crate::script::suggest;
 
 /// What stands in a file by name.
 #[derive(Default)]
-struct Used {
+pub(super) struct Used {
     /// Called, or named as a value.
     functions: BTreeSet<String>,
     /// In front of `::`.
@@ -24,14 +24,25 @@ struct Used {
 }
 
 pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<Diagnostic>) {
-    let used = used(file);
     calls(file, functions, found);
-    for own in functions.iter().filter(|own| !own.closure) {
+    // An inherited function may call one of this file, and an heir's too.
+    let kin: Vec<&Used> = file.above.iter().map(|known| &known.used).collect();
+    let kin = kin
+        .into_iter()
+        .chain(file.below.iter().map(|known| &known.used));
+    let all: Vec<&Used> = kin.chain([&file.own.used]).collect();
+    for own in file.own.functions.iter().filter(|own| !own.closure) {
         hidden(file, own, found);
-        if !used.functions.contains(&own.name) && file.entry_of(own).is_none() {
-            uncalled(file, functions, own, &used, found);
+        let used = all.iter().any(|used| used.functions.contains(&own.name));
+        if file.entry_of(own).is_some() || replaces_nothing(file, own, found) {
+            continue;
+        }
+        if !used {
+            let by_text = all.iter().any(|used| used.by_text);
+            uncalled(file, functions, own, by_text, found);
         }
     }
+    let used = &file.own.used;
     for (name, position) in &used.imports {
         if !used.modules.contains(name) {
             let message = format!("`{name}` is imported and never used");
@@ -40,34 +51,36 @@ pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<
     }
 }
 
-fn used(file: &Checked<'_>) -> Used {
-    let mut used = Used::default();
-    file.ast.walk(&mut |path| {
-        match path.last() {
-            Some(
-                ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
-                | ASTNode::Stmt(Stmt::FnCall(call, _)),
-            ) => {
-                used.functions.insert(call.name.to_string());
-                used.by_text |= ["Fn", "call"].contains(&call.name.as_str());
-                if !call.namespace.is_empty() {
-                    used.modules.insert(call.namespace.root().to_owned());
+impl Used {
+    pub(super) fn of(ast: &AST) -> Self {
+        let mut used = Self::default();
+        ast.walk(&mut |path| {
+            match path.last() {
+                Some(
+                    ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
+                    | ASTNode::Stmt(Stmt::FnCall(call, _)),
+                ) => {
+                    used.functions.insert(call.name.to_string());
+                    used.by_text |= ["Fn", "call"].contains(&call.name.as_str());
+                    if !call.namespace.is_empty() {
+                        used.modules.insert(call.namespace.root().to_owned());
+                    }
                 }
-            }
-            Some(ASTNode::Expr(Expr::Variable(variable, ..))) => {
-                used.functions.insert(variable.1.to_string());
-                if !variable.2.is_empty() {
-                    used.modules.insert(variable.2.root().to_owned());
+                Some(ASTNode::Expr(Expr::Variable(variable, ..))) => {
+                    used.functions.insert(variable.1.to_string());
+                    if !variable.2.is_empty() {
+                        used.modules.insert(variable.2.root().to_owned());
+                    }
                 }
+                Some(ASTNode::Stmt(Stmt::Import(parts, position))) => {
+                    used.imports.push((parts.1.name.to_string(), *position));
+                }
+                _ => {}
             }
-            Some(ASTNode::Stmt(Stmt::Import(parts, position))) => {
-                used.imports.push((parts.1.name.to_string(), *position));
-            }
-            _ => {}
-        }
-        true
-    });
-    used
+            true
+        });
+        used
+    }
 }
 
 /// A call by name: no operator, no module's function, no closure.
@@ -78,7 +91,9 @@ fn plain(call: &FnCallExpr) -> bool {
 /// Functions called by a name that nobody has, or with too much or too little.
 fn calls(file: &Checked<'_>, functions: &[Function], found: &mut Vec<Diagnostic>) {
     let variables = variables(file.ast);
-    let parameters: BTreeSet<&str> = functions
+    let parameters: BTreeSet<&str> = file
+        .own
+        .functions
         .iter()
         .flat_map(|own| own.parameters.iter().map(String::as_str))
         .collect();
@@ -145,12 +160,41 @@ fn hidden(file: &Checked<'_>, own: &Function, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// A function that a file inherits under the same name takes something else, so that both
+/// are there and the other one is called.
+fn replaces_nothing(file: &Checked<'_>, own: &Function, found: &mut Vec<Diagnostic>) -> bool {
+    let count = own.parameters.len();
+    let theirs = file.above.iter().flat_map(|known| {
+        let same_name = known.functions.iter().filter(|theirs| theirs.is(&own.name));
+        same_name.map(|theirs| (&known.file, theirs))
+    });
+    let mut theirs = theirs.peekable();
+    let Some((above, first)) = theirs.peek().copied() else {
+        return false;
+    };
+    let replaced = theirs.any(|(_, theirs)| theirs.parameters.len() == count);
+    if replaced || file.own.used.functions.contains(&own.name) {
+        return false;
+    }
+    let (name, wanted) = (&own.name, first.parameters.len());
+    let message = format!(
+        "`{name}` takes {} here and {} in {above}, so it does not replace that one",
+        values(count),
+        values(wanted)
+    );
+    let help = format!("write `fn {name}({})`", first.parameters.join(", "));
+    let place = definition(file.source, name);
+    let odd = Diagnostic::at(file.file, place, file.source, message).with_help(Some(help));
+    found.push(odd.as_warning());
+    true
+}
+
 /// Entry functions in a file that is never asked for them, and helpers for nobody.
 fn uncalled(
     file: &Checked<'_>,
     functions: &[Function],
     own: &Function,
-    used: &Used,
+    by_text: bool,
     found: &mut Vec<Diagnostic>,
 ) {
     // Libraries are for others; and without its entry function a file is wrong as a whole.
@@ -160,14 +204,18 @@ fn uncalled(
     let name = &own.name;
     let elsewhere = ENTRIES
         .iter()
-        .find(|entry| own.is(entry.function) && entry.file != file.file);
+        .find(|entry| own.is(entry.function) && entry.file != file.kind);
     let (message, help) = match elsewhere {
         Some(entry) => (
             format!("`{name}` is never asked for in this file"),
             Some(format!("it belongs into {}", entry.file)),
         ),
-        None if used.by_text || ENTRIES.iter().any(|entry| own.is(entry.function)) => return,
-        None => (format!("nothing calls `{name}`"), None),
+        None if by_text || ENTRIES.iter().any(|entry| own.is(entry.function)) => return,
+        None => {
+            let inherited = functions.iter().filter(|one| one.inherited && !one.closure);
+            let help = suggest::did_you_mean(name, inherited.map(|one| one.name.as_str()));
+            (format!("nothing calls `{name}`"), help)
+        }
     };
     let place = definition(file.source, name);
     let odd = Diagnostic::at(file.file, place, file.source, message).with_help(help);

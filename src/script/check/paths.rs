@@ -3,7 +3,7 @@
 
 use rhai::{ASTFlags, ASTNode, Expr, FlowControl, Position, Stmt, StmtBlock};
 
-use super::file::{Checked, Function};
+use super::file::Checked;
 use crate::script::diagnostic::Diagnostic;
 
 /// Entry functions that have to answer, and an answer that changes nothing.
@@ -14,8 +14,8 @@ const ANSWERS: [(&str, &str); 4] = [
     ("before_send", "end it with `allow()`"),
 ];
 
-pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<Diagnostic>) {
-    for own in functions {
+pub(super) fn check(file: &Checked<'_>, found: &mut Vec<Diagnostic>) {
+    for own in &file.own.functions {
         unreachable(file, &own.body, found);
         let answer = ANSWERS.iter().find(|(name, _)| own.is(name));
         if let Some((name, help)) = answer.filter(|_| file.entry_of(own).is_some()) {

@@ -174,6 +174,11 @@ fn people(shape: &mut Shape) {
         text(&c.0.mailbox.address)
     });
     add(
+        ("slug", Type::Text),
+        "Its short name, as that of its folder in `mailboxes/`.",
+        |c| text(&c.0.mailbox.slug),
+    );
+    add(
         ("signature", Type::Text),
         "The signature that is set for it.",
         |c| text(&c.0.mailbox.signature),

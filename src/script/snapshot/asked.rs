@@ -4,7 +4,8 @@
 
 use rhai::{Array, Dynamic, FuncArgs};
 
-use super::Snapshot;
+use super::programs::Whose;
+use super::{Called, Snapshot};
 use crate::domain::decision::{self, Gate, Gating, Outcome, Routing, TraceStep, Verdict};
 use crate::script::answer::alert::{self, Alert};
 use crate::script::answer::verdict::Judged;
@@ -133,7 +134,9 @@ impl Snapshot {
         context: ContextView,
         expired: impl Fn() -> bool + 'static,
     ) -> Routed {
+        let whose = Whose::of(&context);
         self.routed(
+            &whose,
             &ROUTING,
             self.shown(mail, context),
             expired,
@@ -144,8 +147,10 @@ impl Snapshot {
     /// Asks `on_timer(ctx)`, as [`Self::route`] does.
     #[must_use]
     pub fn on_timer(&self, context: ContextView, expired: impl Fn() -> bool + 'static) -> Routed {
+        let whose = Whose::of(&context);
         let arguments = (Context::new(context),);
         self.routed(
+            &whose,
             &TIMER,
             arguments,
             expired,
@@ -161,7 +166,9 @@ impl Snapshot {
         context: ContextView,
         expired: impl Fn() -> bool + 'static,
     ) -> Gated {
-        let (answer, trace) = self.ask(&GATE, self.shown(mail, context), expired);
+        let whose = Whose::of(&context);
+        let called = self.ask(&whose, &GATE, self.shown(mail, context), expired);
+        let (answer, trace, file) = parts(called);
         let mut warnings = Vec::new();
         let off = |why: &str| Gate::Off {
             why: why.to_owned(),
@@ -175,7 +182,7 @@ impl Snapshot {
                 (Outcome::Decided, off("`ai_reply` answered nothing"))
             }
             Some(answer) => {
-                match answer.and_then(|value| self.cast::<Building<Gate>>(&GATE, value)) {
+                match answer.and_then(|value| self.cast::<Building<Gate>>(&GATE, file, value)) {
                     Ok(gate) => (Outcome::Decided, gate.built()),
                     Err(failure) => (Outcome::Failed(failure.clone()), off(&failure)),
                 }
@@ -193,9 +200,11 @@ impl Snapshot {
     #[must_use]
     pub fn signature(&self, context: ContextView, expired: impl Fn() -> bool + 'static) -> Signed {
         let fallback = context.mailbox.signature.clone();
+        let whose = Whose::of(&context);
         let arguments = (Context::new(context),);
-        let (answer, trace) = self.ask(&SIGNATURE, arguments, expired);
-        let text = answer.map(|answer| answer.and_then(|value| self.text(value)));
+        let called = self.ask(&whose, &SIGNATURE, arguments, expired);
+        let (answer, trace, file) = parts(called);
+        let text = answer.map(|answer| answer.and_then(|value| self.text(file, value)));
         let (text, outcome) = match text {
             None => (fallback, Outcome::NoScript),
             Some(Err(failure)) => (fallback, Outcome::Failed(failure)),
@@ -216,10 +225,12 @@ impl Snapshot {
         context: ContextView,
         expired: impl Fn() -> bool + 'static,
     ) -> Vetted {
+        let whose = Whose::of(&context);
         let arguments = (Reply::new(reply), Context::new(context));
-        let (answer, trace) = self.ask(&BEFORE_SEND, arguments, expired);
-        let verdict =
-            answer.map(|answer| answer.and_then(|value| self.cast::<Judged>(&BEFORE_SEND, value)));
+        let called = self.ask(&whose, &BEFORE_SEND, arguments, expired);
+        let (answer, trace, file) = parts(called);
+        let judged = |value| self.cast::<Judged>(&BEFORE_SEND, file, value);
+        let verdict = answer.map(|answer| answer.and_then(judged));
         let (verdict, outcome) = match verdict {
             None => (Verdict::Allow, Outcome::NoScript),
             Some(Err(failure)) => (Verdict::Hold(failure.clone()), Outcome::Failed(failure)),
@@ -239,11 +250,13 @@ impl Snapshot {
         context: ContextView,
         expired: impl Fn() -> bool + 'static,
     ) -> Alerted {
+        let whose = Whose::of(&context);
         let arguments = (Context::new(context),);
-        let ((answer, trace), texts) = alert::gather(|| self.ask(&STATE, arguments, expired));
+        let (called, texts) = alert::gather(|| self.ask(&whose, &STATE, arguments, expired));
+        let (answer, trace, file) = parts(called);
         let outcome = match answer {
             None => Outcome::NoScript,
-            Some(answer) => match answer.and_then(|value| self.alerts(value)) {
+            Some(answer) => match answer.and_then(|value| self.alerts(file, value)) {
                 Ok(()) => Outcome::Decided,
                 Err(failure) => Outcome::Failed(failure),
             },
@@ -263,21 +276,23 @@ impl Snapshot {
 
     fn ask(
         &self,
+        whose: &Whose,
         asked: &Asked,
         arguments: impl FuncArgs,
         expired: impl Fn() -> bool + 'static,
-    ) -> (Option<Result<Dynamic, String>>, Vec<TraceStep>) {
-        self.call(asked.file, asked.function, arguments, expired)
+    ) -> Option<Called<'_>> {
+        self.call(whose, asked.file, asked.function, arguments, expired)
     }
 
     fn routed(
         &self,
+        whose: &Whose,
         asked: &Asked,
         arguments: impl FuncArgs,
         expired: impl Fn() -> bool + 'static,
         nothing: &str,
     ) -> Routed {
-        let (answer, trace) = self.ask(asked, arguments, expired);
+        let (answer, trace, file) = parts(self.ask(whose, asked, arguments, expired));
         let mut warnings = Vec::new();
         let (outcome, routing) = match answer {
             None => (Outcome::NoScript, Routing::default()),
@@ -285,10 +300,12 @@ impl Snapshot {
                 warnings.push(format!("`{}` answered nothing, {nothing}", asked.function));
                 (Outcome::Decided, Routing::default())
             }
-            Some(answer) => match answer.and_then(|value| self.cast::<Answer>(asked, value)) {
-                Ok(answer) => (Outcome::Decided, answer.built()),
-                Err(failure) => (Outcome::Failed(failure), Routing::default()),
-            },
+            Some(answer) => {
+                match answer.and_then(|value| self.cast::<Answer>(asked, file, value)) {
+                    Ok(answer) => (Outcome::Decided, answer.built()),
+                    Err(failure) => (Outcome::Failed(failure), Routing::default()),
+                }
+            }
         };
         Routed {
             outcome,
@@ -298,13 +315,12 @@ impl Snapshot {
         }
     }
 
-    fn text(&self, value: Dynamic) -> Result<String, String> {
+    fn text(&self, file: &str, value: Dynamic) -> Result<String, String> {
         if !value.is_string() {
-            return Err(self.wrong_type(&SIGNATURE, &value));
+            return Err(self.wrong_type(&SIGNATURE, file, &value));
         }
         let text = value.into_string().unwrap_or_default();
         if text.len() > SIGNATURE_BYTES_MAX {
-            let file = SIGNATURE.file;
             return Err(format!(
                 "{file}: a signature of more than {SIGNATURE_BYTES_MAX} bytes"
             ));
@@ -313,34 +329,33 @@ impl Snapshot {
     }
 
     /// An alert has counted when it was raised; here it is only told from other values.
-    fn alerts(&self, value: Dynamic) -> Result<(), String> {
+    fn alerts(&self, file: &str, value: Dynamic) -> Result<(), String> {
         if value.is_unit() || value.is::<Alert>() {
             return Ok(());
         }
         match value.try_cast_result::<Array>() {
             Ok(all) => match all.iter().find(|one| !one.is::<Alert>()) {
-                Some(other) => Err(self.wrong_type(&STATE, other)),
+                Some(other) => Err(self.wrong_type(&STATE, file, other)),
                 None => Ok(()),
             },
-            Err(other) => Err(self.wrong_type(&STATE, &other)),
+            Err(other) => Err(self.wrong_type(&STATE, file, &other)),
         }
     }
 
     fn cast<T: Clone + Send + Sync + 'static>(
         &self,
         asked: &Asked,
+        file: &str,
         value: Dynamic,
     ) -> Result<T, String> {
         value
             .try_cast_result::<T>()
-            .map_err(|other| self.wrong_type(asked, &other))
+            .map_err(|other| self.wrong_type(asked, file, &other))
     }
 
-    fn wrong_type(&self, asked: &Asked, value: &Dynamic) -> String {
+    fn wrong_type(&self, asked: &Asked, file: &str, value: &Dynamic) -> String {
         let Asked {
-            file,
-            function,
-            wanted,
+            function, wanted, ..
         } = asked;
         let found = match answer::meant_for(value) {
             Some(others) => format!("an answer for {others}"),
@@ -351,5 +366,13 @@ impl Snapshot {
             }
         };
         format!("{file}: `{function}` must answer with {wanted}, not with {found}")
+    }
+}
+
+/// Answer and trace, and the file that they are of.
+fn parts(called: Option<Called<'_>>) -> (Option<Result<Dynamic, String>>, Vec<TraceStep>, &str) {
+    match called {
+        Some(called) => (Some(called.answer), called.trace, called.file),
+        None => (None, Vec::new(), ""),
     }
 }

@@ -17,6 +17,7 @@ mod cases;
 mod data;
 mod hooks;
 mod loading;
+mod overrides;
 mod questions;
 mod reasons;
 

@@ -106,7 +106,7 @@ impl Judge<'_> {
             let file = format!("{}/{text}.txt", template::FOLDER);
             let message = format!("there is no {file}, so nobody is written to");
             let odd = self.file.at(position, message).with_help(help).as_warning();
-            self.odd(odd);
+            self.add(odd);
         } else {
             let message = format!("there is no file data/{text}.toml or data/{text}.csv");
             self.say(position, message, help);

@@ -111,7 +111,8 @@ impl Judge<'_> {
                 if matches!(other, Expr::StringConstant(..)) =>
             {
                 let message = format!("{} is not a text, so it never equals one", sort.shown());
-                self.odd(self.file.at(position, message).as_warning());
+                let odd = self.file.at(position, message).as_warning();
+                self.add(odd);
             }
             _ => {}
         }
@@ -133,7 +134,7 @@ impl Judge<'_> {
             .at(*position, message)
             .with_help(Some(help))
             .as_warning();
-        self.odd(odd);
+        self.add(odd);
     }
 
     /// What an assignment changes.

@@ -14,7 +14,7 @@ mod members;
 
 use std::collections::BTreeSet;
 
-use rhai::{ASTFlags, ASTNode, Expr, FnCallExpr, Position, Stmt, StmtBlock};
+use rhai::{ASTFlags, Expr, FnCallExpr, Position, Stmt, StmtBlock};
 
 use super::file::{Checked, Function};
 use crate::script::diagnostic::Diagnostic;
@@ -33,15 +33,18 @@ pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<
             called.insert(key(own));
         }
     }
-    let assigned = assigned(file);
+    let known = file.above.iter().chain([&file.own]);
+    let assigned = known.flat_map(|known| known.assigned.iter().map(String::as_str));
+    let assigned = assigned.collect();
     let mut judge = Judge {
         file,
         functions,
-        assigned: &assigned,
+        assigned,
         facts,
         called,
         scope: Vec::new(),
         answers: Fact::Never,
+        is_inherited: false,
         found: None,
     };
     judge.settle();
@@ -62,31 +65,11 @@ fn key(own: &Function) -> Key {
     (own.name.clone(), own.parameters.len())
 }
 
-/// Names that are set again after they were made, anywhere in the file.
-fn assigned(file: &Checked<'_>) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    file.ast.walk(&mut |path| {
-        if let Some(ASTNode::Stmt(Stmt::Assignment(change))) = path.last() {
-            match &change.1.lhs {
-                Expr::Variable(variable, ..) => {
-                    names.insert(variable.1.to_string());
-                }
-                // A method of the script that sets `this` sets any variable.
-                Expr::ThisPtr(_) => {
-                    names.insert("this".to_owned());
-                }
-                _ => {}
-            }
-        }
-        true
-    });
-    names
-}
-
 struct Judge<'a> {
     file: &'a Checked<'a>,
     functions: &'a [Function],
-    assigned: &'a BTreeSet<String>,
+    /// Names that are set again after they were made, here or in what is inherited.
+    assigned: BTreeSet<&'a str>,
     facts: Facts,
     /// Functions that are known to be called.
     called: BTreeSet<Key>,
@@ -94,6 +77,8 @@ struct Judge<'a> {
     scope: Vec<(String, Fact)>,
     /// What `return` has answered in the function that is looked at.
     answers: Fact,
+    /// What is looked at stands in another file, which was judged there.
+    is_inherited: bool,
     /// `None` while facts are gathered.
     found: Option<Vec<Diagnostic>>,
 }
@@ -120,6 +105,7 @@ impl Judge<'_> {
             if !self.called.contains(&key) {
                 continue;
             }
+            self.is_inherited = own.inherited;
             self.scope.clear();
             self.answers = Fact::Never;
             for (index, name) in own.parameters.iter().enumerate() {
@@ -130,17 +116,16 @@ impl Judge<'_> {
             let answer = last.or(self.answers);
             self.facts.answer(&key, answer);
         }
+        self.is_inherited = false;
     }
 
     fn say(&mut self, position: Position, message: String, help: Option<String>) {
         let one = self.file.at(position, message).with_help(help);
-        if let Some(found) = &mut self.found {
-            found.push(one);
-        }
+        self.add(one);
     }
 
-    fn odd(&mut self, one: Diagnostic) {
-        if let Some(found) = &mut self.found {
+    fn add(&mut self, one: Diagnostic) {
+        if let Some(found) = self.found.as_mut().filter(|_| !self.is_inherited) {
             found.push(one);
         }
     }
