@@ -84,6 +84,45 @@ fn a_mail_in_a_file_is_tried_without_gateway_and_store() {
 }
 
 #[test]
+fn the_scripts_of_a_mailbox_are_tried_checked_and_tested() {
+    let gateway = prepared();
+    let root = "fn route(mail, ctx) { team(name()) }\nfn name() { \"all\" }\n";
+    gateway.write_script("routing.rhai", root);
+    let own = "mailboxes/support/routing.rhai";
+    gateway.write_script(own, "fn name() { \"support\" }\n");
+    let run = |more: &[&str]| {
+        let all = [&["script", "run", "--mail", "invoice.eml"], more].concat();
+        gateway.run(&all).good().out
+    };
+    assert!(run(&[]).contains("route     team all"));
+    assert!(run(&["--mailbox", "support"]).contains("route     team support"));
+    assert!(run(&[&format!("scripts/{own}")]).contains("route     team support"));
+
+    let test = "[[test]]\nname = \"support\"\nmailbox = \"support\"\nmail = { subject = \"x\" }\n\
+                expect = { team = \"support\" }\n[[test]]\nname = \"all\"\nmail = { subject = \"x\" }\n\
+                expect = { team = \"all\" }\n";
+    save_test(&gateway, "routing.toml", test);
+    let out = gateway.run(&["script", "test"]).good().out;
+    assert!(out.contains("2 passed, 0 failed"), "{out}");
+    save_test(
+        &gateway,
+        "routing.toml",
+        &test.replace("\"support\"\nmail ", "\"No Slug\"\nmail "),
+    );
+    let refused = gateway.run(&["script", "test"]);
+    assert!(
+        refused
+            .err
+            .contains("routing.toml:3:11: this is no slug of a mailbox"),
+        "{refused:?}"
+    );
+
+    gateway.write_script(own, "fn name() { nme() }\n");
+    let said = gateway.run(&["script", "check"]);
+    said.refused(&["mailboxes/support/routing.rhai:1:13: there is no function `nme`"]);
+}
+
+#[test]
 fn a_check_says_the_same_to_people_and_programs() {
     let gateway = prepared();
     let out = gateway.run(&["script", "check"]).good().out;

@@ -1,8 +1,8 @@
 //! script_wrong: wrong scripts, each caught at its line and column, and right ones, which stay silent.
 //!
 //! The cases are files: `tests/scripts/wrong` and `tests/scripts/right`. What is expected
-//! stands at their ends: `//~ 3:9 error: words / help`, `//~ file NAME` when the case is
-//! not a `routing.rhai`, and `//~ beside NAME TEXT` for a file that stands beside it.
+//! stands at their ends: `//~ 3:9 error: words / help`, and `//~ file NAME` when the case is
+//! not a `routing.rhai`. `//~ beside NAME TEXT` is another file of the folder, in one line.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,13 +41,16 @@ impl Case {
         let file = marked.filter_map(|line| line.strip_prefix("file ")).next();
         let file = file.unwrap_or("routing.rhai").to_owned();
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(&file), &source).unwrap();
-        let marked = source.lines().filter_map(|line| line.strip_prefix(MARK));
-        for beside in marked.filter_map(|line| line.strip_prefix("beside ")) {
-            let (name, text) = beside.split_once(' ').unwrap();
+        let save = |name: &str, text: &str| {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text.replace("\\n", "\n")).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        save(&file, &source);
+        let marked = source.lines().filter_map(|line| line.strip_prefix(MARK));
+        for line in marked.filter_map(|line| line.strip_prefix("beside ")) {
+            let (name, text) = line.split_once(' ').unwrap();
+            save(name, &text.replace("\\n", "\n"));
         }
         Self {
             path,
@@ -63,8 +66,8 @@ impl Case {
             .source
             .lines()
             .filter_map(|line| line.strip_prefix(MARK));
-        let is_told = |line: &&str| !line.starts_with("file ") && !line.starts_with("beside ");
-        marked.filter(is_told).collect()
+        let furniture = |line: &&str| line.starts_with("file ") || line.starts_with("beside ");
+        marked.filter(|line| !furniture(line)).collect()
     }
 
     fn found(&self) -> Vec<Diagnostic> {

@@ -2,19 +2,23 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::peers::api::{Feed, text};
+use crate::peers::api::{Answer, Feed, text};
 use crate::peers::dovecot::{Dovecot, USER};
 use crate::peers::gateway::{Gateway, Mailbox};
 use crate::peers::smtp::Sink;
+
+/// A second mailbox, and its slug.
+const SALES: &str = "sales@example.com";
+const SALES_SLUG: &str = "sales-example-com";
 
 struct Desk {
     dovecot: Dovecot,
     gateway: Gateway,
     feed: Feed,
     mails: usize,
-    _sink: Sink,
+    sink: Sink,
 }
 
 impl Desk {
@@ -24,7 +28,7 @@ impl Desk {
 
     /// With further lines in the section of scripts.
     fn open_with(settings: &str) -> Self {
-        let (dovecot, sink) = (Dovecot::start(), Sink::start());
+        let (dovecot, sink) = (Dovecot::start_with(&[USER, SALES], None), Sink::start());
         let mut gateway = Gateway::with(&dovecot, &Mailbox::of(&dovecot, &sink));
         if !settings.is_empty() {
             assert!(gateway.stop().success());
@@ -41,13 +45,33 @@ impl Desk {
             gateway,
             feed,
             mails: 0,
-            _sink: sink,
+            sink,
         }
+    }
+
+    /// Connects the second mailbox.
+    fn connect_sales(&self) {
+        let mailbox = Mailbox {
+            address: SALES.to_owned(),
+            ..Mailbox::of(&self.dovecot, &self.sink)
+        };
+        self.gateway.add(&mailbox).good();
     }
 
     /// Saves the script and waits until it was taken or refused; what the API says then.
     fn save(&mut self, routing: &str) -> Value {
         self.gateway.write_script("routing.rhai", routing);
+        self.looked_at()
+    }
+
+    /// Writes a script by the API, on top of whatever is there.
+    fn put(&self, path: &str, body: &Value) -> Answer {
+        let (path, any) = (format!("/scripts/{path}"), [("If-Match", "*")]);
+        let api = self.gateway.api();
+        api.ask("PUT", &path, &any, &body.to_string())
+    }
+
+    fn looked_at(&mut self) -> Value {
         self.feed.until("the scripts were looked at", |event| {
             (event["type"] == "scripts.changed").then_some(())
         });
@@ -56,13 +80,17 @@ impl Desk {
 
     /// A mail comes in; the decision on it, and the tags of its conversation.
     fn decide(&mut self, subject: &str) -> (Value, Vec<String>) {
+        self.decide_at(USER, subject)
+    }
+
+    fn decide_at(&mut self, user: &str, subject: &str) -> (Value, Vec<String>) {
         self.mails += 1;
         let number = self.mails;
         let mail = format!(
-            "From: c{number}@example.net\r\nTo: {USER}\r\nSubject: {subject}\r\n\
+            "From: c{number}@example.net\r\nTo: {user}\r\nSubject: {subject}\r\n\
              Message-ID: <{number}@example.net>\r\n\r\nHello.\r\n"
         );
-        self.dovecot.deliver(USER, mail.as_bytes());
+        self.dovecot.deliver(user, mail.as_bytes());
         let (message, conversation) = self.feed.until("it is routed", |event| {
             let id = |name| text(event, name).to_owned();
             (event["type"] == "conversation.routed")
@@ -206,4 +234,85 @@ fn an_older_version_decides_where_that_is_allowed_and_the_assistant_stays_off() 
     assert_eq!(decision["script_version"], new["version"]);
     // It comes from nobody, so machines never answer it; that is the reason again.
     assert_eq!(decision["assistant"]["because"], "automatic", "{decision}");
+}
+
+#[test]
+fn a_mailbox_with_scripts_of_its_own_decides_otherwise_than_the_others() {
+    let mut desk = Desk::open();
+    desk.connect_sales();
+    desk.save("fn route(mail, ctx) {\n    inbox().tag(word())\n}\n\nfn word() {\n    \"all\"\n}\n");
+    let (_, tags) = desk.decide_at(SALES, "before");
+    assert_eq!(tags, ["all"]);
+
+    // Saved by the API, live for the next mail of that mailbox and for no other.
+    let path = format!("mailboxes/{SALES_SLUG}/routing.rhai");
+    let body = json!({ "text": "fn word() {\n    let word = \"sales\";\n    word\n}\n" });
+    let answer = desk.put(&path, &body);
+    assert_eq!(answer.status, 200, "{:?}", answer.json());
+    let live = desk.looked_at();
+    assert_eq!(live["problems"], json!([]));
+    let files = live["files"].as_array().unwrap();
+    assert!(files.contains(&json!(path)), "{files:?}");
+    let (decision, tags) = desk.decide_at(SALES, "ours");
+    assert_eq!(tags, ["sales"]);
+    let (_, tags) = desk.decide("theirs");
+    assert_eq!(tags, ["all"]);
+
+    // The inherited line decided; the version that did shows both files.
+    let trace = decision["trace"].as_array().unwrap();
+    let place = |step: &Value| format!("{}:{}", text(step, "file"), step["line"]);
+    let places: Vec<String> = trace.iter().map(place).collect();
+    assert_eq!(places, ["routing.rhai:2", "routing.rhai:2"], "{trace:?}");
+    let version = text(&decision, "script_version");
+    let kept = desk
+        .gateway
+        .api()
+        .get(&format!("/scripts/versions/{version}"));
+    assert_eq!(text(&kept["files"], &path), text(&body, "text"));
+
+    // What fails in the mailbox's file is told of in that file, and costs its mail alone.
+    let failing = json!({ "text": "fn word() {\n    throw \"no word\";\n}\n" });
+    assert_eq!(desk.put(&path, &failing).status, 200);
+    desk.looked_at();
+    let (decision, _) = desk.decide_at(SALES, "failing");
+    let error = text(&decision, "error");
+    assert_eq!(error, format!("{path}:2:5: no word"));
+    let (_, tags) = desk.decide("not failing");
+    assert_eq!(tags, ["all"]);
+
+    // A candidate for one mailbox changes nothing for the other.
+    let own = "fn word() {\n    let word = ctx_free();\n    word\n}\nfn ctx_free() { \"new\" }\n";
+    let question = json!({ "files": { &path: own } });
+    let rehearsed = desk
+        .gateway
+        .api()
+        .post("/scripts/rehearsals", &[], &question);
+    let rehearsed = rehearsed.json();
+    let listed = rehearsed["items"].as_array().unwrap();
+    assert_eq!(rehearsed["mails"], 5, "{rehearsed}");
+    assert_eq!(listed.len(), 3, "{rehearsed}");
+
+    // Wrong ones are refused at their place; of nobody's a word is said, and nothing breaks.
+    let wrong = json!({ "text": "fn word() { wrod() }" });
+    let refused = desk.put(&path, &wrong);
+    assert_eq!(refused.status, 422);
+    let detail = refused.json()["detail"].to_string();
+    assert!(
+        detail.contains(&format!("{path}:1:13: there is no function `wrod`")),
+        "{detail}"
+    );
+    let nobody = json!({ "text": "fn word() { \"nobody\" }" });
+    assert_eq!(
+        desk.put("mailboxes/nobody/routing.rhai", &nobody).status,
+        200
+    );
+    let live = desk.looked_at();
+    let problem = &live["problems"][0];
+    assert_eq!(
+        text(problem, "text").lines().next(),
+        Some("mailboxes/nobody: no mailbox has the slug `nobody`")
+    );
+    assert_eq!(problem["severity"], "warning");
+    let (_, tags) = desk.decide("still all");
+    assert_eq!(tags, ["all"]);
 }

@@ -332,6 +332,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn scripts_of_a_mailbox_are_seen_when_they_appear_change_and_vanish() {
+        let mut watched = Watched::begin(first).await;
+        let folder = watched.folder.path().join("mailboxes/support");
+        let own = folder.join("routing.rhai");
+        let count = |watched: &Watched| {
+            let live = watched.scripts.current().expect("live");
+            live.mailboxes().len()
+        };
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(&own, routing("own")).expect("written");
+        assert!(matches!(watched.next().await, Reloaded::Live(_)));
+        assert_eq!(count(&watched), 1);
+        let saved = std::time::Instant::now();
+        fs::write(&own, routing("other")).expect("written");
+        assert!(matches!(watched.next().await, Reloaded::Live(_)));
+        println!("saved to live: {:?}", saved.elapsed());
+        fs::write(&own, "fn route(mail) { inbox() }").expect("written");
+        assert!(matches!(watched.next().await, Reloaded::Refused(_)));
+        assert_eq!(count(&watched), 1, "what was live still is");
+        fs::remove_dir_all(&folder).expect("removed");
+        assert!(matches!(watched.next().await, Reloaded::Live(_)));
+        assert_eq!(count(&watched), 0);
+        watched.end().await;
+    }
+
+    #[tokio::test]
     async fn editors_that_rename_and_new_libraries_are_seen() {
         let mut watched = Watched::begin(first).await;
         watched.write("routing.rhai.new", &routing("renamed"));

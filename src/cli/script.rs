@@ -106,8 +106,9 @@ pub(super) struct RunOptions {
     /// The mail, as an .eml file; `-` is standard input
     #[arg(long, value_name = "FILE")]
     mail: PathBuf,
-    /// The address of the mailbox it comes to [default: the first it is written to]
-    #[arg(long, value_name = "ADDRESS")]
+    /// The mailbox it comes to, by slug or address: its own scripts are asked
+    /// [default: the first address it is written to, or the mailbox of the scripts]
+    #[arg(long, value_name = "MAILBOX")]
     mailbox: Option<String>,
     /// When it comes in, such as 2026-11-28T09:00:00+08:00 [default: now]
     #[arg(long, value_name = "TIME")]
@@ -197,8 +198,11 @@ fn try_out(options: RunOptions, config: &Config, json: bool) -> anyhow::Result<E
             return Ok(ExitCode::FAILURE);
         }
     };
+    let own = scripts
+        .and_then(folder_of_override)
+        .and_then(|(_, slug)| slug);
     let around = Surroundings {
-        mailbox: options.mailbox,
+        mailbox: options.mailbox.or(own),
         now,
     };
     let (mail, context) = trying::sample(&raw, around);
@@ -412,7 +416,25 @@ fn read_mail(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A folder; or the folder that a file of it stands in; or the configured folder with the
+/// The scripts folder of a file in `mailboxes/SLUG/` or `workspaces/NAME/`, and the slug.
+fn folder_of_override(path: &Path) -> Option<(PathBuf, Option<String>)> {
+    let mut names = path.ancestors().map(Path::file_name);
+    let mut next = || names.next().flatten().and_then(OsStr::to_str);
+    let (file, whose, kind) = (next()?, next()?, next()?);
+    let name = format!("{kind}/{whose}/{file}");
+    if !script::is_override(&name) {
+        return None;
+    }
+    let folder = path.ancestors().nth(3)?;
+    let here = folder == Path::new("");
+    let folder = if here { Path::new(".") } else { folder };
+    Some((
+        folder.to_owned(),
+        script::mailbox_of(&name).map(str::to_owned),
+    ))
+}
+
+/// A folder; or the folder that a file of it stands in, also one of a mailbox; or the configured folder with the
 /// file in the place of its routing.
 fn load(
     scripts: Option<&Path>,
@@ -424,6 +446,9 @@ fn load(
     };
     if path.is_dir() {
         return Ok(Snapshot::load(path, &limits));
+    }
+    if let Some((folder, _)) = folder_of_override(path) {
+        return Ok(Snapshot::load(&folder, &limits));
     }
     if path.file_name() == Some(OsStr::new(ROUTING)) {
         let folder = path.parent().filter(|folder| *folder != Path::new(""));

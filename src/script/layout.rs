@@ -89,6 +89,12 @@ pub fn mailbox_of(name: &str) -> Option<&str> {
     }
 }
 
+/// Whether it is an entry file of one mailbox or workspace.
+#[must_use]
+pub fn is_override(name: &str) -> bool {
+    Place::of(name).is_some_and(|(place, _)| place != Place::Root)
+}
+
 /// The files that an entry file inherits from where they are there, the nearest first.
 pub(super) fn parents(name: &str) -> Vec<String> {
     let Some((place, entry)) = Place::of(name) else {

@@ -11,7 +11,7 @@
 //! folder (`layout` says whom each file is for), `check` refuses what can be known to be wrong, [`Snapshot`] is the
 //! immutable result, `reading` and `answer` are what a script sees, `trace` is what
 //! it did, `words` says what went wrong. `hooks` does the same with the one file that a
-//! plugin may have.
+//! plugin may have. `program` calls a function of a file and of those it inherits from.
 
 mod answer;
 mod check;
@@ -45,7 +45,7 @@ pub use definitions::definitions;
 pub use diagnostic::{Diagnostic, Severity};
 pub use handle::{Demand, Reloaded, Scripts};
 pub use hooks::{Extracted, Hooks, Vocabulary};
-pub use layout::mailbox_of;
+pub use layout::{is_override, mailbox_of};
 pub use limits::Limits;
 pub use reference::{reference, with_reference};
 pub use shape::{Member, Parameter, Sort, Type};

@@ -39,6 +39,10 @@ fn parse_words(kind: &ParseErrorType) -> (String, Option<&'static str>) {
             format!("there is no `{name}` here"),
             Some("functions see only their own parameters and variables"),
         ),
+        ParseErrorType::ModuleUndefined(name) => (
+            format!("there is no module `{name}` here"),
+            Some("import it at the top of this file, also when one that it inherits from does"),
+        ),
         ParseErrorType::Reserved(word) if OFF.contains(&word.as_str()) => {
             (format!("`{word}` is switched off"), None)
         }

@@ -4,6 +4,8 @@
 //! Invariant: but for saving nothing is stored, sent or done.
 
 pub mod difference;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +19,12 @@ use super::script_editing::{EditError, ScriptEditing, Written};
 use super::script_testing;
 use super::trying::{self, Tried};
 use crate::domain::key::PublicId;
+use crate::domain::mailbox::Mailbox;
 use crate::domain::message::Message;
 use crate::domain::saying::{Said, Saying};
+use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
-use crate::script::{Diagnostic, Limits, Scripts, Snapshot, Suite};
+use crate::script::{Diagnostic, Limits, Scripts, Snapshot, Suite, mailbox_of};
 use crate::store::{Store, StoreError};
 
 /// Mails that are offered to be tried on.
@@ -126,14 +130,30 @@ impl Console {
         }
     }
 
-    /// The latest mails.
+    /// The mailbox that a file is for alone; `None` where it is for all, or there is no such
+    /// mailbox.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn mailbox_of(&self, file: &str) -> Result<Option<Mailbox>, ConsoleError> {
+        match mailbox_of(file).and_then(Slug::parse) {
+            Some(slug) => Ok(self.store.mailbox_by_slug(&slug)?),
+            None => Ok(None),
+        }
+    }
+
+    /// The latest mails that the scripts in `file` would be asked about.
     ///
     /// # Errors
     /// When the actor may not see them, or the store cannot be read.
-    pub fn latest(&self, actor: &Actor) -> Result<Vec<Message>, ConsoleError> {
+    pub fn latest(&self, actor: &Actor, file: &str) -> Result<Vec<Message>, ConsoleError> {
+        let mailbox = self.mailbox_of(file)?.map(|mailbox| mailbox.key);
+        if mailbox.is_none() && mailbox_of(file).is_some() {
+            return Ok(Vec::new());
+        }
         let (mut found, mut before) = (Vec::new(), None);
         for _ in 0..PORTIONS_MAX {
-            let (mails, next) = self.store.mails_before(None, before)?;
+            let (mails, next) = self.store.mails_before(mailbox, before)?;
             let seen = mails
                 .into_iter()
                 .filter(|mail| actor.may(Role::Operator, mail.workspace));

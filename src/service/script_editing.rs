@@ -4,6 +4,8 @@
 //! the scripts folder, only on top of what its author has seen, and only when all scripts are
 //! right with it. It goes live as any other save does: `app/reload` sees it.
 
+mod absent;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};

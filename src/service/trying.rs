@@ -14,7 +14,7 @@ use crate::script::{ContextView, Gated, MailView, Routed, Snapshot};
 /// What surrounds the mail, where somebody wants it otherwise than usual.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// The address of the mailbox it came to; the first it is written to when absent.
+    /// Address or slug of the mailbox it came to; the first it is written to when absent.
     pub mailbox: Option<String>,
     /// When it comes in.
     pub now: Zoned,
@@ -65,12 +65,19 @@ pub fn moment(text: &str, zone: &TimeZone) -> Result<Zoned, NoTime> {
 pub fn sample(raw: &[u8], around: Surroundings) -> (MailView, ContextView) {
     let mut mail = MailView::of_bytes(raw);
     mail.arrived_at = around.now.timestamp();
-    let mailbox = around.mailbox.unwrap_or_else(|| {
+    let (address, slug) = match around.mailbox {
+        Some(address) if address.contains('@') => (Some(address), None),
+        slug => (None, slug),
+    };
+    let address = address.unwrap_or_else(|| {
         let mut written_to = mail.head.to.iter();
         let first = written_to.next();
         first.map_or_else(String::new, |to| to.address.folded())
     });
-    let context = ContextView::of_sample(&mail, &mailbox, around.now);
+    let mut context = ContextView::of_sample(&mail, &address, around.now);
+    if let Some(slug) = slug {
+        context.mailbox.slug = slug;
+    }
     (mail, context)
 }
 
@@ -122,6 +129,37 @@ mod tests {
         );
         let tried = route(&snapshot, mail, context, Duration::from_secs(10));
         assert_eq!(in_words(&tried.routed.routing), "team billing", "{tried:?}");
+    }
+
+    #[test]
+    fn a_mailbox_is_named_by_slug_or_address_and_has_its_own_scripts() {
+        let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let files = vec![
+            file(
+                "routing.rhai",
+                "fn route(mail, ctx) { team(name()) } fn name() { \"all\" }",
+            ),
+            file(
+                "mailboxes/shop-example-com/routing.rhai",
+                "fn name() { \"shop\" }",
+            ),
+            file(
+                "mailboxes/support/routing.rhai",
+                "fn name() { \"support\" }",
+            ),
+        ];
+        let snapshot = Snapshot::of(files, &crate::script::Limits::default()).expect("right");
+        let team = |mailbox: Option<&str>| {
+            let now = moment("2026-11-28T09:00", &TimeZone::UTC).expect("a time");
+            let mailbox = mailbox.map(str::to_owned);
+            let (mail, context) = sample(RAW, Surroundings { mailbox, now });
+            let tried = route(&snapshot, mail, context, Duration::from_secs(10));
+            tried.routed.routing.team
+        };
+        assert_eq!(team(None).as_deref(), Some("shop"));
+        assert_eq!(team(Some("support")).as_deref(), Some("support"));
+        assert_eq!(team(Some("Shop@Example.com")).as_deref(), Some("shop"));
+        assert_eq!(team(Some("sales@example.com")).as_deref(), Some("all"));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::wire::decision::{hexadecimal, version_of};
 pub(super) async fn status(
     State(scripts): State<Scripts>,
     State(asking): State<Asking>,
+    State(editing): State<ScriptEditing>,
     Extension(actor): Extension<Actor>,
 ) -> Result<Json<ScriptsBody>, Problem> {
     if !actor.may(Role::Operator, actor.workspace()) {
@@ -30,7 +31,12 @@ pub(super) async fn status(
             "Only operators may see the scripts.",
         ));
     }
-    Ok(Json(ScriptsBody::new(&scripts, &asking.failing())))
+    let problems = editing.problems().map_err(of_editing)?;
+    Ok(Json(ScriptsBody::new(
+        &scripts,
+        &problems,
+        &asking.failing(),
+    )))
 }
 
 pub(super) async fn rehearse(

@@ -173,7 +173,9 @@ fn replaces_nothing(file: &Checked<'_>, own: &Function, found: &mut Vec<Diagnost
         return false;
     };
     let replaced = theirs.any(|(_, theirs)| theirs.parameters.len() == count);
-    if replaced || file.own.used.functions.contains(&own.name) {
+    // Of entry functions with other parameters was told already.
+    let is_entry = ENTRIES.iter().any(|entry| own.is(entry.function));
+    if replaced || is_entry || file.own.used.functions.contains(&own.name) {
         return false;
     }
     let (name, wanted) = (&own.name, first.parameters.len());

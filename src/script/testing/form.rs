@@ -23,6 +23,7 @@ use super::mail::InlineMail;
 use super::word::{Wrong, priority, state, status, tag};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::extraction::Extraction;
+use crate::domain::slug::Slug;
 
 /// Tests in one folder.
 const CASES_MAX: usize = 5_000;
@@ -43,6 +44,9 @@ struct CaseForm {
     mail: Option<Spanned<MailForm>>,
     #[serde(default)]
     reply: ReplyForm,
+    /// The slug of the mailbox it comes to, whose scripts are asked; that of its address when
+    /// absent.
+    mailbox: Option<Spanned<String>>,
     /// `on_timer` is asked what is expected of the routing, and not `route`.
     #[serde(default)]
     by_timer: bool,
@@ -243,7 +247,12 @@ impl File<'_> {
         let index = (line as usize).saturating_sub(1);
         let source_line = self.text.lines().nth(index).unwrap_or_default().to_owned();
         let mut mail = self.mail(&form)?;
-        let context = self.context(form.context, &mut mail)?;
+        let mut context = self.context(form.context, &mut mail)?;
+        if let Some(slug) = &form.mailbox {
+            let wrong = || Wrong::at(slug, "this is no slug of a mailbox");
+            let slug = Slug::parse(slug.get_ref()).ok_or_else(wrong)?;
+            context.mailbox.slug = slug.to_string();
+        }
         let asks_for_mail = form.mail.is_none() && !form.by_timer;
         let reply = form.reply.view()?;
         let expected = ExpectForm::read(form.expect)?;

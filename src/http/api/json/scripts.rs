@@ -129,7 +129,11 @@ struct SlowBody {
 }
 
 impl ScriptsBody {
-    pub(in crate::http::api) fn new(scripts: &Scripts, failing: &[Failing]) -> Self {
+    pub(in crate::http::api) fn new(
+        scripts: &Scripts,
+        problems: &[Diagnostic],
+        failing: &[Failing],
+    ) -> Self {
         let current = scripts.current();
         let files = current.as_ref().map(|snapshot| {
             snapshot
@@ -143,7 +147,7 @@ impl ScriptsBody {
                 .as_ref()
                 .map(|snapshot| hexadecimal(&snapshot.version().0)),
             files: files.unwrap_or_default(),
-            problems: scripts.problems().iter().map(ProblemBody::new).collect(),
+            problems: problems.iter().map(ProblemBody::new).collect(),
             failing: failing.iter().map(FailingBody::new).collect(),
         }
     }

@@ -147,7 +147,10 @@ async fn page(
     mut typed: Typed,
     mut came: Came,
 ) -> Result<Response, Problem> {
-    let mails = desk.console.latest(actor).map_err(of_console)?;
+    let mails = desk
+        .console
+        .latest(actor, &typed.file)
+        .map_err(of_console)?;
     if typed.mail.is_empty() {
         typed.mail = mails
             .first()
@@ -338,11 +341,13 @@ pub(in crate::http::ui) async fn rehearse(
     frame.session.check(&form.form_token)?;
     must_be_administrator(&actor)?;
     let typed = form.typed();
+    // Of a file of one mailbox, mails of others say nothing.
+    let mailbox = desk.console.mailbox_of(&typed.file).map_err(of_console)?;
     let question = Question {
         candidate: Candidate::Changed(vec![(typed.file.clone(), Some(typed.text.clone()))]),
         last: Some(LAST_USUAL),
         since: None,
-        mailbox: None,
+        mailbox: mailbox.map(|mailbox| mailbox.id.to_string()),
     };
     let mut came = Came::default();
     match desk.rehearsals.rehearse(&actor, question).await {

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 
+use super::super::super::api::of_editing;
 use super::super::super::error::Problem;
 use super::super::page::{Frame, render};
 use super::super::view::scripts::ProblemView;
@@ -57,6 +58,7 @@ pub(in crate::http::ui) async fn show(
             Vec::new()
         }
     };
+    let problems = desk.editing.problems().map_err(of_editing)?;
     let is_there = |name: &str| sources.iter().any(|(file, _)| file == name);
     let others = sources.iter().map(|(name, _)| name);
     let failing = desk.asking.failing().into_iter().map(|one| {
@@ -69,12 +71,7 @@ pub(in crate::http::ui) async fn show(
         failing,
         version: version.map(|all| (all.clone(), all.chars().take(VERSION_SHOWN).collect())),
         is_refused: desk.scripts.is_refused(),
-        problems: desk
-            .scripts
-            .problems()
-            .iter()
-            .map(ProblemView::new)
-            .collect(),
+        problems: problems.iter().map(ProblemView::new).collect(),
         may_edit: desk.editing.may_edit(&actor),
         entries: ENTRIES.map(|name| (name, is_there(name))).to_vec(),
         others: others
