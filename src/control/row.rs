@@ -140,6 +140,12 @@ pub(super) fn worry(worry: &Worry) -> String {
              has a mail address. `postern user add` makes one; also_to in [alerts] of the \
              configuration names others"
             .to_owned(),
+        Worry::ScriptFails(failing) => {
+            format!(
+                "`{}` of the scripts has failed {} times, the last time with: {}",
+                failing.function, failing.count, failing.last.words
+            )
+        }
         Worry::Unsent { count, failure } => {
             format!("{count} notices about mailboxes could not be sent yet: {failure}")
         }

@@ -180,6 +180,17 @@ pub enum Due {
         /// Since when it was going on.
         since: Timestamp,
     },
+    /// A script goes on failing.
+    ScriptFails {
+        /// The function that is asked.
+        function: String,
+        /// What it failed with the last time.
+        words: String,
+        /// How often it has failed.
+        count: u64,
+        /// Since when.
+        since: Timestamp,
+    },
     /// A script has something to say about the state.
     Script {
         /// The state.

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::address::Address;
 use crate::domain::alert::AlertRules;
 use crate::net::dial::Dialer;
+use crate::service::asking::Asking;
 use crate::service::clock::Clock;
 use crate::service::credentials::Keyring;
 use crate::service::mailboxes::Mailboxes;
@@ -34,7 +35,6 @@ use crate::service::sync::board::Board;
 use crate::service::way_out::SystemSmtp;
 use crate::store::Store;
 
-use self::asking::Asking;
 pub use self::hooking::Webhook;
 pub use self::ways::Worry;
 
@@ -121,6 +121,10 @@ impl Alerts {
         if !self.options.enabled {
             return;
         }
-        tokio::join!(self.watch(shutdown.clone()), self.send_all(shutdown));
+        tokio::join!(
+            self.watch(shutdown.clone()),
+            self.tell_of_failures(shutdown.clone()),
+            self.send_all(shutdown)
+        );
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::domain::decision::{Outcome, ScriptVersion};
 use crate::domain::key::MailboxKey;
 use crate::script::{
-    ContextView, Gated, MailView, ReplyView, Routed, Scripts, Signed, Snapshot, Vetted,
+    Alerted, ContextView, Gated, MailView, ReplyView, Routed, Scripts, Signed, Snapshot, Vetted,
 };
 use crate::service::clock::Clock;
 use crate::service::script_failures::{Failing, Failure, ScriptFailures};
@@ -215,6 +215,16 @@ impl Live {
             .before_send(reply, context, expired(&self.snapshot));
         self.note("before_send", &vetted.outcome);
         vetted
+    }
+
+    /// Asks `on_mailbox_state`, of the live version only.
+    #[must_use]
+    pub fn on_mailbox_state(&self, context: ContextView) -> Alerted {
+        let alerted = self
+            .snapshot
+            .on_mailbox_state(context, expired(&self.snapshot));
+        self.note("on_mailbox_state", &alerted.outcome);
+        alerted
     }
 
     /// Asks the live version, and an older one where that failed and may be helped out.

@@ -9,6 +9,7 @@ use super::table::{Counter, Order, Rows, Table, Transaction};
 use super::{Store, mailboxes};
 use crate::domain::alert::{Due, Told};
 use crate::domain::key::{MailboxKey, NoticeKey};
+use crate::domain::mailbox::Mailbox;
 use crate::domain::notice::{Notice, NoticeState};
 
 /// Notices that are remembered once they are sent.
@@ -73,6 +74,31 @@ fn prune(transaction: &Transaction<'_>, newest: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn make(
+    transaction: &Transaction<'_>,
+    about: &Mailbox,
+    due: &Due,
+    mark: [u8; 12],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let notice = Notice {
+        key: NoticeKey(transaction.next(Counter::Notice)?),
+        workspace: about.workspace,
+        mailbox: about.key,
+        due: due.clone(),
+        made_at: now,
+        mark,
+        state: NoticeState::Waiting { next: now },
+        attempts: 0,
+        accepted: Vec::new(),
+        mailed: false,
+        hooked: false,
+        failure: None,
+    };
+    put(transaction, &notice)?;
+    prune(transaction, notice.key.0)
+}
+
 impl Store {
     /// What was told about a mailbox.
     ///
@@ -116,24 +142,29 @@ impl Store {
                 if untold && matches!(due, Due::Recovered { .. }) {
                     continue;
                 }
-                let notice = Notice {
-                    key: NoticeKey(transaction.next(Counter::Notice)?),
-                    workspace: found.workspace,
-                    mailbox,
-                    due: due.clone(),
-                    made_at: now,
-                    mark: *mark,
-                    state: NoticeState::Waiting { next: now },
-                    attempts: 0,
-                    accepted: Vec::new(),
-                    mailed: false,
-                    hooked: false,
-                    failure: None,
-                };
-                put(transaction, &notice)?;
-                prune(transaction, notice.key.0)?;
+                make(transaction, &found, due, *mark, now)?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    /// Makes one notice that changes nothing of what is remembered about the mailbox.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn tell_besides(
+        &self,
+        mailbox: MailboxKey,
+        due: Due,
+        mark: [u8; 12],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            let Some(found) = mailboxes::find(transaction, mailbox)? else {
+                return Ok(());
+            };
+            make(transaction, &found, &due, mark, now)
         })
         .await
     }

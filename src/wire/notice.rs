@@ -74,6 +74,11 @@ impl NoticeBody {
                 body.since = Some(since.to_string());
             }
             Due::Recovered { since } => body.since = Some(since.to_string()),
+            Due::ScriptFails { words, since, .. } => {
+                body.r#type = "script.failing";
+                body.since = Some(since.to_string());
+                body.reason = Some(words.clone());
+            }
             Due::Script { state, words, .. } => {
                 body.r#type = "mailbox.script";
                 body.state = Some(state.word());

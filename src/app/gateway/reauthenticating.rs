@@ -22,7 +22,7 @@ impl Gateway {
         );
         alerts
             .posting_to(self.webhook())
-            .asking(self.scripts.clone(), self.zone.clone())
+            .asking(self.asking.clone())
     }
 
     fn webhook(&self) -> Option<Webhook> {

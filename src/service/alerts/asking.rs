@@ -1,12 +1,11 @@
 //! Asks `on_mailbox_state` of the administrator's scripts when the state of a mailbox has
-//! changed and lasts, and makes notices of what it says.
+//! changed and lasts, and makes notices of what it says, and of scripts that go on failing.
 //!
 //! What the gateway tells by itself is stored before, so that a script adds to it and never
 //! stands in its place.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::Alerts;
 use super::watching::LookError;
@@ -14,25 +13,52 @@ use crate::domain::alert::{Due, SCRIPT_NOTICES_MAX, Told};
 use crate::domain::decision::Outcome;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::state::{Doing, MailboxState};
-use crate::script::{Alerted, Scripts};
+use crate::script::Alerted;
+use crate::service::asking::Asking;
+use crate::service::script_failures::Failing;
 use crate::service::view;
 use crate::store::StoreError;
 use crate::wire::decision::hexadecimal;
 
-/// Who is asked.
-#[derive(Clone, Debug)]
-pub(super) struct Asking {
-    pub(super) scripts: Scripts,
-    /// What scripts see as local time.
-    pub(super) zone: TimeZone,
-}
-
 impl Alerts {
-    /// The scripts are asked about states; `zone` is what they see as local time.
+    /// The scripts are asked about states, and people are told when they go on failing.
     #[must_use]
-    pub fn asking(mut self, scripts: Scripts, zone: TimeZone) -> Self {
-        self.asking = Some(Asking { scripts, zone });
+    pub fn asking(mut self, scripts: Asking) -> Self {
+        self.asking = Some(scripts);
         self
+    }
+
+    /// Makes a notice of each script that goes on failing, until `shutdown`.
+    pub(super) async fn tell_of_failures(&self, shutdown: CancellationToken) {
+        let Some(asking) = &self.asking else {
+            return;
+        };
+        loop {
+            let failing = tokio::select! {
+                () = shutdown.cancelled() => return,
+                failing = asking.failures_to_tell() => failing,
+            };
+            for one in failing {
+                if let Err(error) = self.tell_of_failure(one).await {
+                    tracing::error!(%error, "that a script goes on failing is shown on the pages, but no notice of it could be made");
+                }
+            }
+        }
+    }
+
+    async fn tell_of_failure(&self, one: Failing) -> Result<(), LookError> {
+        let due = Due::ScriptFails {
+            function: one.function.to_owned(),
+            words: one.last.words,
+            count: one.count,
+            since: one.since,
+        };
+        let (mark, now) = (self.random.bytes()?, self.clock.now());
+        self.store
+            .tell_besides(one.last.mailbox, due, mark, now)
+            .await?;
+        self.made.notify_one();
+        Ok(())
     }
 
     /// Asks about a state that came after `before`, and stores what is to be told with the
@@ -82,16 +108,15 @@ impl Alerts {
         let Some(asking) = &self.asking else {
             return Ok(Vec::new());
         };
-        let Some(snapshot) = asking.scripts.current() else {
+        let Some(snapshot) = asking.live().await? else {
             return Ok(Vec::new());
         };
         let (address, state) = (mailbox.settings.address.clone(), doing.state.word());
-        let (now, asked) = (now.to_zoned(asking.zone.clone()), snapshot.clone());
+        let shown = hexadecimal(&snapshot.version().0);
+        let (now, live) = (asking.local(now), asking.about(snapshot, mailbox.key));
         // Scripts compute; they have no place on a thread that serves sockets.
         let answer = tokio::task::spawn_blocking(move || {
-            let context = view::of_state(mailbox, &doing, before, now);
-            let (begun, max) = (Instant::now(), asked.time_max());
-            asked.on_mailbox_state(context, move || begun.elapsed() > max)
+            live.on_mailbox_state(view::of_state(mailbox, &doing, before, now))
         });
         let Alerted { texts, outcome, .. } = match answer.await {
             Ok(answer) => answer,
@@ -100,21 +125,14 @@ impl Alerts {
                 return Ok(Vec::new());
             }
         };
-        let version = snapshot.version();
-        let shown = hexadecimal(&version.0);
         match &outcome {
-            Outcome::NoScript => return Ok(Vec::new()),
+            Outcome::NoScript => {}
             Outcome::Decided => {
                 tracing::info!(%address, state, before = before.word(), alerts = texts.len(), version = %shown, "states.rhai was asked about a mailbox");
             }
             Outcome::Failed(words) => {
                 tracing::warn!(%address, state, before = before.word(), alerts = texts.len(), version = %shown, %words, "states.rhai failed; what the gateway tells by itself is told as ever");
             }
-        }
-        // The log names the version, so its source is kept as that of every decision.
-        if self.store.script(version)?.is_none() {
-            let files = snapshot.files().to_vec();
-            self.store.keep_script(version, files).await?;
         }
         Ok(texts)
     }

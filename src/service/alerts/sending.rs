@@ -134,8 +134,8 @@ impl Alerts {
         let mut people = Vec::new();
         if let Some(News { notice, mailbox }) = news.first() {
             let mut about = mailbox.clone();
-            if news.len() > 1 {
-                // Who is to be told of one mailbox need not hear of others.
+            if news.len() > 1 || is_of_scripts(notice) {
+                // Who is to be told of one mailbox need not hear of others, nor of scripts.
                 about.settings.rescue_address = None;
             }
             people = self.people(Some(&about))?;
@@ -165,7 +165,9 @@ impl Alerts {
     }
 
     async fn try_ways(&self, news: &[News], people: &[Address]) -> Result<Outcome, StoreError> {
-        let sick: Vec<MailboxKey> = news.iter().map(|one| one.mailbox.key).collect();
+        // A script that fails is no reason to distrust the mailbox.
+        let sick = news.iter().filter(|one| !is_of_scripts(&one.notice));
+        let sick: Vec<MailboxKey> = sick.map(|one| one.mailbox.key).collect();
         let ways = self.ways(&sick)?;
         let link = match news {
             [one] if !ways.is_empty() => self.link(one).await,
@@ -310,7 +312,10 @@ impl Alerts {
                     Due::Reauthenticate { reason } | Due::Error { reason, .. } => {
                         Some(parted(reason))
                     }
-                    Due::Ends { .. } | Due::Recovered { .. } | Due::Script { .. } => None,
+                    Due::Ends { .. }
+                    | Due::Recovered { .. }
+                    | Due::Script { .. }
+                    | Due::ScriptFails { .. } => None,
                 },
                 shared,
                 today: day_of(self.clock.now()),
@@ -383,6 +388,11 @@ impl Alerts {
         let change = move |notice: &mut Notice| notice.clone_from(&after);
         self.store.change_notice(notice.key, change).await
     }
+}
+
+/// It is about the scripts, and about the mailbox only since its mail showed it.
+fn is_of_scripts(notice: &Notice) -> bool {
+    matches!(notice.due, Due::ScriptFails { .. })
 }
 
 /// When a provider is down all its mailboxes fail at once: what says the same of more than

@@ -9,6 +9,8 @@ use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, WayOut};
 use crate::domain::notice::Notice;
 use crate::domain::saying::Saying;
 use crate::domain::user::{Actor, Role, User};
+use crate::service::asking::Asking;
+use crate::service::script_failures::Failing;
 use crate::service::way_out::SystemSmtp;
 use crate::store::StoreError;
 
@@ -26,7 +28,8 @@ pub(super) enum Way {
     Mailbox(Box<Mailbox>),
 }
 
-/// Why people would not hear of a sick mailbox.
+/// What an administrator should mend: why people would not hear of a sick mailbox, and
+/// scripts that fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Worry {
     /// No other way out: neither a server of the gateway nor another mailbox that sends.
@@ -36,6 +39,8 @@ pub enum Worry {
     },
     /// No administrator has an address, and no other is set.
     NobodyToTell,
+    /// A script goes on failing, so that what it fails on gets no decision.
+    ScriptFails(Failing),
     /// Notices wait, and the last attempt failed.
     Unsent {
         /// How many.
@@ -52,6 +57,10 @@ impl Alerts {
     /// When the store cannot be read.
     pub fn worries(&self, actor: &Actor) -> Result<Vec<Worry>, StoreError> {
         let mut worries = Vec::new();
+        if actor.may(Role::Manager, actor.workspace()) {
+            let failing = self.asking.iter().flat_map(Asking::failing);
+            worries.extend(failing.map(Worry::ScriptFails));
+        }
         if !self.options.enabled || !actor.may(Role::Manager, actor.workspace()) {
             return Ok(worries);
         }

@@ -47,6 +47,16 @@ pub(super) fn in_short(mailbox: &Mailbox, due: &Due) -> String {
         let values = [("address", address), ("words", &on_one_line(words))];
         return text_with(Language::En, "notice.script.short", &values);
     }
+    if let Due::ScriptFails {
+        function, words, ..
+    } = due
+    {
+        let values = [
+            ("function", function.as_str()),
+            ("words", &on_one_line(words)),
+        ];
+        return text_with(Language::En, "notice.script_fails.short", &values);
+    }
     let days = match due {
         Due::Ends { days_left, .. } => *days_left,
         _ => 0,
@@ -65,6 +75,7 @@ fn subject_key(due: &Due, days: i64) -> &'static str {
         Due::Error { .. } => "notice.error.subject",
         Due::Recovered { .. } => "notice.recovered.subject",
         Due::Script { .. } => "notice.script.subject",
+        Due::ScriptFails { .. } => "notice.script_fails.subject",
     }
 }
 
@@ -159,7 +170,10 @@ impl Facts<'_> {
             ));
         }
         if let Some(url) = self.public_url {
-            let url = format!("{url}/mailboxes#mailbox-{}", self.mailbox.id);
+            let url = match self.due {
+                Due::ScriptFails { .. } => format!("{url}/scripts"),
+                _ => format!("{url}/mailboxes#mailbox-{}", self.mailbox.id),
+            };
             parts.push(text_with(language, "notice.page", &[("url", &url)]));
         }
         parts.push(text(language, "notice.foot").to_owned());
@@ -192,6 +206,22 @@ impl Facts<'_> {
 
     fn news(&self, language: Language) -> String {
         let settings = &self.mailbox.settings;
+        if let Due::ScriptFails {
+            function,
+            words,
+            count,
+            since,
+        } = self.due
+        {
+            let values = [
+                ("address", settings.address.as_str()),
+                ("function", function.as_str()),
+                ("count", &count.to_string()),
+                ("since", &minute(*since)),
+                ("words", &harmless(words)),
+            ];
+            return text_with(language, "notice.script_fails", &values);
+        }
         let (key, day, days, since) = match self.due {
             Due::Ends { expiry, .. } => {
                 let days = expiry.days_left(self.today);
@@ -223,7 +253,10 @@ impl Facts<'_> {
                 String::new(),
                 minute(*since),
             ),
-            Due::Script { .. } => ("notice.script", String::new(), String::new(), String::new()),
+            // A script that fails was told of above.
+            Due::ScriptFails { .. } | Due::Script { .. } => {
+                ("notice.script", String::new(), String::new(), String::new())
+            }
         };
         let values = [
             ("address", settings.address.as_str()),
@@ -274,6 +307,12 @@ mod tests {
                 state: MailboxState::Error,
                 words: "call the bank\u{202E}\nsoon".to_owned(),
                 left_out: 2,
+            },
+            Due::ScriptFails {
+                function: "route".to_owned(),
+                words: "routing.rhai:2:1: see https://evil.example".to_owned(),
+                count: 5,
+                since,
             },
         ];
         for of in [Ending::Code, Ending::SignIn] {

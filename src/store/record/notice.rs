@@ -70,6 +70,7 @@ stored_enum!(Due {
     2 = Error { reason, since },
     3 = Recovered { since },
     4 = Script { state, words, left_out },
+    5 = ScriptFails { function, words, count, since },
 });
 stored_struct!(ReauthenticationLink {
     mailbox,
