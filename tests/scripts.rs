@@ -136,6 +136,37 @@ fn an_edit_decides_the_next_mail_and_a_broken_one_changes_nothing() {
 }
 
 #[test]
+fn a_script_reads_what_is_attached_to_the_mailbox_and_how_the_mail_came() {
+    let mut desk = Desk::open();
+    let set = |setting: &str| {
+        let edit = ["mailbox", "edit", USER, "--setting", setting];
+        desk.gateway.run(&edit)
+    };
+    set("vip_team=Gold").good();
+    set("other=x").good();
+    set("Vip=x").refused(&["\"Vip\"", "lower-case letters"]);
+    set("vip").refused(&["KEY=VALUE"]);
+    let path = format!("/mailboxes/{USER}");
+    let change = r#"{"settings": {"other": null, "greeting": "Hello"}}"#;
+    let answer = desk.gateway.api().ask("PATCH", &path, &[], change);
+    let settings = serde_json::json!({"greeting": "Hello", "vip_team": "Gold"});
+    assert_eq!(answer.json()["settings"], settings);
+    let shown = desk.gateway.run(&["mailbox", "show", USER]).good().out;
+    assert!(shown.contains("vip_team = Gold"), "{shown}");
+    desk.save(
+        "fn route(mail, ctx) {\n  let c = ctx.conversation;\n  let mailbox = ctx.mailbox;\n  \
+         let waits = c.waiting_since.unix == c.first_at.unix && c.last_at.unix == c.first_at.unix;\n  \
+         inbox().tag(mailbox.settings.vip_team).note(`${mail.envelope_recipient}|${mail.sender}|\
+         ${mail.spam}|${mail.dmarc}|${mailbox.slug}|${mailbox.workspace}|${mailbox.state}|\
+         ${mailbox.settings.other}|${c.last_direction}|${waits}|${ctx.contact.addresses[0]}`)\n}\n",
+    );
+    let (decision, tags) = desk.decide("one");
+    assert_eq!(tags, ["gold"]);
+    let note = format!("{USER}||false||support-example-com|default|active||in|true|c1@example.net");
+    assert_eq!(decision["note"], note, "{decision}");
+}
+
+#[test]
 fn the_trace_names_the_lines_that_decided() {
     let mut desk = Desk::open();
     desk.save(

@@ -86,6 +86,18 @@ pub(super) struct EditOptions {
     /// Failed attempts before it is shown as in error [default: the configuration's]
     #[arg(long, value_name = "NUMBER")]
     attempts_max: Option<String>,
+    /// A text for scripts to read as `ctx.mailbox.settings.KEY`; an empty one removes it; may be
+    /// repeated
+    #[arg(long = "setting", value_name = "KEY=VALUE", value_parser = pair)]
+    settings: Vec<(String, String)>,
+}
+
+/// `KEY=VALUE`
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("write KEY=VALUE, or KEY= to remove it")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
 }
 
 impl EditOptions {
@@ -117,6 +129,7 @@ impl EditOptions {
             code_created_on: self.code_created_on,
             check_interval: self.check_interval,
             attempts_max: self.attempts_max,
+            settings: self.settings,
             logins: LoginsForm {
                 user: self.user,
                 password,

@@ -51,6 +51,9 @@ pub struct EditForm {
     pub check_interval: Option<String>,
     /// Failed attempts before an error.
     pub attempts_max: Option<String>,
+    /// Values for scripts, by name.
+    #[serde(default)]
+    pub settings: Vec<(String, String)>,
     /// New logins.
     pub logins: LoginsForm,
 }
@@ -92,6 +95,7 @@ impl From<EditForm> for Edit {
             code_created_on: form.code_created_on,
             check_interval: form.check_interval,
             attempts_max: form.attempts_max,
+            values: form.settings,
             logins: form.logins.into(),
         }
     }

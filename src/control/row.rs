@@ -209,6 +209,8 @@ pub(super) fn settings(mailbox: &Mailbox, health: &MailboxHealth) -> Vec<(String
     rows.extend(attempts.map(|count| ("attempts before an error", count.to_string())));
     let rescue = set.rescue_address.as_ref();
     rows.extend(rescue.map(|address| ("rescue address", address.to_string())));
+    let values = set.values.iter();
+    rows.extend(values.map(|(name, value)| ("setting", format!("{name} = {value}"))));
     if !set.signature.is_empty() {
         rows.push(("signature", set.signature.clone()));
     }

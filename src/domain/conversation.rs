@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::key::{
     ContactKey, ConversationKey, MailboxKey, PublicId, TeamKey, UserKey, WorkspaceKey,
 };
-use super::message::Direction;
+use super::message::{Direction, Kind};
 
 /// Where a conversation stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,9 +107,76 @@ pub struct Conversation {
     pub message_count: u32,
 }
 
+/// Since when somebody waits for an answer of a person: the first mail after the last
+/// answer. The messages are the latest first. What machines write neither waits nor answers.
+pub fn waiting_since(
+    latest_first: impl IntoIterator<Item = (Direction, Kind, Timestamp)>,
+) -> Option<Timestamp> {
+    let by_machine = |kind| {
+        matches!(
+            kind,
+            Kind::Automatic | Kind::AutomaticReply | Kind::Bounce | Kind::ReadReceipt
+        )
+    };
+    let mut since = None;
+    for (direction, kind, at) in latest_first {
+        match direction {
+            Direction::Note => {}
+            _ if by_machine(kind) => {}
+            Direction::Inbound => since = Some(at),
+            Direction::Outbound => break,
+        }
+    }
+    since
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Tag;
+    use super::*;
+
+    #[test]
+    fn who_wrote_first_after_the_last_answer_waits_since_then() {
+        use Direction::{Inbound, Note, Outbound};
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let check = |messages: &[(Direction, Kind, i64)], expected: Option<i64>| {
+            let latest_first = messages.iter().rev();
+            let latest_first = latest_first.map(|(way, kind, second)| (*way, *kind, at(*second)));
+            assert_eq!(
+                waiting_since(latest_first),
+                expected.map(at),
+                "{messages:?}"
+            );
+        };
+        let person = Kind::Personal;
+        check(&[], None);
+        check(&[(Inbound, person, 1)], Some(1));
+        check(
+            &[
+                (Inbound, person, 1),
+                (Inbound, person, 2),
+                (Note, person, 3),
+            ],
+            Some(1),
+        );
+        check(&[(Inbound, person, 1), (Outbound, person, 2)], None);
+        check(
+            &[
+                (Outbound, person, 1),
+                (Inbound, person, 2),
+                (Inbound, person, 3),
+            ],
+            Some(2),
+        );
+        // An automatic answer answers nothing, and an absence does not wait.
+        check(
+            &[(Inbound, person, 1), (Outbound, Kind::AutomaticReply, 2)],
+            Some(1),
+        );
+        check(
+            &[(Outbound, person, 1), (Inbound, Kind::AutomaticReply, 2)],
+            None,
+        );
+    }
 
     #[test]
     fn tags_are_folded() {

@@ -1,5 +1,6 @@
 //! A connected support address: its way in, its way out, and how it is doing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -274,6 +275,8 @@ pub struct MailboxSettings {
     pub canary_every: Option<Duration>,
     /// What a person has done with it.
     pub switch: Switch,
+    /// Texts that an administrator attaches for scripts, by name.
+    pub values: BTreeMap<String, String>,
 }
 
 impl MailboxSettings {
@@ -301,6 +304,7 @@ impl MailboxSettings {
             attempts_max: None,
             canary_every: None,
             switch: Switch::On,
+            values: BTreeMap::new(),
             address,
         }
     }

@@ -55,7 +55,7 @@ pub use template::{Filled, Template, TemplateValues};
 pub use testing::{Case, Difference, Judged, Suite};
 pub use view::{
     ContactView, ContextView, ConversationView, FileView, MailContent, MailView, MailboxView,
-    OperatorView, ReplyView, WORKSPACE,
+    OperatorView, ReplyView, WORKSPACE, Waiting,
 };
 
 #[cfg(test)]

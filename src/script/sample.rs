@@ -8,8 +8,10 @@ use jiff::Zoned;
 
 use super::view::{
     ContactView, ContextView, ConversationView, MailContent, MailView, MailboxView, WORKSPACE,
+    Waiting,
 };
 use crate::domain::address::Address;
+use crate::domain::message::Direction;
 use crate::domain::slug::Slug;
 use crate::domain::state::MailboxState;
 use crate::domain::subject::base_subject;
@@ -49,6 +51,8 @@ impl ContextView {
         let contact = from.map(|from| ContactView {
             name: from.name().unwrap_or_default().to_owned(),
             address: from.address.folded(),
+            addresses: vec![from.address.folded()],
+            first_seen: Some(mail.arrived_at),
             conversation_count: 1,
         });
         Self {
@@ -56,12 +60,17 @@ impl ContextView {
                 number: FIRST_NUMBER,
                 subject: mail.head.subject.clone(),
                 message_count: 1,
+                first_at: Some(mail.arrived_at),
+                last_at: Some(mail.arrived_at),
+                last_direction: Some(Direction::Inbound),
+                waiting: Waiting::Since(mail.arrived_at),
                 ..ConversationView::default()
             }),
             contact,
             mailbox: MailboxView {
                 name: mailbox.to_owned(),
                 address: mailbox.to_owned(),
+                workspace: WORKSPACE.to_owned(),
                 state: Some(MailboxState::Active),
                 slug: usual_slug(mailbox),
                 ..MailboxView::default()

@@ -27,6 +27,8 @@ pub enum Sort {
     Attachment,
     /// `mail.fields`.
     Fields,
+    /// `ctx.mailbox.settings`.
+    Settings,
     /// A point in time.
     Moment,
     /// A reply that is about to leave.
@@ -60,6 +62,7 @@ impl Sort {
             Self::Operator => "operator",
             Self::Attachment => "attachment",
             Self::Fields => "fields",
+            Self::Settings => "settings",
             Self::Moment => "time",
             Self::Reply => "reply",
             Self::Enclosed => "file",

@@ -3,15 +3,17 @@
 //! Deliberately absent: how a script reads them (`reading`). Texts of a mail are
 //! asked for only when a script asks, since most scripts look at headers only.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned};
 
-use crate::domain::address::NamedAddress;
+use crate::domain::address::{Address, NamedAddress};
+use crate::domain::authentication;
 use crate::domain::conversation::{Priority, Status, Tag};
 use crate::domain::extraction::Extraction;
-use crate::domain::message::Head;
+use crate::domain::message::{Direction, Head};
 use crate::domain::state::MailboxState;
 
 /// The name of the one workspace there is so far.
@@ -25,6 +27,21 @@ pub trait MailContent: Send + Sync {
     fn whole_text(&self) -> String;
     /// The first header field of that name, decoded; case does not matter.
     fn header(&self, name: &str) -> Option<String>;
+
+    /// For which address it was handed to us; `None` when it was fetched.
+    fn handed_over_for(&self) -> Option<Address> {
+        None
+    }
+
+    /// It lay in the provider's folder for suspected spam.
+    fn was_junk(&self) -> bool {
+        false
+    }
+
+    /// What DMARC says of it, once that was looked at.
+    fn dmarc(&self) -> Option<authentication::Verdict> {
+        None
+    }
 }
 
 /// An inbound mail.
@@ -137,6 +154,48 @@ pub struct ConversationView {
     pub assignee: Option<String>,
     /// Messages in it, this one counted.
     pub message_count: u32,
+    /// When its first message came.
+    pub first_at: Option<Timestamp>,
+    /// When its last one came or left, this one counted.
+    pub last_at: Option<Timestamp>,
+    /// Which way that one went.
+    pub last_direction: Option<Direction>,
+    /// Whether somebody waits for an answer.
+    pub waiting: Waiting,
+}
+
+/// Since when somebody waits for an answer.
+#[derive(Clone, Default)]
+pub enum Waiting {
+    /// Nobody does.
+    #[default]
+    Nobody,
+    /// Since then.
+    Since(Timestamp),
+    /// It takes a look at the conversation to know.
+    Unread(Arc<dyn Fn() -> Option<Timestamp> + Send + Sync>),
+}
+
+impl Waiting {
+    /// Since when; looks, if need be.
+    #[must_use]
+    pub fn since(&self) -> Option<Timestamp> {
+        match self {
+            Self::Nobody => None,
+            Self::Since(at) => Some(*at),
+            Self::Unread(look) => look(),
+        }
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody => f.write_str("Nobody"),
+            Self::Since(at) => f.debug_tuple("Since").field(at).finish(),
+            Self::Unread(_) => f.write_str("Unread"),
+        }
+    }
 }
 
 /// The person on the other side.
@@ -146,6 +205,10 @@ pub struct ContactView {
     pub name: String,
     /// The address.
     pub address: String,
+    /// All addresses, the first one first seen.
+    pub addresses: Vec<String>,
+    /// When the first mail came.
+    pub first_seen: Option<Timestamp>,
     /// Conversations there have been, this one counted.
     pub conversation_count: u64,
 }
@@ -165,6 +228,10 @@ pub struct MailboxView {
     pub signature: String,
     /// The preset it was connected with, or nothing.
     pub preset: String,
+    /// The name of its workspace.
+    pub workspace: String,
+    /// What an administrator attaches to it, by name.
+    pub settings: Arc<BTreeMap<String, String>>,
     /// How it is doing, where that is known.
     pub state: Option<MailboxState>,
     /// How it was doing before, when a script is asked about a change.

@@ -4,7 +4,10 @@
 
 use std::sync::OnceLock;
 
+use crate::domain::address::Address;
+use crate::domain::authentication::Verdict;
 use crate::domain::key::RawKey;
+use crate::domain::ledger::Source;
 use crate::domain::message::{Message, Part};
 use crate::mime::header::HeaderBlock;
 use crate::mime::quoted_from;
@@ -68,6 +71,7 @@ pub(super) struct StoredContent {
     message: Message,
     /// Read once, whoever asks and how often.
     whole_text: OnceLock<String>,
+    header: OnceLock<Option<HeaderBlock>>,
 }
 
 impl StoredContent {
@@ -76,7 +80,14 @@ impl StoredContent {
             store,
             message,
             whole_text: OnceLock::new(),
+            header: OnceLock::new(),
         }
+    }
+
+    /// Every way it came by.
+    fn ways(&self) -> Vec<Source> {
+        let rows = self.or_log(self.store.ledger_of_message(self.message.key));
+        rows.into_iter().map(|row| row.source).collect()
     }
 
     /// A script cannot mend the store, so trouble reads as nothing and is logged.
@@ -104,8 +115,33 @@ impl MailContent for StoredContent {
 
     fn header(&self, name: &str) -> Option<String> {
         let raw = self.message.raw?;
-        let read = header_of(&self.store, raw, self.message.size);
-        self.or_log(read.map(|block| block.text(name)))
+        let read = || {
+            let read = header_of(&self.store, raw, self.message.size);
+            self.or_log(read.map(Some))
+        };
+        self.header.get_or_init(read).as_ref()?.text(name)
+    }
+
+    fn handed_over_for(&self) -> Option<Address> {
+        self.ways().iter().find_map(|way| match way {
+            Source::Smtp(forwarded) => Some(forwarded.recipient.clone()),
+            Source::Imap { .. } | Source::Pop3 { .. } => None,
+        })
+    }
+
+    fn was_junk(&self) -> bool {
+        let mailbox = self.or_log(self.store.mailbox(self.message.mailbox));
+        let Some(junk) = mailbox.and_then(|mailbox| mailbox.settings.imap()?.junk.clone()) else {
+            return false;
+        };
+        self.ways()
+            .iter()
+            .any(|way| matches!(way, Source::Imap { folder, .. } if *folder == junk))
+    }
+
+    fn dmarc(&self) -> Option<Verdict> {
+        let found = self.or_log(self.store.authentication(self.message.key));
+        found.map(|found| found.dmarc)
     }
 }
 

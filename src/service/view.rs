@@ -9,17 +9,22 @@ use super::reading::StoredContent;
 use super::sync::board::Board;
 use crate::domain::address::Address;
 use crate::domain::contact::Contact;
-use crate::domain::conversation::Conversation;
+use crate::domain::conversation::{Conversation, waiting_since};
+use crate::domain::key::MessageKey;
 use crate::domain::mailbox::Mailbox;
-use crate::domain::message::Message;
+use crate::domain::message::{Direction, Message};
 use crate::domain::saying::Saying;
 use crate::domain::state::{Doing, MailboxState};
 use crate::domain::subject::base_subject;
 use crate::domain::user::User;
 use crate::script::{
     ContactView, ContextView, ConversationView, MailView, MailboxView, OperatorView, WORKSPACE,
+    Waiting,
 };
 use crate::store::{Store, StoreError};
+
+/// Messages of a conversation that are looked at to find out who waits.
+const LOOKED_BACK_MAX: usize = 50;
 
 /// An inbound mail and its context. Without a board the mailbox is shown as it was when the
 /// mail came, which it did.
@@ -34,7 +39,7 @@ pub(super) fn of_message(
     let contact = store.contact(message.contact)?;
     let context = ContextView {
         conversation: conversation
-            .map(|one| conversation_view(store, one))
+            .map(|one| conversation_view(store, one, Some(message.key)))
             .transpose()?,
         contact: contact.map(contact_view),
         mailbox: mailbox
@@ -72,7 +77,7 @@ pub(super) fn of_reply(
 ) -> Result<ContextView, StoreError> {
     let contact = store.contact(conversation.contact)?;
     Ok(ContextView {
-        conversation: Some(conversation_view(store, conversation)?),
+        conversation: Some(conversation_view(store, conversation, None)?),
         contact: contact.map(contact_view),
         mailbox: mailbox_view(board, mailbox),
         operator: operator.map(|user| OperatorView {
@@ -104,7 +109,12 @@ pub(super) fn of_state(
     }
 }
 
-fn conversation_view(store: &Store, one: Conversation) -> Result<ConversationView, StoreError> {
+fn conversation_view(
+    store: &Store,
+    one: Conversation,
+    up_to: Option<MessageKey>,
+) -> Result<ConversationView, StoreError> {
+    let waiting = waiting(store, &one, up_to);
     let team = one.team.map(|key| store.team(key)).transpose()?.flatten();
     let assignee = one
         .assignee
@@ -120,7 +130,33 @@ fn conversation_view(store: &Store, one: Conversation) -> Result<ConversationVie
         team: team.map(|team| team.name),
         assignee: assignee.map(|user| user.address.to_string()),
         message_count: one.message_count,
+        first_at: Some(one.first_at),
+        last_at: Some(one.last_at),
+        last_direction: Some(one.last_direction),
+        waiting,
     })
+}
+
+/// Found out when a script asks, since most do not; of a first mail it is plain.
+fn waiting(store: &Store, one: &Conversation, up_to: Option<MessageKey>) -> Waiting {
+    if one.message_count <= 1 && one.last_direction == Direction::Inbound {
+        return Waiting::Since(one.first_at);
+    }
+    let (store, conversation) = (store.clone(), one.key);
+    Waiting::Unread(Arc::new(move || {
+        let messages = match store.latest_messages(conversation, LOOKED_BACK_MAX) {
+            Ok(messages) => messages,
+            Err(error) => {
+                // A script cannot mend the store.
+                tracing::error!(conversation = conversation.0, %error, "a script could not be told who waits");
+                return None;
+            }
+        };
+        let known = messages
+            .iter()
+            .filter(|message| up_to.is_none_or(|last| message.key <= last));
+        waiting_since(known.map(|one| (one.direction, one.head.kind, one.arrived_at)))
+    }))
 }
 
 fn contact_view(contact: Contact) -> ContactView {
@@ -130,6 +166,8 @@ fn contact_view(contact: Contact) -> ContactView {
             .first()
             .map(Address::to_string)
             .unwrap_or_default(),
+        addresses: contact.addresses.iter().map(Address::folded).collect(),
+        first_seen: Some(contact.first_seen),
         name: contact.name.unwrap_or_default(),
         conversation_count: u64::from(contact.conversation_count),
     }
@@ -148,6 +186,8 @@ fn mailbox_doing(mailbox: Mailbox, doing: &Doing) -> MailboxView {
         slug: mailbox.settings.slug.to_string(),
         signature: mailbox.settings.signature,
         preset: mailbox.settings.preset,
+        workspace: WORKSPACE.to_owned(),
+        settings: Arc::new(mailbox.settings.values),
         state: Some(doing.state),
         state_before: None,
         reason: doing.reason.as_ref().map(quoted).unwrap_or_default(),

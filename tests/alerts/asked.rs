@@ -111,14 +111,16 @@ fn a_script_that_fails_or_says_too_much_leaves_the_notice_as_it_is() {
 }
 
 #[test]
-fn a_script_that_goes_on_failing_is_told_of_once_and_by_the_mailbox_itself_where_nothing_else_sends() {
+fn a_script_that_goes_on_failing_is_told_of_once_and_by_the_mailbox_itself_where_nothing_else_sends()
+ {
     // No way out but the mailbox: it works, so it may bring this.
     let mut desk = Desk::open(false, PUBLIC);
     desk.gateway.stop();
-    let failing = "fn route(mail, ctx) {\n    throw `see https://evil.example: ${mail.subject}`;\n}\n";
+    let failing =
+        "fn route(mail, ctx) {\n    throw `see https://evil.example: ${mail.subject}`;\n}\n";
     desk.gateway.write_script("routing.rhai", failing);
     desk.gateway.launch();
-    desk.connect(&["--rescue", "boss@private.example"]);
+    desk.connect(&["--rescue-address", "boss@private.example"]);
     let mail = |number: usize| {
         format!(
             "From: c{number}@example.net\r\nTo: {USER}\r\nSubject: number {number}\r\n\
@@ -142,7 +144,10 @@ fn a_script_that_goes_on_failing_is_told_of_once_and_by_the_mailbox_itself_where
     until("seven have failed", || failing(7));
     let told = desk.sink.wait_for(1);
     let (subject, text) = read(&told[0]);
-    assert!(subject.contains("a script fails again and again: route"), "{subject}");
+    assert!(
+        subject.contains("a script fails again and again: route"),
+        "{subject}"
+    );
     for words in [
         "has failed 5 times since",
         "“routing.rhai:2:5: see https[:]//evil[.]example: number 5”",
@@ -152,10 +157,16 @@ fn a_script_that_goes_on_failing_is_told_of_once_and_by_the_mailbox_itself_where
         assert!(text.contains(words), "no {words} in {text}");
     }
     let people: HashSet<_> = told[0].to.iter().map(String::as_str).collect();
-    assert!(people.contains(BOSS) && people.contains(ON_CALL), "{people:?}");
+    assert!(
+        people.contains(BOSS) && people.contains(ON_CALL),
+        "{people:?}"
+    );
     assert!(!people.contains("boss@private.example"), "{people:?}");
     let listed = desk.gateway.run(&["mailbox", "list"]).good().out;
-    assert!(listed.contains("`route` of the scripts has failed 7 times"), "{listed}");
+    assert!(
+        listed.contains("`route` of the scripts has failed 7 times"),
+        "{listed}"
+    );
     desk.gateway.stop();
     assert_eq!(desk.sink.kept().len(), 1);
 }

@@ -49,7 +49,7 @@ fn letter(due: &Due) -> char {
         Due::Reauthenticate { .. } => 'A',
         Due::Error { .. } => 'E',
         Due::Recovered { .. } => 'R',
-        Due::Script { .. } => 'S',
+        Due::Script { .. } | Due::ScriptFails { .. } => 'S',
     }
 }
 
@@ -237,7 +237,7 @@ proptest! {
                         prop_assert!(known.take().is_some());
                         prop_assert_eq!(&situation, &Situation::Well);
                     }
-                    Due::Script { .. } => prop_assert!(false, "the rule speaks for no script"),
+                    Due::Script { .. } | Due::ScriptFails { .. } => prop_assert!(false, "the rule speaks for no script"),
                 }
             }
             off_or_well = match situation {

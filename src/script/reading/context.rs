@@ -1,13 +1,15 @@
 //! `ctx` and its parts, as a script reads them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Zoned;
-use rhai::Dynamic;
+use jiff::{Timestamp, Zoned};
+use rhai::{Dynamic, ImmutableString};
 
 use super::moment::Moment;
 use super::values::{number, optional, text};
 use crate::domain::answered::{priority_word, status_word};
+use crate::domain::message::Direction;
 use crate::domain::state::MailboxState;
 use crate::script::shape::{Shape, Sort, Type};
 use crate::script::view::{ContactView, ContextView, ConversationView, MailboxView, OperatorView};
@@ -42,6 +44,11 @@ impl Context {
 }
 
 impl ContextRead {
+    fn moment(&self, at: Option<Timestamp>) -> Dynamic {
+        let zoned = at.map(|at| at.to_zoned(self.now.time_zone().clone()));
+        zoned.map_or(Dynamic::UNIT, |at| Dynamic::from(Moment(Arc::new(at))))
+    }
+
     fn conversation(&self) -> &ConversationView {
         self.conversation
             .as_ref()
@@ -57,12 +64,15 @@ struct InContact(Arc<ContextRead>);
 struct InMailbox(Arc<ContextRead>);
 #[derive(Clone, Debug)]
 struct InOperator(Arc<ContextRead>);
+#[derive(Clone, Debug)]
+struct Settings(Arc<BTreeMap<String, String>>);
 
 /// Registers them.
 pub(super) fn register(shape: &mut Shape) {
     context(shape);
     conversation(shape);
-    people(shape);
+    contact(shape);
+    mailbox(shape);
 }
 
 fn context(shape: &mut Shape) {
@@ -146,9 +156,41 @@ fn conversation(shape: &mut Shape) {
     add(("is_new", Type::YesNo), "This is its first message.", |c| {
         (c.0.conversation().message_count <= 1).into()
     });
+    add(
+        ("last_direction", Type::Text),
+        "Which way the last message went, this one counted: `in` or `out`.",
+        |c| {
+            let last = c.0.conversation().last_direction;
+            optional(last.and_then(direction))
+        },
+    );
+    let moment = Type::One(Sort::Moment);
+    add(
+        ("first_at", moment),
+        "When its first message came; `()` when there is no conversation.",
+        |c| c.0.moment(c.0.conversation().first_at),
+    );
+    add(
+        ("last_at", moment),
+        "When its last message came or left, this one counted; `()` when there is no conversation.",
+        |c| c.0.moment(c.0.conversation().last_at),
+    );
+    add(
+        ("waiting_since", moment),
+        "Since when somebody waits for an answer of a person: the first mail after the last answer, among the latest messages; `()` when nobody does.",
+        |c| c.0.moment(c.0.conversation().waiting.since()),
+    );
 }
 
-fn people(shape: &mut Shape) {
+fn direction(of: Direction) -> Option<&'static str> {
+    match of {
+        Direction::Inbound => Some("in"),
+        Direction::Outbound => Some("out"),
+        Direction::Note => None,
+    }
+}
+
+fn contact(shape: &mut Shape) {
     shape.name::<InContact>(Sort::Contact);
     let mut add = |named, doc, read| shape.property::<InContact>(Sort::Contact, named, doc, read);
     add(("name", Type::Text), "The name last seen.", |c| {
@@ -162,6 +204,23 @@ fn people(shape: &mut Shape) {
         "Conversations there have been, this one counted.",
         |c| number(c.0.contact.conversation_count),
     );
+    add(
+        ("addresses", Type::Texts),
+        "All addresses, in lower case, the first one first seen.",
+        |c| {
+            let all = c.0.contact.addresses.iter();
+            Dynamic::from_array(all.map(|one| text(one)).collect())
+        },
+    );
+    add(
+        ("first_seen", Type::One(Sort::Moment)),
+        "When the first mail came; `()` when that is not known.",
+        |c| c.0.moment(c.0.contact.first_seen),
+    );
+    operator(shape);
+}
+
+fn mailbox(shape: &mut Shape) {
     shape.name::<InMailbox>(Sort::Mailbox);
     let mut add = |named, doc, read| shape.property::<InMailbox>(Sort::Mailbox, named, doc, read);
     add(("id", Type::Text), "Its id outside.", |c| {
@@ -189,6 +248,11 @@ fn people(shape: &mut Shape) {
         |c| text(&c.0.mailbox.preset),
     );
     add(
+        ("workspace", Type::Text),
+        "The name of its workspace.",
+        |c| text(&c.0.mailbox.workspace),
+    );
+    add(
         ("state", Type::Text),
         "`connecting`, `active`, `interrupted`, `error`, `reauthentication_needed`, `offline` or `unbound`: of receiving, or of sending when that is worse.",
         |c| state(c.0.mailbox.state),
@@ -203,6 +267,19 @@ fn people(shape: &mut Shape) {
         "What is wrong, in English and in a form that no mail program makes a link of; `\"\"` when nothing is.",
         |c| text(&c.0.mailbox.reason),
     );
+    add(
+        ("settings", Type::One(Sort::Settings)),
+        "What an administrator attaches to it: `ctx.mailbox.settings.vip_team` and whatever else there is, each a text, `\"\"` when absent.",
+        |c| Dynamic::from(Settings(Arc::clone(&c.0.mailbox.settings))),
+    );
+    shape.name::<Settings>(Sort::Settings);
+    shape.texts::<Settings>(Sort::Settings, |settings, name| {
+        let found = settings.0.get(name);
+        found.map_or_else(ImmutableString::new, ImmutableString::from)
+    });
+}
+
+fn operator(shape: &mut Shape) {
     shape.name::<InOperator>(Sort::Operator);
     let mut add = |named, doc, read| shape.property::<InOperator>(Sort::Operator, named, doc, read);
     add(

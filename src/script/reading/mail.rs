@@ -6,13 +6,20 @@ use jiff::{Timestamp, tz::TimeZone};
 use rhai::{Dynamic, ImmutableString, NativeCallContext};
 
 use super::moment::Moment;
-use super::values::{address, addresses, number, text};
+use super::values::{address, addresses, number, optional, text};
 use crate::domain::address::NamedAddress;
+use crate::domain::authentication::Verdict;
 use crate::domain::message::{Attachment, Kind};
+use crate::mime::header::address::parse_addresses;
 use crate::script::found::Fields;
 use crate::script::shape::{Shape, Sort, Type};
 use crate::script::trace::{self, Name};
 use crate::script::view::MailView;
+
+/// Fields in which servers note the recipient of the envelope, the surest first.
+const RECIPIENT_FIELDS: [&str; 3] = ["Delivered-To", "X-Original-To", "Envelope-To"];
+/// Fields in which servers note that they take a mail for spam.
+const SPAM_FIELDS: [&str; 2] = ["X-Spam-Flag", "X-Spam-Status"];
 
 /// `mail`.
 #[derive(Clone, Debug)]
@@ -59,6 +66,45 @@ impl Mail {
         self.cut(value)
     }
 
+    fn envelope_recipient(&self) -> Option<String> {
+        let content = &self.0.view.content;
+        if let Some(address) = content.handed_over_for() {
+            return Some(address.folded());
+        }
+        if self.0.view.head.delivered_to.is_empty() {
+            return None;
+        }
+        RECIPIENT_FIELDS
+            .iter()
+            .find_map(|name| self.address_in(name))
+    }
+
+    /// The first address in a header field.
+    fn address_in(&self, name: &str) -> Option<String> {
+        let value = self.0.view.content.header(name)?;
+        let found = parse_addresses(value.as_bytes(), None);
+        found.addresses.first().map(|one| one.address.folded())
+    }
+
+    fn is_spam(&self) -> bool {
+        let content = &self.0.view.content;
+        let says_yes = |name: &&str| {
+            let value = content.header(name).unwrap_or_default();
+            value.trim().to_ascii_lowercase().starts_with("yes")
+        };
+        content.was_junk() || SPAM_FIELDS.iter().any(|name| says_yes(&name))
+    }
+
+    fn dmarc(&self) -> &'static str {
+        match self.0.view.content.dmarc() {
+            Some(Verdict::Pass) => "pass",
+            Some(Verdict::Fail) => "fail",
+            Some(Verdict::None) => "none",
+            // Neither of the others says anything of the author.
+            Some(_) | None => "",
+        }
+    }
+
     fn moment(&self, at: Timestamp) -> Dynamic {
         Dynamic::from(Moment(Arc::new(at.to_zoned(self.0.zone.clone()))))
     }
@@ -84,6 +130,7 @@ impl File {
 /// Registers them.
 pub(super) fn register(shape: &mut Shape) {
     mail(shape);
+    mail_way(shape);
     mail_sort(shape);
     attachment(shape);
 }
@@ -185,6 +232,31 @@ fn mail(shape: &mut Shape) {
     let doc = "The first header field of that name, decoded; case does not matter.";
     let owner = Type::One(Sort::Mail);
     shape.method(owner, ("header", Type::Text), &[("name", Type::Text)], doc);
+}
+
+/// What is known of its way to us, and of its author. All of it is looked for when asked.
+fn mail_way(shape: &mut Shape) {
+    let mut add = |named, doc, read| shape.property::<Mail>(Sort::Mail, named, doc, read);
+    add(
+        ("envelope_recipient", Type::Text),
+        "The address it was handed over for: of forwarded mail the receiving address, of other mail what `Delivered-To`, `X-Original-To` or `Envelope-To` says; `\"\"` when nothing tells.",
+        |m| optional(m.envelope_recipient().as_deref()),
+    );
+    add(
+        ("sender", Type::Text),
+        "Who sent it for the author, in lower case: the `Sender` field; `\"\"` when there is none.",
+        |m| optional(m.address_in("Sender").as_deref()),
+    );
+    add(
+        ("spam", Type::YesNo),
+        "It was taken for spam before it came to us: it lay in the provider's folder for that, or `X-Spam-Flag` or `X-Spam-Status` says yes.",
+        |m| m.is_spam().into(),
+    );
+    add(
+        ("dmarc", Type::Text),
+        "`pass`, `fail`, or `none` when the author's domain asks for nothing; `\"\"` when it was not checked: mail that is fetched is not, and forwarded mail only after `route`.",
+        |m| text(m.dmarc()),
+    );
 }
 
 fn mail_sort(shape: &mut Shape) {

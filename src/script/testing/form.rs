@@ -1,10 +1,7 @@
 //! The tables of `tests/*.toml`, read with the place of everything that is wrong.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -13,22 +10,18 @@ use toml::Spanned;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::suggest;
-use super::super::view::{
-    ContactView, ContextView, ConversationView, FileView, MailView, OperatorView, ReplyView,
-};
+use super::super::view::{FileView, MailView, ReplyView};
 use super::case::Case;
 use super::expect::ExpectForm;
 use super::folder;
 use super::mail::InlineMail;
-use super::word::{Wrong, priority, state, status, tag};
+use super::surroundings::ContextForm;
+use super::word::Wrong;
 use crate::domain::address::{Address, NamedAddress};
-use crate::domain::extraction::Extraction;
 use crate::domain::slug::Slug;
 
 /// Tests in one folder.
 const CASES_MAX: usize = 5_000;
-/// When a mail comes in whose test does not say.
-const NOW: &str = "2026-01-05T10:00:00";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,57 +77,6 @@ impl<'de> Deserialize<'de> for MailForm {
         }
         deserializer.deserialize_any(Either)
     }
-}
-
-/// What surrounds the mail, as a test says it. What it does not say is as with the first
-/// mail of somebody who never wrote before.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct ContextForm {
-    now: Option<Spanned<String>>,
-    mailbox: MailboxForm,
-    conversation: ConversationForm,
-    contact: PersonForm,
-    operator: PersonForm,
-    workspace: Option<String>,
-    fields: BTreeMap<String, String>,
-    late: bool,
-    imported: bool,
-    new_participant: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct MailboxForm {
-    id: Option<String>,
-    name: Option<String>,
-    address: Option<String>,
-    signature: Option<String>,
-    preset: Option<String>,
-    state: Option<Spanned<String>>,
-    state_before: Option<Spanned<String>>,
-    reason: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct ConversationForm {
-    number: Option<u64>,
-    subject: Option<String>,
-    status: Option<Spanned<String>>,
-    priority: Option<Spanned<String>>,
-    tags: Vec<Spanned<String>>,
-    team: Option<String>,
-    assignee: Option<String>,
-    message_count: Option<u32>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct PersonForm {
-    name: Option<String>,
-    address: Option<String>,
-    conversation_count: Option<u64>,
 }
 
 /// The reply that `before_send` is asked about.
@@ -247,7 +189,7 @@ impl File<'_> {
         let index = (line as usize).saturating_sub(1);
         let source_line = self.text.lines().nth(index).unwrap_or_default().to_owned();
         let mut mail = self.mail(&form)?;
-        let mut context = self.context(form.context, &mut mail)?;
+        let mut context = form.context.view(&mut mail, self.zone)?;
         if let Some(slug) = &form.mailbox {
             let wrong = || Wrong::at(slug, "this is no slug of a mailbox");
             let slug = Slug::parse(slug.get_ref()).ok_or_else(wrong)?;
@@ -295,110 +237,6 @@ impl File<'_> {
             }
         }
     }
-
-    fn context(&self, form: ContextForm, mail: &mut MailView) -> Result<ContextView, Wrong> {
-        let now = match &form.now {
-            None => moment(NOW, self.zone),
-            Some(text) => moment(text.get_ref(), self.zone),
-        };
-        let now = now.ok_or_else(|| {
-            let words = "this is no time; write one such as 2026-11-28T09:00";
-            form.now.as_ref().map_or_else(
-                || Wrong {
-                    at: 0..0,
-                    words: words.to_owned(),
-                    help: None,
-                },
-                |place| Wrong::at(place, words),
-            )
-        })?;
-        mail.arrived_at = now.timestamp();
-        mail.late = form.late;
-        mail.imported = form.imported;
-        mail.new_participant = form.new_participant;
-        if !form.fields.is_empty() {
-            mail.fields = Arc::new(Extraction {
-                fields: form.fields.into_iter().collect(),
-                ..Extraction::default()
-            });
-        }
-        let to = mail.head.to.first();
-        let written_to = to.map_or_else(String::new, |to| to.address.folded());
-        let address = form.mailbox.address.unwrap_or(written_to);
-        let mut context = ContextView::of_sample(mail, &address, now);
-        let mailbox = &mut context.mailbox;
-        set(&mut mailbox.id, form.mailbox.id);
-        set(&mut mailbox.name, form.mailbox.name);
-        set(&mut mailbox.signature, form.mailbox.signature);
-        set(&mut mailbox.preset, form.mailbox.preset);
-        set(&mut mailbox.reason, form.mailbox.reason);
-        if let Some(word) = &form.mailbox.state {
-            mailbox.state = Some(state(word)?);
-        }
-        if let Some(word) = &form.mailbox.state_before {
-            mailbox.state_before = Some(state(word)?);
-        }
-        set(&mut context.workspace, form.workspace);
-        context.contact = person(context.contact, form.contact);
-        let conversation = context.conversation.unwrap_or_default();
-        context.conversation = Some(form.conversation.onto(conversation)?);
-        if form.operator.name.is_some() || form.operator.address.is_some() {
-            context.operator = Some(OperatorView {
-                name: form.operator.name.unwrap_or_default(),
-                address: form.operator.address.unwrap_or_default(),
-            });
-        }
-        Ok(context)
-    }
-}
-
-impl ConversationForm {
-    fn onto(self, mut view: ConversationView) -> Result<ConversationView, Wrong> {
-        set(&mut view.number, self.number);
-        set(&mut view.subject, self.subject);
-        set(&mut view.message_count, self.message_count);
-        if let Some(word) = &self.status {
-            view.status = status(word)?;
-        }
-        if let Some(word) = &self.priority {
-            view.priority = priority(word)?;
-        }
-        for word in &self.tags {
-            view.tags.push(tag(word)?);
-        }
-        view.team = self.team.or(view.team);
-        view.assignee = self.assignee.or(view.assignee);
-        Ok(view)
-    }
-}
-
-fn person(usual: Option<ContactView>, form: PersonForm) -> Option<ContactView> {
-    if form.name.is_none() && form.address.is_none() && form.conversation_count.is_none() {
-        return usual;
-    }
-    let mut contact = usual.unwrap_or_default();
-    set(&mut contact.name, form.name);
-    set(&mut contact.address, form.address);
-    set(&mut contact.conversation_count, form.conversation_count);
-    Some(contact)
-}
-
-fn set<T>(value: &mut T, said: Option<T>) {
-    if let Some(said) = said {
-        *value = said;
-    }
-}
-
-/// A time with its zone, or one of the scripts' own.
-fn moment(text: &str, zone: &TimeZone) -> Option<jiff::Zoned> {
-    if let Ok(zoned) = text.parse::<jiff::Zoned>() {
-        return Some(zoned);
-    }
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Some(at.to_zoned(zone.clone()));
-    }
-    let local = text.parse::<jiff::civil::DateTime>().ok()?;
-    local.to_zoned(zone.clone()).ok()
 }
 
 /// Line and column of a byte, from 1; the column in characters.

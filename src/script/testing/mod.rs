@@ -10,6 +10,7 @@ mod folder;
 mod form;
 mod judged;
 mod mail;
+mod surroundings;
 mod word;
 
 use std::path::Path;

@@ -5,7 +5,9 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::super::suggest;
+use crate::domain::authentication::Verdict;
 use crate::domain::conversation::{Priority, Status, Tag};
+use crate::domain::message::Direction;
 use crate::domain::state::MailboxState;
 
 /// Something wrong, and where in the file.
@@ -52,6 +54,20 @@ pub(super) fn priority(word: &Spanned<String>) -> Result<Priority, Wrong> {
         ("urgent", Priority::Urgent),
     ];
     one_of("priority", word, &all)
+}
+
+pub(super) fn direction(word: &Spanned<String>) -> Result<Direction, Wrong> {
+    let all = [("in", Direction::Inbound), ("out", Direction::Outbound)];
+    one_of("direction", word, &all)
+}
+
+pub(super) fn dmarc(word: &Spanned<String>) -> Result<Verdict, Wrong> {
+    let all = [
+        ("pass", Verdict::Pass),
+        ("fail", Verdict::Fail),
+        ("none", Verdict::None),
+    ];
+    one_of("verdict of DMARC", word, &all)
 }
 
 pub(super) fn state(word: &Spanned<String>) -> Result<MailboxState, Wrong> {

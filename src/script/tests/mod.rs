@@ -20,6 +20,7 @@ mod loading;
 mod overrides;
 mod questions;
 mod reasons;
+mod views;
 
 #[derive(Default)]
 pub(super) struct Content {
@@ -98,6 +99,7 @@ pub(super) fn context() -> ContextView {
             name: "王伟".to_owned(),
             address: "wang.wei@example.cn".to_owned(),
             conversation_count: 3,
+            ..ContactView::default()
         }),
         mailbox: MailboxView {
             name: "Support".to_owned(),

@@ -300,6 +300,25 @@ fn the_documented_script_of_states_says_what_is_said_of_it() {
 }
 
 #[test]
+fn the_documented_script_of_timers_hurries_only_for_who_waits_long() {
+    let source = documented("ctx.conversation.waiting_since;");
+    let check = |waiting, urgent: bool| {
+        let mut context = context();
+        if let Some(one) = &mut context.conversation {
+            one.waiting = waiting;
+        }
+        let found = asked("timers.rhai", source, |snapshot| {
+            snapshot.on_timer(context, || false)
+        });
+        assert_eq!(found.outcome, Outcome::Decided);
+        assert_eq!(found.routing.priority.is_some(), urgent);
+    };
+    check(Waiting::Nobody, false);
+    check(Waiting::Since(at("2026-03-06T09:00:00Z")), false);
+    check(Waiting::Since(at("2026-03-06T08:00:00Z")), true);
+}
+
+#[test]
 fn how_a_mailbox_is_doing_can_be_read_everywhere() {
     let source = "fn route(mail, ctx) { team(`${ctx.mailbox.state}|${ctx.mailbox.state_before}|${ctx.mailbox.reason}`) }";
     assert_eq!(routed(source).routing.team.as_deref(), Some("active||"));

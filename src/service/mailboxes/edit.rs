@@ -25,6 +25,12 @@ const NAME_LENGTH_MAX: usize = 100;
 const SIGNATURE_BYTES_MAX: usize = 20_000;
 /// Further addresses.
 const ALIASES_MAX: usize = 50;
+/// Values for scripts.
+const VALUES_MAX: usize = 32;
+/// Bytes of the name of one.
+const VALUE_NAME_BYTES_MAX: usize = 40;
+/// Bytes of one.
+const VALUE_BYTES_MAX: usize = 1_000;
 
 /// New values as they were typed. What is absent stays as it is; what is empty is
 /// taken away, or becomes what it is without anybody's choice.
@@ -72,6 +78,9 @@ pub struct Edit {
     pub check_interval: Option<String>,
     /// Failed attempts before an error.
     pub attempts_max: Option<String>,
+    /// Values for scripts, by name; an empty one is taken away, and those that are not
+    /// named stay.
+    pub values: Vec<(String, String)>,
     /// New logins.
     pub logins: GivenLogins,
 }
@@ -94,6 +103,7 @@ impl Edit {
                 .transpose()?;
         }
         self.overlay(&mut after)?;
+        self.values(&mut after)?;
         if let Some(text) = &self.code_created_on {
             let read = |text: &str| {
                 let words = saying!("wish.day", typed = Saying::quoted(text));
@@ -116,6 +126,33 @@ impl Edit {
         if let Some(text) = &self.registered_address {
             let registered = typed(Some(text)).map(|text| address("registered_address", text));
             after.registered_address = registered.transpose()?;
+        }
+        Ok(())
+    }
+
+    fn values(&self, after: &mut MailboxSettings) -> Result<(), WrongField> {
+        let refused = |words| wrong("settings", words);
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        for (name, value) in &self.values {
+            let length = 1..=VALUE_NAME_BYTES_MAX;
+            if !length.contains(&name.len()) || !name.chars().all(fits) {
+                let (typed, most) = (Saying::quoted(name), VALUE_NAME_BYTES_MAX);
+                return Err(refused(saying!("wish.setting_name", typed, most)));
+            }
+            let value = value.replace("\r\n", "\n");
+            let strange = |c: char| c.is_control() && c != '\n' && c != '\t';
+            if value.len() > VALUE_BYTES_MAX || value.contains(strange) {
+                let most = VALUE_BYTES_MAX;
+                return Err(refused(saying!("wish.setting", name, most)));
+            }
+            if value.is_empty() {
+                after.values.remove(name);
+            } else {
+                after.values.insert(name.clone(), value);
+            }
+        }
+        if after.values.len() > VALUES_MAX {
+            return Err(refused(saying!("wish.settings", most = VALUES_MAX)));
         }
         Ok(())
     }
@@ -312,6 +349,40 @@ mod tests {
         };
         after = empty.over(&after).expect("fine");
         assert_eq!(after, before);
+    }
+
+    #[test]
+    fn values_for_scripts_are_set_one_by_one_within_bounds() {
+        let before = settings("help@shop.example");
+        let edit = |values: &[(&str, &str)]| Edit {
+            values: values
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..Edit::default()
+        };
+        let after = edit(&[("vip_team", "gold"), ("greeting", "Hello\r\nyou")]);
+        let after = after.over(&before).expect("fine");
+        assert_eq!(after.values["greeting"], "Hello\nyou");
+        let after = edit(&[("greeting", ""), ("absent", "")]).over(&after);
+        let after = after.expect("fine");
+        assert_eq!(after.values.len(), 1);
+        let long = "x".repeat(1_001);
+        for wrong in [
+            ("", "a"),
+            ("Vip", "a"),
+            ("a-b", "a"),
+            (&"n".repeat(41), "a"),
+            ("a", &long),
+            ("a", "\u{7}"),
+        ] {
+            let refused = edit(&[wrong]).over(&after).expect_err(wrong.0);
+            assert_eq!(refused.field, "settings");
+        }
+        let names: Vec<String> = (0..32).map(|n| format!("n{n}")).collect();
+        let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "a")).collect();
+        assert!(edit(&many).over(&before).is_ok());
+        assert_eq!(edit(&many).over(&after).expect_err("33").field, "settings");
     }
 
     #[test]

@@ -15,8 +15,8 @@ use super::super::view;
 use super::found::{Answers, Changed, LISTED_MAX, Rehearsed, SLOWEST_LISTED, Slow, TIME_MAX};
 use crate::domain::decision::{Asked, Gate, Gating, NotAsked, Outcome, Routing};
 use crate::domain::key::{MailboxKey, MessageKey};
-use crate::domain::message::Message;
-use crate::script::{ContextView, ConversationView, MailView, Routed, Snapshot};
+use crate::domain::message::{Direction, Message};
+use crate::script::{ContextView, ConversationView, MailView, Routed, Snapshot, Waiting};
 use crate::store::{Store, StoreError};
 
 /// Messages counted before one of the same conversation.
@@ -195,6 +195,7 @@ pub(in crate::service) fn as_it_came(
     message: Message,
 ) -> Result<(MailView, ContextView), StoreError> {
     let now = message.arrived_at.to_zoned(zone.clone());
+    let arrived_at = message.arrived_at;
     let before = store.count_up_to(&message, COUNTED_MAX)?;
     let extraction = store.extraction(message.key)?;
     let (mut mail, mut context) = view::of_message(store, None, message, now)?;
@@ -202,13 +203,15 @@ pub(in crate::service) fn as_it_came(
         mail.learn(&extraction);
     }
     if let Some(one) = &mut context.conversation {
-        as_it_was(one, before);
+        as_it_was(one, before, arrived_at);
     }
     Ok((mail, context))
 }
 
 /// A conversation as it was when its `count`th message came.
-fn as_it_was(view: &mut ConversationView, count: usize) {
+fn as_it_was(view: &mut ConversationView, count: usize, arrived_at: Timestamp) {
+    view.last_at = Some(arrived_at);
+    view.last_direction = Some(Direction::Inbound);
     if count > 1 {
         view.message_count = u32::try_from(count).unwrap_or(u32::MAX);
         return;
@@ -218,6 +221,10 @@ fn as_it_was(view: &mut ConversationView, count: usize) {
         number: view.number,
         subject: std::mem::take(&mut view.subject),
         message_count: 1,
+        first_at: Some(arrived_at),
+        last_at: view.last_at,
+        last_direction: view.last_direction,
+        waiting: Waiting::Since(arrived_at),
         ..ConversationView::default()
     };
 }

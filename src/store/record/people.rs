@@ -1,5 +1,7 @@
 //! Forms of people, tokens and mailboxes.
 
+use std::collections::BTreeMap;
+
 use super::{RecordError, Stored, stored_enum, stored_struct};
 use crate::domain::mailbox::{
     Credentials, ForwardingWay, History, ImapWay, Login, Mailbox, MailboxLogins, MailboxSettings,
@@ -103,33 +105,88 @@ stored_enum!(Pop3Keep { 0 = Leave, 1 = Days(days), 2 = DeleteOnceStored });
 stored_struct!(ForwardingWay { local_part });
 stored_enum!(WayOut { 0 = Own(server), 1 = System });
 stored_enum!(Switch { 0 = On, 1 = Offline, 2 = Unbound });
-stored_struct!(MailboxSettings {
-    name,
-    address,
-    slug,
-    preset,
-    overlay,
-    registered_address,
-    way_in,
-    way_out,
-    sent_folder,
-    provider_files_sent,
-    identity,
-    aliases,
-    signature,
-    history,
-    threading,
-    code_created_on,
-    rescue_address,
-    check_interval,
-    attempts_max,
-    canary_every,
-    switch,
-});
-stored_struct!(Mailbox {
-    key,
-    id,
-    workspace,
-    settings,
-    connected_at
-});
+/// Without its values, which came later: they stand behind the mailbox.
+impl Stored for MailboxSettings {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.name.write(out);
+        self.address.write(out);
+        self.slug.write(out);
+        self.preset.write(out);
+        self.overlay.write(out);
+        self.registered_address.write(out);
+        self.way_in.write(out);
+        self.way_out.write(out);
+        self.sent_folder.write(out);
+        self.provider_files_sent.write(out);
+        self.identity.write(out);
+        self.aliases.write(out);
+        self.signature.write(out);
+        self.history.write(out);
+        self.threading.write(out);
+        self.code_created_on.write(out);
+        self.rescue_address.write(out);
+        self.check_interval.write(out);
+        self.attempts_max.write(out);
+        self.canary_every.write(out);
+        self.switch.write(out);
+    }
+
+    fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
+        Ok(Self {
+            name: Stored::read(input)?,
+            address: Stored::read(input)?,
+            slug: Stored::read(input)?,
+            preset: Stored::read(input)?,
+            overlay: Stored::read(input)?,
+            registered_address: Stored::read(input)?,
+            way_in: Stored::read(input)?,
+            way_out: Stored::read(input)?,
+            sent_folder: Stored::read(input)?,
+            provider_files_sent: Stored::read(input)?,
+            identity: Stored::read(input)?,
+            aliases: Stored::read(input)?,
+            signature: Stored::read(input)?,
+            history: Stored::read(input)?,
+            threading: Stored::read(input)?,
+            code_created_on: Stored::read(input)?,
+            rescue_address: Stored::read(input)?,
+            check_interval: Stored::read(input)?,
+            attempts_max: Stored::read(input)?,
+            canary_every: Stored::read(input)?,
+            switch: Stored::read(input)?,
+            values: BTreeMap::new(),
+        })
+    }
+}
+impl Stored for Mailbox {
+    const FORM: u8 = 2;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.key.write(out);
+        self.id.write(out);
+        self.workspace.write(out);
+        self.settings.write(out);
+        self.connected_at.write(out);
+        self.settings.values.write(out);
+    }
+
+    fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let mut mailbox = Self::read_old(1, input)?;
+        mailbox.settings.values = Stored::read(input)?;
+        Ok(mailbox)
+    }
+
+    /// As it was before administrators could attach values.
+    fn read_old(form: u8, input: &mut &[u8]) -> Result<Self, RecordError> {
+        if form != 1 {
+            return Err(RecordError::Version(form));
+        }
+        Ok(Self {
+            key: Stored::read(input)?,
+            id: Stored::read(input)?,
+            workspace: Stored::read(input)?,
+            settings: Stored::read(input)?,
+            connected_at: Stored::read(input)?,
+        })
+    }
+}

@@ -10,10 +10,11 @@ use crate::domain::decision::{Decision, Occasion, Outcome, Routing};
 use crate::domain::folder::{Cursor, FolderName, Pending, PendingReason, Uid, UidValidity};
 use crate::domain::job::{Job, Work};
 use crate::domain::key::{
-    ConversationKey, DecisionKey, JobKey, LedgerKey, MailboxKey, MessageKey, OutgoingKey, Sequence,
-    WorkspaceKey,
+    ConversationKey, DecisionKey, JobKey, LedgerKey, MailboxKey, MessageKey, OutgoingKey, PublicId,
+    Sequence, WorkspaceKey,
 };
 use crate::domain::ledger::{Fate, LedgerRow, Source};
+use crate::domain::mailbox::{Mailbox, MailboxSettings, Security, Server, WayIn, WayOut};
 use crate::domain::message::{Attachment, Head, Kind, Part, TransferEncoding};
 use crate::domain::state::MailboxState;
 
@@ -230,4 +231,28 @@ fn what_was_told_before_scripts_were_asked_about_states_is_still_known() {
     asked.asked.about = Some(MailboxState::Active);
     asked.asked.left_out = 3;
     check!(Told, asked, "02000101020100".to_owned() + "0101000003");
+}
+
+#[test]
+fn a_mailbox_that_was_stored_before_values_could_be_attached_has_none() {
+    let server = || Server {
+        host: "h".to_owned(),
+        port: 1,
+        security: Security::Tls,
+    };
+    let address = Address::parse("a@b.example").unwrap();
+    let (way_in, way_out) = (WayIn::inbox(server()), WayOut::Own(server()));
+    let mut mailbox = Mailbox {
+        key: MailboxKey(1),
+        id: PublicId::new(at(0), [7; 10]),
+        workspace: WorkspaceKey(1),
+        settings: MailboxSettings::new(address, way_in, way_out),
+        connected_at: at(0),
+    };
+    let mut old = encode(&mailbox);
+    assert_eq!((old[0], old.pop()), (2, Some(0)));
+    old[0] = 1;
+    assert_eq!(decode::<Mailbox>(&old).unwrap(), mailbox);
+    mailbox.settings.values = [("vip_team".to_owned(), "gold".to_owned())].into();
+    assert_eq!(decode::<Mailbox>(&encode(&mailbox)).unwrap(), mailbox);
 }

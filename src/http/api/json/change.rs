@@ -1,5 +1,7 @@
 //! Changes to a connected mailbox. `null` takes a setting away; what is not named stays.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::mailbox::{MailboxBody, ServerBody};
@@ -46,6 +48,9 @@ pub(in crate::http::api) struct ChangeBody {
     /// The gateway's when `null`.
     #[serde(default, deserialize_with = "named")]
     max_reconnect_attempts: Option<Option<u64>>,
+    /// Texts for scripts, by name; `null` takes one away, and those that are not named stay.
+    #[serde(default)]
+    settings: BTreeMap<String, Option<String>>,
     user: Option<String>,
     password: Option<String>,
     outgoing_user: Option<String>,
@@ -92,6 +97,11 @@ impl ChangeBody {
             code_created_on: typed(self.code_created_on),
             check_interval: typed(self.check_interval_seconds),
             attempts_max: typed(self.max_reconnect_attempts),
+            values: self
+                .settings
+                .into_iter()
+                .map(|(name, value)| (name, value.unwrap_or_default()))
+                .collect(),
             logins: GivenLogins {
                 user: self.user,
                 password: self.password.map(Secret::new),

@@ -1,5 +1,7 @@
 //! Mailboxes. Passwords come in and never go out.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::PersonBody;
@@ -193,6 +195,8 @@ pub(in crate::http::api) struct MailboxBody {
     check_interval_seconds: Option<u64>,
     /// The gateway's when absent.
     max_reconnect_attempts: Option<u32>,
+    /// Texts for scripts, by name.
+    settings: BTreeMap<String, String>,
     /// `on`, `offline` or `unbound`.
     switch: &'static str,
     offline: bool,
@@ -303,6 +307,7 @@ impl MailboxBody {
             days_left: health.expiry.map(|(_, days_left)| days_left),
             check_interval_seconds: settings.check_interval.map(|wait| wait.as_secs()),
             max_reconnect_attempts: settings.attempts_max,
+            settings: settings.values.clone(),
             switch: switch_name(settings.switch),
             offline: settings.offline(),
             connected_at: mailbox.connected_at.to_string(),
