@@ -61,6 +61,14 @@ impl Browser {
         browser
     }
 
+    /// As wide as that from now on.
+    fn on_a_telephone(&self, width: u32) {
+        let phone =
+            json!({ "width": width, "height": 844, "deviceScaleFactor": 2, "mobile": true });
+        let order = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": phone });
+        self.driver("goog/cdp/execute", &order);
+    }
+
     async fn open(&self, path: &str) {
         let url = format!("http://{}{path}", self.demo.address);
         self.client.goto(&url).await.unwrap();
@@ -280,10 +288,7 @@ async fn going_back_and_forth_never_runs_out_of_connections() {
 #[tokio::test]
 async fn the_desk_speaks_chinese_and_fits_a_phone() {
     let mut browser = Browser::sign_in(0).await;
-    let phone =
-        json!({ "width": PHONE_WIDTH, "height": 844, "deviceScaleFactor": 2, "mobile": true });
-    let order = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": phone });
-    browser.driver("goog/cdp/execute", &order);
+    browser.on_a_telephone(PHONE_WIDTH);
     browser.click("button[name=language]").await;
     browser.see("html[lang|=zh]").await;
     let menu = browser.see("header nav").await.text().await.unwrap();

@@ -116,6 +116,7 @@ impl Gateway {
         })?;
         let zone = config.zone().context("the time zone of the scripts")?;
         let scripts = Self::open_scripts(&config, &zone);
+        scripts.note_live(clock.now());
         let asking = Self::open_asking(&config, &store, &scripts, &clock, &zone);
         let (diary, unwritten) = Diary::new(clock.clone());
         let patience = Patience {

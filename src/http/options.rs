@@ -25,6 +25,9 @@ pub const HEADERS_MAX: usize = 100;
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(20);
 /// Most bytes of a request body: a long reply as JSON, with room.
 pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// The same of the form of the script editor: the largest file of scripts (256 KiB), of which
+/// a form makes up to three bytes of each, and some words around it.
+pub const SCRIPT_FORM_BYTES_MAX: usize = (3 * 256 + 16) * 1024;
 /// How long an answer may take to begin; the body of the request counts.
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 /// The same for a trial connection, whose steps have deadlines of their own.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use jiff::Timestamp;
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::limits::Limits;
@@ -25,6 +26,8 @@ struct Inner {
     demand: Option<Demand>,
     current: ArcSwapOption<Snapshot>,
     problems: ArcSwap<Vec<Diagnostic>>,
+    /// Since when, as whoever reads a clock has said.
+    live_since: ArcSwapOption<Timestamp>,
     /// Reloads happen one after the other, so that an older reading never wins.
     reloading: Mutex<()>,
 }
@@ -78,6 +81,7 @@ impl Scripts {
             demand,
             current: ArcSwapOption::empty(),
             problems: ArcSwap::default(),
+            live_since: ArcSwapOption::empty(),
             reloading: Mutex::new(()),
         }));
         scripts.reload();
@@ -94,6 +98,17 @@ impl Scripts {
     #[must_use]
     pub fn current(&self) -> Option<Arc<Snapshot>> {
         self.0.current.load_full()
+    }
+
+    /// Notes when what is live went live, or was found to be at a start.
+    pub fn note_live(&self, since: Timestamp) {
+        self.0.live_since.store(Some(Arc::new(since)));
+    }
+
+    /// Since when it is live, where somebody has said so.
+    #[must_use]
+    pub fn live_since(&self) -> Option<Timestamp> {
+        self.0.live_since.load().as_deref().copied()
     }
 
     /// Errors of a refused reload, or warnings of what is live.

@@ -47,7 +47,7 @@ pub use handle::{Demand, Reloaded, Scripts};
 pub use hooks::{Extracted, Hooks, Vocabulary};
 pub use layout::{is_override, mailbox_of};
 pub use limits::Limits;
-pub use reference::{reference, with_reference};
+pub use reference::{Section, reference, sections, with_reference, word as type_word};
 pub use shape::{Member, Parameter, Sort, Type};
 pub use snapshot::asked::{Alerted, Gated, Routed, Signed, Vetted};
 pub use snapshot::{Snapshot, Sources};

@@ -1,4 +1,7 @@
-//! What scripts can read and call, for people: Markdown, made from what is registered.
+//! What scripts can read and call, for people, made from what is registered: as Markdown,
+//! and in sections for whoever shows it otherwise.
+
+use std::sync::LazyLock;
 
 use super::limits::Limits;
 use super::shape::{Member, Sort, Type};
@@ -14,9 +17,17 @@ pub(super) fn members() -> Vec<Member> {
     table.into_walk()
 }
 
-/// The reference.
+/// What belongs to one sort of value; `None` of functions that are called by their name.
+pub type Section = (Option<Type>, Vec<Member>);
+
+/// All of it, in the order of the documentation.
 #[must_use]
-pub fn reference() -> String {
+pub fn sections() -> &'static [Section] {
+    static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(made);
+    &SECTIONS
+}
+
+fn made() -> Vec<Section> {
     let members = members();
     let mut owners: Vec<Option<Type>> = Vec::new();
     for member in &members {
@@ -26,14 +37,24 @@ pub fn reference() -> String {
     }
     // Functions that are called by their name come first: answers begin with them.
     owners.sort_by_key(Option::is_some);
+    let of = |owner| {
+        let mine = members.iter().filter(|member| member.owner == owner);
+        (owner, mine.copied().collect())
+    };
+    owners.into_iter().map(of).collect()
+}
+
+/// The reference.
+#[must_use]
+pub fn reference() -> String {
     let mut text = String::new();
-    for owner in owners {
+    for (owner, members) in sections() {
         let title = match owner {
             None => "Functions".to_owned(),
-            Some(owner) => format!("Of {}", article(owner)),
+            Some(owner) => format!("Of {}", article(*owner)),
         };
         text += &format!("### {title}\n\n| | is | |\n|---|---|---|\n");
-        for member in members.iter().filter(|member| member.owner == owner) {
+        for member in members {
             text += &row(member);
         }
         text.push('\n');
@@ -50,18 +71,24 @@ pub fn with_reference(text: &str) -> Option<String> {
     Some(format!("{before}{BEGIN}\n\n{reference}\n{END}{after}"))
 }
 
+impl Member {
+    /// As it is written: `.tag(word: text)`.
+    #[must_use]
+    pub fn written(&self) -> String {
+        let Some(parameters) = self.parameters else {
+            return self.name.to_owned();
+        };
+        let all: Vec<String> = parameters
+            .iter()
+            .map(|(name, of)| format!("{name}: {}", word(*of)))
+            .collect();
+        let dot = if self.owner.is_some() { "." } else { "" };
+        format!("{dot}{}({})", self.name, all.join(", "))
+    }
+}
+
 fn row(member: &Member) -> String {
-    let name = match member.parameters {
-        None => format!("`{}`", member.name),
-        Some(parameters) => {
-            let all: Vec<String> = parameters
-                .iter()
-                .map(|(name, of)| format!("{name}: {}", word(*of)))
-                .collect();
-            let dot = if member.owner.is_some() { "." } else { "" };
-            format!("`{dot}{}({})`", member.name, all.join(", "))
-        }
-    };
+    let name = format!("`{}`", member.written());
     // A bar would end the cell.
     let doc = member.doc.replace('|', "\\|");
     format!("| {name} | {} | {doc} |\n", word(member.result))
@@ -75,7 +102,8 @@ fn article(of: Type) -> String {
 }
 
 /// How a type is called.
-pub(super) fn word(of: Type) -> String {
+#[must_use]
+pub fn word(of: Type) -> String {
     match of {
         Type::Text => "text".to_owned(),
         Type::Number => "number".to_owned(),

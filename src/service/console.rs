@@ -17,7 +17,7 @@ use super::conversations::{ConversationError, Conversations};
 use super::rehearsal::as_it_came;
 use super::script_editing::{EditError, ScriptEditing, Written};
 use super::script_testing;
-use super::trying::{self, Tried};
+use super::trying::{self, Answered, Tried};
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::Message;
@@ -78,6 +78,8 @@ pub struct Shown {
     pub problems: Vec<Diagnostic>,
     /// What they decide; absent when they are wrong or no mail was picked.
     pub tried: Option<Tried>,
+    /// What the function of the edited file answers, where that is another one.
+    pub answered: Option<Answered>,
 }
 
 /// What came of the tests.
@@ -221,6 +223,7 @@ impl Console {
             .map(|id| self.conversations.message(actor, id))
             .transpose()?;
         let (store, zone, time_max) = (self.store.clone(), self.zone.clone(), self.script_time_max);
+        let edited = file.to_owned();
         let work = move |files| -> Result<Shown, ConsoleError> {
             let snapshot = match Snapshot::of(files, &Limits::default()) {
                 Ok(snapshot) => snapshot,
@@ -228,20 +231,22 @@ impl Console {
                     return Ok(Shown {
                         problems,
                         tried: None,
+                        answered: None,
                     });
                 }
             };
-            let tried = match mail {
-                Some(mail) => {
-                    let (mail, context) = as_it_came(&store, &zone, mail)?;
-                    Some(trying::route(&snapshot, mail, context, time_max))
-                }
-                None => None,
-            };
-            Ok(Shown {
+            let mut shown = Shown {
                 problems: snapshot.warnings().to_vec(),
-                tried,
-            })
+                tried: None,
+                answered: None,
+            };
+            if let Some(mail) = mail {
+                let (mail, context) = as_it_came(&store, &zone, mail)?;
+                let seen = (mail.clone(), context.clone());
+                shown.answered = trying::answer_of(&edited, &snapshot, seen, time_max);
+                shown.tried = Some(trying::route(&snapshot, mail, context, time_max));
+            }
+            Ok(shown)
         };
         self.with_files(actor, file, text, work).await
     }

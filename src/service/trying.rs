@@ -9,7 +9,7 @@ use jiff::{Timestamp, Zoned, civil};
 use tokio::time::Instant;
 
 use crate::domain::decision::Outcome;
-use crate::script::{ContextView, Gated, MailView, Routed, Snapshot};
+use crate::script::{ContextView, Gated, MailView, Routed, Signed, Snapshot};
 
 /// What surrounds the mail, where somebody wants it otherwise than usual.
 #[derive(Clone, Debug)]
@@ -29,6 +29,17 @@ pub struct Tried {
     pub gated: Option<Gated>,
     /// How long they took.
     pub took: Duration,
+}
+
+/// What a function other than `route` answers about a mail.
+#[derive(Clone, Debug)]
+pub enum Answered {
+    /// `ai_reply`.
+    Gate(Gated),
+    /// `signature`, below a reply to it.
+    Signature(Signed),
+    /// `on_timer`, if its conversation were waited for.
+    Timer(Routed),
 }
 
 /// A text that is no time.
@@ -99,6 +110,25 @@ pub fn route(
         routed,
         gated: asked.then_some(gated),
         took: begun.elapsed(),
+    }
+}
+
+/// What the function of a file answers about a mail, where it is not [`route`]; `None` where
+/// the file has none that is asked about mails.
+#[must_use]
+pub fn answer_of(
+    file: &str,
+    snapshot: &Snapshot,
+    (mail, context): (MailView, ContextView),
+    time_max: Duration,
+) -> Option<Answered> {
+    let begun = Instant::now();
+    let expired = move || begun.elapsed() > time_max;
+    match file {
+        "ai_gate.rhai" => Some(Answered::Gate(snapshot.ai_reply(mail, context, expired))),
+        "signature.rhai" => Some(Answered::Signature(snapshot.signature(context, expired))),
+        "timers.rhai" => Some(Answered::Timer(snapshot.on_timer(context, expired))),
+        _ => None,
     }
 }
 

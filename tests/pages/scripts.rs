@@ -98,3 +98,20 @@ async fn a_script_is_written_beside_a_mail_and_the_next_mail_obeys() {
     assert_eq!(browser.value("window.hit").await, Value::Null);
     browser.leave().await;
 }
+
+#[tokio::test]
+async fn the_reference_fits_a_screen_and_a_telephone() {
+    let browser = Browser::sign_in(0).await;
+    browser.open("/scripts").await;
+    browser.click("#files a[href='/scripts/reference']").await;
+    let first = text_of(&browser, ".members dt code").await;
+    assert!(first.starts_with("team("), "{first}");
+    browser.client.set_window_size(1200, 900).await.unwrap();
+    let scrolls = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
+    assert_eq!(browser.value(scrolls).await, Value::Bool(false));
+    browser.on_a_telephone(390);
+    browser.open("/scripts/reference").await;
+    let width = browser.value("document.documentElement.scrollWidth").await;
+    assert_eq!(width, 390);
+    browser.leave().await;
+}

@@ -52,11 +52,13 @@ impl Gateway {
             self.asking.clone(),
             tokio::runtime::Handle::current(),
         );
+        let scripts = self.scripts.clone();
         move |reloaded| {
+            let (store, now) = (store.clone(), clock.now());
             if matches!(reloaded, Reloaded::Live(_)) {
+                scripts.note_live(now);
                 asking.forget_failures();
             }
-            let (store, now) = (store.clone(), clock.now());
             tasks.spawn(async move {
                 if let Err(error) = store.note_change(WorkspaceKey::DEFAULT, Event::ScriptsChanged, now).await {
                     tracing::warn!(%error, "the reload of the scripts could not be written to the feed");

@@ -60,7 +60,8 @@ pub(super) fn explain(
 
 fn parse(source: &Source, range: Range<usize>) -> Option<Tree> {
     let range = source.trimmed(range);
-    if range.is_empty() || source.has_comment(range.clone()) {
+    let has_block = range.clone().any(|place| source.code(place) == Some('{'));
+    if range.is_empty() || has_block || source.has_comment(range.clone()) {
         return None;
     }
     let outermost = source.outermost(range.clone())?;

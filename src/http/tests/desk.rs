@@ -1,6 +1,6 @@
 //! A gateway with a little mail in it, and a client for it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,7 +16,7 @@ use tower::ServiceExt;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::condition::Patience;
 use crate::domain::conversation::Tag;
-use crate::domain::decision::{Occasion, Outcome, Routing, TraceStep};
+use crate::domain::decision::{Occasion, Outcome, Routing, ScriptVersion, TraceStep};
 use crate::domain::extraction::Extraction;
 use crate::domain::folder::{FolderName, Uid, UidValidity};
 use crate::domain::job::WorkKind;
@@ -33,7 +33,7 @@ use crate::net::dial::{DialOptions, Dialer};
 use crate::net::dns::{RecordOptions, Records};
 use crate::net::http_client::{HttpClient, HttpOptions};
 use crate::net::oauth::OAuth;
-use crate::script::{Limits, Scripts};
+use crate::script::{Limits, Routed, Scripts, Snapshot};
 use crate::service::alerts::{AlertOptions, Alerts};
 use crate::service::asking::Asking;
 use crate::service::clock::Clock;
@@ -80,7 +80,7 @@ pub(super) struct Desk {
     pub(super) foreign_token: Secret,
     pub(super) operator: User,
     pub(super) mailbox: Mailbox,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Desk {
@@ -130,7 +130,7 @@ impl Desk {
             foreign_token,
             operator,
             mailbox,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -140,7 +140,30 @@ impl Desk {
     }
 
     pub(super) async fn receive_as(&self, mail: &str, routing: Routing) -> (PublicId, PublicId) {
-        self.take_in(mail, routing, None).await
+        self.take_in(mail, Made::of(routing), None).await
+    }
+
+    /// A mail that these scripts have routed, which are kept.
+    pub(super) async fn receive_routed(
+        &self,
+        mail: &str,
+        scripts: &Snapshot,
+        routed: Routed,
+    ) -> (PublicId, PublicId) {
+        let version = scripts.version();
+        let kept = self.store.keep_script(version, scripts.files().to_vec());
+        kept.await.expect("kept");
+        let made = Made {
+            routing: routed.routing,
+            trace: routed.trace,
+            version: Some(version),
+        };
+        self.take_in(mail, made, None).await
+    }
+
+    /// A file of the scripts.
+    pub(super) fn script(&self, name: &str) -> PathBuf {
+        self.folder.path().join("scripts").join(name)
     }
 
     /// A mail of a mailbox whose plugin reads mail.
@@ -149,17 +172,18 @@ impl Desk {
         mail: &str,
         extraction: Extraction,
     ) -> (PublicId, PublicId) {
-        self.take_in(mail, routing(), Some(extraction)).await
+        let made = Made::of(routing());
+        self.take_in(mail, made, Some(extraction)).await
     }
 
     async fn take_in(
         &self,
         mail: &str,
-        routing: Routing,
+        made: Made,
         extraction: Option<Extraction>,
     ) -> (PublicId, PublicId) {
         let message = deliver(&self.store, self.mailbox.key, mail).await;
-        triage(&self.store, message, routing, extraction).await;
+        triage(&self.store, message, made, extraction).await;
         let message = self
             .store
             .message(message)
@@ -238,17 +262,17 @@ impl Desk {
 
     /// The cookie of a fresh session of somebody who manages the mailboxes.
     pub(super) async fn managers_session(&self) -> String {
+        self.session_of("Grace Hopper", "grace@desk.example", Role::Manager)
+            .await
+    }
+
+    /// The cookie of a fresh session of somebody new.
+    pub(super) async fn session_of(&self, name: &str, address: &str, role: Role) -> String {
         let workspace = WorkspaceKey::DEFAULT;
-        let manager = person(
-            &self.store,
-            "Grace Hopper",
-            "grace@desk.example",
-            workspace,
-            Role::Manager,
-        );
+        let person = person(&self.store, name, address, workspace, role).await;
         let link = self
             .people
-            .create_login_link(&Actor::Console, manager.await.key)
+            .create_login_link(&Actor::Console, person.key)
             .await
             .expect("a link");
         let session = self.people.open_session(&link).await.expect("a session");
@@ -568,27 +592,39 @@ async fn deliver(store: &Store, mailbox: MailboxKey, mail: &str) -> MessageKey {
     message
 }
 
-async fn triage(
-    store: &Store,
-    message: MessageKey,
+/// What scripts have made of a mail.
+struct Made {
     routing: Routing,
-    extraction: Option<Extraction>,
-) {
+    trace: Vec<TraceStep>,
+    version: Option<ScriptVersion>,
+}
+
+impl Made {
+    fn of(routing: Routing) -> Self {
+        let trace = vec![TraceStep {
+            file: "routing.rhai".to_owned(),
+            line: 3,
+            column: 8,
+            what: "mail.subject = \"Invoice 7\"".to_owned(),
+        }];
+        Self {
+            routing,
+            trace,
+            version: None,
+        }
+    }
+}
+
+async fn triage(store: &Store, message: MessageKey, made: Made, extraction: Option<Extraction>) {
     let now = Timestamp::now() + SignedDuration::from_secs(1);
     let jobs = store.due_jobs(WorkKind::Triage, now, 10).expect("readable");
     let job = jobs.last().expect("a job").key;
-    let trace = vec![TraceStep {
-        file: "routing.rhai".to_owned(),
-        line: 3,
-        column: 8,
-        what: "mail.subject = \"Invoice 7\"".to_owned(),
-    }];
     let decision = NewDecision {
         at: now,
-        version: None,
+        version: made.version,
         outcome: Outcome::Decided,
-        routing,
-        trace,
+        routing: made.routing,
+        trace: made.trace,
         warnings: Vec::new(),
         occasion: Occasion::Mail,
         gating: None,

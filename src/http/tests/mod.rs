@@ -15,5 +15,7 @@ mod links;
 #[cfg(test)]
 mod pages;
 mod refused;
+#[cfg(test)]
+mod scripts;
 mod wizard;
 mod words;

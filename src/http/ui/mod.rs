@@ -25,10 +25,11 @@ mod sign_in;
 mod view;
 
 use axum::Router;
-use axum::extract::FromRef as _;
+use axum::extract::{DefaultBodyLimit, FromRef as _};
+use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 
 use super::api::preset_icon;
 use super::auth::{self, Door};
@@ -36,7 +37,7 @@ use super::deadline::answer_within;
 use super::error::Problem;
 use super::guard;
 use super::handles::Wired;
-use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
+use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX, SCRIPT_FORM_BYTES_MAX};
 use crate::service::oauth_clients::CALLBACK_PATH;
 
 pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
@@ -75,9 +76,10 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .route("/scripts", get(scripts::status))
         .route("/scripts/source", get(scripts::source))
         .route("/scripts/decisions", get(scripts::decisions))
+        .route("/scripts/reference", get(scripts::reference))
         .route("/scripts/edit", get(scripts::edit))
-        .route("/scripts/try", post(scripts::try_on))
-        .route("/scripts/save", post(scripts::save))
+        .route("/scripts/try", of_a_script(scripts::try_on))
+        .route("/scripts/save", of_a_script(scripts::save))
         .route("/live", get(live::follow))
         .route("/logout", post(login::leave))
         .merge(of_one_mailbox())
@@ -86,8 +88,8 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .layer(from_fn_with_state(door.clone(), auth::by_session));
     // Servers are tried before these answer, or scripts on many mails.
     let slow = Router::new()
-        .route("/scripts/test", post(scripts::test))
-        .route("/scripts/rehearse", post(scripts::rehearse))
+        .route("/scripts/test", of_a_script(scripts::test))
+        .route("/scripts/rehearse", of_a_script(scripts::rehearse))
         .route(
             "/mailboxes/{id}/edit",
             get(mailbox::settings).post(mailbox::edit),
@@ -130,6 +132,15 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .merge(open)
         .layer(from_fn(guard::refuse_forgery))
         .layer(from_fn(error_page::show))
+}
+
+/// Takes the form of the editor, which is as large as a script and no larger.
+fn of_a_script<H, T>(handler: H) -> MethodRouter<Wired>
+where
+    H: Handler<T, Wired>,
+    T: 'static,
+{
+    post(handler).layer(DefaultBodyLimit::max(SCRIPT_FORM_BYTES_MAX))
 }
 
 /// What is seen and done at one mailbox without its servers being tried.

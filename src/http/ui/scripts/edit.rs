@@ -14,7 +14,7 @@ use super::super::super::download::percent_encoded;
 use super::super::super::error::{Kind, Problem};
 use super::super::page::{Frame, render};
 use super::super::view::Moment;
-use super::super::view::scripts::{ChangedView, ProblemView, RoutedView, side_name};
+use super::super::view::scripts::{AnswerView, ChangedView, ProblemView, RoutedView, side_name};
 use super::Desk;
 use crate::domain::address::NamedAddress;
 use crate::domain::key::PublicId;
@@ -78,6 +78,8 @@ struct Came {
     notice: Option<String>,
     problems: Vec<ProblemView>,
     routed: Option<RoutedView>,
+    /// What the function of this file answers, where it is not that of routes.
+    answer: Option<AnswerView>,
     took_us: u128,
     /// What somebody else saved meanwhile, against what was typed.
     conflict: Option<Vec<(&'static str, String)>>,
@@ -171,6 +173,8 @@ async fn page(
         Ok(shown) => {
             came.problems
                 .extend(shown.problems.iter().map(ProblemView::new));
+            let answer = shown.answered.as_ref();
+            came.answer = answer.map(|answer| AnswerView::new(answer, frame.words));
             if let Some(tried) = shown.tried {
                 came.took_us = tried.took.as_micros();
                 came.routed = Some(RoutedView::new(&tried.routed));

@@ -3,11 +3,13 @@
 
 mod decisions;
 mod edit;
+mod reference;
 mod source;
 mod status;
 
 pub(super) use decisions::show as decisions;
 pub(super) use edit::{rehearse, save, show as edit, test, try_on};
+pub(super) use reference::show as reference;
 pub(super) use source::show as source;
 pub(super) use status::show as status;
 

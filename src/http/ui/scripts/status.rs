@@ -7,6 +7,7 @@ use axum::response::Response;
 use super::super::super::api::of_editing;
 use super::super::super::error::Problem;
 use super::super::page::{Frame, render};
+use super::super::view::Moment;
 use super::super::view::scripts::ProblemView;
 use super::{Desk, ENTRIES, must_be_operator};
 use crate::domain::user::Actor;
@@ -21,6 +22,7 @@ struct StatusPage {
     frame: Frame,
     /// Whole, and as it is shown.
     version: Option<(String, String)>,
+    live_since: Option<Moment>,
     is_refused: bool,
     problems: Vec<ProblemView>,
     /// What goes on failing: how often, and the last time.
@@ -70,6 +72,7 @@ pub(in crate::http::ui) async fn show(
     Ok(render(&StatusPage {
         failing,
         version: version.map(|all| (all.clone(), all.chars().take(VERSION_SHOWN).collect())),
+        live_since: desk.scripts.live_since().map(Moment::new),
         is_refused: desk.scripts.is_refused(),
         problems: problems.iter().map(ProblemView::new).collect(),
         may_edit: desk.editing.may_edit(&actor),

@@ -72,6 +72,8 @@ pub(in crate::http::ui) struct OutgoingView {
     pub(in crate::http::ui) can_cancel: bool,
     /// A script wants a person to look at it.
     pub(in crate::http::ui) is_held: bool,
+    /// A script asked for it, and nobody wrote it.
+    pub(in crate::http::ui) is_automatic: bool,
     /// What that script read and did, as in a decision.
     pub(in crate::http::ui) steps: Vec<StepView>,
 }
@@ -130,28 +132,37 @@ impl AssistantView {
         if gating.asked == Asked::Yes(Outcome::NoScript) {
             return None;
         }
-        let (plain, with_reason, why) = match &gating.gate {
-            Gate::Off { why } => ("assistant.off", "assistant.off.because", why),
-            Gate::Draft { because, .. } => ("assistant.draft", "assistant.draft.because", because),
-            Gate::Send { because, .. } => ("assistant.send", "assistant.send.because", because),
-        };
-        let why = match &gating.asked {
+        let not_asked = match &gating.asked {
             Asked::No(reason) => {
                 let key = format!("assistant.not.{}", not_asked_word(*reason));
-                words.t(&key).to_owned()
+                Some(words.t(&key).to_owned())
             }
-            Asked::Yes(_) => why.clone(),
-        };
-        let shown = if why.is_empty() {
-            words.t(plain).to_owned()
-        } else {
-            words.with(with_reason, &[("why", &why)])
+            Asked::Yes(_) => None,
         };
         Some(Self {
-            words: shown,
+            words: gate_in_words(&gating.gate, not_asked.as_deref(), words),
             warnings: gating.warnings.clone(),
             steps: gating.trace.iter().map(StepView::new).collect(),
         })
+    }
+}
+
+/// What the assistant may do, and why; `not_asked` is why no script was.
+pub(in crate::http::ui) fn gate_in_words(
+    gate: &Gate,
+    not_asked: Option<&str>,
+    words: Words,
+) -> String {
+    let (plain, with_reason, why) = match gate {
+        Gate::Off { why } => ("assistant.off", "assistant.off.because", why),
+        Gate::Draft { because, .. } => ("assistant.draft", "assistant.draft.because", because),
+        Gate::Send { because, .. } => ("assistant.send", "assistant.send.because", because),
+    };
+    let why = not_asked.unwrap_or(why);
+    if why.is_empty() {
+        words.t(plain).to_owned()
+    } else {
+        words.with(with_reason, &[("why", why)])
     }
 }
 
@@ -271,6 +282,7 @@ impl OutgoingView {
                 _ => None,
             },
             can_cancel: outgoing.state.may_be_cancelled(),
+            is_automatic: outgoing.automatic,
             is_held: matches!(outgoing.state, OutgoingState::Held { .. }),
             steps: outgoing
                 .hold

@@ -1,12 +1,14 @@
 //! Scripts: what is wrong with them, what they decided, and lines of their texts.
 
 use super::super::language::Words;
+use super::message::gate_in_words;
 use crate::domain::answered::{both_in_words, in_words};
 use crate::domain::decision::{Outcome, TraceStep};
 use crate::domain::reason::{Part, Reason};
 use crate::script::{Diagnostic, Routed, Severity};
 use crate::service::console::difference::Side;
 use crate::service::rehearsal::{Answers, Changed};
+use crate::service::trying::Answered;
 
 /// Longest source line shown below a problem, in characters.
 const SOURCE_LINE_SHOWN_MAX: usize = 200;
@@ -185,6 +187,62 @@ impl RoutedView {
                 .chain(gate.trace.iter().map(StepView::new))
                 .collect(),
             ..routed
+        }
+    }
+}
+
+/// What a function other than that of routes answers.
+#[derive(Clone, Debug)]
+pub(in crate::http::ui) struct AnswerView {
+    /// In a sentence.
+    pub(in crate::http::ui) words: String,
+    /// A signature.
+    pub(in crate::http::ui) text: Option<String>,
+    pub(in crate::http::ui) error: Option<String>,
+    pub(in crate::http::ui) warnings: Vec<String>,
+    pub(in crate::http::ui) steps: Vec<StepView>,
+}
+
+impl AnswerView {
+    pub(in crate::http::ui) fn new(answered: &Answered, words: Words) -> Self {
+        let (outcome, said, text, warnings, trace) = match answered {
+            Answered::Gate(gated) => {
+                let said = gate_in_words(&gated.gate, None, words);
+                (
+                    &gated.outcome,
+                    said,
+                    None,
+                    gated.warnings.clone(),
+                    &gated.trace,
+                )
+            }
+            Answered::Signature(signed) => {
+                let said = words.t("script_edit.signature").to_owned();
+                let text = Some(signed.text.clone());
+                (&signed.outcome, said, text, Vec::new(), &signed.trace)
+            }
+            Answered::Timer(routed) => {
+                let said = words.t("script_edit.timer").to_owned();
+                let text = Some(in_words(&routed.routing));
+                (
+                    &routed.outcome,
+                    said,
+                    text,
+                    routed.warnings.clone(),
+                    &routed.trace,
+                )
+            }
+        };
+        let error = match outcome {
+            Outcome::Failed(words) => Some(words.clone()),
+            Outcome::Decided | Outcome::NoScript => None,
+        };
+        Self {
+            words: said,
+            text,
+            error,
+            warnings,
+            steps: trace.iter().map(StepView::new).collect(),
         }
     }
 }
