@@ -89,6 +89,12 @@ pub fn mailbox_of(name: &str) -> Option<&str> {
     }
 }
 
+/// The name of a mailbox's own file in the place of this entry file.
+#[must_use]
+pub fn override_of(mailbox: &Slug, entry: &str) -> String {
+    format!("{MAILBOXES}/{mailbox}/{entry}")
+}
+
 /// Whether it is an entry file of one mailbox or workspace.
 #[must_use]
 pub fn is_override(name: &str) -> bool {

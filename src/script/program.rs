@@ -5,6 +5,7 @@
 //! a function in the nearest file first. So hundreds of overrides share what they inherit,
 //! an inherited function calls the override's helper, and every function knows its own file.
 
+use std::collections::BTreeSet;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
@@ -28,12 +29,16 @@ pub(super) enum Trouble<'p> {
 pub(super) struct Compiled {
     name: ImmutableString,
     ast: AST,
+    /// Names of its functions.
+    functions: BTreeSet<String>,
 }
 
 impl Compiled {
     pub(super) fn new(name: &str, ast: AST) -> Self {
+        let functions = ast.iter_functions().map(|one| one.name.to_owned());
         Self {
             name: name.into(),
+            functions: functions.collect(),
             ast,
         }
     }
@@ -64,7 +69,7 @@ impl Program {
 
     /// The file of the chain that has this function, the nearest if several do.
     pub(super) fn owner(&self, function: &str) -> Option<&str> {
-        let has = |one: &&Arc<Compiled>| one.ast.iter_functions().any(|f| f.name == function);
+        let has = |one: &&Arc<Compiled>| one.functions.contains(function);
         let owner = self.chain.iter().rev().find(has)?;
         Some(&owner.name)
     }

@@ -132,6 +132,16 @@ impl Console {
         }
     }
 
+    /// The mailboxes that may have scripts of their own, by address.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn mailboxes(&self, actor: &Actor) -> Result<Vec<Mailbox>, ConsoleError> {
+        let mut all = self.store.mailboxes()?;
+        all.retain(|mailbox| actor.may(Role::Operator, mailbox.workspace));
+        Ok(all)
+    }
+
     /// The mailbox that a file is for alone; `None` where it is for all, or there is no such
     /// mailbox.
     ///

@@ -95,6 +95,22 @@ async fn a_script_is_written_beside_a_mail_and_the_next_mail_obeys() {
     browser.click(".source li:target a").await;
     let decided = text_of(&browser, ".entries").await;
     assert!(decided.contains(second), "{decided}");
+
+    // A file of one mailbox begins empty, is tried on its mails and inherits the rest.
+    browser.open("/scripts").await;
+    browser.click("#of-one button").await;
+    let place = text_of(&browser, "h1").await;
+    let whole = place.starts_with("mailboxes/") && place.ends_with("/routing.rhai");
+    assert!(whole, "{place}");
+    let own = "fn route(mail, ctx) { team(\"billing\") }";
+    write(&browser, own).await;
+    browser
+        .until("document.querySelector('#decides .decides code')?.textContent === 'team billing'")
+        .await;
+    browser.click("#save").await;
+    browser.see("#came > .good").await;
+    let saved = std::fs::read_to_string(browser.demo.scripts.join(&place)).unwrap();
+    assert_eq!(saved, own);
     assert_eq!(browser.value("window.hit").await, Value::Null);
     browser.leave().await;
 }

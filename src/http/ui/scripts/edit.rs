@@ -18,8 +18,9 @@ use super::super::view::scripts::{AnswerView, ChangedView, ProblemView, RoutedVi
 use super::Desk;
 use crate::domain::address::NamedAddress;
 use crate::domain::key::PublicId;
+use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
-use crate::script::Diagnostic;
+use crate::script::{Diagnostic, override_of};
 use crate::service::console::difference::difference;
 use crate::service::console::{ConsoleError, Saved, TestsRun, mark_of};
 use crate::service::rehearsal::{Candidate, LAST_USUAL, Question, RehearsalError, Rehearsed};
@@ -29,6 +30,9 @@ use crate::service::script_editing::EditError;
 #[derive(Debug, Deserialize)]
 pub(in crate::http::ui) struct EditQuery {
     file: String,
+    /// The slug of a mailbox whose own file of that name is meant.
+    #[serde(default)]
+    of: String,
     /// A mail to try on; the latest when absent.
     #[serde(default)]
     mail: String,
@@ -125,13 +129,17 @@ pub(in crate::http::ui) async fn show(
     frame: Frame,
 ) -> Result<Response, Problem> {
     must_be_administrator(&actor)?;
+    let file = match Slug::parse(&query.of) {
+        Some(slug) => override_of(&slug, &query.file),
+        None => query.file,
+    };
     // A file that is not there yet begins empty.
-    let text = desk.console.text(&actor, &query.file).await;
+    let text = desk.console.text(&actor, &file).await;
     let text = text.map_err(of_console)?.unwrap_or_default();
     let typed = Typed {
         mark: mark_of(&text),
         text: text.replace("\r\n", "\n"),
-        file: query.file,
+        file,
         mail: query.mail,
     };
     let came = Came {

@@ -4,13 +4,14 @@ use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 
-use super::super::super::api::of_editing;
+use super::super::super::api::{of_console, of_editing};
 use super::super::super::error::Problem;
 use super::super::page::{Frame, render};
 use super::super::view::Moment;
 use super::super::view::scripts::ProblemView;
 use super::{Desk, ENTRIES, must_be_operator};
 use crate::domain::user::Actor;
+use crate::script::is_override;
 use crate::wire::decision::hexadecimal;
 
 /// Digits of a version that are shown.
@@ -30,6 +31,10 @@ struct StatusPage {
     may_edit: bool,
     /// Files that mean something by their name, and whether they are there.
     entries: Vec<(&'static str, bool)>,
+    /// Files for one mailbox or workspace.
+    overrides: Vec<String>,
+    /// Slugs and addresses of mailboxes that may get such a file.
+    mailboxes: Vec<(String, String)>,
     /// Whatever else is there.
     others: Vec<String>,
     tests: Vec<String>,
@@ -69,6 +74,13 @@ pub(in crate::http::ui) async fn show(
         (frame.words.with("scripts.failing", &values), one.last.words)
     });
     let failing = failing.collect();
+    let others = others.filter(|name| !ENTRIES.contains(&name.as_str()));
+    let (overrides, others) = others.cloned().partition(|name| is_override(name));
+    let mailboxes = desk.console.mailboxes(&actor).map_err(of_console)?;
+    let mailboxes = mailboxes.into_iter().map(|mailbox| {
+        let settings = mailbox.settings;
+        (settings.slug.to_string(), settings.address.to_string())
+    });
     Ok(render(&StatusPage {
         failing,
         version: version.map(|all| (all.clone(), all.chars().take(VERSION_SHOWN).collect())),
@@ -77,10 +89,9 @@ pub(in crate::http::ui) async fn show(
         problems: problems.iter().map(ProblemView::new).collect(),
         may_edit: desk.editing.may_edit(&actor),
         entries: ENTRIES.map(|name| (name, is_there(name))).to_vec(),
-        others: others
-            .filter(|name| !ENTRIES.contains(&name.as_str()))
-            .cloned()
-            .collect(),
+        overrides,
+        mailboxes: mailboxes.collect(),
+        others,
         tests: tests.into_iter().map(|(name, _)| name).collect(),
         unread,
         frame,
