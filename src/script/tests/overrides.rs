@@ -139,6 +139,7 @@ fn every_step_of_a_trace_names_the_file_it_stands_in() {
         places(&trace),
         [
             "lib/words.rhai:1:28",
+            "lib/words.rhai:1:36",
             "mailboxes/support/routing.rhai:3:5",
             "routing.rhai:6:16",
             "routing.rhai:6:37",

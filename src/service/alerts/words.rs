@@ -130,8 +130,16 @@ impl Facts<'_> {
         };
         let key = subject_key(self.due, days);
         let days = days.to_string();
-        let address = self.mailbox.settings.address.as_str();
-        text_with(language, key, &[("address", address), ("days", &days)])
+        let function = match self.due {
+            Due::ScriptFails { function, .. } => function.as_str(),
+            _ => "",
+        };
+        let values = [
+            ("address", self.mailbox.settings.address.as_str()),
+            ("days", &days),
+            ("function", function),
+        ];
+        text_with(language, key, &values)
     }
 
     fn text(&self, language: Language) -> String {
