@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
 
-use super::names::Used;
+use super::used::Used;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::shape::{Sort, Table};
 use crate::script::trace;

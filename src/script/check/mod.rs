@@ -16,6 +16,7 @@ mod known;
 mod names;
 mod paths;
 mod sorts;
+mod used;
 
 use super::diagnostic::Diagnostic;
 

@@ -3,25 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
+use rhai::{ASTNode, Expr, FnCallExpr, Stmt};
 
 use super::file::{CLOSURE, Checked, ENTRIES, Function, definition, variables};
+use super::used::Used;
 use crate::script::answer::BEGINNINGS;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::suggest;
-
-/// What stands in a file by name.
-#[derive(Default)]
-pub(super) struct Used {
-    /// Called, or named as a value.
-    functions: BTreeSet<String>,
-    /// In front of `::`.
-    modules: BTreeSet<String>,
-    /// `import ... as name`.
-    imports: Vec<(String, Position)>,
-    /// A name of a function may come out of a text.
-    by_text: bool,
-}
 
 pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<Diagnostic>) {
     calls(file, functions, found);
@@ -48,38 +36,6 @@ pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<
             let message = format!("`{name}` is imported and never used");
             found.push(file.at(*position, message).as_warning());
         }
-    }
-}
-
-impl Used {
-    pub(super) fn of(ast: &AST) -> Self {
-        let mut used = Self::default();
-        ast.walk(&mut |path| {
-            match path.last() {
-                Some(
-                    ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
-                    | ASTNode::Stmt(Stmt::FnCall(call, _)),
-                ) => {
-                    used.functions.insert(call.name.to_string());
-                    used.by_text |= ["Fn", "call"].contains(&call.name.as_str());
-                    if !call.namespace.is_empty() {
-                        used.modules.insert(call.namespace.root().to_owned());
-                    }
-                }
-                Some(ASTNode::Expr(Expr::Variable(variable, ..))) => {
-                    used.functions.insert(variable.1.to_string());
-                    if !variable.2.is_empty() {
-                        used.modules.insert(variable.2.root().to_owned());
-                    }
-                }
-                Some(ASTNode::Stmt(Stmt::Import(parts, position))) => {
-                    used.imports.push((parts.1.name.to_string(), *position));
-                }
-                _ => {}
-            }
-            true
-        });
-        used
     }
 }
 
