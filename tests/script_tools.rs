@@ -50,6 +50,8 @@ fn a_mail_in_a_file_is_tried_without_gateway_and_store() {
     );
     assert!(out.contains("routing.rhai:3:13"), "{out}");
     assert!(out.contains("mail.subject = \"Invoice 7\""), "{out}");
+    let why = "by        routing.rhai:3, because mail.subject contains \"Invoice\"";
+    assert!(out.contains(why), "{out}");
     assert!(out.contains("took"), "{out}");
     // The time is read as it is written; scripts see it in their own zone.
     let out = run(&["--now", "2026-11-28T10:00:00+08:00"]).good().out;
@@ -58,6 +60,10 @@ fn a_mail_in_a_file_is_tried_without_gateway_and_store() {
     let body = json(&run(&["--json", now[0], now[1]]).good().out);
     assert_eq!(body["route"]["team"], "billing");
     assert_eq!(body["route"]["outcome"], "decided");
+    assert_eq!(
+        body["decided_by"]["because"],
+        "mail.subject contains \"Invoice\""
+    );
     assert!(body["took_us"].is_u64(), "{body}");
     assert!(!gateway.data().exists(), "no store was made");
 

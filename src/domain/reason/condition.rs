@@ -29,9 +29,9 @@ pub enum Part {
 
 #[derive(Debug)]
 enum Tree {
-    Any(Vec<Tree>, Range<usize>),
-    All(Vec<Tree>, Range<usize>),
-    Not(Box<Tree>),
+    Any(Vec<Self>, Range<usize>),
+    All(Vec<Self>, Range<usize>),
+    Not(Box<Self>),
     Atom(Range<usize>),
 }
 
@@ -295,7 +295,7 @@ fn without_case(of: &str) -> &str {
     let mut of = of;
     while let Some(rest) = of
         .strip_suffix(".to_lower()")
-        .or(of.strip_suffix(".to_upper()"))
+        .or_else(|| of.strip_suffix(".to_upper()"))
     {
         of = rest;
     }

@@ -20,9 +20,9 @@ pub(in crate::script) enum Name {
     /// `mail.header("X-Flag")`.
     Header(ImmutableString),
     /// `mail.subject.find_like("###")`.
-    Found(Option<Arc<Name>>, ImmutableString),
+    Found(Option<Arc<Self>>, ImmutableString),
     /// `mail.subject.to_lower()`.
-    Changed(Arc<Name>, &'static str),
+    Changed(Arc<Self>, &'static str),
     /// What stands in the files of data.
     Data,
 }
