@@ -2,12 +2,12 @@
 
 use super::super::language::Words;
 use super::marks::FieldsView;
-use super::scripts::{ByView, StepView};
+use super::scripts::{ByView, StepView, gate_in_words};
 use super::{Moment, size};
 use crate::domain::address::NamedAddress;
 use crate::domain::answered::{assign_word, wake_word};
 use crate::domain::authentication::Authentication;
-use crate::domain::decision::{Asked, Assign, Decision, Gate, Gating, Occasion, Outcome};
+use crate::domain::decision::{Asked, Assign, Decision, Gating, Occasion, Outcome};
 use crate::domain::message::{Attachment, Defect, Direction, Kind, Message};
 use crate::domain::outbox::{Outgoing, OutgoingState};
 use crate::http::api::{
@@ -144,25 +144,6 @@ impl AssistantView {
             warnings: gating.warnings.clone(),
             steps: gating.trace.iter().map(StepView::new).collect(),
         })
-    }
-}
-
-/// What the assistant may do, and why; `not_asked` is why no script was.
-pub(in crate::http::ui) fn gate_in_words(
-    gate: &Gate,
-    not_asked: Option<&str>,
-    words: Words,
-) -> String {
-    let (plain, with_reason, why) = match gate {
-        Gate::Off { why } => ("assistant.off", "assistant.off.because", why),
-        Gate::Draft { because, .. } => ("assistant.draft", "assistant.draft.because", because),
-        Gate::Send { because, .. } => ("assistant.send", "assistant.send.because", because),
-    };
-    let why = not_asked.unwrap_or(why);
-    if why.is_empty() {
-        words.t(plain).to_owned()
-    } else {
-        words.with(with_reason, &[("why", why)])
     }
 }
 

@@ -1,9 +1,8 @@
 //! Scripts: what is wrong with them, what they decided, and lines of their texts.
 
 use super::super::language::Words;
-use super::message::gate_in_words;
 use crate::domain::answered::{both_in_words, in_words};
-use crate::domain::decision::{Outcome, TraceStep};
+use crate::domain::decision::{Gate, Outcome, TraceStep};
 use crate::domain::reason::{Part, Reason};
 use crate::script::{Diagnostic, Routed, Severity};
 use crate::service::console::difference::Side;
@@ -131,13 +130,16 @@ impl BecauseView {
                 negated,
             } => (of, operation, word, negated),
         };
-        let key = format!("read.{of}");
+        let key = format!("read.{}", of.replace('.', "_"));
         let of = match words.t(&key) {
             unknown if unknown == key => of,
             known => known,
         };
-        let not = if *negated { ".not" } else { "" };
-        let key = format!("because.{operation}{not}");
+        let key = if *negated {
+            format!("because.not_{operation}")
+        } else {
+            format!("because.{operation}")
+        };
         Self {
             text: words.with(&key, &[("of", of), ("word", word)]),
             is_code: false,
@@ -188,6 +190,25 @@ impl RoutedView {
                 .collect(),
             ..routed
         }
+    }
+}
+
+/// What the assistant may do, and why; `not_asked` is why no script was.
+pub(in crate::http::ui) fn gate_in_words(
+    gate: &Gate,
+    not_asked: Option<&str>,
+    words: Words,
+) -> String {
+    let (plain, with_reason, why) = match gate {
+        Gate::Off { why } => ("assistant.off", "assistant.off.because", why),
+        Gate::Draft { because, .. } => ("assistant.draft", "assistant.draft.because", because),
+        Gate::Send { because, .. } => ("assistant.send", "assistant.send.because", because),
+    };
+    let why = not_asked.unwrap_or(why);
+    if why.is_empty() {
+        words.t(plain).to_owned()
+    } else {
+        words.with(with_reason, &[("why", why)])
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::iter;
 
-use rhai::{Expr, FnCallExpr, FnPtr, Position};
+use rhai::{Expr, FnCallExpr, Position};
 
-use super::Judge;
 use super::fact::{Fact, Value};
+use super::{Judge, pointer};
 use crate::script::check::names::values;
 use crate::script::reference;
 use crate::script::shape::{Parameter, Sort, Type};
@@ -146,15 +146,6 @@ impl Judge<'_> {
             self.facts.give(key, facts);
         }
     }
-}
-
-/// The function that this value is, where it is written as one.
-pub(super) fn pointer(value: &Expr) -> Option<String> {
-    let Expr::DynamicConstant(value, _) = value else {
-        return None;
-    };
-    let pointer = value.read_lock::<FnPtr>()?;
-    Some(pointer.fn_name().to_owned())
 }
 
 /// What a value that is written as it is is called, and what it is, where that is in the table.

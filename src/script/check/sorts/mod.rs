@@ -14,7 +14,7 @@ mod members;
 
 use std::collections::BTreeSet;
 
-use rhai::{ASTFlags, Expr, FnCallExpr, Position, Stmt, StmtBlock};
+use rhai::{ASTFlags, Expr, FnCallExpr, FnPtr, Position, Stmt, StmtBlock};
 
 use super::file::{Checked, Function};
 use crate::script::diagnostic::Diagnostic;
@@ -63,6 +63,15 @@ pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<
 
 fn key(own: &Function) -> Key {
     (own.name.clone(), own.parameters.len())
+}
+
+/// The function that this value is, where it is written as one.
+fn pointer(value: &Expr) -> Option<String> {
+    let Expr::DynamicConstant(value, _) = value else {
+        return None;
+    };
+    let pointer = value.read_lock::<FnPtr>()?;
+    Some(pointer.fn_name().to_owned())
 }
 
 struct Judge<'a> {
@@ -264,7 +273,7 @@ impl Judge<'_> {
     }
 
     fn expression(&mut self, expression: &Expr) -> Fact {
-        if let Some(name) = given::pointer(expression) {
+        if let Some(name) = pointer(expression) {
             self.called_by_name(&name);
         }
         match expression {
