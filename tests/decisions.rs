@@ -246,7 +246,7 @@ fn a_mail_is_acknowledged_once_and_what_machines_write_is_not() {
     desk.save("templates/received.txt", RECEIVED);
     desk.save(
         "routing.rhai",
-        "fn route(mail, ctx) {\n    if mail.subject == \"typo\" { return inbox().acknowledge(\"recieved\"); }\n    \
+        "fn route(mail, ctx) {\n    if mail.subject == \"typo\" { return inbox().acknowledge(\"re\" + \"cieved\"); }\n    \
          inbox().acknowledge(\"received\")\n}\n",
     );
     let (message, conversation) = desk.receive("My lamp");

@@ -121,7 +121,7 @@ async fn the_reference_fits_a_screen_and_a_telephone() {
     browser.open("/scripts").await;
     browser.click("#files a[href='/scripts/reference']").await;
     let first = text_of(&browser, ".members dt code").await;
-    assert!(first.starts_with("team("), "{first}");
+    assert!(first.starts_with("data("), "{first}");
     browser.client.set_window_size(1200, 900).await.unwrap();
     let scrolls = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
     assert_eq!(browser.value(scrolls).await, Value::Bool(false));
