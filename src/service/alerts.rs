@@ -18,6 +18,7 @@ mod words;
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +66,7 @@ pub struct Alerts {
     presets: Presets,
     links: Links,
     webhook: Option<Webhook>,
+    /// The scripts that are asked about states, and what they see as local time.
     asking: Option<Asking>,
     options: Arc<AlertOptions>,
     /// A notice was made.

@@ -92,7 +92,7 @@ impl Mail {
             let value = content.header(name).unwrap_or_default();
             value.trim().to_ascii_lowercase().starts_with("yes")
         };
-        content.was_junk() || SPAM_FIELDS.iter().any(|name| says_yes(&name))
+        content.was_junk() || SPAM_FIELDS.iter().any(says_yes)
     }
 
     fn dmarc(&self) -> &'static str {
