@@ -28,7 +28,6 @@ use crate::service::asking::Asking;
 use crate::service::authenticating::Authenticating;
 use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
-use crate::service::composing::Composing;
 use crate::service::connect::Connect;
 use crate::service::connect::detection::Detection;
 use crate::service::conversations::Conversations;
@@ -55,8 +54,6 @@ use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
 use crate::service::sync::standing;
-use crate::service::timers::Timers;
-use crate::service::triage::Triage;
 use crate::service::way_out::SystemSmtp;
 use crate::smtp_server;
 use crate::store::{self, Store};
@@ -302,25 +299,6 @@ impl Gateway {
             self.system_smtp.clone(),
             self.presets.clone(),
         );
-        let triage = Triage::new(
-            store.clone(),
-            self.asking.clone(),
-            self.presets.clone(),
-            self.board.clone(),
-            clock.clone(),
-        );
-        let timers = Timers::new(
-            store.clone(),
-            self.asking.clone(),
-            self.board.clone(),
-            clock.clone(),
-        );
-        let composing = Composing::new(
-            store.clone(),
-            self.asking.clone(),
-            self.board.clone(),
-            clock.clone(),
-        );
         let filing = FilingCopies::new(
             store.clone(),
             self.dialer.clone(),
@@ -329,15 +307,15 @@ impl Gateway {
             clock.clone(),
             Random,
         );
-        tasks.spawn(triage.run(stop.clone()));
+        tasks.spawn(self.triage().run(stop.clone()));
         tasks.spawn(jobs::run(
-            timers,
+            self.timers(),
             store.clone(),
             clock.clone(),
             stop.clone(),
         ));
         tasks.spawn(jobs::run(
-            composing,
+            self.composing(),
             store.clone(),
             clock.clone(),
             stop.clone(),

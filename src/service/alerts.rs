@@ -18,7 +18,6 @@ mod words;
 
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 

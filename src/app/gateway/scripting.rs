@@ -11,12 +11,15 @@ use crate::domain::key::WorkspaceKey;
 use crate::script::{Limits, Reloaded, Scripts};
 use crate::service::asking::Asking;
 use crate::service::clock::Clock;
+use crate::service::composing::Composing;
 use crate::service::console::Console;
 use crate::service::conversations::Conversations;
 use crate::service::random::Random;
 use crate::service::rehearsal::Rehearsals;
 use crate::service::script_editing::{EditingOptions, ScriptEditing};
 use crate::service::script_testing;
+use crate::service::timers::Timers;
+use crate::service::triage::Triage;
 use crate::store::Store;
 
 impl Gateway {
@@ -42,6 +45,34 @@ impl Gateway {
     ) -> Asking {
         let asking = Asking::new(store.clone(), scripts.clone(), clock.clone(), zone.clone());
         asking.falling_back(config.scripts.fall_back)
+    }
+
+    pub(super) fn triage(&self) -> Triage {
+        Triage::new(
+            self.store.clone(),
+            self.asking.clone(),
+            self.presets.clone(),
+            self.board.clone(),
+            self.clock.clone(),
+        )
+    }
+
+    pub(super) fn timers(&self) -> Timers {
+        Timers::new(
+            self.store.clone(),
+            self.asking.clone(),
+            self.board.clone(),
+            self.clock.clone(),
+        )
+    }
+
+    pub(super) fn composing(&self) -> Composing {
+        Composing::new(
+            self.store.clone(),
+            self.asking.clone(),
+            self.board.clone(),
+            self.clock.clone(),
+        )
     }
 
     /// Tells listeners of the feed that scripts were reloaded or refused.
