@@ -45,12 +45,15 @@ const SCRIPTS: &[(&str, &str)] = shipped![
     "routing.rhai",
     "signature.rhai",
     "timers.rhai",
+    "data/vip.csv",
     "lib/hours.rhai",
     "lib/orders.rhai",
     "lib/people.rhai",
     "lib/words.rhai",
+    "templates/received.txt",
     "tests/routing.toml",
     "tests/signature.toml",
+    "tests/timers.toml",
 ];
 /// A customer reads an answer for so long before answering it.
 const READING_TIME: Duration = Duration::from_secs(6);
@@ -256,13 +259,11 @@ fn post(provider: &Provider, letter: Letter) {
 }
 
 fn write_scripts(folder: &Path) -> anyhow::Result<()> {
-    for below in ["lib", "tests"] {
-        let below = folder.join(below);
-        std::fs::create_dir_all(&below)
-            .with_context(|| format!("cannot make {}", below.display()))?;
-    }
     for (name, text) in SCRIPTS {
         let path = folder.join(name);
+        let below = path.parent().unwrap_or(folder);
+        std::fs::create_dir_all(below)
+            .with_context(|| format!("cannot make {}", below.display()))?;
         // What somebody has edited in a kept folder stays.
         if !path.exists() {
             std::fs::write(&path, text)
@@ -325,5 +326,33 @@ impl Drop for Folder {
         if let Err(error) = std::fs::remove_dir_all(&self.path) {
             tracing::warn!(folder = %self.path.display(), %error, "the demo's folder could not be removed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(below: &Path, root: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(below).expect("readable") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                files(&path, root, found);
+            } else {
+                let name = path.strip_prefix(root).expect("below");
+                found.push(name.to_string_lossy().into_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn the_demo_has_every_script_that_is_shipped() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+        let mut shipped = Vec::new();
+        files(&root, &root, &mut shipped);
+        shipped.sort();
+        let mut copied: Vec<&str> = SCRIPTS.iter().map(|(name, _)| *name).collect();
+        copied.sort_unstable();
+        assert_eq!(copied, shipped);
     }
 }

@@ -54,8 +54,8 @@ pub use snapshot::{Snapshot, Sources};
 pub use template::{Filled, Template, TemplateValues};
 pub use testing::{Case, Difference, Judged, Suite};
 pub use view::{
-    ContactView, ContextView, ConversationView, FileView, MailContent, MailView, MailboxView,
-    OperatorView, ReplyView, WORKSPACE, Waiting,
+    ContactView, ContextView, ConversationView, FileView, Later, MailContent, MailView,
+    MailboxView, OperatorView, ReplyView, WORKSPACE,
 };
 
 #[cfg(test)]

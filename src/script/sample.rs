@@ -7,8 +7,8 @@ use std::sync::Arc;
 use jiff::Zoned;
 
 use super::view::{
-    ContactView, ContextView, ConversationView, MailContent, MailView, MailboxView, WORKSPACE,
-    Waiting,
+    ContactView, ContextView, ConversationView, Later, MailContent, MailView, MailboxView,
+    WORKSPACE,
 };
 use crate::domain::address::Address;
 use crate::domain::message::Direction;
@@ -63,7 +63,8 @@ impl ContextView {
                 first_at: Some(mail.arrived_at),
                 last_at: Some(mail.arrived_at),
                 last_direction: Some(Direction::Inbound),
-                waiting: Waiting::Since(mail.arrived_at),
+                waiting_since: Later::Known(Some(mail.arrived_at)),
+                language: Later::Known(mail.head.language.clone()),
                 ..ConversationView::default()
             }),
             contact,

@@ -160,40 +160,43 @@ pub struct ConversationView {
     pub last_at: Option<Timestamp>,
     /// Which way that one went.
     pub last_direction: Option<Direction>,
-    /// Whether somebody waits for an answer.
-    pub waiting: Waiting,
+    /// Since when somebody waits for an answer of a person.
+    pub waiting_since: Later<Option<Timestamp>>,
+    /// The language of the latest mail from outside, this one counted; empty when there is none.
+    pub language: Later<String>,
 }
 
-/// Since when somebody waits for an answer.
-#[derive(Clone, Default)]
-pub enum Waiting {
-    /// Nobody does.
-    #[default]
-    Nobody,
-    /// Since then.
-    Since(Timestamp),
-    /// It takes a look at the conversation to know.
-    Unread(Arc<dyn Fn() -> Option<Timestamp> + Send + Sync>),
+/// Something that most scripts do not ask for, and that takes a look to know.
+#[derive(Clone)]
+pub enum Later<T> {
+    /// It is known.
+    Known(T),
+    /// It takes this look.
+    Look(Arc<dyn Fn() -> T + Send + Sync>),
 }
 
-impl Waiting {
-    /// Since when; looks, if need be.
+impl<T: Clone> Later<T> {
+    /// The value; looks, if need be.
     #[must_use]
-    pub fn since(&self) -> Option<Timestamp> {
+    pub fn value(&self) -> T {
         match self {
-            Self::Nobody => None,
-            Self::Since(at) => Some(*at),
-            Self::Unread(look) => look(),
+            Self::Known(value) => value.clone(),
+            Self::Look(look) => look(),
         }
     }
 }
 
-impl fmt::Debug for Waiting {
+impl<T: Default> Default for Later<T> {
+    fn default() -> Self {
+        Self::Known(T::default())
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Later<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nobody => f.write_str("Nobody"),
-            Self::Since(at) => f.debug_tuple("Since").field(at).finish(),
-            Self::Unread(_) => f.write_str("Unread"),
+            Self::Known(value) => f.debug_tuple("Known").field(value).finish(),
+            Self::Look(_) => f.write_str("Look"),
         }
     }
 }

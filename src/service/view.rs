@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Zoned;
+use jiff::{Timestamp, Zoned};
 
 use super::harmless::harmless;
 use super::reading::StoredContent;
@@ -10,7 +10,7 @@ use super::sync::board::Board;
 use crate::domain::address::Address;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, waiting_since};
-use crate::domain::key::MessageKey;
+use crate::domain::key::{ConversationKey, MessageKey};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Message};
 use crate::domain::saying::Saying;
@@ -18,13 +18,15 @@ use crate::domain::state::{Doing, MailboxState};
 use crate::domain::subject::base_subject;
 use crate::domain::user::User;
 use crate::script::{
-    ContactView, ContextView, ConversationView, MailView, MailboxView, OperatorView, WORKSPACE,
-    Waiting,
+    ContactView, ContextView, ConversationView, Later, MailView, MailboxView, OperatorView,
+    WORKSPACE,
 };
 use crate::store::{Store, StoreError};
 
-/// Messages of a conversation that are looked at to find out who waits.
+/// Messages of a conversation that are looked at to find out who waits, and in which language.
 const LOOKED_BACK_MAX: usize = 50;
+/// The language of a text of which it cannot be told.
+const UNTOLD: &str = "und";
 
 /// An inbound mail and its context. Without a board the mailbox is shown as it was when the
 /// mail came, which it did.
@@ -39,7 +41,7 @@ pub(super) fn of_message(
     let contact = store.contact(message.contact)?;
     let context = ContextView {
         conversation: conversation
-            .map(|one| conversation_view(store, one, Some(message.key)))
+            .map(|one| conversation_view(store, one, Some(&message)))
             .transpose()?,
         contact: contact.map(contact_view),
         mailbox: mailbox
@@ -112,9 +114,13 @@ pub(super) fn of_state(
 fn conversation_view(
     store: &Store,
     one: Conversation,
-    up_to: Option<MessageKey>,
+    shown: Option<&Message>,
 ) -> Result<ConversationView, StoreError> {
-    let waiting = waiting(store, &one, up_to);
+    let waiting_since = waiting_since_of(store, &one, shown.map(|message| message.key));
+    let language = match shown {
+        Some(message) => Later::Known(message.head.language.clone()),
+        None => language_of(store, one.key),
+    };
     let team = one.team.map(|key| store.team(key)).transpose()?.flatten();
     let assignee = one
         .assignee
@@ -133,30 +139,55 @@ fn conversation_view(
         first_at: Some(one.first_at),
         last_at: Some(one.last_at),
         last_direction: Some(one.last_direction),
-        waiting,
+        waiting_since,
+        language,
     })
 }
 
 /// Found out when a script asks, since most do not; of a first mail it is plain.
-fn waiting(store: &Store, one: &Conversation, up_to: Option<MessageKey>) -> Waiting {
+fn waiting_since_of(
+    store: &Store,
+    one: &Conversation,
+    up_to: Option<MessageKey>,
+) -> Later<Option<Timestamp>> {
     if one.message_count <= 1 && one.last_direction == Direction::Inbound {
-        return Waiting::Since(one.first_at);
+        return Later::Known(Some(one.first_at));
     }
     let (store, conversation) = (store.clone(), one.key);
-    Waiting::Unread(Arc::new(move || {
-        let messages = match store.latest_messages(conversation, LOOKED_BACK_MAX) {
-            Ok(messages) => messages,
-            Err(error) => {
-                // A script cannot mend the store.
-                tracing::error!(conversation = conversation.0, %error, "a script could not be told who waits");
-                return None;
-            }
-        };
+    Later::Look(Arc::new(move || {
+        let messages = latest(&store, conversation, "who waits");
         let known = messages
             .iter()
             .filter(|message| up_to.is_none_or(|last| message.key <= last));
         waiting_since(known.map(|one| (one.direction, one.head.kind, one.arrived_at)))
     }))
+}
+
+/// Of the latest mail from outside of which it can be told.
+fn language_of(store: &Store, conversation: ConversationKey) -> Later<String> {
+    let store = store.clone();
+    Later::Look(Arc::new(move || {
+        let messages = latest(&store, conversation, "the language of a conversation");
+        let inbound = messages
+            .iter()
+            .filter(|message| message.direction == Direction::Inbound);
+        let mut newest_first = inbound.map(|message| message.head.language.as_str());
+        let newest = newest_first.next().unwrap_or_default();
+        if newest != UNTOLD {
+            return newest.to_owned();
+        }
+        let told = newest_first.find(|language| *language != UNTOLD);
+        told.unwrap_or(newest).to_owned()
+    }))
+}
+
+fn latest(store: &Store, conversation: ConversationKey, what: &str) -> Vec<Message> {
+    let found = store.latest_messages(conversation, LOOKED_BACK_MAX);
+    found.unwrap_or_else(|error| {
+        // A script cannot mend the store.
+        tracing::error!(conversation = conversation.0, %error, "a script could not be told {what}");
+        Vec::new()
+    })
 }
 
 fn contact_view(contact: Contact) -> ContactView {

@@ -143,11 +143,7 @@ fn a_script_that_goes_on_failing_is_told_of_once_and_by_the_mailbox_itself_where
     }
     until("seven have failed", || failing(7));
     let told = desk.sink.wait_for(1);
-    let (subject, text) = read(&told[0]);
-    assert!(
-        subject.contains("a script fails again and again: route"),
-        "{subject}"
-    );
+    let (_, text) = read(&told[0]);
     for words in [
         "has failed 5 times since",
         "“routing.rhai:2:5: see https[:]//evil[.]example: number 5”",

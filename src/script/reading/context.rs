@@ -178,7 +178,12 @@ fn conversation(shape: &mut Shape) {
     add(
         ("waiting_since", moment),
         "Since when somebody waits for an answer of a person: the first mail after the last answer, among the latest messages; `()` when nobody does.",
-        |c| c.0.moment(c.0.conversation().waiting.since()),
+        |c| c.0.moment(c.0.conversation().waiting_since.value()),
+    );
+    add(
+        ("language", Type::Text),
+        "The language of the latest mail from outside, this one counted: `en`, `zh`, ... or `und`; `\"\"` when there is none.",
+        |c| text(&c.0.conversation().language.value()),
     );
 }
 

@@ -126,10 +126,10 @@ impl ExpectForm {
         word("acknowledge", form.acknowledge);
         word("wake_in", form.wake_in);
         word("assign", form.assign.map(|word| word.to_lowercase()));
-        let priority = form.priority.as_ref().map(priority).transpose()?;
-        word("priority", priority.map(priority_word).map(str::to_owned));
-        let status = form.status.as_ref().map(status).transpose()?;
-        word("status", status.map(status_word).map(str::to_owned));
+        let known = |word: &Spanned<String>| priority(word).map(priority_word);
+        word("priority", known_or_none(form.priority.as_ref(), known)?);
+        let known = |word: &Spanned<String>| status(word).map(status_word);
+        word("status", known_or_none(form.status.as_ref(), known)?);
         wishes.extend(tags(form.tags)?.map(Wish::Tags));
         wishes.extend(tags(form.has_tags)?.map(Wish::HasTags));
         wishes.extend(form.note.map(|said| Wish::Said("note", said)));
@@ -334,6 +334,20 @@ impl GateWish {
         }
         found
     }
+}
+
+/// A word of those that are known, or the empty one, which is none.
+fn known_or_none(
+    word: Option<&Spanned<String>>,
+    known: impl Fn(&Spanned<String>) -> Result<&'static str, Wrong>,
+) -> Result<Option<String>, Wrong> {
+    let Some(word) = word else {
+        return Ok(None);
+    };
+    if word.get_ref().is_empty() {
+        return Ok(Some(String::new()));
+    }
+    Ok(Some(known(word)?.to_owned()))
 }
 
 impl Wish {

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::super::view::{
-    ContactView, ContextView, ConversationView, MailContent, MailView, MailboxView, OperatorView,
-    Waiting,
+    ContactView, ContextView, ConversationView, Later, MailContent, MailView, MailboxView,
+    OperatorView,
 };
 use super::word::{Wrong, direction, dmarc, priority, state, status, tag};
 use crate::domain::address::Address;
@@ -58,6 +58,7 @@ struct MailboxForm {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ConversationForm {
+    language: Option<String>,
     number: Option<u64>,
     subject: Option<String>,
     status: Option<Spanned<String>>,
@@ -199,6 +200,9 @@ impl MailboxForm {
 
 impl ConversationForm {
     fn onto(self, mut view: ConversationView, zone: &TimeZone) -> Result<ConversationView, Wrong> {
+        if let Some(language) = self.language {
+            view.language = Later::Known(language);
+        }
         set(&mut view.number, self.number);
         set(&mut view.subject, self.subject);
         set(&mut view.message_count, self.message_count);
@@ -220,8 +224,8 @@ impl ConversationForm {
         }
         match &self.waiting_since {
             None => {}
-            Some(text) if text.get_ref().is_empty() => view.waiting = Waiting::Nobody,
-            Some(text) => view.waiting = Waiting::Since(moment(text, zone)?.timestamp()),
+            Some(text) if text.get_ref().is_empty() => view.waiting_since = Later::Known(None),
+            Some(text) => view.waiting_since = Later::Known(Some(moment(text, zone)?.timestamp())),
         }
         Ok(view)
     }

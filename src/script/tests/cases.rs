@@ -1,7 +1,7 @@
 //! Scripts with what is expected of them, from `tests/scripts/`; and of runs what
 //! cannot be written as such a script.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -299,4 +299,33 @@ fn the_scripts_that_come_with_the_gateway_do_what_they_say() {
         (signed.text.as_str(), signed.outcome),
         ("Kind regards", Outcome::Decided)
     );
+}
+
+#[test]
+fn every_example_of_the_documentation_is_right_where_it_belongs() {
+    let text = include_str!("../../../scripts/README.md");
+    let blocks: Vec<&str> = text.split("```rust\n").skip(1).collect();
+    let mut files = BTreeSet::new();
+    for block in &blocks {
+        let source = block.split("```").next().expect("a block");
+        let file = [
+            ("fn route(", "routing.rhai"),
+            ("fn ai_reply(", "ai_gate.rhai"),
+            ("fn before_send(", "before_send.rhai"),
+            ("fn on_timer(", "timers.rhai"),
+            ("fn on_mailbox_state(", "states.rhai"),
+        ]
+        .into_iter()
+        .find(|(begin, _)| source.contains(begin));
+        let (_, file) = file.expect("a function that is asked");
+        files.insert(file);
+        let all = [
+            (file, source),
+            ("data/vip.csv", "address\nceo@big.example\n"),
+        ];
+        let all = all.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let snapshot = Snapshot::of(all.to_vec(), &Limits::default()).expect(source);
+        assert!(snapshot.warnings().is_empty(), "{:?}", snapshot.warnings());
+    }
+    assert!(files.len() >= 4, "{files:?}");
 }

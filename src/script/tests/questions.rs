@@ -305,7 +305,7 @@ fn the_documented_script_of_timers_hurries_only_for_who_waits_long() {
     let check = |waiting, urgent: bool| {
         let mut context = context();
         if let Some(one) = &mut context.conversation {
-            one.waiting = waiting;
+            one.waiting_since = waiting;
         }
         let found = asked("timers.rhai", source, |snapshot| {
             snapshot.on_timer(context, || false)
@@ -313,9 +313,9 @@ fn the_documented_script_of_timers_hurries_only_for_who_waits_long() {
         assert_eq!(found.outcome, Outcome::Decided);
         assert_eq!(found.routing.priority.is_some(), urgent);
     };
-    check(Waiting::Nobody, false);
-    check(Waiting::Since(at("2026-03-06T09:00:00Z")), false);
-    check(Waiting::Since(at("2026-03-06T08:00:00Z")), true);
+    check(Later::Known(None), false);
+    check(Later::Known(Some(at("2026-03-06T09:00:00Z"))), false);
+    check(Later::Known(Some(at("2026-03-06T08:00:00Z"))), true);
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn times_and_people_of_a_conversation_can_be_read_and_are_nothing_where_there_ar
         one.last_at = Some(at("2026-03-06T12:30:00Z"));
         one.last_direction = Some(Direction::Outbound);
         let count = Arc::clone(&asked);
-        one.waiting = Waiting::Unread(Arc::new(move || {
+        one.waiting_since = Later::Look(Arc::new(move || {
             count.fetch_add(1, Ordering::Relaxed);
             Some(at("2026-03-06T01:00:00Z"))
         }));

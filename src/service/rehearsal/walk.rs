@@ -16,7 +16,7 @@ use super::found::{Answers, Changed, LISTED_MAX, Rehearsed, SLOWEST_LISTED, Slow
 use crate::domain::decision::{Asked, Gate, Gating, NotAsked, Outcome, Routing};
 use crate::domain::key::{MailboxKey, MessageKey};
 use crate::domain::message::{Direction, Message};
-use crate::script::{ContextView, ConversationView, MailView, Routed, Snapshot, Waiting};
+use crate::script::{ContextView, ConversationView, Later, MailView, Routed, Snapshot};
 use crate::store::{Store, StoreError};
 
 /// Messages counted before one of the same conversation.
@@ -224,7 +224,8 @@ fn as_it_was(view: &mut ConversationView, count: usize, arrived_at: Timestamp) {
         first_at: Some(arrived_at),
         last_at: view.last_at,
         last_direction: view.last_direction,
-        waiting: Waiting::Since(arrived_at),
+        waiting_since: Later::Known(Some(arrived_at)),
+        language: std::mem::take(&mut view.language),
         ..ConversationView::default()
     };
 }
