@@ -22,7 +22,7 @@ use crate::domain::reason::Reason;
 use crate::script::{self, Diagnostic, Gated, Limits, Severity, Snapshot, Suite};
 use crate::service::script_testing::{self, Tested, junit};
 use crate::service::trying::{self, Surroundings, Tried};
-use crate::wire::decision::{RoutedBody, StepBody, hexadecimal, outcome_words};
+use crate::wire::decision::{DecidedByBody, RoutedBody, StepBody, hexadecimal, outcome_words};
 
 /// The script that a file of any other name takes the place of.
 const ROUTING: &str = "routing.rhai";
@@ -223,11 +223,7 @@ fn try_out(options: RunOptions, config: &Config, json: bool) -> anyhow::Result<E
             "script_version": version,
             "took_us": took,
             "route": body,
-            "decided_by": reason.as_ref().map(|reason| json!({
-                "file": reason.file,
-                "line": reason.line,
-                "because": reason.because(),
-            })),
+            "decided_by": reason.as_ref().map(DecidedByBody::new),
             "ai_reply": gate,
         }));
     } else {

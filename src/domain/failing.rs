@@ -10,34 +10,44 @@ pub const FAILURES_TOLD: usize = 5;
 /// How long a failure counts.
 pub const WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
-/// The failures of one script that still count.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The failures of one script that still count; there is one at least.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureRun {
     /// The latest, oldest first; no more than it takes.
     recent: VecDeque<Timestamp>,
-    since: Option<Timestamp>,
+    since: Timestamp,
     count: u64,
     told: bool,
 }
 
 impl FailureRun {
-    /// Notes a failure; whether people are to be told now. They are not told again before
-    /// there was none for [`WITHIN`].
-    pub fn failed(&mut self, at: Timestamp) -> bool {
-        let silent = self
-            .recent
-            .back()
-            .is_none_or(|last| at.duration_since(*last) > WITHIN);
-        if silent {
-            *self = Self::default();
+    /// The first failure, which is no news.
+    #[must_use]
+    pub fn begun(at: Timestamp) -> Self {
+        Self {
+            recent: VecDeque::from([at]),
+            since: at,
+            count: 1,
+            told: false,
         }
-        self.since.get_or_insert(at);
+    }
+
+    /// Notes a further failure; whether people are to be told now. They are not told again
+    /// before there was none for [`WITHIN`].
+    pub fn failed(&mut self, at: Timestamp) -> bool {
+        if !self.counts(at) {
+            *self = Self::begun(at);
+            return false;
+        }
         self.count = self.count.saturating_add(1);
         self.recent.push_back(at);
         if self.recent.len() > FAILURES_TOLD {
             self.recent.pop_front();
         }
-        let news = self.stands(at) && !self.told;
+        let full = self.recent.len() == FAILURES_TOLD;
+        let first = self.recent.front().filter(|_| full);
+        let many = first.is_some_and(|first| at.duration_since(*first) <= WITHIN);
+        let news = many && !self.told;
         self.told |= news;
         news
     }
@@ -45,22 +55,26 @@ impl FailureRun {
     /// It goes on: people were told, and the last failure still counts.
     #[must_use]
     pub fn goes_on(&self, now: Timestamp) -> bool {
-        let last = self.recent.back();
-        self.told && last.is_some_and(|last| now.duration_since(*last) <= WITHIN)
+        self.told && self.counts(now)
     }
 
-    /// How many there were, and since when.
+    /// How many there were.
     #[must_use]
-    pub fn extent(&self) -> Option<(u64, Timestamp)> {
-        Some((self.count, self.since?))
+    pub fn count(&self) -> u64 {
+        self.count
     }
 
-    fn stands(&self, now: Timestamp) -> bool {
-        let first = self
-            .recent
-            .front()
-            .filter(|_| self.recent.len() == FAILURES_TOLD);
-        first.is_some_and(|first| now.duration_since(*first) <= WITHIN)
+    /// When it began.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// The last one was not so long ago that it is forgotten.
+    #[must_use]
+    pub fn counts(&self, now: Timestamp) -> bool {
+        let last = self.recent.back();
+        last.is_some_and(|last| now.duration_since(*last) <= WITHIN)
     }
 }
 
@@ -75,8 +89,11 @@ mod tests {
     }
 
     fn told(minutes: &[i64]) -> Vec<i64> {
-        let mut run = FailureRun::default();
-        let news = minutes.iter().filter(|minute| run.failed(at(**minute)));
+        let [first, rest @ ..] = minutes else {
+            return Vec::new();
+        };
+        let mut run = FailureRun::begun(at(*first));
+        let news = rest.iter().filter(|minute| run.failed(at(**minute)));
         news.copied().collect()
     }
 
@@ -93,13 +110,13 @@ mod tests {
 
     #[test]
     fn what_goes_on_ends_with_the_last_failure_that_counts() {
-        let mut run = FailureRun::default();
-        for minute in 0..8 {
+        let mut run = FailureRun::begun(at(0));
+        for minute in 1..8 {
             run.failed(at(minute));
         }
         assert!(run.goes_on(at(67)));
         assert!(!run.goes_on(at(68)));
-        assert_eq!(run.extent(), Some((8, at(0))));
+        assert_eq!((run.count(), run.since()), (8, at(0)));
     }
 
     proptest! {

@@ -19,7 +19,7 @@ use crate::script::{
 };
 use crate::service::clock::Clock;
 use crate::service::script_failures::{Failing, Failure, ScriptFailures};
-use crate::store::{Store, StoreError};
+use crate::store::{NewDecision, Store, StoreError};
 
 /// The service; clones share what they remember.
 #[derive(Clone, Debug)]
@@ -50,15 +50,35 @@ pub struct Live {
     about: MailboxKey,
 }
 
-/// An answer, and whose it is.
+/// An answer, and who gave it.
 #[derive(Clone, Debug)]
-pub struct Answered<T> {
+pub struct Given<T> {
     /// The answer.
     pub answer: T,
     /// The version that gave it.
     pub version: ScriptVersion,
     /// How the live version failed, when an older one answered in its place.
     pub instead_of: Option<String>,
+}
+
+impl Given<Routed> {
+    /// Makes it the decision. An older version writes to nobody.
+    pub fn onto(self, decision: &mut NewDecision) {
+        decision.version = Some(self.version);
+        decision.outcome = self.answer.outcome;
+        decision.routing = self.answer.routing;
+        decision.trace = self.answer.trace;
+        decision.warnings = self.answer.warnings;
+        let Some(words) = self.instead_of else {
+            return;
+        };
+        let warnings = &mut decision.warnings;
+        warnings.push(format!("{words}; an older version decided instead"));
+        if decision.routing.acknowledge.take().is_some() {
+            let words = "`acknowledge` left out: an older version wanted it";
+            warnings.push(words.to_owned());
+        }
+    }
 }
 
 impl Asking {
@@ -86,7 +106,10 @@ impl Asking {
     /// What goes on failing.
     #[must_use]
     pub fn failing(&self) -> Vec<Failing> {
-        self.failures.going_on(self.clock.now())
+        let live = self.scripts.current();
+        live.map_or_else(Vec::new, |live| {
+            self.failures.going_on(live.version(), self.clock.now())
+        })
     }
 
     /// Other scripts are live: what failed before says nothing of them.
@@ -94,9 +117,14 @@ impl Asking {
         self.failures.forget();
     }
 
-    /// What people are to be told of, once; waits until there is something.
+    /// What people are still to be told of; waits until there is something.
     pub async fn failures_to_tell(&self) -> Vec<Failing> {
         self.failures.news().await
+    }
+
+    /// People are told of it.
+    pub fn failure_told(&self, of: &Failing) {
+        self.failures.told(of);
     }
 
     /// A moment as scripts see it.
@@ -169,7 +197,7 @@ impl Live {
 
     /// Asks `route`.
     #[must_use]
-    pub fn route(&self, mail: &MailView, context: &ContextView) -> Answered<Routed> {
+    pub fn route(&self, mail: &MailView, context: &ContextView) -> Given<Routed> {
         self.ask(
             "route",
             |one| one.route(mail.clone(), context.clone(), expired(one)),
@@ -179,7 +207,7 @@ impl Live {
 
     /// Asks `on_timer`.
     #[must_use]
-    pub fn on_timer(&self, context: &ContextView) -> Answered<Routed> {
+    pub fn on_timer(&self, context: &ContextView) -> Given<Routed> {
         self.ask(
             "on_timer",
             |one| one.on_timer(context.clone(), expired(one)),
@@ -189,7 +217,7 @@ impl Live {
 
     /// Asks `signature`.
     #[must_use]
-    pub fn signature(&self, context: &ContextView) -> Answered<Signed> {
+    pub fn signature(&self, context: &ContextView) -> Given<Signed> {
         self.ask(
             "signature",
             |one| one.signature(context.clone(), expired(one)),
@@ -233,11 +261,11 @@ impl Live {
         function: &'static str,
         question: impl Fn(&Snapshot) -> T,
         outcome: impl Fn(&T) -> &Outcome,
-    ) -> Answered<T> {
+    ) -> Given<T> {
         let version = self.snapshot.version();
         let answer = question(&self.snapshot);
         self.note(function, outcome(&answer));
-        let own = |answer| Answered {
+        let own = |answer| Given {
             answer,
             version,
             instead_of: None,
@@ -256,7 +284,8 @@ impl Live {
         if !matches!(outcome(&helped), Outcome::Decided) {
             return own(answer);
         }
-        Answered {
+        tracing::warn!(function, %words, "a script failed, and an older version answered in its place");
+        Given {
             answer: helped,
             version: older.version(),
             instead_of: Some(words),
@@ -272,7 +301,11 @@ impl Live {
             words: words.clone(),
         };
         let (version, now) = (self.snapshot.version(), self.asking.clock.now());
-        self.asking.failures.failed(function, version, failure, now);
+        // Mails that were begun with scripts which are mended by now say nothing of the new ones.
+        let live = self.asking.scripts.current();
+        if live.is_some_and(|live| live.version() == version) {
+            self.asking.failures.failed(function, version, failure, now);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::domain::ledger::LedgerRow;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Message};
 use crate::domain::outbox::Outgoing;
+use crate::domain::reason::Reason;
 use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::user::{Actor, Role, Team, User};
 use crate::service::clock::Clock;
@@ -295,6 +296,18 @@ impl Conversations {
         id: PublicId,
     ) -> Result<Vec<Decision>, ConversationError> {
         Ok(self.store.decisions_of(self.message(actor, id)?.key)?)
+    }
+
+    /// Which line of the scripts decided, and why, as far as trace and source tell.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn reason_of(&self, decision: &Decision) -> Result<Option<Reason>, ConversationError> {
+        let Some(version) = decision.version else {
+            return Ok(None);
+        };
+        let files = self.store.script(version)?.unwrap_or_default();
+        Ok(Reason::of(&decision.trace, &files))
     }
 
     /// By which ways a message came.

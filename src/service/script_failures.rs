@@ -12,16 +12,21 @@ use crate::domain::decision::ScriptVersion;
 use crate::domain::failing::FailureRun;
 use crate::domain::key::MailboxKey;
 
+/// Files whose failures are counted at a time; far more than fail together.
+const FILES_MAX: usize = 200;
+
 /// A handle; clones share what it knows.
 #[derive(Clone, Debug, Default)]
 pub struct ScriptFailures(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// By the function that is asked; as many as the gateway asks.
-    sick: Mutex<BTreeMap<&'static str, Sick>>,
+    sick: Mutex<BTreeMap<Which, Sick>>,
     news: Notify,
 }
+
+/// What fails: each mailbox may have a file of its own, and its failures are its own.
+type Which = (&'static str, String);
 
 #[derive(Debug)]
 struct Sick {
@@ -45,6 +50,8 @@ pub struct Failure {
 pub struct Failing {
     /// The function that is asked, such as `route`.
     pub function: &'static str,
+    /// The file that it fails in.
+    pub file: String,
     /// The last failure.
     pub last: Failure,
     /// How many there were.
@@ -63,52 +70,50 @@ impl ScriptFailures {
         at: Timestamp,
     ) {
         let mut sick = self.sick();
-        let fresh = || Sick {
-            version,
-            run: FailureRun::default(),
-            last: failure.clone(),
-            untold: false,
-        };
-        let one = sick.entry(function).or_insert_with(fresh);
-        if one.version != version {
-            *one = fresh();
+        let which = (function, file_of(&failure.words).to_owned());
+        if let Some(one) = sick.get_mut(&which).filter(|one| one.version == version) {
+            one.last = failure;
+            if one.run.failed(at) {
+                one.untold = true;
+                self.0.news.notify_one();
+            }
+            return;
         }
-        one.last = failure;
-        if one.run.failed(at) {
-            one.untold = true;
-            self.0.news.notify_one();
+        if sick.len() >= FILES_MAX {
+            sick.retain(|_, one| one.run.counts(at));
+        }
+        if sick.len() < FILES_MAX {
+            let one = Sick {
+                version,
+                run: FailureRun::begun(at),
+                last: failure,
+                untold: false,
+            };
+            sick.insert(which, one);
         }
     }
 
-    /// Those that go on.
+    /// Those of this version that go on.
     #[must_use]
-    pub fn going_on(&self, now: Timestamp) -> Vec<Failing> {
-        let sick = self.sick();
-        let sick = sick.iter();
-        sick.filter(|(_, one)| one.run.goes_on(now))
-            .filter_map(|(function, one)| failing(function, one))
-            .collect()
+    pub fn going_on(&self, live: ScriptVersion, now: Timestamp) -> Vec<Failing> {
+        self.pick(|one| one.version == live && one.run.goes_on(now))
     }
 
-    fn take_news(&self) -> Vec<Failing> {
-        let mut sick = self.sick();
-        let untold = sick.iter_mut().filter(|(_, one)| one.untold);
-        untold
-            .filter_map(|(function, one)| {
-                one.untold = false;
-                failing(function, one)
-            })
-            .collect()
-    }
-
-    /// What people are to be told, once; waits until there is something.
+    /// What people are still to be told; waits until there is something.
     pub async fn news(&self) -> Vec<Failing> {
         loop {
-            let news = self.take_news();
+            let news = self.pick(|one| one.untold);
             if !news.is_empty() {
                 return news;
             }
             self.0.news.notified().await;
+        }
+    }
+
+    /// People are told of it, or need not be.
+    pub fn told(&self, of: &Failing) {
+        if let Some(one) = self.sick().get_mut(&(of.function, of.file.clone())) {
+            one.untold = false;
         }
     }
 
@@ -117,20 +122,28 @@ impl ScriptFailures {
         self.sick().clear();
     }
 
-    fn sick(&self) -> MutexGuard<'_, BTreeMap<&'static str, Sick>> {
+    fn pick(&self, wanted: impl Fn(&Sick) -> bool) -> Vec<Failing> {
+        let sick = self.sick();
+        let sick = sick.iter().filter(|(_, one)| wanted(one));
+        sick.map(|((function, file), one)| Failing {
+            function,
+            file: file.clone(),
+            last: one.last.clone(),
+            count: one.run.count(),
+            since: one.run.since(),
+        })
+        .collect()
+    }
+
+    fn sick(&self) -> MutexGuard<'_, BTreeMap<Which, Sick>> {
         // Nothing in here panics halfway through a change.
         self.0.sick.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn failing(function: &'static str, one: &Sick) -> Option<Failing> {
-    let (count, since) = one.run.extent()?;
-    Some(Failing {
-        function,
-        last: one.last.clone(),
-        count,
-        since,
-    })
+/// `routing.rhai:2:5: no` is of `routing.rhai`.
+fn file_of(words: &str) -> &str {
+    words.split(':').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -148,9 +161,19 @@ mod tests {
         version: ScriptVersion,
         second: i64,
     ) {
+        fail_in(failures, function, "routing.rhai", version, second);
+    }
+
+    fn fail_in(
+        failures: &ScriptFailures,
+        function: &'static str,
+        file: &str,
+        version: ScriptVersion,
+        second: i64,
+    ) {
         let failure = Failure {
             mailbox: MailboxKey(7),
-            words: format!("routing.rhai:{second}:1: no"),
+            words: format!("{file}:{second}:1: no"),
         };
         failures.failed(function, version, failure, at(second));
     }
@@ -159,37 +182,59 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
     }
 
-    #[test]
-    fn the_fifth_is_news_once_and_goes_on_while_that_version_is_live() {
+    fn untold(failures: &ScriptFailures) -> Vec<Failing> {
+        failures.pick(|one| one.untold)
+    }
+
+    #[tokio::test]
+    async fn the_fifth_is_news_until_it_is_told_and_goes_on_while_that_version_is_live() {
         let failures = ScriptFailures::default();
         for second in 0..4 {
             fail(&failures, "route", NEW, second);
             fail(&failures, "ai_reply", NEW, second);
         }
-        assert_eq!(failures.take_news(), []);
+        assert_eq!(untold(&failures), []);
         fail(&failures, "route", NEW, 4);
-        let news = failures.take_news();
+        let news = failures.news().await;
         assert_eq!(news.len(), 1);
         assert_eq!((news[0].function, news[0].count), ("route", 5));
         assert_eq!(news[0].last.words, "routing.rhai:4:1: no");
-        assert_eq!(failures.take_news(), []);
-        assert_eq!(failures.going_on(at(60)).len(), 1);
-        assert_eq!(failures.going_on(at(4_000)), []);
+        // What could not be told is still news.
+        assert_eq!(failures.news().await, news);
+        failures.told(&news[0]);
+        assert_eq!(untold(&failures), []);
+        assert_eq!(failures.going_on(NEW, at(60)).len(), 1);
+        assert_eq!(failures.going_on(OLD, at(60)), []);
+        assert_eq!(failures.going_on(NEW, at(4_000)), []);
         failures.forget();
-        assert_eq!(failures.going_on(at(60)), []);
+        assert_eq!(failures.going_on(NEW, at(60)), []);
     }
 
     #[test]
-    fn another_version_begins_anew() {
+    fn another_version_and_another_file_begin_anew() {
         let failures = ScriptFailures::default();
         for second in 0..4 {
             fail(&failures, "route", OLD, second);
         }
         for second in 4..8 {
             fail(&failures, "route", NEW, second);
+            fail_in(&failures, "route", "mailboxes/a/routing.rhai", NEW, second);
         }
-        assert_eq!(failures.take_news(), []);
-        fail(&failures, "route", NEW, 8);
-        assert_eq!(failures.take_news()[0].count, 5);
+        assert_eq!(untold(&failures), []);
+        fail_in(&failures, "route", "mailboxes/a/routing.rhai", NEW, 8);
+        let news = untold(&failures);
+        assert_eq!((news.len(), news[0].count), (1, 5));
+        assert_eq!(news[0].file, "mailboxes/a/routing.rhai");
+    }
+
+    #[test]
+    fn however_many_files_fail_what_is_kept_has_a_bound() {
+        let failures = ScriptFailures::default();
+        for file in 0..FILES_MAX + 50 {
+            fail_in(&failures, "route", &format!("{file}.rhai"), NEW, 0);
+        }
+        assert_eq!(failures.sick().len(), FILES_MAX);
+        fail_in(&failures, "route", "late.rhai", NEW, 9_000);
+        assert_eq!(failures.sick().len(), 1);
     }
 }

@@ -65,15 +65,7 @@ impl Timers {
                 let context =
                     view::of_reply(&this.store, &this.board, conversation, mailbox, None, now)?;
                 let routed = this.asking.about(snapshot, about).on_timer(&context);
-                decision.version = Some(routed.version);
-                decision.outcome = routed.answer.outcome;
-                decision.routing = routed.answer.routing;
-                decision.trace = routed.answer.trace;
-                decision.warnings = routed.answer.warnings;
-                if let Some(words) = routed.instead_of {
-                    let words = format!("{words}; an older version decided instead");
-                    decision.warnings.push(words);
-                }
+                routed.onto(&mut decision);
             }
             if decision.routing.acknowledge.is_some() {
                 let words = "`acknowledge` left out: it answers mail that comes in";

@@ -228,19 +228,9 @@ fn route(
 ) {
     let routed = live.route(&mail, &context);
     let fell_back = routed.instead_of.is_some();
-    decision.version = Some(routed.version);
-    decision.outcome = routed.answer.outcome;
-    decision.routing = routed.answer.routing;
-    decision.trace = routed.answer.trace;
-    decision.warnings = routed.answer.warnings;
+    routed.onto(decision);
     if let Outcome::Failed(words) = &decision.outcome {
         tracing::warn!(message = shown.message.key.0, %words, "the routing script failed; the mail took the default route");
-    }
-    if let Some(words) = routed.instead_of {
-        tracing::warn!(message = shown.message.key.0, %words, "the routing script failed; an older version decided");
-        decision
-            .warnings
-            .push(format!("{words}; an older version decided instead"));
     }
     let not_asked = fell_back.then_some(NotAsked::FellBack);
     let not_asked = not_asked.or_else(|| {

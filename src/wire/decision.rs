@@ -6,6 +6,7 @@ use crate::domain::answered::{assign_word, gate_parts, priority_word, status_wor
 use crate::domain::decision::{
     Asked, Gating, NotAsked, Outcome, Routing, ScriptVersion, TraceStep,
 };
+use crate::domain::reason::Reason;
 
 /// A routing with how it came about.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +27,27 @@ pub struct RoutedBody {
     wake_in: Option<String>,
     warnings: Vec<String>,
     trace: Vec<StepBody>,
+}
+
+/// Which line decided, and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecidedByBody {
+    file: String,
+    line: u32,
+    /// What held, or the condition as it stands in the script; `null` when there was none.
+    because: Option<String>,
+}
+
+impl DecidedByBody {
+    /// Of a reason.
+    #[must_use]
+    pub fn new(reason: &Reason) -> Self {
+        Self {
+            file: reason.file.clone(),
+            line: reason.line,
+            because: reason.because(),
+        }
+    }
 }
 
 /// How the gate of the assistant stands for a mail.

@@ -12,6 +12,7 @@ use super::json::decision::DecidedBody;
 use super::json::message::PageBody;
 use crate::domain::user::Actor;
 use crate::service::conversations::Conversations;
+use crate::service::conversations::decided::Decided;
 
 /// The query.
 #[derive(Debug, Deserialize)]
@@ -33,8 +34,13 @@ pub(super) async fn by_line(
     let page = conversations
         .decided_by(&actor, &query.file, query.line, before, limit)
         .map_err(of_conversations)?;
+    let body = |decided: &Decided| {
+        let reason = conversations.reason_of(&decided.decision)?;
+        Ok(DecidedBody::new(decided, reason.as_ref()))
+    };
+    let items: Result<Vec<_>, _> = page.items.iter().map(body).collect();
     Ok(Json(PageBody {
-        items: page.items.iter().map(DecidedBody::new).collect(),
+        items: items.map_err(of_conversations)?,
         next: page.next,
     }))
 }

@@ -10,6 +10,7 @@ use super::super::error::Problem;
 use super::failure::of_conversations;
 use super::json::decision::DecisionBody;
 use super::json::message::{ItemsBody, MessageBody, TextBody};
+use crate::domain::decision::Decision;
 use crate::domain::user::Actor;
 use crate::service::conversations::Conversations;
 
@@ -63,9 +64,13 @@ pub(super) async fn decisions(
     let decisions = conversations
         .decisions(&actor, id)
         .map_err(of_conversations)?;
-    Ok(Json(ItemsBody {
-        items: decisions.iter().map(DecisionBody::new).collect(),
-    }))
+    let body = |decision: &Decision| {
+        let reason = conversations.reason_of(decision)?;
+        Ok(DecisionBody::new(decision, reason.as_ref()))
+    };
+    let items: Result<Vec<_>, _> = decisions.iter().map(body).collect();
+    let items = items.map_err(of_conversations)?;
+    Ok(Json(ItemsBody { items }))
 }
 
 pub(super) async fn attachment(

@@ -14,6 +14,7 @@ use crate::domain::decision::Outcome;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::state::{Doing, MailboxState};
 use crate::script::Alerted;
+use crate::service::agenda::LOOK_AGAIN;
 use crate::service::asking::Asking;
 use crate::service::script_failures::Failing;
 use crate::service::view;
@@ -39,17 +40,24 @@ impl Alerts {
                 failing = asking.failures_to_tell() => failing,
             };
             for one in failing {
-                if let Err(error) = self.tell_of_failure(one).await {
-                    tracing::error!(%error, "that a script goes on failing is shown on the pages, but no notice of it could be made");
+                match self.tell_of_failure(&one).await {
+                    Ok(()) => asking.failure_told(&one),
+                    Err(error) => {
+                        tracing::warn!(%error, "no notice can be made of a script that goes on failing; it is tried again");
+                        tokio::select! {
+                            () = shutdown.cancelled() => return,
+                            () = tokio::time::sleep(LOOK_AGAIN) => {}
+                        }
+                    }
                 }
             }
         }
     }
 
-    async fn tell_of_failure(&self, one: Failing) -> Result<(), LookError> {
+    async fn tell_of_failure(&self, one: &Failing) -> Result<(), LookError> {
         let due = Due::ScriptFails {
             function: one.function.to_owned(),
-            words: one.last.words,
+            words: one.last.words.clone(),
             count: one.count,
             since: one.since,
         };

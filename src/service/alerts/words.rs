@@ -178,11 +178,14 @@ impl Facts<'_> {
             ));
         }
         if let Some(url) = self.public_url {
-            let url = match self.due {
-                Due::ScriptFails { .. } => format!("{url}/scripts"),
-                _ => format!("{url}/mailboxes#mailbox-{}", self.mailbox.id),
+            let page = if let Due::ScriptFails { .. } = self.due {
+                let url = format!("{url}/scripts");
+                text_with(language, "notice.scripts_page", &[("url", &url)])
+            } else {
+                let url = format!("{url}/mailboxes#mailbox-{}", self.mailbox.id);
+                text_with(language, "notice.page", &[("url", &url)])
             };
-            parts.push(text_with(language, "notice.page", &[("url", &url)]));
+            parts.push(page);
         }
         parts.push(text(language, "notice.foot").to_owned());
         parts.join("\n\n")
@@ -226,7 +229,7 @@ impl Facts<'_> {
                 ("function", function.as_str()),
                 ("count", &count.to_string()),
                 ("since", &minute(*since)),
-                ("words", &harmless(words)),
+                ("words", &at_its_place(words)),
             ];
             return text_with(language, "notice.script_fails", &values);
         }
@@ -274,6 +277,16 @@ impl Facts<'_> {
             ("since", &since),
         ];
         text_with(language, key, &values)
+    }
+}
+
+/// `routing.rhai:2:5: ` as it is, since it is ours; what a script threw may be words of a mail.
+fn at_its_place(words: &str) -> String {
+    match words.split_once(": ") {
+        Some((place, rest)) if place.contains(".rhai") => {
+            format!("{}: {}", on_one_line(place), harmless(rest))
+        }
+        _ => harmless(words),
     }
 }
 

@@ -130,13 +130,12 @@ impl Walk<'_> {
         };
         let conversation = self.store.conversation(message.conversation)?;
         let conversation = conversation.map(|one| (one.id, one.number));
-        let sort = Sort::of(&message);
         let (mail, context) = as_it_came(self.store, self.zone, message)?;
         let old = self.live.map_or_else(nothing, |live| {
-            self.ask(live, sort, mail.clone(), context.clone())
+            self.ask(live, mail.clone(), context.clone())
         });
         let begun = Instant::now();
-        let new = self.ask(self.candidate, sort, mail, context);
+        let new = self.ask(self.candidate, mail, context);
         let took = begun.elapsed();
         found.mails += 1;
         found.errors_old += usize::from(failed(&old));
@@ -164,18 +163,12 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn ask(
-        &self,
-        snapshot: &Snapshot,
-        sort: Sort,
-        mail: MailView,
-        context: ContextView,
-    ) -> Answers {
+    fn ask(&self, snapshot: &Snapshot, mail: MailView, context: ContextView) -> Answers {
         let max = self.script_time_max;
         let begun = Instant::now();
-        let kind = mail.head.kind;
+        let (kind, imported, late) = (mail.head.kind, mail.imported, mail.late);
         let routed = snapshot.route(mail.clone(), context.clone(), move || begun.elapsed() > max);
-        let not_asked = NotAsked::of(kind, sort.imported, sort.late, &routed.routing);
+        let not_asked = NotAsked::of(kind, imported, late, &routed.routing);
         let gating = not_asked.map_or_else(
             || {
                 let begun = Instant::now();
@@ -228,22 +221,6 @@ fn as_it_was(view: &mut ConversationView, count: usize, arrived_at: Timestamp) {
         language: std::mem::take(&mut view.language),
         ..ConversationView::default()
     };
-}
-
-/// What the gate of the assistant is not asked for.
-#[derive(Clone, Copy)]
-struct Sort {
-    imported: bool,
-    late: bool,
-}
-
-impl Sort {
-    fn of(message: &Message) -> Self {
-        Self {
-            imported: message.imported,
-            late: message.late,
-        }
-    }
 }
 
 /// What is said where there are no scripts.

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::PersonBody;
 use crate::domain::decision::{Decision, Occasion};
+use crate::domain::reason::Reason;
 use crate::service::conversations::decided::Decided;
-use crate::wire::decision::{GatingBody, RoutedBody, hexadecimal};
+use crate::wire::decision::{DecidedByBody, GatingBody, RoutedBody, hexadecimal};
 
 /// A decision.
 #[derive(Debug, Serialize)]
@@ -16,19 +17,23 @@ pub(in crate::http::api) struct DecisionBody {
     script_version: Option<String>,
     #[serde(flatten)]
     routed: RoutedBody,
+    /// Absent where no line did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<DecidedByBody>,
     /// How the gate of the assistant stands for the mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     assistant: Option<GatingBody>,
 }
 
 impl DecisionBody {
-    pub(in crate::http::api) fn new(decision: &Decision) -> Self {
+    pub(in crate::http::api) fn new(decision: &Decision, reason: Option<&Reason>) -> Self {
         Self {
             at: decision.at.to_string(),
             kind: match decision.occasion {
                 Occasion::Mail => "mail",
                 Occasion::Timer => "timer",
             },
+            decided_by: reason.map(DecidedByBody::new),
             assistant: decision.gating.as_ref().map(GatingBody::new),
             script_version: decision.version.map(|version| hexadecimal(&version.0)),
             routed: RoutedBody::new(
@@ -53,7 +58,7 @@ pub(in crate::http::api) struct DecidedBody {
 }
 
 impl DecidedBody {
-    pub(in crate::http::api) fn new(decided: &Decided) -> Self {
+    pub(in crate::http::api) fn new(decided: &Decided, reason: Option<&Reason>) -> Self {
         let head = &decided.message.head;
         Self {
             message_id: decided.message.id.to_string(),
@@ -61,7 +66,7 @@ impl DecidedBody {
             conversation_number: decided.conversation.number,
             from: head.from.as_ref().map(PersonBody::new),
             subject: head.subject.clone(),
-            decision: DecisionBody::new(&decided.decision),
+            decision: DecisionBody::new(&decided.decision, reason),
         }
     }
 }

@@ -21,7 +21,9 @@ pub(in crate::http::api) struct ScriptsBody {
     /// The version that decides now; `null` when there are no scripts.
     version: Option<String>,
     files: Vec<String>,
-    /// Not empty: a newer version was refused, and the one above goes on.
+    /// A newer version was refused, and the one above goes on.
+    refused: bool,
+    /// What is wrong with the newer version, or warnings of the live one.
     problems: Vec<ProblemBody>,
     /// What of the live version fails again and again.
     failing: Vec<FailingBody>,
@@ -31,6 +33,7 @@ pub(in crate::http::api) struct ScriptsBody {
 #[derive(Debug, Serialize)]
 struct FailingBody {
     function: &'static str,
+    file: String,
     count: u64,
     since: String,
     /// Of the last failure.
@@ -147,6 +150,7 @@ impl ScriptsBody {
                 .as_ref()
                 .map(|snapshot| hexadecimal(&snapshot.version().0)),
             files: files.unwrap_or_default(),
+            refused: scripts.is_refused(),
             problems: problems.iter().map(ProblemBody::new).collect(),
             failing: failing.iter().map(FailingBody::new).collect(),
         }
@@ -157,6 +161,7 @@ impl FailingBody {
     fn new(failing: &Failing) -> Self {
         Self {
             function: failing.function,
+            file: failing.file.clone(),
             count: failing.count,
             since: failing.since.to_string(),
             error: failing.last.words.clone(),
