@@ -28,20 +28,19 @@ pub enum Part {
 }
 
 #[derive(Debug)]
-enum Tree {
-    Any(Vec<Self>, Range<usize>),
-    All(Vec<Self>, Range<usize>),
-    Not(Box<Self>),
-    Atom(Range<usize>),
+struct Tree {
+    kind: Kind,
+    range: Range<usize>,
+    /// Whether it held when it was looked at last, where its steps say so.
+    truth: Option<bool>,
 }
 
-impl Tree {
-    fn range(&self) -> &Range<usize> {
-        match self {
-            Self::Any(_, range) | Self::All(_, range) | Self::Atom(range) => range,
-            Self::Not(inner) => inner.range(),
-        }
-    }
+#[derive(Debug)]
+enum Kind {
+    Any(Vec<Tree>),
+    All(Vec<Tree>),
+    Not(Box<Tree>),
+    Atom,
 }
 
 /// Steps of a condition, each with its place, in the order in which they were taken.
@@ -53,45 +52,10 @@ pub(super) fn explain(
     condition: Range<usize>,
     steps: &Steps<'_>,
 ) -> Option<Vec<Part>> {
-    let tree = parse(source, condition)?;
-    let parts = Judge { source, steps }.parts(&tree, true)?;
+    let judge = Judge { source, steps };
+    let tree = judge.parse(condition)?;
+    let parts = judge.parts(&tree, true)?;
     (!parts.is_empty()).then_some(parts)
-}
-
-fn parse(source: &Source, range: Range<usize>) -> Option<Tree> {
-    let range = source.trimmed(range);
-    let has_block = range.clone().any(|place| source.code(place) == Some('{'));
-    if range.is_empty() || has_block || source.has_comment(range.clone()) {
-        return None;
-    }
-    let outermost = source.outermost(range.clone())?;
-    for (sign, is_any) in [('|', true), ('&', false)] {
-        let parts = split(&outermost, sign, range.clone())?;
-        if parts.len() > 1 {
-            let parts = parts.into_iter().map(|part| parse(source, part));
-            let parts = parts.collect::<Option<Vec<_>>>()?;
-            return Some(if is_any {
-                Tree::Any(parts, range)
-            } else {
-                Tree::All(parts, range)
-            });
-        }
-    }
-    if outermost.iter().any(|(_, letter)| *letter == '^') {
-        return None;
-    }
-    if source.code(range.start) == Some('!') {
-        let inner = range.start + 1..range.end;
-        if !is_compound(source, inner.clone()) {
-            return Some(Tree::Not(Box::new(parse(source, inner)?)));
-        }
-    }
-    if source.code(range.start) == Some('(')
-        && source.closing(range.start, range.end) == Some(range.end - 1)
-    {
-        return parse(source, range.start + 1..range.end - 1);
-    }
-    Some(Tree::Atom(range))
 }
 
 /// Cuts at every doubled sign; `None` when it stands alone, as an operator on bits.
@@ -139,17 +103,78 @@ impl<'j> Judge<'j> {
         steps.filter_map(within)
     }
 
+    /// Takes a condition apart. What a part came to is told once, of what those in it came
+    /// to: conditions are nested deeply.
+    fn parse(&self, range: Range<usize>) -> Option<Tree> {
+        let source = self.source;
+        let range = source.trimmed(range);
+        let has_block = range.clone().any(|place| source.code(place) == Some('{'));
+        if range.is_empty() || has_block || source.has_comment(range.clone()) {
+            return None;
+        }
+        let outermost = source.outermost(range.clone())?;
+        for (sign, is_any) in [('|', true), ('&', false)] {
+            let parts = split(&outermost, sign, range.clone())?;
+            if parts.len() > 1 {
+                let parts = parts.into_iter().map(|part| self.parse(part));
+                let parts = parts.collect::<Option<Vec<_>>>()?;
+                let truth = self.truth_of(&parts, &range, is_any);
+                let kind = if is_any {
+                    Kind::Any(parts)
+                } else {
+                    Kind::All(parts)
+                };
+                return Some(Tree { kind, range, truth });
+            }
+        }
+        if outermost.iter().any(|(_, letter)| *letter == '^') {
+            return None;
+        }
+        if source.code(range.start) == Some('!') {
+            let inner = range.start + 1..range.end;
+            if !is_compound(source, inner.clone()) {
+                let inner = self.parse(inner)?;
+                return Some(Tree {
+                    range: inner.range.clone(),
+                    truth: inner.truth.map(|truth| !truth),
+                    kind: Kind::Not(Box::new(inner)),
+                });
+            }
+        }
+        if source.code(range.start) == Some('(')
+            && source.closing(range.start, range.end) == Some(range.end - 1)
+        {
+            return self.parse(range.start + 1..range.end - 1);
+        }
+        let truth = self.answered(&range).map(|(truth, ..)| truth);
+        Some(Tree {
+            kind: Kind::Atom,
+            range,
+            truth,
+        })
+    }
+
+    /// What several came to of which one that is `ends` ends the question.
+    fn truth_of(&self, all: &[Tree], range: &Range<usize>, ends: bool) -> Option<bool> {
+        let last = self.within(range).next_back()?;
+        let place = self.steps[last].0;
+        let decisive = all.iter().find(|one| one.range.contains(&place))?;
+        let truth = decisive.truth?;
+        let rest = || all.iter().all(|one| one.truth == Some(!ends));
+        (truth == ends || rest()).then_some(truth)
+    }
+
     /// What is known to have been `wanted` about this part, which was.
     fn parts(&self, tree: &Tree, wanted: bool) -> Option<Vec<Part>> {
-        match tree {
-            Tree::Not(inner) => self.parts(inner, !wanted),
-            Tree::Any(all, range) if wanted => self.decisive(all, range, wanted),
-            Tree::All(all, range) if !wanted => self.decisive(all, range, wanted),
-            Tree::Any(all, _) | Tree::All(all, _) => {
+        match &tree.kind {
+            Kind::Not(inner) => self.parts(inner, !wanted),
+            Kind::Any(all) if wanted => self.decisive(all, &tree.range, wanted),
+            Kind::All(all) if !wanted => self.decisive(all, &tree.range, wanted),
+            Kind::Any(all) | Kind::All(all) => {
                 let all = all.iter().map(|one| self.parts(one, wanted));
                 Some(all.collect::<Option<Vec<_>>>()?.concat())
             }
-            Tree::Atom(range) => self.atom(range, wanted),
+            Kind::Atom => self.atom(&tree.range, wanted),
         }
     }
 
@@ -159,36 +184,18 @@ impl<'j> Judge<'j> {
     fn decisive(&self, all: &[Tree], range: &Range<usize>, wanted: bool) -> Option<Vec<Part>> {
         let last = self.within(range).next_back()?;
         let place = self.steps[last].0;
-        let index = all.iter().position(|one| one.range().contains(&place))?;
-        match self.truth(&all[index]) {
+        let index = all.iter().position(|one| one.range.contains(&place))?;
+        match all[index].truth {
             Some(truth) if truth == wanted => {}
             Some(_) => return None,
             None => {
-                let mut before = self.within(all.first()?.range()).next_back()?;
+                let mut before = self.within(&all.first()?.range).next_back()?;
                 for one in &all[1..] {
-                    before = self.within(one.range()).find(|number| *number > before)?;
+                    before = self.within(&one.range).find(|number| *number > before)?;
                 }
             }
         }
         self.parts(&all[index], wanted)
-    }
-
-    /// Whether it held when it was looked at last, where its steps say so.
-    fn truth(&self, tree: &Tree) -> Option<bool> {
-        let of_all = |all: &[Tree], range: &Range<usize>, ends: bool| {
-            let last = self.within(range).next_back()?;
-            let place = self.steps[last].0;
-            let decisive = all.iter().find(|one| one.range().contains(&place))?;
-            let truth = self.truth(decisive)?;
-            let rest = || all.iter().all(|one| self.truth(one) == Some(!ends));
-            (truth == ends || rest()).then_some(truth)
-        };
-        match tree {
-            Tree::Not(inner) => self.truth(inner).map(|truth| !truth),
-            Tree::Any(all, range) => of_all(all, range, true),
-            Tree::All(all, range) => of_all(all, range, false),
-            Tree::Atom(range) => self.answered(range).map(|(truth, ..)| truth),
-        }
     }
 
     /// The answer that this part is, where it is one: whether it held, the answer, and the
@@ -300,4 +307,49 @@ fn without_case(of: &str) -> &str {
         of = rest;
     }
     of
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looking twice at what stands within, at every level, would never end.
+    const LEVELS: usize = 60;
+
+    /// What is known of a condition of the flags `mail.yes` and `mail.no`, all looked at.
+    fn explained(condition: &str) -> Option<Vec<Part>> {
+        let source = Source::new(condition);
+        let places = |flag: &'static str, what: &'static str| {
+            let found = condition.match_indices(flag);
+            found.map(move |(place, _)| (place + ".".len(), what))
+        };
+        let yes = places(".yes", "mail.yes = true");
+        let mut steps: Vec<(usize, &str)> = yes.chain(places(".no", "mail.no = false")).collect();
+        steps.sort_unstable();
+        explain(&source, 0..condition.len(), &steps)
+    }
+
+    #[test]
+    fn deeply_nested_conditions_are_read_once() {
+        let mut first = "mail.yes".to_owned();
+        let mut last = "mail.no".to_owned();
+        for level in 0..LEVELS {
+            (first, last) = if level % 2 == 0 {
+                (format!("(mail.no || {first})"), format!("!({last} || mail.no)"))
+            } else {
+                (format!("(mail.yes && {first})"), format!("!({last} && mail.yes)"))
+            };
+        }
+        // Of every `||` what ended it, of every `&&` both.
+        let parts = explained(&first).expect("certain");
+        assert_eq!(parts, vec![Part::Source("mail.yes".to_owned()); LEVELS / 2 + 1]);
+        let parts = explained(&format!("!{last}")).expect("certain");
+        assert_eq!(parts.len(), LEVELS + 1);
+        assert_eq!(parts[0], Part::Source("!mail.no".to_owned()));
+        let brackets = format!("{}mail.yes{}", "(".repeat(LEVELS), ")".repeat(LEVELS));
+        assert_eq!(
+            explained(&brackets),
+            Some(vec![Part::Source("mail.yes".to_owned())])
+        );
+    }
 }
