@@ -12,9 +12,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::Diagnostic;
-use super::layout::{ENTRIES, LIBRARY, MAILBOXES, Place, WORKSPACES};
+use super::layout::{LIBRARY, MAILBOXES, Place, WORKSPACES};
 use super::limits::Limits;
-use super::{layout, template};
+use super::{entry, layout, template};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -77,7 +77,7 @@ impl Reader<'_> {
     /// The entry files; any other script beside them is probably a slip.
     fn top(&mut self) {
         for name in self.scripts_in(Path::new("")) {
-            if ENTRIES.contains(&name.as_str()) {
+            if entry::ALL.contains(&name.as_str()) {
                 self.take(&name);
             } else {
                 self.warnings.extend(layout::unused(&name));

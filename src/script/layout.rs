@@ -6,19 +6,10 @@
 //! stands at the root.
 
 use super::diagnostic::Diagnostic;
+use super::entry;
 use super::suggest;
 use super::view::WORKSPACE;
 use crate::domain::slug::Slug;
-
-/// The files that mean something, in the order in which they are shown.
-pub(super) const ENTRIES: [&str; 6] = [
-    "routing.rhai",
-    "signature.rhai",
-    "ai_gate.rhai",
-    "before_send.rhai",
-    "timers.rhai",
-    "states.rhai",
-];
 
 /// Where files to import stand.
 pub(super) const LIBRARY: &str = "lib";
@@ -48,7 +39,7 @@ impl<'n> Place<'n> {
             [Some(MAILBOXES), Some(slug), Some(base), None] => (Self::Mailbox(slug), base),
             _ => return None,
         };
-        let entry = ENTRIES.into_iter().find(|entry| *entry == base)?;
+        let entry = entry::ALL.into_iter().find(|entry| *entry == base)?;
         Some((place, entry))
     }
 
@@ -131,14 +122,14 @@ pub(super) fn unused(name: &str) -> Option<Diagnostic> {
     let top = name.split('/').next().unwrap_or_default();
     if [MAILBOXES, WORKSPACES].contains(&top) {
         let message = "only entry files belong here, so this one is not read".to_owned();
-        let help = suggest::did_you_mean(base, ENTRIES);
+        let help = suggest::did_you_mean(base, entry::ALL);
         let shared = "lib/, data/ and templates/ stand at the top of the scripts folder and are \
                       shared; here may stand";
-        let help = help.unwrap_or_else(|| format!("{shared} {}", ENTRIES.join(", ")));
+        let help = help.unwrap_or_else(|| format!("{shared} {}", entry::ALL.join(", ")));
         return of_file(message, Some(help));
     }
     if folder.is_empty() {
-        let help = suggest::did_you_mean(name, ENTRIES);
+        let help = suggest::did_you_mean(name, entry::ALL);
         let help = help.or_else(|| Some("files to import belong into lib/".to_owned()));
         return of_file("no file of this name is ever run".to_owned(), help);
     }

@@ -19,6 +19,7 @@ mod data;
 mod definitions;
 mod diagnostic;
 mod engine;
+pub mod entry;
 mod files;
 mod found;
 mod handle;

@@ -9,7 +9,7 @@ use jiff::{Timestamp, Zoned, civil};
 use tokio::time::Instant;
 
 use crate::domain::decision::Outcome;
-use crate::script::{ContextView, Gated, MailView, Routed, Signed, Snapshot};
+use crate::script::{ContextView, Gated, MailView, Routed, Signed, Snapshot, entry};
 
 /// What surrounds the mail, where somebody wants it otherwise than usual.
 #[derive(Clone, Debug)]
@@ -114,7 +114,8 @@ pub fn route(
 }
 
 /// What the function of a file answers about a mail, where it is not [`route`]; `None` where
-/// the file has none that is asked about mails.
+/// the file has none that is asked about mails. A mailbox's own file answers as the one it
+/// stands in the place of.
 #[must_use]
 pub fn answer_of(
     file: &str,
@@ -124,10 +125,10 @@ pub fn answer_of(
 ) -> Option<Answered> {
     let begun = Instant::now();
     let expired = move || begun.elapsed() > time_max;
-    match file {
-        "ai_gate.rhai" => Some(Answered::Gate(snapshot.ai_reply(mail, context, expired))),
-        "signature.rhai" => Some(Answered::Signature(snapshot.signature(context, expired))),
-        "timers.rhai" => Some(Answered::Timer(snapshot.on_timer(context, expired))),
+    match entry::of(file)? {
+        entry::GATE => Some(Answered::Gate(snapshot.ai_reply(mail, context, expired))),
+        entry::SIGNATURE => Some(Answered::Signature(snapshot.signature(context, expired))),
+        entry::TIMERS => Some(Answered::Timer(snapshot.on_timer(context, expired))),
         _ => None,
     }
 }
@@ -190,6 +191,46 @@ mod tests {
         assert_eq!(team(Some("support")).as_deref(), Some("support"));
         assert_eq!(team(Some("Shop@Example.com")).as_deref(), Some("shop"));
         assert_eq!(team(Some("sales@example.com")).as_deref(), Some("all"));
+    }
+
+    #[test]
+    fn a_mailboxs_own_file_answers_as_the_one_for_all() {
+        let own = |entry: &str| format!("mailboxes/shop-example-com/{entry}");
+        let files = vec![
+            (
+                own(entry::GATE),
+                "fn ai_reply(mail, ctx) { off(\"own\") }".to_owned(),
+            ),
+            (
+                own(entry::SIGNATURE),
+                "fn signature(ctx) { \"own\" }".to_owned(),
+            ),
+            (
+                own(entry::TIMERS),
+                "fn on_timer(ctx) { team(\"own\") }".to_owned(),
+            ),
+        ];
+        let snapshot = Snapshot::of(files, &crate::script::Limits::default()).expect("right");
+        let answered = |name: &str| {
+            let now = moment("2026-11-28T09:00", &TimeZone::UTC).expect("a time");
+            let seen = sample(RAW, Surroundings { mailbox: None, now });
+            answer_of(name, &snapshot, seen, Duration::from_secs(10))
+        };
+        let Some(Answered::Gate(gated)) = answered(&own(entry::GATE)) else {
+            panic!("no gate");
+        };
+        assert_eq!(gated.outcome, Outcome::Decided);
+        let Some(Answered::Signature(signed)) = answered(&own(entry::SIGNATURE)) else {
+            panic!("no signature");
+        };
+        assert_eq!(signed.text, "own");
+        let Some(Answered::Timer(routed)) = answered(&own(entry::TIMERS)) else {
+            panic!("no timer");
+        };
+        assert_eq!(routed.routing.team.as_deref(), Some("own"));
+        for none in [&own(entry::ROUTING), "lib/signature.rhai", "a/b/timers.rhai"] {
+            assert!(answered(none).is_none(), "{none}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
 
 use super::used::Used;
 use crate::script::diagnostic::Diagnostic;
+use crate::script::entry;
 use crate::script::shape::{Sort, Table};
 use crate::script::trace;
 
@@ -22,32 +23,32 @@ pub(super) struct Entry {
 /// The entry functions. Of a file with several one will do.
 pub(super) const ENTRIES: [Entry; 8] = [
     Entry {
-        file: "routing.rhai",
+        file: entry::ROUTING,
         function: "route",
         parameters: &[("mail", Sort::Mail), ("ctx", Sort::Context)],
     },
     Entry {
-        file: "signature.rhai",
+        file: entry::SIGNATURE,
         function: "signature",
         parameters: &[("ctx", Sort::Context)],
     },
     Entry {
-        file: "ai_gate.rhai",
+        file: entry::GATE,
         function: "ai_reply",
         parameters: &[("mail", Sort::Mail), ("ctx", Sort::Context)],
     },
     Entry {
-        file: "before_send.rhai",
+        file: entry::BEFORE_SEND,
         function: "before_send",
         parameters: &[("reply", Sort::Reply), ("ctx", Sort::Context)],
     },
     Entry {
-        file: "timers.rhai",
+        file: entry::TIMERS,
         function: "on_timer",
         parameters: &[("ctx", Sort::Context)],
     },
     Entry {
-        file: "states.rhai",
+        file: entry::STATES,
         function: "on_mailbox_state",
         parameters: &[("ctx", Sort::Context)],
     },

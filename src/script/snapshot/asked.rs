@@ -10,6 +10,7 @@ use crate::domain::decision::{self, Gate, Gating, Outcome, Routing, TraceStep, V
 use crate::script::answer::alert::{self, Alert};
 use crate::script::answer::verdict::Judged;
 use crate::script::answer::{self, Answer, Building};
+use crate::script::entry;
 use crate::script::reading::{Context, Mail, Reply};
 use crate::script::view::{ContextView, MailView, ReplyView};
 
@@ -17,32 +18,32 @@ use crate::script::view::{ContextView, MailView, ReplyView};
 const SIGNATURE_BYTES_MAX: usize = 16 * 1024;
 
 const ROUTING: Asked = Asked {
-    file: "routing.rhai",
+    file: entry::ROUTING,
     function: "route",
     wanted: "team(...), inbox(), spam() or ignore(...)",
 };
 const GATE: Asked = Asked {
-    file: "ai_gate.rhai",
+    file: entry::GATE,
     function: "ai_reply",
     wanted: "off(...), draft(...) or send(...)",
 };
 const SIGNATURE: Asked = Asked {
-    file: "signature.rhai",
+    file: entry::SIGNATURE,
     function: "signature",
     wanted: "a text",
 };
 const BEFORE_SEND: Asked = Asked {
-    file: "before_send.rhai",
+    file: entry::BEFORE_SEND,
     function: "before_send",
     wanted: "allow() or hold(...)",
 };
 const TIMER: Asked = Asked {
-    file: "timers.rhai",
+    file: entry::TIMERS,
     function: "on_timer",
     wanted: "team(...), inbox(), spam() or ignore(...)",
 };
 const STATE: Asked = Asked {
-    file: "states.rhai",
+    file: entry::STATES,
     function: "on_mailbox_state",
     wanted: "alert(...), a list of those, or nothing",
 };

@@ -24,16 +24,6 @@ use crate::service::console::Console;
 use crate::service::rehearsal::Rehearsals;
 use crate::service::script_editing::{EditError, ScriptEditing};
 
-/// The entry files, in the order in which they are told of.
-const ENTRIES: [&str; 6] = [
-    "routing.rhai",
-    "ai_gate.rhai",
-    "signature.rhai",
-    "before_send.rhai",
-    "timers.rhai",
-    "states.rhai",
-];
-
 /// The services of these pages.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {

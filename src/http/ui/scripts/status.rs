@@ -9,9 +9,9 @@ use super::super::super::error::Problem;
 use super::super::page::{Frame, render};
 use super::super::view::Moment;
 use super::super::view::scripts::ProblemView;
-use super::{Desk, ENTRIES, must_be_operator};
+use super::{Desk, must_be_operator};
 use crate::domain::user::Actor;
-use crate::script::is_override;
+use crate::script::{entry, is_override};
 use crate::wire::decision::hexadecimal;
 
 /// Digits of a version that are shown.
@@ -74,7 +74,7 @@ pub(in crate::http::ui) async fn show(
         (frame.words.with("scripts.failing", &values), one.last.words)
     });
     let failing = failing.collect();
-    let others = others.filter(|name| !ENTRIES.contains(&name.as_str()));
+    let others = others.filter(|name| !entry::ALL.contains(&name.as_str()));
     let (overrides, others) = others.cloned().partition(|name| is_override(name));
     let mailboxes = desk.console.mailboxes(&actor).map_err(of_console)?;
     let mailboxes = mailboxes.into_iter().map(|mailbox| {
@@ -88,7 +88,7 @@ pub(in crate::http::ui) async fn show(
         is_refused: desk.scripts.is_refused(),
         problems: problems.iter().map(ProblemView::new).collect(),
         may_edit: desk.editing.may_edit(&actor),
-        entries: ENTRIES.map(|name| (name, is_there(name))).to_vec(),
+        entries: entry::ALL.map(|name| (name, is_there(name))).to_vec(),
         overrides,
         mailboxes: mailboxes.collect(),
         others,

@@ -1,0 +1,26 @@
+//! The entry files: those that mean something by their name.
+
+use super::layout::Place;
+
+/// Where mail goes.
+pub const ROUTING: &str = "routing.rhai";
+/// What stands below a reply.
+pub const SIGNATURE: &str = "signature.rhai";
+/// What the assistant may do.
+pub const GATE: &str = "ai_gate.rhai";
+/// Whether a person looks at a reply first.
+pub const BEFORE_SEND: &str = "before_send.rhai";
+/// What becomes of a conversation that was waited for.
+pub const TIMERS: &str = "timers.rhai";
+/// Who is told of the state of a mailbox.
+pub const STATES: &str = "states.rhai";
+
+/// All of them, in the order in which they are shown.
+pub const ALL: [&str; 6] = [ROUTING, SIGNATURE, GATE, BEFORE_SEND, TIMERS, STATES];
+
+/// Which one a file below the scripts folder is, be it for everybody or for one mailbox or
+/// workspace; `None` of other files.
+#[must_use]
+pub fn of(name: &str) -> Option<&'static str> {
+    Place::of(name).map(|(_, entry)| entry)
+}
