@@ -18,7 +18,7 @@ use crate::domain::decision::{TRACE_STEPS_MAX, TraceStep};
 mod said;
 
 pub(super) use said::{Name, Question, quoted, shown};
-use said::{Sameness, What, shorten};
+use said::{Sameness, What, Worth, shorten};
 
 /// Reads, or true answers, of one place that are kept: the first ones and the latest.
 const REPEATS_MAX: usize = 3;
@@ -74,6 +74,7 @@ impl Run {
         At { file, line, column }
     }
 
+    /// Keeps a step, where there is room for it: what decided always has some.
     fn take(&mut self, at: At, what: What) {
         self.taken += 1;
         let step = Step {
@@ -81,26 +82,44 @@ impl Run {
             at,
             what,
         };
+        let is_full = self.steps.len() >= TRACE_STEPS_MAX;
         if let Some(same) = step.what.sameness() {
             let most = match same {
                 Sameness::Read | Sameness::Yes => REPEATS_MAX,
                 Sameness::No => FALSE_ANSWERS_MAX,
             };
-            let before = self
-                .steps
-                .iter_mut()
-                .filter(|other| other.at == at && other.what.sameness() == Some(same));
-            let mut before: Vec<&mut Step> = before.collect();
-            if before.len() >= most
-                && let Some(latest) = before.iter_mut().max_by_key(|other| other.number)
+            let (mut count, mut latest) = (0, None);
+            for (index, other) in self.steps.iter().enumerate() {
+                if other.at == at && other.what.sameness() == Some(same) {
+                    count += 1;
+                    latest = latest.max(Some((other.number, index)));
+                }
+            }
+            if let Some((_, index)) = latest
+                && (count >= most || is_full)
             {
-                **latest = step;
+                self.steps[index] = step;
                 return;
             }
         }
-        if self.steps.len() < TRACE_STEPS_MAX {
+        if !is_full {
             self.steps.push(step);
+        } else if let Some(index) = self.given_up_for(&step.what) {
+            self.steps[index] = step;
         }
+    }
+
+    /// The step in whose place this one is worth more: the oldest of those worth least.
+    fn given_up_for(&self, what: &What) -> Option<usize> {
+        let steps = self.steps.iter().enumerate();
+        let (index, least) = steps.min_by_key(|(_, one)| (one.what.worth(), one.number))?;
+        let is_worth_it = match what {
+            // An answer is begun anew where scripts have a fallback; the last one counts.
+            What::Built(_) => true,
+            What::Asked(_, true) => least.what.worth() == Worth::Least,
+            _ => false,
+        };
+        is_worth_it.then_some(index)
     }
 
     /// Whose this very text is.
@@ -201,7 +220,7 @@ pub(super) fn step(context: &NativeCallContext<'_>, what: impl FnOnce() -> Strin
     RUN.with_borrow_mut(|slot| {
         let Some(run) = slot else { return };
         let at = run.at(context);
-        run.take(at, What::Words(what()));
+        run.take(at, What::Built(what()));
     });
 }
 
@@ -280,7 +299,7 @@ pub(super) fn printed(text: &str) {
             column: 0,
         };
         let words = format!("print: {}", shorten(text));
-        run.take(at.unwrap_or(nowhere), What::Words(words));
+        run.take(at.unwrap_or(nowhere), What::Printed(words));
     });
 }
 

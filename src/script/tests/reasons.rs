@@ -1,6 +1,7 @@
 //! What is given as the reason of a decision, by scripts that run.
 
 use super::*;
+use crate::domain::decision::TRACE_STEPS_MAX;
 use crate::domain::reason::Reason;
 
 /// What decided `team("x")` in the block of this condition, after these lines.
@@ -184,4 +185,47 @@ fn what_a_mail_says_is_never_taken_for_an_answer() {
     let printed = "print(\"mail.subject.contains(\\\"7\\\") = true\");";
     let condition = r#"mail.subject.contains("refund") || is_invoice(mail)"#;
     says(printed, condition, condition);
+}
+
+/// Rules that are one line each, of which the last but one decides.
+fn rules(count: usize, first: &str, decides: &str) -> String {
+    let mut source = format!("fn route(mail, ctx) {{\n{first}\n");
+    for number in 1..count {
+        source += &format!(
+            "if mail.subject.contains(\"w{number}\") {{ return team(\"t{number}\"); }}\n"
+        );
+    }
+    source + decides + "\ninbox()\n}"
+}
+
+#[test]
+fn what_decides_after_many_questions_is_kept() {
+    let decides = "if mail.subject.contains(\"Invoice\") { return team(\"last\"); }";
+    for count in [150, 400] {
+        let source = rules(count, "let fallback = inbox();", decides);
+        let routed = routed(&source);
+        assert_eq!(routed.trace.len(), TRACE_STEPS_MAX);
+        let last = routed.trace.last().expect("steps");
+        let line = u32::try_from(count).expect("few") + 2;
+        assert_eq!((last.what.as_str(), last.line), ("team(\"last\")", line));
+        let lines = routed.trace.iter().map(|step| (step.line, step.column));
+        assert!(lines.is_sorted(), "in the order in which they were taken");
+        let files = [("routing.rhai".to_owned(), source)];
+        let reason = Reason::of(&routed.trace, &files).expect("one");
+        assert_eq!(reason.line, line);
+        let because = reason.because();
+        assert_eq!(
+            because.as_deref(),
+            Some("mail.subject contains \"Invoice\"")
+        );
+    }
+}
+
+#[test]
+fn prints_and_earlier_answers_leave_room_for_what_decides() {
+    let first = "for n in 0..300 { team(`t${n}`).tag(\"vip\"); print(n); }";
+    let routed = routed(&rules(1, first, "return team(\"last\");"));
+    assert_eq!(routed.trace.len(), TRACE_STEPS_MAX);
+    let last = routed.trace.last().expect("steps");
+    assert_eq!((last.what.as_str(), last.line), ("team(\"last\")", 3));
 }

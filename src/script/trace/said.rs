@@ -89,8 +89,10 @@ pub(in crate::script) enum Question {
 /// What a step says.
 #[derive(Clone, Debug)]
 pub(super) enum What {
-    /// A call of a builder, or something printed.
-    Words(String),
+    /// A call of a builder.
+    Built(String),
+    /// Something printed.
+    Printed(String),
     /// A text that was read.
     Text(Name, ImmutableString),
     /// A list that was read.
@@ -111,11 +113,35 @@ pub(super) enum Sameness {
     No,
 }
 
+/// What a step is worth where there are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Worth {
+    /// An answer that was no.
+    Least,
+    /// What was read, and an answer that was yes.
+    Little,
+    Printed,
+    Built,
+}
+
 impl What {
+    pub(super) fn worth(&self) -> Worth {
+        match self {
+            Self::Asked(_, false) => Worth::Least,
+            Self::Text(..)
+            | Self::List(..)
+            | Self::Plain(..)
+            | Self::Read(..)
+            | Self::Asked(_, true) => Worth::Little,
+            Self::Printed(_) => Worth::Printed,
+            Self::Built(_) => Worth::Built,
+        }
+    }
+
     /// Of what it is one more, at the same place; `None` of what is kept every time.
     pub(super) fn sameness(&self) -> Option<Sameness> {
         match self {
-            Self::Words(_) => None,
+            Self::Built(_) | Self::Printed(_) => None,
             Self::Text(..) | Self::List(..) | Self::Plain(..) | Self::Read(..) => {
                 Some(Sameness::Read)
             }
@@ -135,7 +161,7 @@ impl What {
 
     pub(super) fn into_words(self) -> String {
         let (name, value) = match self {
-            Self::Words(words) => return words,
+            Self::Built(words) | Self::Printed(words) => return words,
             Self::Asked(question, holds) => return asked(&question, holds),
             Self::Text(name, text) => {
                 let mut words = name.words();
