@@ -21,7 +21,7 @@ use super::trying::{self, Answered, Tried};
 use crate::domain::key::PublicId;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::Message;
-use crate::domain::saying::{Said, Saying};
+use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
 use crate::script::{Diagnostic, Limits, Scripts, Snapshot, Suite, mailbox_of};
@@ -59,11 +59,14 @@ pub enum ConsoleError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A file is for a mailbox of this slug, and there is none.
+    NoMailbox(String),
 }
 
 impl Said for ConsoleError {
     fn saying(&self) -> Saying {
         match self {
+            Self::NoMailbox(slug) => saying!("cannot.scripts.no_mailbox", slug = slug),
             Self::Edit(error) => error.saying(),
             Self::Conversation(error) => error.saying(),
             Self::Store(error) => error.saying(),
@@ -142,16 +145,20 @@ impl Console {
         Ok(all)
     }
 
-    /// The mailbox that a file is for alone; `None` where it is for all, or there is no such
-    /// mailbox.
+    /// The mailbox that a file is for alone; `None` where it is for all.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When there is no such mailbox, or the store cannot be read.
     pub fn mailbox_of(&self, file: &str) -> Result<Option<Mailbox>, ConsoleError> {
-        match mailbox_of(file).and_then(Slug::parse) {
-            Some(slug) => Ok(self.store.mailbox_by_slug(&slug)?),
-            None => Ok(None),
-        }
+        let Some(name) = mailbox_of(file) else {
+            return Ok(None);
+        };
+        let found = match Slug::parse(name) {
+            Some(slug) => self.store.mailbox_by_slug(&slug)?,
+            None => None,
+        };
+        let found = found.ok_or_else(|| ConsoleError::NoMailbox(name.to_owned()))?;
+        Ok(Some(found))
     }
 
     /// The latest mails that the scripts in `file` would be asked about.
@@ -159,10 +166,12 @@ impl Console {
     /// # Errors
     /// When the actor may not see them, or the store cannot be read.
     pub fn latest(&self, actor: &Actor, file: &str) -> Result<Vec<Message>, ConsoleError> {
-        let mailbox = self.mailbox_of(file)?.map(|mailbox| mailbox.key);
-        if mailbox.is_none() && mailbox_of(file).is_some() {
-            return Ok(Vec::new());
-        }
+        let mailbox = match self.mailbox_of(file) {
+            Ok(mailbox) => mailbox.map(|mailbox| mailbox.key),
+            // Nobody's file is asked about no mail.
+            Err(ConsoleError::NoMailbox(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
         let (mut found, mut before) = (Vec::new(), None);
         for _ in 0..PORTIONS_MAX {
             let (mails, next) = self.store.mails_before(mailbox, before)?;

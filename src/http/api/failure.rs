@@ -64,6 +64,7 @@ pub(in crate::http) fn of_console(error: ConsoleError) -> Problem {
         ConsoleError::Edit(error) => of_editing(error),
         ConsoleError::Conversation(error) => of_conversations(error),
         ConsoleError::Store(error) => of_store(&error),
+        error @ ConsoleError::NoMailbox(_) => Problem::new(Kind::NotFound, &error),
     }
 }
 

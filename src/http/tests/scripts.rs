@@ -273,6 +273,41 @@ async fn the_editor_shows_what_the_other_files_answer() {
 }
 
 #[tokio::test]
+async fn a_file_of_a_mailbox_that_is_not_there_is_not_opened_nor_rehearsed() {
+    let (desk, session, text) = editing().await;
+    let opened = async |of: &str| desk.page(&session, &format!("{EDIT}&of={of}")).await;
+    let (status, page) = opened("").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("value=\"routing.rhai\""), "{page}");
+    let (status, page) = opened("support-desk-example").await;
+    assert_eq!(status, StatusCode::OK);
+    let own = "mailboxes/support-desk-example/routing.rhai";
+    assert!(page.contains(&format!("value=\"{own}\"")), "{page}");
+    for nobody in ["nobody", "No_Slug", "..%2Fx"] {
+        let (status, page) = opened(nobody).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{nobody}\n{page}");
+    }
+
+    let rehearsed = async |session: &str, file: &str| {
+        let fields = form(file, &text, &mark_of(""));
+        let page = desk.submit(session, EDIT, "/scripts/rehearse", &fields);
+        let page = page.await;
+        (page.status(), text_of(page).await)
+    };
+    let (status, page) = rehearsed(&session, own).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains("id=\"rehearsed\""), "{page}");
+    let nobody = "mailboxes/nobody/routing.rhai";
+    let (status, page) = rehearsed(&session, nobody).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(!page.contains("id=\"rehearsed\""), "{page}");
+    assert!(page.contains("o mailbox has the slug “nobody”"), "{page}");
+    let chinese = format!("{session}; postern_language=zh");
+    let (_, page) = rehearsed(&chinese, nobody).await;
+    assert!(page.contains("没有标识为“nobody”的邮箱"), "{page}");
+}
+
+#[tokio::test]
 async fn a_form_larger_than_any_script_is_refused() {
     let (desk, session, before) = editing().await;
     let large = "x".repeat(SCRIPT_FORM_BYTES_MAX);

@@ -109,6 +109,12 @@ async fn a_script_of_one_mailbox_is_tried_on_mails_of_that_mailbox() {
     assert_eq!(subjects(OWN), ["An offer"]);
     let nobody = "mailboxes/nobody/routing.rhai";
     assert_eq!(subjects(nobody), Vec::<String>::new());
+    let own = console.mailbox_of(OWN).expect("readable");
+    assert_eq!(own.map(|mailbox| mailbox.key), Some(sales));
+    for file in [nobody, "mailboxes/No_Slug/routing.rhai"] {
+        let unknown = console.mailbox_of(file);
+        assert!(matches!(unknown, Err(ConsoleError::NoMailbox(_))), "{file}");
+    }
 
     // What is typed there decides on mail of that mailbox, and on no other.
     let mails = console.latest(&actor, "routing.rhai").expect("readable");

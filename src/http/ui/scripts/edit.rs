@@ -129,9 +129,14 @@ pub(in crate::http::ui) async fn show(
     frame: Frame,
 ) -> Result<Response, Problem> {
     must_be_administrator(&actor)?;
-    let file = match Slug::parse(&query.of) {
-        Some(slug) => override_of(&slug, &query.file),
-        None => query.file,
+    let file = if query.of.is_empty() {
+        query.file
+    } else {
+        let slug = Slug::parse(&query.of).ok_or_else(Problem::not_found)?;
+        let own = override_of(&slug, &query.file);
+        let mailbox = desk.console.mailbox_of(&own).map_err(of_console)?;
+        mailbox.ok_or_else(Problem::not_found)?;
+        own
     };
     // A file that is not there yet begins empty.
     let text = desk.console.text(&actor, &file).await;
@@ -353,15 +358,22 @@ pub(in crate::http::ui) async fn rehearse(
     frame.session.check(&form.form_token)?;
     must_be_administrator(&actor)?;
     let typed = form.typed();
+    let mut came = Came::default();
     // Of a file of one mailbox, mails of others say nothing.
-    let mailbox = desk.console.mailbox_of(&typed.file).map_err(of_console)?;
+    let mailbox = match desk.console.mailbox_of(&typed.file) {
+        Ok(mailbox) => mailbox,
+        Err(error @ ConsoleError::NoMailbox(_)) => {
+            came.notice = Some(frame.words.sentence(&error));
+            return page(&desk, &actor, frame, typed, came).await;
+        }
+        Err(error) => return Err(of_console(error)),
+    };
     let question = Question {
         candidate: Candidate::Changed(vec![(typed.file.clone(), Some(typed.text.clone()))]),
         last: Some(LAST_USUAL),
         since: None,
         mailbox: mailbox.map(|mailbox| mailbox.id.to_string()),
     };
-    let mut came = Came::default();
     match desk.rehearsals.rehearse(&actor, question).await {
         Ok(done) => came.rehearsed = Some(RehearsedView::new(&done)),
         // They stand below, each at its line.
