@@ -112,17 +112,11 @@ pub struct Conversation {
 pub fn waiting_since(
     latest_first: impl IntoIterator<Item = (Direction, Kind, Timestamp)>,
 ) -> Option<Timestamp> {
-    let by_machine = |kind| {
-        matches!(
-            kind,
-            Kind::Automatic | Kind::AutomaticReply | Kind::Bounce | Kind::ReadReceipt
-        )
-    };
     let mut since = None;
     for (direction, kind, at) in latest_first {
         match direction {
             Direction::Note => {}
-            _ if by_machine(kind) => {}
+            _ if kind.is_by_machine() => {}
             Direction::Inbound => since = Some(at),
             Direction::Outbound => break,
         }

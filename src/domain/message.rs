@@ -44,6 +44,18 @@ pub enum Kind {
     Invitation,
 }
 
+impl Kind {
+    /// A machine wrote it of its own accord, so that nobody waits for an answer and nothing
+    /// is answered by it.
+    #[must_use]
+    pub fn is_by_machine(self) -> bool {
+        match self {
+            Self::Automatic | Self::AutomaticReply | Self::Bounce | Self::ReadReceipt => true,
+            Self::Personal | Self::List | Self::Invitation => false,
+        }
+    }
+}
+
 /// How a part's bytes are wrapped (RFC 2045 section 6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TransferEncoding {

@@ -48,6 +48,7 @@ impl ContextView {
     #[must_use]
     pub fn of_sample(mail: &MailView, mailbox: &str, now: Zoned) -> Self {
         let from = mail.head.from.as_ref();
+        let waits = !mail.head.kind.is_by_machine();
         let contact = from.map(|from| ContactView {
             name: from.name().unwrap_or_default().to_owned(),
             address: from.address.folded(),
@@ -63,7 +64,7 @@ impl ContextView {
                 first_at: Some(mail.arrived_at),
                 last_at: Some(mail.arrived_at),
                 last_direction: Some(Direction::Inbound),
-                waiting_since: Later::Known(Some(mail.arrived_at)),
+                waiting_since: Later::Known(waits.then_some(mail.arrived_at)),
                 language: Later::Known(mail.head.language.clone()),
                 ..ConversationView::default()
             }),

@@ -306,7 +306,7 @@ impl Replies {
     /// stranger, of a machine, or our own. A stranger who knows an id, or a bounce, must
     /// not become the one who gets the answer.
     fn answered(&self, conversation: ConversationKey) -> Result<Option<Message>, StoreError> {
-        let messages = self.store.latest_messages(conversation, LOOK_BACK)?;
+        let messages = self.store.latest_messages(conversation, None, LOOK_BACK)?;
         let candidates = messages
             .iter()
             .filter_map(|message| Some((unsuited(message)?, message)));

@@ -153,13 +153,14 @@ impl Triage {
         };
         let mailbox = self.store.mailbox(message.mailbox)?;
         let now = self.asking.local(at);
-        let (mut mail, context) =
+        let (mut mail, mut context) =
             view::of_message(&self.store, Some(&self.board), message.clone(), now)?;
         let read = mailbox
             .as_ref()
             .and_then(|mailbox| self.presets.extract(&mailbox.settings, &mail));
         if let Some(read) = &read {
-            mail.learn(&read.extraction);
+            let shown = (&mut mail, &mut context);
+            view::learn(&self.store, shown, &message, &read.extraction);
         }
         let mut acknowledgement = None;
         if let Some(snapshot) = scripts {

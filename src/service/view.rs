@@ -10,9 +10,10 @@ use super::sync::board::Board;
 use crate::domain::address::Address;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, waiting_since};
+use crate::domain::extraction::Extraction;
 use crate::domain::key::{ConversationKey, MessageKey};
 use crate::domain::mailbox::Mailbox;
-use crate::domain::message::{Direction, Message};
+use crate::domain::message::{Direction, Kind, Message};
 use crate::domain::saying::Saying;
 use crate::domain::state::{Doing, MailboxState};
 use crate::domain::subject::base_subject;
@@ -116,7 +117,12 @@ fn conversation_view(
     one: Conversation,
     shown: Option<&Message>,
 ) -> Result<ConversationView, StoreError> {
-    let waiting_since = waiting_since_of(store, &one, shown.map(|message| message.key));
+    let thread = Thread {
+        key: one.key,
+        message_count: one.message_count,
+        first_at: one.first_at,
+    };
+    let waiting_since = waiting_since_of(store, thread, shown.map(Shown::of));
     let language = match shown {
         Some(message) => Later::Known(message.head.language.clone()),
         None => language_of(store, one.key),
@@ -144,22 +150,77 @@ fn conversation_view(
     })
 }
 
+/// The conversation of which it is to be found out who waits.
+#[derive(Clone, Copy)]
+struct Thread {
+    key: ConversationKey,
+    message_count: u32,
+    first_at: Timestamp,
+}
+
+/// The message that a script is shown, the last that counts. Hooks may have found out more
+/// of its kind than the store knows yet.
+#[derive(Clone, Copy)]
+struct Shown {
+    key: MessageKey,
+    direction: Direction,
+    kind: Kind,
+}
+
+impl Shown {
+    fn of(message: &Message) -> Self {
+        Self {
+            key: message.key,
+            direction: message.direction,
+            kind: message.head.kind,
+        }
+    }
+}
+
+/// Takes over what the plugin of the mailbox has read in a mail that is shown: whether its
+/// author waits follows from that, too.
+pub(super) fn learn(
+    store: &Store,
+    (mail, context): (&mut MailView, &mut ContextView),
+    message: &Message,
+    found: &Extraction,
+) {
+    mail.learn(found);
+    let Some(one) = &mut context.conversation else {
+        return;
+    };
+    let thread = Thread {
+        key: message.conversation,
+        message_count: one.message_count,
+        first_at: one.first_at.unwrap_or(message.arrived_at),
+    };
+    let shown = Shown {
+        kind: mail.head.kind,
+        ..Shown::of(message)
+    };
+    one.waiting_since = waiting_since_of(store, thread, Some(shown));
+}
+
 /// Found out when a script asks, since most do not; of a first mail it is plain.
 fn waiting_since_of(
     store: &Store,
-    one: &Conversation,
-    up_to: Option<MessageKey>,
+    thread: Thread,
+    shown: Option<Shown>,
 ) -> Later<Option<Timestamp>> {
-    if one.message_count <= 1 && one.last_direction == Direction::Inbound {
-        return Later::Known(Some(one.first_at));
+    if let Some(shown) = shown.filter(|_| thread.message_count <= 1) {
+        let only = (shown.direction, shown.kind, thread.first_at);
+        return Later::Known(waiting_since([only]));
     }
-    let (store, conversation) = (store.clone(), one.key);
+    let store = store.clone();
     Later::Look(Arc::new(move || {
-        let messages = latest(&store, conversation, "who waits");
-        let known = messages
-            .iter()
-            .filter(|message| up_to.is_none_or(|last| message.key <= last));
-        waiting_since(known.map(|one| (one.direction, one.head.kind, one.arrived_at)))
+        let up_to = shown.map(|shown| shown.key);
+        let messages = latest(&store, thread.key, up_to, "who waits");
+        let kind = |one: &Message| match shown {
+            Some(shown) if shown.key == one.key => shown.kind,
+            _ => one.head.kind,
+        };
+        let known = messages.iter();
+        waiting_since(known.map(|one| (one.direction, kind(one), one.arrived_at)))
     }))
 }
 
@@ -167,7 +228,7 @@ fn waiting_since_of(
 fn language_of(store: &Store, conversation: ConversationKey) -> Later<String> {
     let store = store.clone();
     Later::Look(Arc::new(move || {
-        let messages = latest(&store, conversation, "the language of a conversation");
+        let messages = latest(&store, conversation, None, "the language of a conversation");
         let inbound = messages
             .iter()
             .filter(|message| message.direction == Direction::Inbound);
@@ -181,8 +242,13 @@ fn language_of(store: &Store, conversation: ConversationKey) -> Later<String> {
     }))
 }
 
-fn latest(store: &Store, conversation: ConversationKey, what: &str) -> Vec<Message> {
-    let found = store.latest_messages(conversation, LOOKED_BACK_MAX);
+fn latest(
+    store: &Store,
+    conversation: ConversationKey,
+    up_to: Option<MessageKey>,
+    what: &str,
+) -> Vec<Message> {
+    let found = store.latest_messages(conversation, up_to, LOOKED_BACK_MAX);
     found.unwrap_or_else(|error| {
         // A script cannot mend the store.
         tracing::error!(conversation = conversation.0, %error, "a script could not be told {what}");

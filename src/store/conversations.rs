@@ -195,21 +195,26 @@ impl Store {
         })
     }
 
-    /// The newest messages of a conversation, newest first.
+    /// The newest messages of a conversation, newest first; with `up_to` that one and those
+    /// before it.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn latest_messages(
         &self,
         conversation: ConversationKey,
+        up_to: Option<MessageKey>,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
         let prefix = conversation.0.to_be_bytes();
+        // Keys are read as far as one that is left out.
+        let behind = |last: MessageKey| Key::new(conversation.0).number(last.0.saturating_add(1));
+        let behind = up_to.map(behind);
         self.read(|rows| {
             rows.keys(
                 Table::ConversationMessages,
                 &prefix,
-                None,
+                behind.as_ref().map(AsRef::as_ref),
                 Order::Down,
                 limit,
             )?

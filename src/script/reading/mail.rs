@@ -291,14 +291,7 @@ fn mail_sort(shape: &mut Shape) {
     add(
         ("is_automatic", Type::YesNo),
         "A machine sent it: an automatic reply, a notice, a bounce or a read receipt.",
-        |m| {
-            let kind = m.0.view.head.kind;
-            matches!(
-                kind,
-                Kind::Automatic | Kind::AutomaticReply | Kind::Bounce | Kind::ReadReceipt
-            )
-            .into()
-        },
+        |m| m.0.view.head.kind.is_by_machine().into(),
     );
     add(
         ("attachments", Type::Many(Sort::Attachment)),

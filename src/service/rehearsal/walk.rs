@@ -15,7 +15,7 @@ use super::super::view;
 use super::found::{Answers, Changed, LISTED_MAX, Rehearsed, SLOWEST_LISTED, Slow, TIME_MAX};
 use crate::domain::decision::{Asked, Gate, Gating, NotAsked, Outcome, Routing};
 use crate::domain::key::{MailboxKey, MessageKey};
-use crate::domain::message::{Direction, Message};
+use crate::domain::message::{Direction, Kind, Message};
 use crate::script::{ContextView, ConversationView, Later, MailView, Routed, Snapshot};
 use crate::store::{Store, StoreError};
 
@@ -196,13 +196,13 @@ pub(in crate::service) fn as_it_came(
         mail.learn(&extraction);
     }
     if let Some(one) = &mut context.conversation {
-        as_it_was(one, before, arrived_at);
+        as_it_was(one, before, arrived_at, mail.head.kind);
     }
     Ok((mail, context))
 }
 
-/// A conversation as it was when its `count`th message came.
-fn as_it_was(view: &mut ConversationView, count: usize, arrived_at: Timestamp) {
+/// A conversation as it was when its `count`th message, a mail of this kind, came.
+fn as_it_was(view: &mut ConversationView, count: usize, arrived_at: Timestamp, kind: Kind) {
     view.last_at = Some(arrived_at);
     view.last_direction = Some(Direction::Inbound);
     if count > 1 {
@@ -217,7 +217,7 @@ fn as_it_was(view: &mut ConversationView, count: usize, arrived_at: Timestamp) {
         first_at: Some(arrived_at),
         last_at: view.last_at,
         last_direction: view.last_direction,
-        waiting_since: Later::Known(Some(arrived_at)),
+        waiting_since: Later::Known((!kind.is_by_machine()).then_some(arrived_at)),
         language: std::mem::take(&mut view.language),
         ..ConversationView::default()
     };
