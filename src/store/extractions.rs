@@ -5,10 +5,10 @@ use super::Store;
 use super::error::StoreError;
 use super::key::{Key, number_at};
 use super::table::{Order, Rows, Table, Transaction};
-use crate::domain::conversation::{Conversation, Status};
+use crate::domain::conversation::{Conversation, Status, waiting_since};
 use crate::domain::extraction::{Extraction, MailSort};
 use crate::domain::key::{ConversationKey, MessageKey};
-use crate::domain::message::{Direction, Kind, Message};
+use crate::domain::message::{Kind, Message};
 
 /// Messages before a notice that are looked at for somebody who waits.
 const LOOK_BACK: usize = 50;
@@ -62,7 +62,7 @@ pub(super) fn keep(
     Ok(())
 }
 
-/// A person wrote before this mail, and nobody has answered since.
+/// Somebody wrote before this mail, and nobody has answered since.
 fn somebody_waits(transaction: &Transaction<'_>, message: &Message) -> Result<bool, StoreError> {
     let prefix = message.conversation.0.to_be_bytes();
     let this = Key::new(message.conversation.0).number(message.key.0);
@@ -73,15 +73,12 @@ fn somebody_waits(transaction: &Transaction<'_>, message: &Message) -> Result<bo
         Order::Down,
         LOOK_BACK,
     )?;
+    let mut latest_first = Vec::with_capacity(before.len());
     for row in before {
         let one: Message = transaction.named(Table::Messages, number_at(&row, 8), "message")?;
-        match (one.direction, one.head.kind) {
-            (Direction::Outbound, _) => return Ok(false),
-            (Direction::Inbound, Kind::Personal) => return Ok(true),
-            (Direction::Inbound | Direction::Note, _) => {}
-        }
+        latest_first.push((one.direction, one.head.kind, one.arrived_at));
     }
-    Ok(false)
+    Ok(waiting_since(latest_first).is_some())
 }
 
 /// What the sort of its newest mail makes of a conversation: one that is nothing but a
