@@ -32,6 +32,15 @@ pub struct NoticeBody {
     /// What the script says.
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<String>,
+    /// What it was not let say since the last time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<u32>,
+    /// The function of a script that goes on failing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<String>,
+    /// How often it has failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
     /// What happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -55,6 +64,9 @@ impl NoticeBody {
             since: None,
             state: None,
             words: None,
+            left_out: None,
+            function: None,
+            count: None,
             reason: None,
             text,
         };
@@ -74,15 +86,27 @@ impl NoticeBody {
                 body.since = Some(since.to_string());
             }
             Due::Recovered { since } => body.since = Some(since.to_string()),
-            Due::ScriptFails { words, since, .. } => {
+            Due::ScriptFails {
+                function,
+                words,
+                count,
+                since,
+            } => {
                 body.r#type = "script.failing";
+                body.function = Some(function.clone());
+                body.count = Some(*count);
                 body.since = Some(since.to_string());
                 body.reason = Some(words.clone());
             }
-            Due::Script { state, words, .. } => {
+            Due::Script {
+                state,
+                words,
+                left_out,
+            } => {
                 body.r#type = "mailbox.script";
                 body.state = Some(state.word());
                 body.words = Some(words.clone());
+                body.left_out = Some(*left_out);
             }
         }
         body
