@@ -91,6 +91,21 @@ impl Situation {
             Self::Unsettled
         }
     }
+
+    /// Whether this state of the mailbox is known, and not only not known to be wrong.
+    #[must_use]
+    pub fn proves(&self, state: MailboxState) -> bool {
+        match state {
+            MailboxState::Connecting => false,
+            // An attempt has just failed.
+            MailboxState::Interrupted => true,
+            MailboxState::Active
+            | MailboxState::Error
+            | MailboxState::ReauthenticationNeeded
+            | MailboxState::Offline
+            | MailboxState::Unbound => *self != Self::Unsettled,
+        }
+    }
 }
 
 fn is_off(condition: &Condition) -> bool {

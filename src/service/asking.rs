@@ -14,8 +14,10 @@ use tokio::time::Instant;
 
 use crate::domain::decision::{Outcome, ScriptVersion};
 use crate::domain::key::MailboxKey;
+use crate::domain::mailbox::Mailbox;
 use crate::script::{
     Alerted, ContextView, Gated, MailView, ReplyView, Routed, Scripts, Signed, Snapshot, Vetted,
+    WORKSPACE,
 };
 use crate::service::clock::Clock;
 use crate::service::script_failures::{Failing, Failure, ScriptFailures};
@@ -131,6 +133,20 @@ impl Asking {
     #[must_use]
     pub fn local(&self, at: Timestamp) -> Zoned {
         at.to_zoned(self.zone.clone())
+    }
+
+    /// The version that is live.
+    #[must_use]
+    pub fn live_version(&self) -> Option<ScriptVersion> {
+        self.scripts.current().map(|live| live.version())
+    }
+
+    /// Whether the live scripts are to be asked about the state of a mailbox; `None` when
+    /// none are live.
+    #[must_use]
+    pub fn answers_mailbox_state(&self, mailbox: &Mailbox) -> Option<bool> {
+        let live = self.scripts.current()?;
+        Some(live.answers_mailbox_state(WORKSPACE, &mailbox.settings.slug))
     }
 
     /// The live scripts. A trace always shows the source that decided, so it is stored first.

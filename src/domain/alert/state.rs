@@ -80,6 +80,12 @@ impl Asked {
         question
     }
 
+    /// No script is asked: when one is again, what is so then is no news.
+    pub fn forget(&mut self) {
+        self.about = None;
+        self.other_since = None;
+    }
+
     /// How many of these may be told now; the others are counted.
     pub fn admit(&mut self, wanted: usize, now: Timestamp) -> usize {
         self.told_at
@@ -177,6 +183,26 @@ mod tests {
         assert_eq!(asked.admit(10, at(3_600)), 4);
         // Neither does a clock that was set back keep it silent.
         assert_eq!(asked.admit(1, at(-9_000)), 1);
+    }
+
+    #[test]
+    fn what_changed_while_no_script_was_asked_is_no_news() {
+        use MailboxState::{Active, Error};
+        let mut asked = Asked {
+            about: Some(Active),
+            other_since: Some(at(0)),
+            told_at: vec![at(0)],
+            left_out: 2,
+        };
+        asked.forget();
+        let question = asked.judge(at(90), Error, true, REST);
+        assert_eq!((question.before, question.look_at), (None, None));
+        assert_eq!(question.asked.about, Some(Error));
+        // How much it may tell stays.
+        assert_eq!(
+            (question.asked.told_at.len(), question.asked.left_out),
+            (1, 2)
+        );
     }
 
     proptest! {

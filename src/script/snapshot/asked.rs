@@ -7,6 +7,7 @@ use rhai::{Array, Dynamic, FuncArgs};
 use super::programs::Whose;
 use super::{Called, Snapshot};
 use crate::domain::decision::{self, Gate, Gating, Outcome, Routing, TraceStep, Verdict};
+use crate::domain::slug::Slug;
 use crate::script::answer::alert::{self, Alert};
 use crate::script::answer::verdict::Judged;
 use crate::script::answer::{self, Answer, Building};
@@ -267,6 +268,14 @@ impl Snapshot {
             outcome,
             trace,
         }
+    }
+
+    /// Whether `on_mailbox_state` is there to be asked about a mailbox.
+    #[must_use]
+    pub fn answers_mailbox_state(&self, workspace: &str, mailbox: &Slug) -> bool {
+        let whose = Whose::named(workspace, mailbox);
+        let program = self.programs.of_whom(STATE.file, &whose);
+        program.is_some_and(|program| program.owner(STATE.function).is_some())
     }
 
     fn shown(&self, mail: MailView, context: ContextView) -> (Mail, Context) {

@@ -12,6 +12,7 @@ use rhai::AST;
 use super::super::layout::{self, Place};
 use super::super::program::{Compiled, Program};
 use super::super::view::ContextView;
+use crate::domain::slug::Slug;
 
 /// Whose scripts are asked.
 pub(super) struct Whose {
@@ -25,6 +26,13 @@ impl Whose {
         Self {
             workspace: context.workspace.clone(),
             mailbox: context.mailbox.slug.clone(),
+        }
+    }
+
+    pub(super) fn named(workspace: &str, mailbox: &Slug) -> Self {
+        Self {
+            workspace: workspace.to_owned(),
+            mailbox: mailbox.to_string(),
         }
     }
 }

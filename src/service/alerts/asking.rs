@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Alerts;
-use super::watching::LookError;
-use crate::domain::alert::{Due, SCRIPT_NOTICES_MAX, Told};
+use super::watching::{LookError, Open};
+use crate::domain::alert::{Due, SCRIPT_NOTICES_MAX};
 use crate::domain::decision::Outcome;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::state::{Doing, MailboxState};
@@ -71,14 +71,13 @@ impl Alerts {
 
     /// Asks about a state that came after `before`, and stores what is to be told with the
     /// memory that it was asked.
-    pub(super) async fn ask(
-        &self,
-        mailbox: Mailbox,
-        doing: Doing,
-        before: MailboxState,
-        mut told: Told,
-        now: Timestamp,
-    ) -> Result<(), LookError> {
+    pub(super) async fn ask(&self, open: Open, now: Timestamp) -> Result<(), LookError> {
+        let Open {
+            mailbox,
+            doing,
+            before,
+            mut told,
+        } = open;
         let (key, state) = (mailbox.key, doing.state);
         let address = mailbox.settings.address.clone();
         let texts = self.texts(mailbox, doing, before, now).await?;

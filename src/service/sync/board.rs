@@ -297,9 +297,11 @@ impl Board {
             if needs_a_person(&row.doing.receiving) {
                 row.doing.receiving = Condition::Connecting;
             }
-            if !matches!(row.doing.sending, Condition::Offline | Condition::Unbound) {
-                // Replies that were held back are tried again.
-                row.doing.sending = resting_passive(&row.sending);
+            let sending = &row.doing.sending;
+            let fine = matches!(sending, Condition::Active);
+            if !fine && !matches!(sending, Condition::Offline | Condition::Unbound) {
+                // Replies that were held back are tried again; until then nothing is proven.
+                row.doing.sending = row.sending.resting();
             }
         });
     }
@@ -368,6 +370,7 @@ fn resting_passive(attempts: &Attempts) -> Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::alert::Situation;
     use crate::service::clock::Clock;
 
     const MAILBOX: MailboxKey = MailboxKey(1);
@@ -407,6 +410,25 @@ mod tests {
         assert_eq!(after.health(MAILBOX).receiving, condition);
         after.forget_failures(MAILBOX);
         assert_eq!(restarted(&after).receiving_held(MAILBOX), None);
+    }
+
+    #[test]
+    fn another_try_proves_nothing_of_sending_that_failed_and_leaves_the_rest_as_it_is() {
+        let board = board();
+        board.set_attempts_max(MAILBOX, Some(1));
+        board.alive(MAILBOX, now());
+        board.submitted(MAILBOX, Ok(()), now(), 0);
+        board.forget_failures(MAILBOX);
+        assert_eq!(board.health(MAILBOX).sending, Condition::Active);
+        let gone = Failure::Passing("timed out".into());
+        board.submitted(MAILBOX, Err(gone), now(), 0);
+        board.forget_failures(MAILBOX);
+        let health = board.health(MAILBOX);
+        assert_eq!(health.sending, Condition::Connecting);
+        assert_eq!(Situation::of(&health, false), Situation::Unsettled);
+        board.submitted(MAILBOX, Ok(()), now(), 0);
+        let health = board.health(MAILBOX);
+        assert_eq!(Situation::of(&health, false), Situation::Well);
     }
 
     #[test]
