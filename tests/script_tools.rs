@@ -32,7 +32,8 @@ fn the_shipped_scripts_pass_the_tests_beside_them() {
     let gateway = Gateway::prepare(&[]);
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts");
     let out = gateway.run(&["script", "test", shipped]).good().out;
-    assert!(out.contains("18 passed, 0 failed"), "{out}");
+    assert!(out.contains(" passed, 0 failed"), "{out}");
+    assert!(!out.starts_with("0 passed"), "{out}");
 }
 
 #[test]
