@@ -17,12 +17,14 @@ use crate::app;
 use crate::config::Config;
 use crate::control::message::{RehearseAsked, Request};
 use crate::domain::answered::{gate_in_words, gate_parts, in_words};
-use crate::domain::decision::{Outcome, TraceStep};
+use crate::domain::decision::{Asked, Gating, Outcome, TraceStep};
 use crate::domain::reason::Reason;
-use crate::script::{self, Diagnostic, Gated, Limits, Severity, Snapshot, Suite};
+use crate::script::{self, Diagnostic, Limits, Severity, Snapshot, Suite};
 use crate::service::script_testing::{self, Tested, junit};
 use crate::service::trying::{self, Surroundings, Tried};
-use crate::wire::decision::{DecidedByBody, RoutedBody, StepBody, hexadecimal, outcome_words};
+use crate::wire::decision::{
+    DecidedByBody, RoutedBody, StepBody, hexadecimal, not_asked_word, outcome_words,
+};
 
 /// The script that a file of any other name takes the place of.
 const ROUTING: &str = "routing.rhai";
@@ -218,7 +220,7 @@ fn try_out(options: RunOptions, config: &Config, json: bool) -> anyhow::Result<E
         );
         let took = u64::try_from(tried.took.as_micros()).unwrap_or(u64::MAX);
         let version = hexadecimal(&snapshot.version().0);
-        let gate = tried.gated.as_ref().map(gated_json);
+        let gate = tried.gating.as_ref().map(gating_json);
         say(json!({
             "script_version": version,
             "took_us": took,
@@ -257,15 +259,22 @@ fn print(tried: &Tried, reason: Option<&Reason>) {
         say(format_args!("warning   {words}"));
     }
     print_trace(&routed.trace);
-    if let Some(gated) = &tried.gated {
-        if let Outcome::Failed(words) = &gated.outcome {
-            eprintln!("{words}");
+    if let Some(gating) = &tried.gating {
+        let gate = gate_in_words(&gating.gate);
+        match &gating.asked {
+            Asked::Yes(Outcome::Failed(words)) => {
+                say(format_args!("ai_reply  {gate}\nfailed    {words}"));
+            }
+            Asked::Yes(_) => say(format_args!("ai_reply  {gate}")),
+            Asked::No(reason) => {
+                let reason = not_asked_word(*reason);
+                say(format_args!("ai_reply  {gate}, not asked: {reason}"));
+            }
         }
-        say(format_args!("ai_reply  {}", gate_in_words(&gated.gate)));
-        for words in &gated.warnings {
+        for words in &gating.warnings {
             say(format_args!("warning   {words}"));
         }
-        print_trace(&gated.trace);
+        print_trace(&gating.trace);
     }
     say(format_args!(
         "took      {:.3} ms",
@@ -373,17 +382,23 @@ fn tested_json(test: &Tested<'_>) -> serde_json::Value {
     })
 }
 
-fn gated_json(gated: &Gated) -> serde_json::Value {
-    let (answer, guidance, because) = gate_parts(&gated.gate);
-    let (outcome, error) = outcome_words(&gated.outcome);
-    let trace: Vec<_> = gated.trace.iter().map(StepBody::new).collect();
+fn gating_json(gating: &Gating) -> serde_json::Value {
+    let (answer, guidance, because) = gate_parts(&gating.gate);
+    let (outcome, error, because) = match &gating.asked {
+        Asked::Yes(outcome) => {
+            let (outcome, error) = outcome_words(outcome);
+            (outcome, error, because)
+        }
+        Asked::No(reason) => ("not_asked", None, not_asked_word(*reason)),
+    };
+    let trace: Vec<_> = gating.trace.iter().map(StepBody::new).collect();
     json!({
         "answer": answer,
         "guidance": guidance,
         "because": because,
         "outcome": outcome,
         "error": error,
-        "warnings": gated.warnings,
+        "warnings": gating.warnings,
         "trace": trace,
     })
 }

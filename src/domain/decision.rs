@@ -206,7 +206,13 @@ impl Gating {
 impl NotAsked {
     /// Why the gate is not asked about a mail that was routed so, when it is not.
     #[must_use]
-    pub fn of(kind: Kind, imported: bool, late: bool, routing: &Routing) -> Option<Self> {
+    pub fn of(
+        kind: Kind,
+        imported: bool,
+        late: bool,
+        outcome: &Outcome,
+        routing: &Routing,
+    ) -> Option<Self> {
         if imported {
             return Some(Self::Imported);
         }
@@ -215,6 +221,10 @@ impl NotAsked {
         }
         if kind != Kind::Personal {
             return Some(Self::Automatic);
+        }
+        // What it would have put aside is not known.
+        if let Outcome::Failed(_) = outcome {
+            return Some(Self::NoRoute);
         }
         let put_aside = routing.spam || routing.ignore.is_some();
         put_aside.then_some(Self::PutAside)
@@ -234,4 +244,6 @@ pub enum NotAsked {
     PutAside,
     /// The script of routes failed, and an older version answered in its place.
     FellBack,
+    /// The script of routes failed.
+    NoRoute,
 }

@@ -236,7 +236,8 @@ fn route(
     let not_asked = fell_back.then_some(NotAsked::FellBack);
     let not_asked = not_asked.or_else(|| {
         let Message { imported, late, .. } = shown.message;
-        NotAsked::of(shown.kind, imported, late, &decision.routing)
+        let (outcome, routing) = (&decision.outcome, &decision.routing);
+        NotAsked::of(shown.kind, imported, late, outcome, routing)
     });
     decision.gating = Some(match not_asked {
         Some(reason) => Gating::not_asked(reason),

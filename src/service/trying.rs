@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned, civil};
 use tokio::time::Instant;
 
-use crate::domain::decision::Outcome;
+use crate::domain::decision::Gating;
 use crate::script::{ContextView, Gated, MailView, Routed, Signed, Snapshot, entry};
 
 /// What surrounds the mail, where somebody wants it otherwise than usual.
@@ -26,7 +26,7 @@ pub struct Tried {
     /// The decision.
     pub routed: Routed,
     /// What the assistant may do; `None` where nobody asks for one.
-    pub gated: Option<Gated>,
+    pub gating: Option<Gating>,
     /// How long they took.
     pub took: Duration,
 }
@@ -104,11 +104,12 @@ pub fn route(
     let expired = move || begun.elapsed() > time_max;
     let routed = snapshot.route(mail.clone(), context.clone(), expired);
     let second = Instant::now();
-    let gated = snapshot.ai_reply(mail, context, move || second.elapsed() > time_max);
-    let asked = gated.outcome != Outcome::NoScript;
+    let is_asked = snapshot.asks_about_answers(&context);
+    let expired = move || second.elapsed() > time_max;
+    let gating = is_asked.then(|| snapshot.gating(mail, context, &routed, expired));
     Tried {
         routed,
-        gated: asked.then_some(gated),
+        gating,
         took: begun.elapsed(),
     }
 }
@@ -228,7 +229,11 @@ mod tests {
             panic!("no timer");
         };
         assert_eq!(routed.routing.team.as_deref(), Some("own"));
-        for none in [&own(entry::ROUTING), "lib/signature.rhai", "a/b/timers.rhai"] {
+        for none in [
+            &own(entry::ROUTING),
+            "lib/signature.rhai",
+            "a/b/timers.rhai",
+        ] {
             assert!(answered(none).is_none(), "{none}");
         }
     }

@@ -124,6 +124,7 @@ pub fn not_asked_word(reason: NotAsked) -> &'static str {
         NotAsked::Automatic => "automatic",
         NotAsked::PutAside => "put_aside",
         NotAsked::FellBack => "fell_back",
+        NotAsked::NoRoute => "no_route",
     }
 }
 

@@ -335,14 +335,23 @@ mod tests {
         let mut last = "mail.no".to_owned();
         for level in 0..LEVELS {
             (first, last) = if level % 2 == 0 {
-                (format!("(mail.no || {first})"), format!("!({last} || mail.no)"))
+                (
+                    format!("(mail.no || {first})"),
+                    format!("!({last} || mail.no)"),
+                )
             } else {
-                (format!("(mail.yes && {first})"), format!("!({last} && mail.yes)"))
+                (
+                    format!("(mail.yes && {first})"),
+                    format!("!({last} && mail.yes)"),
+                )
             };
         }
         // Of every `||` what ended it, of every `&&` both.
         let parts = explained(&first).expect("certain");
-        assert_eq!(parts, vec![Part::Source("mail.yes".to_owned()); LEVELS / 2 + 1]);
+        assert_eq!(
+            parts,
+            vec![Part::Source("mail.yes".to_owned()); LEVELS / 2 + 1]
+        );
         let parts = explained(&format!("!{last}")).expect("certain");
         assert_eq!(parts.len(), LEVELS + 1);
         assert_eq!(parts[0], Part::Source("!mail.no".to_owned()));

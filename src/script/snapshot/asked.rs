@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, FuncArgs};
 
 use super::programs::Whose;
 use super::{Called, Snapshot};
-use crate::domain::decision::{self, Gate, Gating, Outcome, Routing, TraceStep, Verdict};
+use crate::domain::decision::{self, Gate, Gating, NotAsked, Outcome, Routing, TraceStep, Verdict};
 use crate::domain::slug::Slug;
 use crate::script::answer::alert::{self, Alert};
 use crate::script::answer::verdict::Judged;
@@ -198,6 +198,24 @@ impl Snapshot {
         }
     }
 
+    /// What the assistant may do about a mail that was routed so. `ai_reply` is not asked about
+    /// what machines never answer.
+    #[must_use]
+    pub fn gating(
+        &self,
+        mail: MailView,
+        context: ContextView,
+        routed: &Routed,
+        expired: impl Fn() -> bool + 'static,
+    ) -> Gating {
+        let (kind, imported, late) = (mail.head.kind, mail.imported, mail.late);
+        let not_asked = NotAsked::of(kind, imported, late, &routed.outcome, &routed.routing);
+        not_asked.map_or_else(
+            || self.ai_reply(mail, context, expired).into(),
+            Gating::not_asked,
+        )
+    }
+
     /// Asks `signature(ctx)`.
     #[must_use]
     pub fn signature(&self, context: ContextView, expired: impl Fn() -> bool + 'static) -> Signed {
@@ -268,6 +286,13 @@ impl Snapshot {
             outcome,
             trace,
         }
+    }
+
+    /// Whether `ai_reply` is there to be asked about a mail of this mailbox.
+    #[must_use]
+    pub fn asks_about_answers(&self, context: &ContextView) -> bool {
+        let program = self.programs.of_whom(GATE.file, &Whose::of(context));
+        program.is_some_and(|program| program.owner(GATE.function).is_some())
     }
 
     /// Whether `on_mailbox_state` is there to be asked about a mailbox.

@@ -12,7 +12,7 @@ use super::super::view::{ContextView, MailView, ReplyView};
 use super::judged::{Difference, Judged};
 use super::word::{Wrong, one_of, priority, status, tag};
 use crate::domain::answered::{assign_word, priority_word, status_word, wake_word};
-use crate::domain::decision::{Gate, Outcome, Verdict};
+use crate::domain::decision::{Asked, Gate, Outcome, Verdict};
 
 /// What nothing is called.
 const NOTHING: &str = "nothing";
@@ -230,12 +230,15 @@ impl Expected {
             judged.trace.extend(signed.trace);
         }
         if let Some(wish) = &self.gate {
-            let gated = snapshot.ai_reply(mail.clone(), context.clone(), expired());
-            self.outcome("ai_reply", &gated.outcome, &mut judged);
-            if !matches!(gated.outcome, Outcome::Failed(_)) {
-                judged.differences.extend(wish.compare(&gated.gate));
+            let routed = snapshot.route(mail.clone(), context.clone(), expired());
+            let gating = snapshot.gating(mail.clone(), context.clone(), &routed, expired());
+            if let Asked::Yes(outcome) = &gating.asked {
+                self.outcome("ai_reply", outcome, &mut judged);
             }
-            judged.trace.extend(gated.trace);
+            if !gating.failed() {
+                judged.differences.extend(wish.compare(&gating.gate));
+            }
+            judged.trace.extend(gating.trace);
         }
         if let Some(said) = &self.hold {
             let reply = around.reply.clone();

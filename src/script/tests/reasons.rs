@@ -191,9 +191,8 @@ fn what_a_mail_says_is_never_taken_for_an_answer() {
 fn rules(count: usize, first: &str, decides: &str) -> String {
     let mut source = format!("fn route(mail, ctx) {{\n{first}\n");
     for number in 1..count {
-        source += &format!(
-            "if mail.subject.contains(\"w{number}\") {{ return team(\"t{number}\"); }}\n"
-        );
+        source +=
+            &format!("if mail.subject.contains(\"w{number}\") {{ return team(\"t{number}\"); }}\n");
     }
     source + decides + "\ninbox()\n}"
 }

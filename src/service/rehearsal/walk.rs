@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::super::view;
 use super::found::{Answers, Changed, LISTED_MAX, Rehearsed, SLOWEST_LISTED, Slow, TIME_MAX};
-use crate::domain::decision::{Asked, Gate, Gating, NotAsked, Outcome, Routing};
+use crate::domain::decision::{Asked, Gate, Gating, Outcome, Routing};
 use crate::domain::key::{MailboxKey, MessageKey};
 use crate::domain::message::{Direction, Kind, Message};
 use crate::script::{ContextView, ConversationView, Later, MailView, Routed, Snapshot};
@@ -166,17 +166,9 @@ impl Walk<'_> {
     fn ask(&self, snapshot: &Snapshot, mail: MailView, context: ContextView) -> Answers {
         let max = self.script_time_max;
         let begun = Instant::now();
-        let (kind, imported, late) = (mail.head.kind, mail.imported, mail.late);
         let routed = snapshot.route(mail.clone(), context.clone(), move || begun.elapsed() > max);
-        let not_asked = NotAsked::of(kind, imported, late, &routed.routing);
-        let gating = not_asked.map_or_else(
-            || {
-                let begun = Instant::now();
-                let gated = snapshot.ai_reply(mail, context, move || begun.elapsed() > max);
-                Gating::from(gated)
-            },
-            Gating::not_asked,
-        );
+        let begun = Instant::now();
+        let gating = snapshot.gating(mail, context, &routed, move || begun.elapsed() > max);
         Answers { routed, gating }
     }
 }

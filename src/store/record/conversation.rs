@@ -62,7 +62,7 @@ stored_enum!(Gate {
     1 = Draft { guidance, because },
     2 = Send { guidance, because },
 });
-stored_enum!(NotAsked { 0 = Imported, 1 = Late, 2 = Automatic, 3 = PutAside, 4 = FellBack });
+stored_enum!(NotAsked { 0 = Imported, 1 = Late, 2 = Automatic, 3 = PutAside, 4 = FellBack, 5 = NoRoute });
 stored_enum!(Asked { 0 = Yes(outcome), 1 = No(reason) });
 stored_struct!(Gating {
     gate,
