@@ -12,6 +12,8 @@ mod asking;
 mod hooking;
 mod outcome;
 mod sending;
+#[cfg(test)]
+mod tests;
 mod watching;
 mod ways;
 mod words;

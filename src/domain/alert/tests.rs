@@ -283,3 +283,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_state_is_proven_as_far_as_the_gateway_itself_believes_it() {
+    use MailboxState::{Active, Connecting, Error, Interrupted};
+    let proven = |situation: &Situation| {
+        let states = [Connecting, Interrupted, Error, Active];
+        states.map(|state| situation.proves(state))
+    };
+    assert_eq!(proven(&Situation::Unsettled), [false, true, false, false]);
+    // Forwarding that has brought no mail yet is well, and its state is still unknown.
+    for settled in [Situation::Well, failing()] {
+        assert_eq!(proven(&settled), [false, true, true, true]);
+    }
+}

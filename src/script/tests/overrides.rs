@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::decision::{Gate, Outcome, TraceStep};
+use crate::domain::slug::Slug;
 
 const ROOT: &str = "import \"lib/words\" as words;\n\
     const QUEUE = \"sales\";\n\
@@ -444,6 +445,10 @@ fn gates_and_checks_of_replies_have_overrides_too() {
         (team("a").as_deref(), team("b").as_deref()),
         (Some("a"), Some("all"))
     );
+    let slug = Slug::parse("b").expect("a slug");
+    assert!(snapshot.answers_mailbox_state(WORKSPACE, &slug));
+    let without = load(&[("timers.rhai", "fn on_timer(ctx) { inbox() }")]).expect("right");
+    assert!(!without.answers_mailbox_state(WORKSPACE, &slug));
     let texts = |slug| snapshot.on_mailbox_state(context_of(slug), || false).texts;
     assert_eq!(
         (texts("a"), texts("b")),

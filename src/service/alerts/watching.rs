@@ -46,8 +46,8 @@ struct Looked {
 }
 
 /// What is remembered from look to look.
-struct Watch {
-    agenda: Agenda,
+pub(super) struct Watch {
+    pub(super) agenda: Agenda,
     /// The scripts that were live.
     scripts: Option<ScriptVersion>,
 }
@@ -62,8 +62,7 @@ impl Alerts {
                 return;
             }
         };
-        let scripts = self.scripts();
-        let mut watch = Watch { agenda, scripts };
+        let mut watch = self.begin(agenda);
         loop {
             feed.mark_unchanged();
             let wait = match self.look(&mut watch).await {
@@ -81,13 +80,18 @@ impl Alerts {
         }
     }
 
+    pub(super) fn begin(&self, agenda: Agenda) -> Watch {
+        let scripts = self.scripts();
+        Watch { agenda, scripts }
+    }
+
     fn scripts(&self) -> Option<ScriptVersion> {
         self.asking.as_ref().and_then(Asking::live_version)
     }
 
     /// Looks at those whose time has come; answers how long nothing is to be done. What is
     /// due for all of them is stored before a script is asked about any.
-    async fn look(&self, watch: &mut Watch) -> Result<Duration, LookError> {
+    pub(super) async fn look(&self, watch: &mut Watch) -> Result<Duration, LookError> {
         let now = self.clock.now();
         self.read_changes(watch, now)?;
         let agenda = &mut watch.agenda;
