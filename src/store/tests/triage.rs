@@ -4,10 +4,11 @@ use super::super::*;
 use super::fixture::*;
 use crate::domain::conversation::{Priority, Status, Tag};
 use crate::domain::decision::{Assign, Routing, ScriptVersion, TraceStep};
+use crate::domain::extraction::{Extraction, MailSort};
 use crate::domain::job::WorkKind;
-use crate::domain::key::UserKey;
+use crate::domain::key::{MessageKey, UserKey};
 use crate::domain::ledger::Fate;
-use crate::domain::message::Direction;
+use crate::domain::message::{Direction, Kind, Message};
 use crate::domain::user::{Membership, Role};
 use crate::store::table::{Order, Rows, Table};
 
@@ -331,4 +332,51 @@ async fn a_line_finds_the_mails_it_decided_newest_first_until_they_are_taken_awa
         .read(|rows| rows.keys(Table::DecisionLines, &[], None, Order::Up, 10))
         .unwrap();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_notice_hides_nobody_whom_only_a_machine_has_answered() {
+    let fixture = Fixture::new().await;
+    let triage = async |arrival: Arrival, sort: MailSort| {
+        let message = fixture.receive(arrival).await;
+        let triaged = Triaged {
+            job: fixture.jobs(WorkKind::Triage)[0].key,
+            message: message.key,
+            extraction: Some(Extraction {
+                sort: Some(sort),
+                ..Extraction::default()
+            }),
+            acknowledgement: None,
+            decision: decision(Routing::default()),
+        };
+        fixture.store.triage(vec![triaged]).await.unwrap();
+        message
+    };
+    let notice = || MailSort::Notice("order".to_owned());
+    let newest = |message: &Message| fixture.store.newest_sort(message.conversation).unwrap();
+    let mut alone = mail(1, ANNA, "Shipped");
+    alone.head.kind = Kind::Automatic;
+    let first = triage(alone, notice()).await;
+    assert_eq!(newest(&first), Some(notice()));
+    let reference = "1@customers.example";
+    // Mail of a list is written by somebody, too.
+    let mut listed = answer(2, ANNA, "Shipped", &[reference]);
+    listed.head.kind = Kind::List;
+    let message = fixture.receive(listed).await;
+    assert_eq!(message.conversation, first.conversation);
+    fixture.triage_all(&Routing::default()).await;
+    let last = triage(answer(3, ANNA, "Shipped", &[reference]), notice()).await;
+    assert_eq!(last.conversation, first.conversation);
+    assert_eq!(newest(&last), None, "somebody waits");
+
+    let keys = |up_to: Option<MessageKey>, limit| {
+        let found = fixture
+            .store
+            .latest_messages(first.conversation, up_to, limit);
+        let found = found.unwrap();
+        found.iter().map(|one| one.key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(None, 2), [last.key, message.key]);
+    assert_eq!(keys(Some(message.key), 2), [message.key, first.key]);
+    assert_eq!(keys(Some(first.key), 9), [first.key]);
 }
