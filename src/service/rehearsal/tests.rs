@@ -2,15 +2,19 @@
 
 use jiff::SignedDuration;
 
-use super::walk::Walk;
+use super::walk::{Walk, as_it_came};
 use super::*;
 use crate::domain::answered::{both_in_words, in_words};
+use crate::domain::extraction::{Extraction, MailSort};
 use crate::domain::folder::{FolderName, Uid, UidValidity};
 use crate::domain::key::WorkspaceKey;
 use crate::domain::ledger::Source;
+use crate::domain::message::{Kind, Message};
 use crate::mime;
+use crate::script::ContextView;
 use crate::service::testing::{logins, settings};
-use crate::store::{Arrival, ArrivalRaw, CompressedRaw, Delivery, Options};
+use crate::service::view;
+use crate::store::{Arrival, ArrivalRaw, CompressedRaw, Delivered, Delivery, Options};
 
 /// Mails in the store.
 const MAILS: usize = 10_000;
@@ -34,7 +38,10 @@ fn mail(number: usize) -> String {
 }
 
 fn arrival(number: usize) -> Arrival {
-    let text = mail(number);
+    arrival_of(number, &mail(number))
+}
+
+fn arrival_of(number: usize, text: &str) -> Arrival {
     let read = mime::read_bytes(text.as_bytes());
     let minutes = i64::try_from(number).expect("few");
     let mut random = [0; 20];
@@ -187,4 +194,70 @@ async fn another_gate_of_the_assistant_is_a_change_and_another_reason_for_off_is
     let fails = with_gate("throw \"no\"");
     let done = changed(&off, &fails);
     assert_eq!((done.changed, done.errors_new), (20, 20));
+}
+
+async fn deliver(store: &Store, arrivals: Vec<Arrival>) -> Vec<Message> {
+    let mailbox = store.mailboxes().expect("readable")[0].key;
+    let delivery = Delivery {
+        mailbox,
+        is_junk: false,
+        also_for: Vec::new(),
+        arrivals,
+        cursor: None,
+        maildrop: Vec::new(),
+        passed: Vec::new(),
+    };
+    let delivered = store.deliver(delivery).await.expect("delivered");
+    let message = |one: Delivered| match one {
+        Delivered::Stored { message, .. } => store.message(message).expect("readable"),
+        other => panic!("{other:?}"),
+    };
+    delivered.into_iter().filter_map(message).collect()
+}
+
+#[tokio::test]
+async fn who_waited_is_known_of_mails_far_back_and_machines_wait_for_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = filled(folder.path(), 0).await;
+    let written = |number: usize, field: &str| {
+        let text = mail(number).replace("Message-ID:", &format!("{field}\r\nMessage-ID:"));
+        arrival_of(number, &text)
+    };
+    let thread = |number| match number {
+        0 => written(0, "X-First: yes"),
+        _ => written(number, "In-Reply-To: <0@example.net>"),
+    };
+    let messages = deliver(&store, (0..70).map(thread).collect()).await;
+    assert!(
+        messages
+            .iter()
+            .all(|one| one.conversation == messages[0].conversation)
+    );
+    let waiting = |context: &ContextView| {
+        let conversation = context.conversation.as_ref().expect("one");
+        conversation.waiting_since.value()
+    };
+    let as_it_came = |message: &Message| {
+        let (_, context) = as_it_came(&store, &TimeZone::UTC, message.clone()).expect("readable");
+        waiting(&context)
+    };
+    for message in [&messages[0], &messages[5], &messages[45]] {
+        assert_eq!(as_it_came(message), Some(messages[0].arrived_at));
+    }
+
+    let machine = written(90, "Auto-Submitted: auto-generated");
+    let machine = deliver(&store, vec![machine]).await.remove(0);
+    assert_eq!(machine.head.kind, Kind::Automatic);
+    assert_eq!(as_it_came(&machine), None);
+    let now = machine.arrived_at.to_zoned(TimeZone::UTC);
+    let (mut mail, mut context) =
+        view::of_message(&store, None, machine.clone(), now).expect("readable");
+    assert_eq!(waiting(&context), None);
+    // A marketplace sends what buyers write by machines; its plugin knows.
+    let found = Extraction {
+        sort: Some(MailSort::BuyerMessage),
+        ..Extraction::default()
+    };
+    view::learn(&store, (&mut mail, &mut context), &machine, &found);
+    assert_eq!(waiting(&context), Some(machine.arrived_at));
 }
