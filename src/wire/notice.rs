@@ -112,3 +112,77 @@ impl NoticeBody {
         body
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::address::Address;
+    use crate::domain::key::{MailboxKey, NoticeKey, PublicId, WorkspaceKey};
+    use crate::domain::mailbox::{MailboxSettings, Security, Server, WayIn, WayOut};
+    use crate::domain::notice::NoticeState;
+    use crate::domain::state::MailboxState;
+
+    fn body(due: Due) -> Value {
+        let (at, workspace) = (Timestamp::UNIX_EPOCH, WorkspaceKey::DEFAULT);
+        let server = Server {
+            host: "localhost".to_owned(),
+            port: 1,
+            security: Security::None,
+        };
+        let address = Address::parse("help@shop.example").expect("an address");
+        let way_in = WayIn::inbox(server.clone());
+        let mailbox = Mailbox {
+            key: MailboxKey(1),
+            id: PublicId::new(at, [7; 10]),
+            workspace,
+            settings: MailboxSettings::new(address, way_in, WayOut::Own(server)),
+            connected_at: at,
+        };
+        let notice = Notice {
+            key: NoticeKey(1),
+            workspace,
+            mailbox: mailbox.key,
+            due,
+            made_at: at,
+            mark: [0; 12],
+            state: NoticeState::Waiting { next: at },
+            attempts: 0,
+            accepted: Vec::new(),
+            mailed: false,
+            hooked: false,
+            failure: None,
+        };
+        let body = NoticeBody::new(&notice, &mailbox, "in short".to_owned());
+        serde_json::to_value(body).expect("json")
+    }
+
+    #[test]
+    fn what_scripts_say_and_that_they_fail_is_told_with_its_figures() {
+        let said = body(Due::Script {
+            state: MailboxState::Error,
+            words: "call the bank".to_owned(),
+            left_out: 2,
+        });
+        assert_eq!(said["type"], "mailbox.script");
+        assert_eq!(said["words"], "call the bank");
+        assert_eq!(said["left_out"], 2);
+        assert_eq!(said.get("count"), None);
+        let fails = body(Due::ScriptFails {
+            function: "route".to_owned(),
+            words: "routing.rhai:2:1: no".to_owned(),
+            count: 5,
+            since: Timestamp::UNIX_EPOCH,
+        });
+        assert_eq!(fails["type"], "script.failing");
+        let told = ["function", "count", "since", "reason"].map(|name| fails[name].clone());
+        let since = "1970-01-01T00:00:00Z";
+        assert_eq!(
+            json!(told),
+            json!(["route", 5, since, "routing.rhai:2:1: no"])
+        );
+        assert_eq!(fails.get("left_out"), None);
+    }
+}
