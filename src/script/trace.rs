@@ -87,6 +87,8 @@ impl Run {
             let most = match same {
                 Sameness::Read | Sameness::Yes => REPEATS_MAX,
                 Sameness::No => FALSE_ANSWERS_MAX,
+                // Once all room is taken, the latest of a place is the one that is kept.
+                Sameness::Built => TRACE_STEPS_MAX,
             };
             let (mut count, mut latest) = (0, None);
             for (index, other) in self.steps.iter().enumerate() {

@@ -111,6 +111,7 @@ pub(super) enum Sameness {
     Read,
     Yes,
     No,
+    Built,
 }
 
 /// What a step is worth where there are too many.
@@ -138,10 +139,11 @@ impl What {
         }
     }
 
-    /// Of what it is one more, at the same place; `None` of what is kept every time.
+    /// Of what it is one more, at the same place; `None` of what has a bound of its own.
     pub(super) fn sameness(&self) -> Option<Sameness> {
         match self {
-            Self::Built(_) | Self::Printed(_) => None,
+            Self::Printed(_) => None,
+            Self::Built(_) => Some(Sameness::Built),
             Self::Text(..) | Self::List(..) | Self::Plain(..) | Self::Read(..) => {
                 Some(Sameness::Read)
             }
