@@ -188,7 +188,7 @@ fn problem_json(one: &Diagnostic) -> serde_json::Value {
 fn try_out(options: RunOptions, config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let zone = config.zone().context("the time zone of the scripts")?;
     let now = match &options.now {
-        Some(text) => trying::moment(text, &zone)?,
+        Some(text) => script::moment(text, &zone)?,
         None => app::clock().now().to_zoned(zone),
     };
     let raw = read_mail(&options.mail)?;

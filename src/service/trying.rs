@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned, civil};
+use jiff::Zoned;
 use tokio::time::Instant;
 
 use crate::domain::decision::Gating;
@@ -40,35 +39,6 @@ pub enum Answered {
     Signature(Signed),
     /// `on_timer`, if its conversation were waited for.
     Timer(Routed),
-}
-
-/// A text that is no time.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{text:?} is no time; write one such as 2026-11-28T09:00, or 2026-11-28T09:00:00+08:00 where \
-     another time zone is meant"
-)]
-pub struct NoTime {
-    text: String,
-}
-
-/// Reads a time that somebody typed; without a zone it is that of `zone`, which is also what
-/// scripts see it in.
-///
-/// # Errors
-/// When it is none.
-pub fn moment(text: &str, zone: &TimeZone) -> Result<Zoned, NoTime> {
-    if let Ok(zoned) = text.parse::<Zoned>() {
-        return Ok(zoned);
-    }
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at.to_zoned(zone.clone()));
-    }
-    let local = text.parse::<civil::DateTime>().ok();
-    let zoned = local.and_then(|local| local.to_zoned(zone.clone()).ok());
-    zoned.ok_or_else(|| NoTime {
-        text: text.to_owned(),
-    })
 }
 
 /// A mail of which there is nothing but its bytes, as scripts see it.
@@ -136,8 +106,11 @@ pub fn answer_of(
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
     use crate::domain::answered::in_words;
+    use crate::script::moment;
 
     const RAW: &[u8] = b"From: Wang Wei <wei@example.cn>\r\nTo: shop@example.com\r\n\
         Subject: Re: Invoice\r\nX-Flag: yes\r\n\r\nHello.\r\n\r\n> old words\r\n";
@@ -236,16 +209,5 @@ mod tests {
         ] {
             assert!(answered(none).is_none(), "{none}");
         }
-    }
-
-    #[test]
-    fn times_are_read_in_the_zone_of_the_scripts() {
-        let zone = TimeZone::get("Europe/Berlin").expect("a zone");
-        let hour = |text: &str| moment(text, &zone).map(|at| at.hour());
-        assert_eq!(hour("2026-11-28T09:00:00+08:00").expect("a time"), 2);
-        assert_eq!(hour("2026-11-28T09:00").expect("a time"), 9);
-        assert_eq!(hour("2026-11-28T09:00[Asia/Shanghai]").expect("a time"), 9);
-        let refused = hour("tomorrow").expect_err("no time").to_string();
-        assert!(refused.starts_with("\"tomorrow\" is no time"), "{refused}");
     }
 }

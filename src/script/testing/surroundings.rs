@@ -9,6 +9,7 @@ use jiff::{Timestamp, Zoned};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::super::moment::moment as read_moment;
 use super::super::view::{
     ContactView, ContextView, ConversationView, Later, MailContent, MailView, MailboxView,
     OperatorView,
@@ -130,7 +131,7 @@ impl ContextForm {
     pub(super) fn view(self, mail: &mut MailView, zone: &TimeZone) -> Result<ContextView, Wrong> {
         let now = match &self.now {
             Some(text) => moment(text, zone)?,
-            None => read_moment(NOW, zone).ok_or_else(|| Wrong {
+            None => read_moment(NOW, zone).map_err(|_| Wrong {
                 at: 0..0,
                 words: NO_TIME.to_owned(),
                 help: None,
@@ -267,22 +268,10 @@ fn set<T>(value: &mut T, said: Option<T>) {
 const NO_TIME: &str = "this is no time; write one such as 2026-11-28T09:00";
 
 fn moment(text: &Spanned<String>, zone: &TimeZone) -> Result<Zoned, Wrong> {
-    read_moment(text.get_ref(), zone).ok_or_else(|| Wrong::at(text, NO_TIME))
+    read_moment(text.get_ref(), zone).map_err(|_| Wrong::at(text, NO_TIME))
 }
 
 fn timestamp(text: Option<&Spanned<String>>, zone: &TimeZone) -> Result<Option<Timestamp>, Wrong> {
     let zoned = text.map(|text| moment(text, zone)).transpose()?;
     Ok(zoned.map(|zoned| zoned.timestamp()))
-}
-
-/// A time with its zone, or one of the scripts' own.
-fn read_moment(text: &str, zone: &TimeZone) -> Option<Zoned> {
-    if let Ok(zoned) = text.parse::<Zoned>() {
-        return Some(zoned);
-    }
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Some(at.to_zoned(zone.clone()));
-    }
-    let local = text.parse::<jiff::civil::DateTime>().ok()?;
-    local.to_zoned(zone.clone()).ok()
 }
