@@ -1,7 +1,5 @@
 //! The entry files: those that mean something by their name.
 
-use super::layout::Place;
-
 /// Where mail goes.
 pub const ROUTING: &str = "routing.rhai";
 /// What stands below a reply.
@@ -17,10 +15,3 @@ pub const STATES: &str = "states.rhai";
 
 /// All of them, in the order in which they are shown.
 pub const ALL: [&str; 6] = [ROUTING, SIGNATURE, GATE, BEFORE_SEND, TIMERS, STATES];
-
-/// Which one a file below the scripts folder is, be it for everybody or for one mailbox or
-/// workspace; `None` of other files.
-#[must_use]
-pub fn of(name: &str) -> Option<&'static str> {
-    Place::of(name).map(|(_, entry)| entry)
-}

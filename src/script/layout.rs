@@ -71,6 +71,13 @@ impl<'n> Place<'n> {
     }
 }
 
+/// Which entry file one below the scripts folder is, be it for everybody or for one mailbox
+/// or workspace; `None` of other files.
+#[must_use]
+pub fn entry_of(name: &str) -> Option<&'static str> {
+    Place::of(name).map(|(_, entry)| entry)
+}
+
 /// The slug of the mailbox that a file below the scripts folder is for alone.
 #[must_use]
 pub fn mailbox_of(name: &str) -> Option<&str> {

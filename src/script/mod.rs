@@ -47,7 +47,7 @@ pub use definitions::definitions;
 pub use diagnostic::{Diagnostic, Severity};
 pub use handle::{Demand, Reloaded, Scripts};
 pub use hooks::{Extracted, Hooks, Vocabulary};
-pub use layout::{is_override, mailbox_of, override_of};
+pub use layout::{entry_of, is_override, mailbox_of, override_of};
 pub use limits::Limits;
 pub use moment::{NoTime, moment};
 pub use reference::{Section, reference, sections, with_reference, word as type_word};

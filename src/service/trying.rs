@@ -8,7 +8,7 @@ use jiff::Zoned;
 use tokio::time::Instant;
 
 use crate::domain::decision::Gating;
-use crate::script::{ContextView, Gated, MailView, Routed, Signed, Snapshot, entry};
+use crate::script::{ContextView, Gated, MailView, Routed, Signed, Snapshot, entry, entry_of};
 
 /// What surrounds the mail, where somebody wants it otherwise than usual.
 #[derive(Clone, Debug)]
@@ -96,7 +96,7 @@ pub fn answer_of(
 ) -> Option<Answered> {
     let begun = Instant::now();
     let expired = move || begun.elapsed() > time_max;
-    match entry::of(file)? {
+    match entry_of(file)? {
         entry::GATE => Some(Answered::Gate(snapshot.ai_reply(mail, context, expired))),
         entry::SIGNATURE => Some(Answered::Signature(snapshot.signature(context, expired))),
         entry::TIMERS => Some(Answered::Timer(snapshot.on_timer(context, expired))),
