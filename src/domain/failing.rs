@@ -7,6 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 /// So many failures within [`WITHIN`] are worth telling.
 pub const FAILURES_TOLD: usize = 5;
+/// What goes on is told again after this, so that a failure somebody provokes now and then
+/// does not hide another for ever.
+pub const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// How long a failure counts.
 pub const WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
@@ -17,7 +20,7 @@ pub struct FailureRun {
     recent: VecDeque<Timestamp>,
     since: Timestamp,
     count: u64,
-    told: bool,
+    told: Option<Timestamp>,
 }
 
 impl FailureRun {
@@ -28,12 +31,12 @@ impl FailureRun {
             recent: VecDeque::from([at]),
             since: at,
             count: 1,
-            told: false,
+            told: None,
         }
     }
 
-    /// Notes a further failure; whether people are to be told now. They are not told again
-    /// before there was none for [`WITHIN`].
+    /// Notes a further failure; whether people are to be told now. They are told again when
+    /// there was none for [`WITHIN`] before, or after [`AGAIN_AFTER`].
     pub fn failed(&mut self, at: Timestamp) -> bool {
         if !self.counts(at) {
             *self = Self::begun(at);
@@ -47,15 +50,18 @@ impl FailureRun {
         let full = self.recent.len() == FAILURES_TOLD;
         let first = self.recent.front().filter(|_| full);
         let many = first.is_some_and(|first| at.duration_since(*first) <= WITHIN);
-        let news = many && !self.told;
-        self.told |= news;
+        let silent = |told: &Timestamp| at.duration_since(*told) < AGAIN_AFTER;
+        let news = many && !self.told.as_ref().is_some_and(silent);
+        if news {
+            self.told = Some(at);
+        }
         news
     }
 
     /// It goes on: people were told, and the last failure still counts.
     #[must_use]
     pub fn goes_on(&self, now: Timestamp) -> bool {
-        self.told && self.counts(now)
+        self.told.is_some() && self.counts(now)
     }
 
     /// How many there were.
@@ -109,6 +115,18 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_on_for_days_is_told_every_day() {
+        let days: Vec<i64> = (0..3 * 24 * 60).step_by(10).collect();
+        assert_eq!(told(&days), [40, 40 + 1_440, 40 + 2 * 1_440]);
+        // One now and then keeps it going, and is not enough to be told again.
+        let seldom: Vec<i64> = (0..5).chain((60..4_000).step_by(59)).collect();
+        assert_eq!(told(&seldom), [4]);
+        let mut real = seldom.clone();
+        real.extend(4_010..4_015);
+        assert_eq!(told(&real).len(), 2);
+    }
+
+    #[test]
     fn what_goes_on_ends_with_the_last_failure_that_counts() {
         let mut run = FailureRun::begun(at(0));
         for minute in 1..8 {
@@ -133,7 +151,8 @@ mod tests {
             }
             for pair in told.windows(2) {
                 let between: Vec<_> = minutes.iter().filter(|one| **one >= pair[0] && **one <= pair[1]).collect();
-                prop_assert!(between.windows(2).any(|two| two[1] - two[0] > 60));
+                let peace = between.windows(2).any(|two| two[1] - two[0] > 60);
+                prop_assert!(peace || pair[1] - pair[0] >= 24 * 60);
             }
         }
     }

@@ -29,6 +29,9 @@ const PATH_BYTES_MAX: usize = 200;
 const PATH_PARTS_MAX: usize = 6;
 /// What may be written.
 const ENDS: [&str; 4] = [".rhai", ".toml", ".csv", ".eml"];
+/// Texts of automatic mail.
+const TEMPLATES: &str = "templates/";
+const TEMPLATE_END: &str = ".txt";
 /// Where tests stand.
 const TESTS: &str = "tests/";
 /// Nobody waits longer for a save under way than it takes.
@@ -272,7 +275,11 @@ fn is_name(name: &str) -> bool {
     name.len() <= PATH_BYTES_MAX
         && name.split('/').count() <= PATH_PARTS_MAX
         && name.split('/').all(part)
-        && ENDS.iter().any(|end| name.ends_with(end))
+        && (ENDS.iter().any(|end| name.ends_with(end)) || is_template(name))
+}
+
+fn is_template(name: &str) -> bool {
+    name.starts_with(TEMPLATES) && name.ends_with(TEMPLATE_END)
 }
 
 /// Writes the file whole or not at all: a new one takes the place of the old.
@@ -340,6 +347,7 @@ mod tests {
             "data/vip.csv",
             "mailboxes/a-b/routing.rhai",
             "tests/mails/1.eml",
+            "templates/received.txt",
         ] {
             assert!(is_name(name), "{name}");
         }
@@ -352,6 +360,8 @@ mod tests {
             "lib\\x.rhai",
             ".routing.rhai",
             "routing.sh",
+            "notes.txt",
+            "lib/received.txt",
             "a/b/c/d/e/f/g.rhai",
             "x\n.rhai",
             "",

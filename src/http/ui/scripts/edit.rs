@@ -20,7 +20,7 @@ use crate::domain::address::NamedAddress;
 use crate::domain::key::PublicId;
 use crate::domain::slug::Slug;
 use crate::domain::user::{Actor, Role};
-use crate::script::{Diagnostic, override_of};
+use crate::script::{Diagnostic, entry, override_of};
 use crate::service::console::difference::difference;
 use crate::service::console::{ConsoleError, Saved, TestsRun, mark_of};
 use crate::service::rehearsal::{Candidate, LAST_USUAL, Question, RehearsalError, Rehearsed};
@@ -29,6 +29,7 @@ use crate::service::script_editing::EditError;
 /// The query.
 #[derive(Debug, Deserialize)]
 pub(in crate::http::ui) struct EditQuery {
+    #[serde(default = "usual_file")]
     file: String,
     /// The slug of a mailbox whose own file of that name is meant.
     #[serde(default)]
@@ -214,6 +215,11 @@ async fn page(
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
     Ok(response)
+}
+
+/// What most people come to change.
+fn usual_file() -> String {
+    entry::ROUTING.to_owned()
 }
 
 /// Where a file is edited beside a mail.
