@@ -21,8 +21,13 @@ mod csv;
 pub(super) const FOLDER: &str = "data/";
 /// Most rows, entries and values of one file.
 const VALUES_MAX: usize = 100_000;
+/// What a look at a value counts for, besides its text.
+const VALUE_BYTES: usize = 32;
 /// Deepest nesting of tables and lists.
 const DEPTH_MAX: usize = 8;
+
+/// An answer, or that the script's time is over.
+type Told<T> = Result<T, Box<EvalAltResult>>;
 
 #[derive(Debug)]
 enum Value {
@@ -85,36 +90,59 @@ impl Data {
         self.get(name).map_or_else(empty, Self::shown)
     }
 
-    fn is(&self, wanted: &str) -> bool {
-        match &*self.0 {
-            Value::Plain(value) => value.to_string().eq_ignore_ascii_case(wanted),
-            Value::List(_) | Value::Table(_) => false,
-        }
+    fn is(&self, wanted: &str) -> Told<bool> {
+        trace::scanned(VALUE_BYTES)?;
+        let Value::Plain(value) = &*self.0 else {
+            return Ok(false);
+        };
+        let Some(text) = value.read_lock::<ImmutableString>() else {
+            return Ok(value.to_string().eq_ignore_ascii_case(wanted));
+        };
+        Ok(text.len() == wanted.len() && {
+            trace::scanned(wanted.len())?;
+            text.eq_ignore_ascii_case(wanted)
+        })
     }
 
-    fn contains(&self, wanted: &str) -> bool {
+    fn contains(&self, wanted: &str) -> Told<bool> {
         match &*self.0 {
             Value::Table(entries) => {
+                trace::scanned(entries.len() * VALUE_BYTES)?;
                 let mut names = entries.keys();
-                entries.contains_key(wanted) || names.any(|name| name.eq_ignore_ascii_case(wanted))
+                Ok(entries.contains_key(wanted)
+                    || names.any(|name| name.eq_ignore_ascii_case(wanted)))
             }
-            Value::List(all) => all.iter().any(|one| match &*one.0 {
-                Value::Table(row) => row.values().any(|cell| cell.is(wanted)),
-                Value::Plain(_) | Value::List(_) => one.is(wanted),
-            }),
+            Value::List(all) => {
+                for one in all {
+                    let found = match &*one.0 {
+                        Value::Table(row) => any_is(row.values(), wanted)?,
+                        Value::Plain(_) | Value::List(_) => one.is(wanted)?,
+                    };
+                    if found {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
             Value::Plain(_) => self.is(wanted),
         }
     }
 
     /// The first row whose column says this; an empty one when none does.
-    fn find(&self, column: &str, wanted: &str) -> Self {
+    fn find(&self, column: &str, wanted: &str) -> Told<Self> {
         let rows: &[Self] = match &*self.0 {
             Value::List(rows) => rows,
             Value::Plain(_) | Value::Table(_) => &[],
         };
-        let fits = |row: &&Self| row.get(column).is_some_and(|cell| cell.is(wanted));
-        let found = rows.iter().find(fits);
-        found.map_or_else(|| Self::table(BTreeMap::new()), Clone::clone)
+        for row in rows {
+            trace::scanned(VALUE_BYTES)?;
+            if let Some(cell) = row.get(column)
+                && cell.is(wanted)?
+            {
+                return Ok(row.clone());
+            }
+        }
+        Ok(Self::table(BTreeMap::new()))
     }
 
     fn rows(&self) -> Array {
@@ -138,6 +166,15 @@ impl Data {
             Value::Plain(_) => 1,
         }
     }
+}
+
+fn any_is<'d>(cells: impl Iterator<Item = &'d Data>, wanted: &str) -> Told<bool> {
+    for cell in cells {
+        if cell.is(wanted)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn empty() -> Dynamic {
@@ -227,8 +264,12 @@ fn place(text: &str, at: usize) -> (u32, u32) {
     (number(line), number(column))
 }
 
-fn contains(context: NativeCallContext<'_>, data: &mut Data, wanted: ImmutableString) -> bool {
-    let holds = data.contains(&wanted);
+fn contains(
+    context: NativeCallContext<'_>,
+    data: &mut Data,
+    wanted: ImmutableString,
+) -> Told<bool> {
+    let holds = data.contains(&wanted)?;
     let question = match trace::origin(&wanted) {
         Some(of) => Question::Within(of, "data"),
         None => Question::Word {
@@ -238,7 +279,7 @@ fn contains(context: NativeCallContext<'_>, data: &mut Data, wanted: ImmutableSt
         },
     };
     trace::asked(&context, question, holds);
-    holds
+    Ok(holds)
 }
 
 /// Registers `data(...)` over what was read.
@@ -246,7 +287,7 @@ pub(super) fn register(shape: &mut Shape, shelf: Shelf) {
     shape.name::<Data>(Sort::Data);
     shape.table.offer("data", shelf.keys().cloned());
     let owner = Type::One(Sort::Data);
-    let lookup = move |name: ImmutableString| -> Result<Data, Box<EvalAltResult>> {
+    let lookup = move |name: ImmutableString| -> Told<Data> {
         shelf.get(name.as_str()).cloned().ok_or_else(|| {
             let help = suggest::did_you_mean(&name, shelf.keys().map(String::as_str));
             let help = help.map(|help| format!("; {help}")).unwrap_or_default();

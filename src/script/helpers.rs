@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine, ImmutableString, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext};
 
 use super::shape::{Shape, Type};
 use super::trace::{self, Name, Question};
@@ -14,6 +14,9 @@ use crate::domain::reason::step;
 /// Longest pattern of `find_like`, in characters.
 const PATTERN_CHARS_MAX: usize = 64;
 
+/// An answer, or that the script's time is over.
+type Told<T> = Result<T, Box<EvalAltResult>>;
+
 /// Registers the helpers.
 pub(super) fn register(shape: &mut Shape) {
     traced(&mut shape.engine);
@@ -21,10 +24,11 @@ pub(super) fn register(shape: &mut Shape) {
     shape.engine.register_fn(
         "find_like",
         |context: NativeCallContext<'_>, text: ImmutableString, pattern: ImmutableString| {
-            let found: ImmutableString = find_like(&text, &pattern).unwrap_or_default().into();
+            let found = find_like(&text, &pattern)?.unwrap_or_default();
+            let found = ImmutableString::from(found);
             let of = trace::origin(&text).map(Arc::new);
             trace::read_text(&context, Name::Found(of, pattern), &found);
-            found
+            Told::Ok(found)
         },
     );
     let doc = "Whether one of these words stands in the text; case does not matter.";
@@ -44,26 +48,33 @@ fn traced(engine: &mut Engine) {
     word(engine, step::ENDS_WITH, |text, word| text.ends_with(word));
     engine.register_fn(step::CONTAINS, in_list);
     engine.register_fn("to_lower", |text: ImmutableString| {
-        changed(&text, "to_lower", text.to_lowercase())
+        changed(&text, "to_lower", str::to_lowercase)
     });
     engine.register_fn("to_upper", |text: ImmutableString| {
-        changed(&text, "to_upper", text.to_uppercase())
+        changed(&text, "to_upper", str::to_uppercase)
     });
 }
 
-fn changed(from: &ImmutableString, how: &'static str, into: String) -> ImmutableString {
+fn changed(
+    from: &ImmutableString,
+    how: &'static str,
+    into: impl FnOnce(&str) -> String,
+) -> Told<ImmutableString> {
+    trace::scanned(from.len())?;
+    let into = into(from);
     if from.as_str() == into {
-        return from.clone();
+        return Ok(from.clone());
     }
     let into = ImmutableString::from(into);
     trace::changed(from, how, &into);
-    into
+    Ok(into)
 }
 
 /// A question about a word, or a single letter.
 fn word(engine: &mut Engine, operation: &'static str, holds: fn(&str, &str) -> bool) {
     let ask = move |context: NativeCallContext<'_>, text: ImmutableString, word| {
         let word: ImmutableString = word;
+        trace::scanned(text.len())?;
         let holds = holds(&text, &word);
         let of = trace::origin(&text);
         let question = Question::Word {
@@ -72,7 +83,7 @@ fn word(engine: &mut Engine, operation: &'static str, holds: fn(&str, &str) -> b
             word,
         };
         trace::asked(&context, question, holds);
-        holds
+        Told::Ok(holds)
     };
     engine.register_fn(operation, ask);
     engine.register_fn(
@@ -84,12 +95,26 @@ fn word(engine: &mut Engine, operation: &'static str, holds: fn(&str, &str) -> b
 }
 
 /// `word in list`, for texts; of other values Rhai keeps its own.
-fn in_list(context: NativeCallContext<'_>, list: &mut Array, word: ImmutableString) -> bool {
+fn in_list(
+    context: NativeCallContext<'_>,
+    list: &mut Array,
+    word: ImmutableString,
+) -> Told<bool> {
     let is = |one: &&Dynamic| match one.read_lock::<ImmutableString>() {
         Some(text) => *text == word,
         None => one.as_char().is_ok_and(|letter| word.chars().eq([letter])),
     };
-    let found = list.iter().find(is);
+    let mut found = None;
+    for one in list.iter() {
+        // Texts of different lengths are not compared.
+        let text = one.read_lock::<ImmutableString>();
+        let long = text.is_some_and(|text| text.len() == word.len());
+        trace::scanned(size_of::<Dynamic>() + if long { word.len() } else { 0 })?;
+        if is(&one) {
+            found = Some(one);
+            break;
+        }
+    }
     let known = found.or_else(|| list.first());
     let known = known.and_then(|one| one.read_lock::<ImmutableString>());
     let of = known.and_then(|text| trace::origin(&text));
@@ -103,16 +128,28 @@ fn in_list(context: NativeCallContext<'_>, list: &mut Array, word: ImmutableStri
         },
     };
     trace::asked(&context, question, holds);
-    holds
+    Ok(holds)
 }
 
 /// One of these words stands in the text, whatever their letters' case.
-fn contains_any(context: NativeCallContext<'_>, text: ImmutableString, words: Array) -> bool {
+fn contains_any(
+    context: NativeCallContext<'_>,
+    text: ImmutableString,
+    words: Array,
+) -> Told<bool> {
+    trace::scanned(text.len())?;
     let folded = text.to_lowercase();
-    let found = words.into_iter().find_map(|word| {
-        let word = word.into_immutable_string().ok()?;
-        folded.contains(&word.to_lowercase()).then_some(word)
-    });
+    let mut found = None;
+    for word in words {
+        let Ok(word) = word.into_immutable_string() else {
+            continue;
+        };
+        trace::scanned(folded.len() + word.len())?;
+        if folded.contains(&word.to_lowercase()) {
+            found = Some(word);
+            break;
+        }
+    }
     let of = trace::origin(&text);
     let holds = found.is_some();
     let question = match found {
@@ -124,28 +161,31 @@ fn contains_any(context: NativeCallContext<'_>, text: ImmutableString, words: Ar
         None => Question::NoneOf(of),
     };
     trace::asked(&context, question, holds);
-    holds
+    Ok(holds)
 }
 
 /// The first place in `text` that looks like `pattern`: `#` stands for a digit, `@`
 /// for a letter, anything else for itself. It does not begin or end within a longer
 /// run of letters or digits.
-fn find_like<'t>(text: &'t str, pattern: &str) -> Option<&'t str> {
+fn find_like<'t>(text: &'t str, pattern: &str) -> Told<Option<&'t str>> {
+    trace::scanned(text.len())?;
     let pattern: Vec<char> = pattern.chars().take(PATTERN_CHARS_MAX).collect();
-    let first = *pattern.first()?;
+    let Some(&first) = pattern.first() else {
+        return Ok(None);
+    };
     let mut before = None;
     for (start, c) in text.char_indices() {
         let inside = |before: char| before.is_alphanumeric() && c.is_alphanumeric();
         // The cheap question first: few characters can begin a match.
-        if fits(c, first)
-            && !before.is_some_and(inside)
-            && let Some(length) = matched(&text[start..], &pattern)
-        {
-            return Some(&text[start..start + length]);
+        if fits(c, first) && !before.is_some_and(inside) {
+            trace::scanned(pattern.len())?;
+            if let Some(length) = matched(&text[start..], &pattern) {
+                return Ok(Some(&text[start..start + length]));
+            }
         }
         before = Some(c);
     }
-    None
+    Ok(None)
 }
 
 fn fits(c: char, wanted: char) -> bool {
@@ -177,7 +217,7 @@ mod tests {
     #[test]
     fn order_numbers_are_found_whole() {
         let pattern = "###-#######-#######";
-        let check = |text, found| assert_eq!(find_like(text, pattern), found, "{text}");
+        let check = |text, found| assert_eq!(find_like(text, pattern).unwrap(), found, "{text}");
         check(
             "order 114-1234567-7654321 is late",
             Some("114-1234567-7654321"),

@@ -11,7 +11,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, ImmutableString, NativeCallContext, Position};
+use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, NativeCallContext, Position};
 
 use crate::domain::decision::{TRACE_STEPS_MAX, TraceStep};
 
@@ -28,6 +28,8 @@ const FALSE_ANSWERS_MAX: usize = 1;
 const KEPT_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Texts made of read ones, such as their lower case, that are known again.
 const CHANGED_MAX: usize = 16;
+/// Bytes that functions of ours look at between two looks at the time.
+const SCANNED_PER_LOOK: usize = 64 * 1024;
 
 thread_local! {
     static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
@@ -35,6 +37,8 @@ thread_local! {
 
 struct Run {
     expired: Box<dyn Fn() -> bool>,
+    /// Bytes looked at since the last look at the time.
+    scanned: usize,
     /// Files that have had a step; the first is that of the function that was called.
     files: Vec<String>,
     steps: Vec<Step>,
@@ -198,6 +202,7 @@ pub(super) fn record<T>(
 ) -> (T, Vec<TraceStep>) {
     let run = Run {
         expired: Box::new(expired),
+        scanned: 0,
         files: vec![file.to_owned()],
         steps: Vec::new(),
         taken: 0,
@@ -215,6 +220,25 @@ pub(super) fn record<T>(
 /// Whether the call's time is over; outside a call it never is.
 pub(super) fn expired() -> bool {
     RUN.with_borrow(|slot| slot.as_ref().is_some_and(|run| (run.expired)()))
+}
+
+/// So many bytes are about to be looked at within one operation, of which Rhai counts one
+/// however long it takes: an error when the call's time is over.
+pub(super) fn scanned(bytes: usize) -> Result<(), Box<EvalAltResult>> {
+    let over = RUN.with_borrow_mut(|slot| {
+        let Some(run) = slot else { return false };
+        run.scanned = run.scanned.saturating_add(bytes);
+        if run.scanned < SCANNED_PER_LOOK {
+            return false;
+        }
+        run.scanned = 0;
+        (run.expired)()
+    });
+    if over {
+        let ended = EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE);
+        return Err(Box::new(ended));
+    }
+    Ok(())
 }
 
 /// Notes a call of a builder; `what` is only made during a run.
