@@ -12,7 +12,7 @@ use rhai::{
 use super::data::{self, Shelf};
 use super::limits::Limits;
 use super::shape::{Shape, Table};
-use super::{answer, helpers, reading, trace, weight};
+use super::{answer, growth, helpers, reading, trace, weight};
 
 /// Operations between two looks at the time. A look costs more than most operations, and
 /// less than one that writes a large text anew.
@@ -56,6 +56,7 @@ fn confined(limits: &Limits) -> Shape {
     };
     confine(&mut shape.engine, limits);
     printing(&mut shape.engine);
+    growth::register(&mut shape.engine);
     helpers::register(&mut shape);
     shape
 }

@@ -95,11 +95,7 @@ fn word(engine: &mut Engine, operation: &'static str, holds: fn(&str, &str) -> b
 }
 
 /// `word in list`, for texts; of other values Rhai keeps its own.
-fn in_list(
-    context: NativeCallContext<'_>,
-    list: &mut Array,
-    word: ImmutableString,
-) -> Told<bool> {
+fn in_list(context: NativeCallContext<'_>, list: &mut Array, word: ImmutableString) -> Told<bool> {
     let is = |one: &&Dynamic| match one.read_lock::<ImmutableString>() {
         Some(text) => *text == word,
         None => one.as_char().is_ok_and(|letter| word.chars().eq([letter])),
@@ -132,11 +128,7 @@ fn in_list(
 }
 
 /// One of these words stands in the text, whatever their letters' case.
-fn contains_any(
-    context: NativeCallContext<'_>,
-    text: ImmutableString,
-    words: Array,
-) -> Told<bool> {
+fn contains_any(context: NativeCallContext<'_>, text: ImmutableString, words: Array) -> Told<bool> {
     trace::scanned(text.len())?;
     let folded = text.to_lowercase();
     let mut found = None;

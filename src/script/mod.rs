@@ -22,6 +22,7 @@ mod engine;
 pub mod entry;
 mod files;
 mod found;
+mod growth;
 mod handle;
 mod helpers;
 mod hooks;
