@@ -4,33 +4,26 @@
 //! would like to put a page of its own into it. Its words are cut, stand on one line, and
 //! hold nothing that a mail program makes a link of.
 
-use crate::domain::address::is_direction_mark;
+use super::line::{on_one_line, short};
 
 /// Characters of a server's words in a notice.
 const CHARS_MAX: usize = 200;
 
 /// The words without what could be followed, reorder the text, or begin a line.
-pub(super) fn harmless(words: &str) -> String {
-    let line = on_one_line(words);
-    let mut short: String = line.chars().take(CHARS_MAX).collect();
-    if short.len() < line.len() {
-        short.push('…');
+#[must_use]
+pub fn harmless(words: &str) -> String {
+    defanged(&short(words, CHARS_MAX))
+}
+
+/// `routing.rhai:2:5: ` as it is, since it is ours; what a script threw may be words of a mail.
+#[must_use]
+pub fn at_its_place(words: &str) -> String {
+    match words.split_once(": ") {
+        Some((place, rest)) if place.contains(".rhai") => {
+            format!("{}: {}", on_one_line(place), harmless(rest))
+        }
+        _ => harmless(words),
     }
-    defanged(&short)
-}
-
-/// On one line, and nothing in it reorders the text.
-pub(super) fn on_one_line(words: &str) -> String {
-    let seen: String = words
-        .chars()
-        .filter(|c| !is_direction_mark(*c) && *c != '\u{61C}')
-        .map(|c| if breaks(c) { ' ' } else { c })
-        .collect();
-    seen.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn breaks(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// `https://a.example` becomes `https[:]//a[.]example`; `5.7.8` stays.

@@ -3,6 +3,7 @@
 use rhai::{Dynamic, EvalAltResult, ImmutableString, LexError, ParseError, ParseErrorType};
 
 use super::{diagnostic::Diagnostic, trace, weight};
+use crate::domain::line;
 
 /// Words that Rhai keeps for itself; as names they surprise.
 const RESERVED_HELP: &str = "this word is reserved by the language; choose another name";
@@ -10,8 +11,9 @@ const RESERVED_HELP: &str = "this word is reserved by the language; choose anoth
 /// Words that are switched off, some of them in hooks only.
 const OFF: [&str; 3] = ["eval", "Fn", "curry"];
 
-/// Longest text of what a script threw, in characters.
-const THROWN_CHARS_MAX: usize = 300;
+/// Longest text of what went wrong, in characters. It may hold words of a mail, and is
+/// stored and logged.
+const CHARS_MAX: usize = 300;
 
 const ENDS_EARLY: &str = "the file ends in the middle of something";
 const ENDS_EARLY_HELP: &str = "is a closing `}` or `)` missing?";
@@ -106,7 +108,7 @@ pub(super) fn of_run(error: &EvalAltResult) -> Failure {
     Failure {
         file,
         at: trace::place(position),
-        message: run_words(inner),
+        message: line::short(&run_words(inner), CHARS_MAX),
     }
 }
 
@@ -150,18 +152,12 @@ fn run_words(error: &EvalAltResult) -> String {
     }
 }
 
-/// What a script threw. It is stored with the mail, so it is not as long as it likes.
+/// What a script threw.
 fn thrown(value: &Dynamic) -> String {
-    let said = match value.read_lock::<ImmutableString>() {
+    match value.read_lock::<ImmutableString>() {
         Some(text) => text.to_string(),
-        None => match trace::shown(value) {
-            Some(text) => text,
-            None => return "the script threw something that is no text".to_owned(),
-        },
-    };
-    match said.char_indices().nth(THROWN_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &said[..end]),
-        None => said,
+        None => trace::shown(value)
+            .unwrap_or_else(|| "the script threw something that is no text".to_owned()),
     }
 }
 

@@ -22,7 +22,6 @@ pub mod diary_reading;
 pub mod doctor;
 pub mod feed;
 pub mod filing;
-mod harmless;
 pub mod hooks;
 pub mod ingest;
 pub mod jobs;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned};
 
-use super::harmless::harmless;
 use super::reading::StoredContent;
 use super::sync::board::Board;
 use crate::domain::address::Address;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::{Conversation, waiting_since};
 use crate::domain::extraction::Extraction;
+use crate::domain::harmless::harmless;
 use crate::domain::key::{ConversationKey, MessageKey};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Kind, Message};

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::domain::alert::Due;
+use crate::domain::harmless::{at_its_place, harmless};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::notice::Notice;
 
@@ -96,7 +97,7 @@ impl NoticeBody {
                 body.function = Some(function.clone());
                 body.count = Some(*count);
                 body.since = Some(since.to_string());
-                body.reason = Some(words.clone());
+                body.reason = Some(at_its_place(words));
             }
             Due::Script {
                 state,
@@ -105,7 +106,7 @@ impl NoticeBody {
             } => {
                 body.r#type = "mailbox.script";
                 body.state = Some(state.word());
-                body.words = Some(words.clone());
+                body.words = Some(harmless(words));
                 body.left_out = Some(*left_out);
             }
         }

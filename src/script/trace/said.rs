@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, ImmutableString};
 
-use crate::domain::reason::step;
+use crate::domain::{line, reason::step};
 
 /// Longest value shown in a step, in characters.
 const VALUE_CHARS_MAX: usize = 60;
@@ -242,6 +242,6 @@ fn cut(text: &str, into: &mut String) {
             into.push('…');
             break;
         }
-        into.push(if c.is_control() { ' ' } else { c });
+        into.push(line::shown(c));
     }
 }

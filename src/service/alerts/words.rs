@@ -6,9 +6,10 @@ use jiff::civil::Date;
 
 use crate::domain::alert::Due;
 use crate::domain::expiry::Ending;
+use crate::domain::harmless::{at_its_place, harmless};
+use crate::domain::line::on_one_line;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::saying::Saying;
-use crate::service::harmless::{harmless, on_one_line};
 use crate::service::reauthentication::MadeLink;
 use crate::text::{Language, text, text_with};
 
@@ -44,7 +45,7 @@ pub(super) fn written(facts: &Facts<'_>) -> (String, String) {
 pub(super) fn in_short(mailbox: &Mailbox, due: &Due) -> String {
     if let Due::Script { words, .. } = due {
         let address = mailbox.settings.address.as_str();
-        let values = [("address", address), ("words", &on_one_line(words))];
+        let values = [("address", address), ("words", &harmless(words))];
         return text_with(Language::En, "notice.script.short", &values);
     }
     if let Due::ScriptFails {
@@ -53,7 +54,7 @@ pub(super) fn in_short(mailbox: &Mailbox, due: &Due) -> String {
     {
         let values = [
             ("function", function.as_str()),
-            ("words", &on_one_line(words)),
+            ("words", &at_its_place(words)),
         ];
         return text_with(Language::En, "notice.script_fails.short", &values);
     }
@@ -280,16 +281,6 @@ impl Facts<'_> {
     }
 }
 
-/// `routing.rhai:2:5: ` as it is, since it is ours; what a script threw may be words of a mail.
-fn at_its_place(words: &str) -> String {
-    match words.split_once(": ") {
-        Some((place, rest)) if place.contains(".rhai") => {
-            format!("{}: {}", on_one_line(place), harmless(rest))
-        }
-        _ => harmless(words),
-    }
-}
-
 fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
@@ -394,7 +385,8 @@ mod tests {
             is_whole(&to_many);
             assert!(!to_many.1.contains("/reauthenticate/"));
             assert_eq!(to_many.1.contains("several people read"), login);
-            assert!(!in_short(&mailbox, &due).contains('{'));
+            let short = in_short(&mailbox, &due);
+            assert!(!short.contains('{') && !short.contains("https:"), "{short}");
         }
     }
 
