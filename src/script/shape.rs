@@ -94,6 +94,17 @@ pub enum Type {
 }
 
 impl Type {
+    /// How messages call it.
+    pub(super) fn shown(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::YesNo => "yes or no",
+            Self::Texts | Self::Many(_) => "list",
+            Self::One(sort) => sort.shown(),
+        }
+    }
+
     /// How the table knows it.
     #[must_use]
     pub fn sort(self) -> Sort {
@@ -160,6 +171,15 @@ impl Table {
             .iter()
             .filter(mine)
             .filter_map(|member| member.parameters)
+    }
+
+    /// What has a method of this name that is given so many values.
+    pub(super) fn owner_of(&self, method: &str, count: usize) -> Option<Type> {
+        let is = |member: &&Member| {
+            let given = member.parameters.map(<[Parameter]>::len);
+            member.owner.is_some() && member.name == method && given == Some(count)
+        };
+        self.walk.iter().find(is)?.owner
     }
 
     /// What a function that is called by its name answers; `None` when there is none.

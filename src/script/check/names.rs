@@ -21,6 +21,7 @@ pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<
     let all: Vec<&Used> = kin.chain([&file.own.used]).collect();
     for own in file.own.functions.iter().filter(|own| !own.closure) {
         hidden(file, own, found);
+        captures(file, own, &all, found);
         let used = all.iter().any(|used| used.functions.contains(&own.name));
         if file.entry_of(own).is_some() || replaces_nothing(file, own, found) {
             continue;
@@ -114,6 +115,25 @@ fn hidden(file: &Checked<'_>, own: &Function, found: &mut Vec<Diagnostic>) {
         let odd = Diagnostic::at(file.file, place, file.source, message).with_help(help);
         found.push(odd.as_warning());
     }
+}
+
+/// A function that takes the calls of a method: `fn is_open(now)` those of
+/// `ctx.now.is_open(hours)`, which Rhai counts one value too.
+fn captures(file: &Checked<'_>, own: &Function, all: &[&Used], found: &mut Vec<Diagnostic>) {
+    let (name, count) = (&own.name, own.parameters.len());
+    let Some(owner) = file.table.owner_of(name, count) else {
+        return;
+    };
+    let called = (name.clone(), count);
+    if !all.iter().any(|used| used.methods.contains(&called)) {
+        return;
+    }
+    let owner = owner.shown();
+    let message = format!("this `{name}` hides `.{name}(...)` of a {owner}, which is called here");
+    let help = Some("choose another name, or the call comes back to this function".to_owned());
+    let place = definition(file.source, name);
+    let odd = Diagnostic::at(file.file, place, file.source, message).with_help(help);
+    found.push(odd.as_warning());
 }
 
 /// A function that a file inherits under the same name takes something else, so that both

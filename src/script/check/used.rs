@@ -9,6 +9,8 @@ use rhai::{AST, ASTNode, Expr, Position, Stmt};
 pub(super) struct Used {
     /// Called, or named as a value.
     pub(super) functions: BTreeSet<String>,
+    /// Called as `value.name(...)`, with how many values stand in the brackets.
+    pub(super) methods: BTreeSet<(String, usize)>,
     /// In front of `::`.
     pub(super) modules: BTreeSet<String>,
     /// `import ... as name`.
@@ -21,6 +23,10 @@ impl Used {
     pub(super) fn of(ast: &AST) -> Self {
         let mut used = Self::default();
         ast.walk(&mut |path| {
+            if let Some(ASTNode::Expr(Expr::MethodCall(call, _))) = path.last() {
+                let method = (call.name.to_string(), call.args.len());
+                used.methods.insert(method);
+            }
             match path.last() {
                 Some(
                     ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
