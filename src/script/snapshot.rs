@@ -196,7 +196,14 @@ impl Snapshot {
         let prints_max = self.limits.prints_max;
         let (answer, trace) = program.call(&self.engine, function, arguments, prints_max, expired);
         let answer = answer.map_err(|trouble| match trouble {
-            Trouble::Script(error, file) => self.explain(file, function, &error).headline(),
+            Trouble::Script(error, file) => {
+                let mut told = self.explain(file, function, &error);
+                if let (true, Some(last)) = (words::has_no_place(&error), trace.last()) {
+                    let (file, line) = (&last.file, last.line);
+                    told.message += &format!("; the last thing it did was at {file}:{line}");
+                }
+                told.headline()
+            }
             Trouble::Defect => {
                 format!("{owner}: `{function}` met a defect of the gateway; please report it")
             }

@@ -78,6 +78,18 @@ pub(super) struct Failure {
     pub(super) message: String,
 }
 
+/// Rhai forgets where a limit was reached, but for the call of the function.
+pub(super) fn has_no_place(error: &EvalAltResult) -> bool {
+    use EvalAltResult as E;
+    match error {
+        E::ErrorInFunctionCall(_, _, cause, _) | E::ErrorInModule(_, cause, _) => {
+            has_no_place(cause)
+        }
+        E::ErrorTooManyOperations(_) | E::ErrorTerminated(..) | E::ErrorStackOverflow(_) => true,
+        other => other.position().is_none(),
+    }
+}
+
 /// Reads an error from its innermost cause.
 pub(super) fn of_run(error: &EvalAltResult) -> Failure {
     let mut file: Option<String> = None;
