@@ -3,14 +3,16 @@
 //! Invariant: nothing is given as a reason that did not hold. Where it is not certain what
 //! held, there is only the condition as it stands in the script.
 
+use std::collections::HashSet;
+
 mod condition;
 mod source;
 pub mod step;
 
 pub use condition::Part;
 
-use self::source::Source;
-use super::decision::TraceStep;
+use self::source::{Condition, Source};
+use super::decision::{Outcome, Routing, TRACE_STEPS_MAX, TraceStep};
 
 /// Longest condition that is shown, in characters.
 const CONDITION_LENGTH_MAX: usize = 200;
@@ -31,20 +33,38 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// Of a routing; `files` are those of the scripts that decided.
+    /// Of what was decided; `files` are those of the scripts that decided. Answers may be
+    /// begun long before one of them is given, so a line is named only where no other has
+    /// begun one like it.
     #[must_use]
-    pub fn of(trace: &[TraceStep], files: &[(String, String)]) -> Option<Self> {
-        // A free builder begins an answer; the last that was begun is usually the one given.
-        let begins = |one: &TraceStep| one.line > 0 && step::begins_answer(&one.what);
+    pub fn of(
+        (outcome, routing): (&Outcome, &Routing),
+        trace: &[TraceStep],
+        files: &[(String, String)],
+    ) -> Option<Self> {
+        if *outcome != Outcome::Decided {
+            return None;
+        }
+        let is_begun = |one: &TraceStep| step::begins_answer(&one.what);
+        if trace.len() >= TRACE_STEPS_MAX && trace.iter().all(is_begun) {
+            // Others were begun that are not in the trace.
+            return None;
+        }
+        let begins = |one: &TraceStep| step::begins(&one.what, routing);
         let place = trace.iter().rposition(begins)?;
         let (before, decided) = (&trace[..place], &trace[place]);
-        let (parts, condition) = why(before, decided, files).unwrap_or_default();
+        let mut earlier = before.iter().filter(|one| begins(one)).peekable();
+        let again = earlier.peek().is_some();
+        if decided.line == 0 || !earlier.all(|one| is_at(one, decided)) {
+            return None;
+        }
+        let (parts, condition) = why(before, decided, again, files).unwrap_or_default();
         Some(Self {
             file: decided.file.clone(),
             line: decided.line,
             parts,
             condition,
-            reads: reads(before),
+            reads: if again { Vec::new() } else { reads(before) },
         })
     }
 
@@ -83,27 +103,44 @@ impl Part {
     }
 }
 
-/// What held, and the condition that it is of.
+fn is_at(one: &TraceStep, other: &TraceStep) -> bool {
+    (&one.file, one.line, one.column) == (&other.file, other.line, other.column)
+}
+
+/// What held, and the condition that it is of; `begun_again`: an answer like it was begun
+/// there before.
 fn why(
     before: &[TraceStep],
     decided: &TraceStep,
+    begun_again: bool,
     files: &[(String, String)],
 ) -> Option<(Vec<Part>, Option<String>)> {
     let (_, text) = files.iter().find(|(name, _)| *name == decided.file)?;
     let source = Source::new(text);
     let at = source.offset(decided.line, decided.column)?;
-    let condition = source.condition_around(at)?;
+    let Condition { range, again } = source.condition_around(at)?;
     let placed = |one: &'_ &TraceStep| one.file == decided.file && !step::is_print(&one.what);
     let steps: Vec<(usize, &str)> = before
         .iter()
         .filter(placed)
         .filter_map(|one| Some((source.offset(one.line, one.column)?, one.what.as_str())))
-        .filter(|(place, _)| condition.contains(place))
+        .filter(|(place, _)| range.contains(place))
         .collect();
-    let parts = condition::explain(&source, condition.clone(), &steps);
-    let shown = source.text(condition);
+    let parts = if begun_again {
+        None
+    } else {
+        let again = again || is_repeated(&steps);
+        condition::explain(&source, range.clone(), again, &steps)
+    };
+    let shown = source.text(range);
     let short = shown.chars().count() <= CONDITION_LENGTH_MAX;
     Some((parts.unwrap_or_default(), short.then_some(shown)))
+}
+
+/// Something stands there more than once.
+fn is_repeated(steps: &condition::Steps<'_>) -> bool {
+    let mut places = HashSet::new();
+    !steps.iter().all(|(place, _)| places.insert(*place))
 }
 
 fn reads(before: &[TraceStep]) -> Vec<TraceStep> {

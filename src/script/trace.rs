@@ -121,7 +121,7 @@ impl Run {
         let (index, least) = steps.min_by_key(|(_, one)| (one.what.worth(), one.number))?;
         let is_worth_it = match what {
             // An answer is begun anew where scripts have a fallback; the last one counts.
-            What::Built(_) => true,
+            What::Built(_) => what.worth() >= least.what.worth(),
             What::Asked(_, true) => least.what.worth() == Worth::Least,
             _ => false,
         };

@@ -307,7 +307,8 @@ impl Conversations {
             return Ok(None);
         };
         let files = self.store.script(version)?.unwrap_or_default();
-        Ok(Reason::of(&decision.trace, &files))
+        let decided = (&decision.outcome, &decision.routing);
+        Ok(Reason::of(decided, &decision.trace, &files))
     }
 
     /// By which ways a message came.

@@ -35,6 +35,16 @@ struct Tree {
     truth: Option<bool>,
 }
 
+impl Tree {
+    fn is_single(&self) -> bool {
+        match &self.kind {
+            Kind::Atom => true,
+            Kind::Not(inner) => inner.is_single(),
+            Kind::Any(_) | Kind::All(_) => false,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Kind {
     Any(Vec<Tree>),
@@ -47,13 +57,19 @@ enum Kind {
 pub(super) type Steps<'s> = [(usize, &'s str)];
 
 /// What of a condition that held is known to have held; `None` when that is not certain.
+/// Of one that was asked `again` it is not known which steps are of which time; but what is
+/// a single question was answered last when it held.
 pub(super) fn explain(
     source: &Source,
     condition: Range<usize>,
+    again: bool,
     steps: &Steps<'_>,
 ) -> Option<Vec<Part>> {
     let judge = Judge { source, steps };
     let tree = judge.parse(condition)?;
+    if again && !tree.is_single() {
+        return None;
+    }
     let parts = judge.parts(&tree, true)?;
     (!parts.is_empty()).then_some(parts)
 }
@@ -326,7 +342,7 @@ mod tests {
         let yes = places(".yes", "mail.yes = true");
         let mut steps: Vec<(usize, &str)> = yes.chain(places(".no", "mail.no = false")).collect();
         steps.sort_unstable();
-        explain(&source, 0..condition.len(), &steps)
+        explain(&source, 0..condition.len(), false, &steps)
     }
 
     #[test]

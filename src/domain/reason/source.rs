@@ -29,9 +29,22 @@ enum Block {
     Wall,
 }
 
+/// A condition that held for what stands in its block.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub(super) range: Range<usize>,
+    /// It may have been asked more than once: in a loop, in a function that others call.
+    pub(super) again: bool,
+}
+
+/// Functions that are called once; others may be called by those.
+const CALLED_ONCE: [&str; 2] = ["route", "on_timer"];
+
 /// A word that a block is still to follow.
 struct Awaiting {
     block: Block,
+    /// What is in it may be run more than once.
+    again: bool,
     /// Where the condition begins.
     start: usize,
     depth: usize,
@@ -135,8 +148,8 @@ impl Source {
 
     /// The condition that must have held for what stands at this place to be run: that of
     /// the innermost `if`.
-    pub(super) fn condition_around(&self, at: usize) -> Option<Range<usize>> {
-        let mut open: Vec<Block> = Vec::new();
+    pub(super) fn condition_around(&self, at: usize) -> Option<Condition> {
+        let mut open: Vec<(Block, bool)> = Vec::new();
         let mut awaiting: Vec<Awaiting> = Vec::new();
         let mut depth = 0_usize;
         for place in 0..at {
@@ -150,42 +163,61 @@ impl Source {
                     let mine = awaiting.pop_if(|word| word.depth == depth);
                     open.push(match mine {
                         Some(word) if matches!(word.block, Block::If(_)) => {
-                            Block::If(word.start..place)
+                            (Block::If(word.start..place), word.again)
                         }
-                        Some(word) => word.block,
-                        None if self.ends_in_bar(place) => Block::Wall,
-                        None => Block::Open,
+                        Some(word) => (word.block, word.again),
+                        None if self.ends_in_bar(place) => (Block::Wall, true),
+                        None => (Block::Open, false),
                     });
                 }
                 '}' => {
                     open.pop()?;
                 }
-                // What still waited for its block here has none: `do { ... } while x;`.
-                ';' => while awaiting.pop_if(|word| word.depth == depth).is_some() {},
+                // What still waited for its block here has none: `do { ... } while x;`, and
+                // the guard of an arm, `"list" if mail.late => ...,`.
+                ';' | ',' => while awaiting.pop_if(|word| word.depth == depth).is_some() {},
+                '=' if self.code(place + 1) == Some('>') => {
+                    while awaiting.pop_if(|word| word.depth == depth).is_some() {}
+                }
                 _ => {}
             }
             let Some(word) = self.word(place) else {
                 continue;
             };
-            let block = match word.as_str() {
-                "if" => Block::If(0..0),
-                "else" | "while" | "switch" | "fn" | "catch" => Block::Wall,
-                "for" | "loop" | "do" | "try" => Block::Open,
+            let start = place + word.chars().count();
+            let (block, again) = match word.as_str() {
+                // In brackets it may be all that a closure does.
+                "if" => (Block::If(0..0), depth > 0),
+                "while" => (Block::Wall, true),
+                "fn" => (Block::Wall, !self.is_called_once(start)),
+                "else" | "switch" | "catch" => (Block::Wall, false),
+                "for" | "loop" | "do" => (Block::Open, true),
+                "try" => (Block::Open, false),
                 _ => continue,
             };
             // `else if` waits for one block, and not for two.
             awaiting.pop_if(|word| word.depth == depth && word.block == Block::Wall);
             awaiting.push(Awaiting {
                 block,
-                start: place + word.chars().count(),
+                again,
+                start,
                 depth,
             });
         }
-        let innermost = open.into_iter().rfind(|block| *block != Block::Open)?;
-        match innermost {
-            Block::If(condition) => Some(condition),
+        let again = open.iter().any(|(_, again)| *again);
+        let mut innermost = open.into_iter().map(|(block, _)| block);
+        match innermost.rfind(|block| *block != Block::Open)? {
+            Block::If(range) => Some(Condition { range, again }),
             Block::Open | Block::Wall => None,
         }
+    }
+
+    /// The function whose name follows here is one that is called once.
+    fn is_called_once(&self, after: usize) -> bool {
+        let mut rest = after..self.letters.len();
+        let name = rest.find(|place| !self.letters[*place].is_whitespace());
+        let name = name.and_then(|place| self.word(place));
+        name.is_some_and(|name| CALLED_ONCE.contains(&name.as_str()))
     }
 
     /// What stands before is the parameters of a closure.
@@ -308,7 +340,8 @@ mod tests {
         let source = Source::new(text);
         let at = text.find(word).expect("there");
         let at = text[..at].chars().count();
-        source.condition_around(at).map(|range| source.text(range))
+        let condition = source.condition_around(at)?;
+        Some(source.text(condition.range))
     }
 
     #[test]

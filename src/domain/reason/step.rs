@@ -1,6 +1,8 @@
 //! A question that a script asked of a value, as a step of a trace writes it, and how such
 //! a step is read again: `mail.subject.contains("invoice") = true`.
 
+use crate::domain::decision::Routing;
+
 /// What can be asked of a text or a list, by the name that scripts have for it.
 pub const CONTAINS: &str = "contains";
 /// Whether a text begins with another.
@@ -121,6 +123,19 @@ pub fn is_builder(what: &str) -> bool {
 pub fn begins_answer(what: &str) -> bool {
     let beginnings = ["team(", "ignore(", "inbox(", "spam("];
     beginnings.iter().any(|name| what.starts_with(name))
+}
+
+/// A call that begins this very answer. A name that a step shows shortened is nobody's.
+pub(super) fn begins(what: &str, routing: &Routing) -> bool {
+    if routing.spam {
+        what.starts_with("spam(")
+    } else if routing.ignore.is_some() {
+        what.starts_with("ignore(")
+    } else if let Some(team) = &routing.team {
+        what == format!("team(\"{team}\")")
+    } else {
+        what.starts_with("inbox(")
+    }
 }
 
 /// A value that was read.

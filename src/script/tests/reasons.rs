@@ -18,7 +18,18 @@ fn reason(source: &str) -> Option<String> {
     let files = [("routing.rhai".to_owned(), source.to_owned())];
     let routed = routed(source);
     assert!(routed.routing.team.is_some(), "{source}\n{routed:?}");
-    Reason::of(&routed.trace, &files)?.because()
+    of(&routed, &files)?.because()
+}
+
+fn of(routed: &Routed, files: &[(String, String)]) -> Option<Reason> {
+    Reason::of((&routed.outcome, &routed.routing), &routed.trace, files)
+}
+
+/// The line that is given, and why.
+fn line(source: &str) -> Option<(u32, Option<String>)> {
+    let files = [("routing.rhai".to_owned(), source.to_owned())];
+    let reason = of(&routed(source), &files)?;
+    Some((reason.line, reason.because()))
 }
 
 #[track_caller]
@@ -210,7 +221,7 @@ fn what_decides_after_many_questions_is_kept() {
         let lines = routed.trace.iter().map(|step| (step.line, step.column));
         assert!(lines.is_sorted(), "in the order in which they were taken");
         let files = [("routing.rhai".to_owned(), source)];
-        let reason = Reason::of(&routed.trace, &files).expect("one");
+        let reason = of(&routed, &files).expect("one");
         assert_eq!(reason.line, line);
         let because = reason.because();
         assert_eq!(
@@ -227,4 +238,76 @@ fn prints_and_earlier_answers_leave_room_for_what_decides() {
     assert_eq!(routed.trace.len(), TRACE_STEPS_MAX);
     let last = routed.trace.last().expect("steps");
     assert_eq!((last.what.as_str(), last.line), ("team(\"last\")", 3));
+}
+
+#[test]
+fn the_guard_of_an_arm_is_no_condition_of_the_next() {
+    let source = "fn route(mail, ctx) {\nswitch mail.kind {\n\
+                  \"list\" if mail.from.contains(\"wang\") => ignore(\"list\"),\n\
+                  _ => { if mail.late { return spam(); }\nteam(\"support\") }\n} }";
+    assert_eq!(line(source), Some((5, None)));
+}
+
+#[test]
+fn answers_prepared_beforehand_are_told_apart() {
+    let prepared = "fn route(mail, ctx) {\nlet vip = team(\"vip\");\nlet other = team(\"other\");\n\
+                    if mail.subject.contains(\"7\") { return vip; }\nother\n}";
+    assert_eq!(line(prepared), Some((2, None)));
+    let map = "fn route(mail, ctx) {\nlet all = #{\na: team(\"vip\"),\nb: team(\"other\"),\n\
+               c: inbox() };\nall.a\n}";
+    assert_eq!(line(map), Some((3, None)));
+    let alike = "fn route(mail, ctx) {\nlet soon = team(\"a\").tag(\"x\");\nlet late = team(\"a\");\n\
+                 if mail.subject.contains(\"7\") { return soon; }\nlate\n}";
+    assert_eq!(line(alike), None);
+}
+
+#[test]
+fn an_answer_that_was_not_given_is_not_the_one() {
+    let unused = "fn route(mail, ctx) {\nlet given = inbox();\n\
+                  if mail.subject.contains(\"7\") { let unused = team(\"billing\"); }\ngiven\n}";
+    assert_eq!(line(unused), Some((2, None)));
+    let put_aside = "fn route(mail, ctx) {\nlet a = spam();\nlet b = ignore(\"x\");\na\n}";
+    assert_eq!(line(put_aside), Some((2, None)));
+    let failed = "fn route(mail, ctx) {\nlet a = inbox();\nthrow \"no\";\n}";
+    assert_eq!(line(failed), None);
+    let many = "fn route(mail, ctx) {\nlet first = team(\"a\");\nfor n in 0..300 { inbox(); }\n\
+                team(\"a\");\nfirst\n}";
+    assert_eq!(line(many), None);
+}
+
+#[test]
+fn words_added_to_answers_leave_room_for_one_that_begins() {
+    let source = "fn route(mail, ctx) {\nlet tagged = inbox();\n\
+                  for n in 0..400 { tagged.tag(\"vip\"); }\n\
+                  if mail.subject.contains(\"Invoice\") { let t = team(\"billing\");\n\
+                  for n in 0..400 { t.tag(\"vip\"); } return t; }\ninbox()\n}";
+    assert_eq!(line(source).map(|(line, _)| line), Some(4));
+}
+
+#[test]
+fn what_was_answered_before_does_not_count_for_later() {
+    let helper = "fn route(mail, ctx) {\nplace(mail, false, true);\nplace(mail, true, false)\n}\n\
+                  fn place(mail, known, skip) {\n\
+                  if known || mail.subject.contains(\"Invoice\") {\n\
+                  if skip { return (); }\n} else { return inbox(); }\n\
+                  if known || mail.subject.contains(\"7\") { team(\"x\") } else { inbox() }\n}";
+    assert_eq!(
+        line(helper),
+        Some((9, Some("known || mail.subject.contains(\"7\")".to_owned())))
+    );
+    let each = "fn route(mail, ctx) {\nfor word in [\"Invoice\", \"nothing\"] {\n\
+                if word == \"nothing\" || mail.subject.contains(word) {\n\
+                if word == \"Invoice\" { continue; }\nreturn team(\"x\"); } }\ninbox()\n}";
+    let (_, because) = line(each).expect("a line");
+    assert_eq!(
+        because.as_deref(),
+        Some("word == \"nothing\" || mail.subject.contains(word)")
+    );
+    let twice = "fn route(mail, ctx) {\nplace(mail, \"Invoice\");\nplace(mail, \"7\")\n}\n\
+                 fn place(mail, word) {\nif mail.subject.contains(word) { team(\"x\") } \
+                 else { inbox() }\n}";
+    assert_eq!(
+        line(twice),
+        Some((6, Some("mail.subject.contains(word)".to_owned())))
+    );
 }

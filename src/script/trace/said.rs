@@ -122,7 +122,10 @@ pub(super) enum Worth {
     /// What was read, and an answer that was yes.
     Little,
     Printed,
+    /// What was added to an answer.
     Built,
+    /// What began one.
+    Begun,
 }
 
 impl What {
@@ -135,6 +138,7 @@ impl What {
             | Self::Read(..)
             | Self::Asked(_, true) => Worth::Little,
             Self::Printed(_) => Worth::Printed,
+            Self::Built(words) if step::begins_answer(words) => Worth::Begun,
             Self::Built(_) => Worth::Built,
         }
     }

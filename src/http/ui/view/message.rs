@@ -292,7 +292,7 @@ impl DecisionView {
             answers: answers(decision),
             warnings: decision.warnings.clone(),
             version: decision.version.map(|version| hexadecimal(&version.0)),
-            by: ByView::new(&decision.trace, files, words),
+            by: ByView::new(decision, files, words),
             steps: decision.trace.iter().map(StepView::new).collect(),
             is_timer: decision.occasion == Occasion::Timer,
             assistant: decision

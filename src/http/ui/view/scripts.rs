@@ -2,7 +2,7 @@
 
 use super::super::language::Words;
 use crate::domain::answered::{both_in_words, in_words};
-use crate::domain::decision::{Gate, Outcome, TraceStep};
+use crate::domain::decision::{Decision, Gate, Outcome, TraceStep};
 use crate::domain::reason::{Part, Reason};
 use crate::script::{Diagnostic, Routed, Severity};
 use crate::service::console::difference::Side;
@@ -98,11 +98,12 @@ pub(in crate::http::ui) struct BecauseView {
 impl ByView {
     /// `files` are those of the version that decided.
     pub(in crate::http::ui) fn new(
-        trace: &[TraceStep],
+        decision: &Decision,
         files: &[(String, String)],
         words: Words,
     ) -> Option<Self> {
-        let reason = Reason::of(trace, files)?;
+        let decided = (&decision.outcome, &decision.routing);
+        let reason = Reason::of(decided, &decision.trace, files)?;
         let because = reason.parts.iter();
         Some(Self {
             because: because.map(|part| BecauseView::new(part, words)).collect(),
