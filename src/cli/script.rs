@@ -209,7 +209,8 @@ fn try_out(options: RunOptions, config: &Config, json: bool) -> anyhow::Result<E
     };
     let (mail, context) = trying::sample(&raw, around);
     let tried = trying::route(&snapshot, mail, context, config.script_time_max());
-    let decided = (&tried.routed.outcome, &tried.routed.routing);
+    let routed = &tried.routed;
+    let decided = (&routed.outcome, &routed.routing, &routed.warnings[..]);
     let reason = Reason::of(decided, &tried.routed.trace, snapshot.files());
     if json {
         let routed = &tried.routed;

@@ -38,14 +38,17 @@ impl Reason {
     /// begun one like it.
     #[must_use]
     pub fn of(
-        (outcome, routing): (&Outcome, &Routing),
+        (outcome, routing, warnings): (&Outcome, &Routing, &[String]),
         trace: &[TraceStep],
         files: &[(String, String)],
     ) -> Option<Self> {
-        if *outcome != Outcome::Decided {
+        // A script that ends without an answer is warned of.
+        let unanswered = *routing == Routing::default() && !warnings.is_empty();
+        if *outcome != Outcome::Decided || unanswered {
             return None;
         }
-        let is_begun = |one: &TraceStep| step::begins_answer(&one.what);
+        let is_begun =
+            |one: &TraceStep| step::begins_answer(&one.what) || step::is_print(&one.what);
         if trace.len() >= TRACE_STEPS_MAX && trace.iter().all(is_begun) {
             // Others were begun that are not in the trace.
             return None;

@@ -307,7 +307,7 @@ impl Conversations {
             return Ok(None);
         };
         let files = self.store.script(version)?.unwrap_or_default();
-        let decided = (&decision.outcome, &decision.routing);
+        let decided = (&decision.outcome, &decision.routing, &decision.warnings[..]);
         Ok(Reason::of(decided, &decision.trace, &files))
     }
 

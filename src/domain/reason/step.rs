@@ -125,17 +125,24 @@ pub fn begins_answer(what: &str) -> bool {
     beginnings.iter().any(|name| what.starts_with(name))
 }
 
-/// A call that begins this very answer. A name that a step shows shortened is nobody's.
+/// A call that may have begun this very answer; a name may stand there shortened.
 pub(super) fn begins(what: &str, routing: &Routing) -> bool {
     if routing.spam {
         what.starts_with("spam(")
     } else if routing.ignore.is_some() {
         what.starts_with("ignore(")
     } else if let Some(team) = &routing.team {
-        what == format!("team(\"{team}\")")
+        let name = what.strip_prefix("team(\"");
+        let name = name.and_then(|name| name.strip_suffix("\")"));
+        name.is_some_and(|name| is_of(name.trim(), team))
     } else {
         what.starts_with("inbox(")
     }
+}
+
+fn is_of(shown: &str, name: &str) -> bool {
+    let shortened = shown.strip_suffix('…');
+    shown == name || shortened.is_some_and(|begins| name.starts_with(begins.trim_end()))
 }
 
 /// A value that was read.

@@ -22,7 +22,8 @@ fn reason(source: &str) -> Option<String> {
 }
 
 fn of(routed: &Routed, files: &[(String, String)]) -> Option<Reason> {
-    Reason::of((&routed.outcome, &routed.routing), &routed.trace, files)
+    let decided = (&routed.outcome, &routed.routing, &routed.warnings[..]);
+    Reason::of(decided, &routed.trace, files)
 }
 
 /// The line that is given, and why.
@@ -270,7 +271,16 @@ fn an_answer_that_was_not_given_is_not_the_one() {
     assert_eq!(line(put_aside), Some((2, None)));
     let failed = "fn route(mail, ctx) {\nlet a = inbox();\nthrow \"no\";\n}";
     assert_eq!(line(failed), None);
-    let many = "fn route(mail, ctx) {\nlet first = team(\"a\");\nfor n in 0..300 { inbox(); }\n\
+    let ended = "fn route(mail, ctx) {\nlet a = inbox();\nlet b = 1;\n}";
+    assert_eq!(line(ended), None);
+    let long = "x".repeat(100);
+    let shortened = format!(
+        "fn route(mail, ctx) {{\nlet a = team(\"{long}\");\nlet b = team(\"{long}y\");\na\n}}"
+    );
+    assert_eq!(line(&shortened), None);
+    let one = format!("fn route(mail, ctx) {{\nlet a = inbox();\nteam(\" {long}\")\n}}");
+    assert_eq!(line(&one), Some((3, None)));
+    let many = "fn route(mail, ctx) {\nlet first = team(\"a\");\nfor n in 0..300 { print(n); inbox(); }\n\
                 team(\"a\");\nfirst\n}";
     assert_eq!(line(many), None);
 }

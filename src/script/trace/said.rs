@@ -121,11 +121,12 @@ pub(super) enum Worth {
     Least,
     /// What was read, and an answer that was yes.
     Little,
-    Printed,
     /// What was added to an answer.
     Built,
     /// What began one.
     Begun,
+    /// It is capped by itself.
+    Printed,
 }
 
 impl What {

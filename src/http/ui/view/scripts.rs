@@ -102,7 +102,7 @@ impl ByView {
         files: &[(String, String)],
         words: Words,
     ) -> Option<Self> {
-        let decided = (&decision.outcome, &decision.routing);
+        let decided = (&decision.outcome, &decision.routing, &decision.warnings[..]);
         let reason = Reason::of(decided, &decision.trace, files)?;
         let because = reason.parts.iter();
         Some(Self {
