@@ -118,4 +118,8 @@ impl MailContent for ReadContent {
     fn header(&self, name: &str) -> Option<String> {
         self.header.text(name)
     }
+
+    fn topmost(&self, names: &[&str]) -> Option<String> {
+        self.header.topmost(names)
+    }
 }

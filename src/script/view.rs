@@ -27,6 +27,8 @@ pub trait MailContent: Send + Sync {
     fn whole_text(&self) -> String;
     /// The first header field of that name, decoded; case does not matter.
     fn header(&self, name: &str) -> Option<String>;
+    /// The topmost header field of any of these names, decoded; case does not matter.
+    fn topmost(&self, names: &[&str]) -> Option<String>;
 
     /// For which address it was handed to us; `None` when it was fetched.
     fn handed_over_for(&self) -> Option<Address> {

@@ -99,6 +99,17 @@ impl StoredContent {
     }
 }
 
+impl StoredContent {
+    fn header_block(&self) -> Option<&HeaderBlock> {
+        let raw = self.message.raw?;
+        let read = || {
+            let read = header_of(&self.store, raw, self.message.size);
+            self.or_log(read.map(Some))
+        };
+        self.header.get_or_init(read).as_ref()
+    }
+}
+
 impl MailContent for StoredContent {
     fn text(&self) -> String {
         let mut whole = self.whole_text();
@@ -114,12 +125,11 @@ impl MailContent for StoredContent {
     }
 
     fn header(&self, name: &str) -> Option<String> {
-        let raw = self.message.raw?;
-        let read = || {
-            let read = header_of(&self.store, raw, self.message.size);
-            self.or_log(read.map(Some))
-        };
-        self.header.get_or_init(read).as_ref()?.text(name)
+        self.header_block()?.text(name)
+    }
+
+    fn topmost(&self, names: &[&str]) -> Option<String> {
+        self.header_block()?.topmost(names)
     }
 
     fn handed_over_for(&self) -> Option<Address> {

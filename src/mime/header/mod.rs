@@ -73,6 +73,17 @@ impl HeaderBlock {
             .map(|value| words::decode_text(bounded(value), None))
     }
 
+    /// The decoded text of the topmost field of any of these names, on one line and bounded.
+    #[must_use]
+    pub fn topmost(&self, names: &[&str]) -> Option<String> {
+        let is_one = |name: &[u8]| {
+            let mut names = names.iter();
+            names.any(|one| name.eq_ignore_ascii_case(one.as_bytes()))
+        };
+        let (_, value) = self.fields().find(|(name, _)| is_one(name))?;
+        Some(words::decode_text(bounded(value), None))
+    }
+
     /// Names and raw values, top to bottom.
     pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.fields.iter().map(|field| {

@@ -16,7 +16,8 @@ use crate::script::shape::{Shape, Sort, Type};
 use crate::script::trace::{self, Name};
 use crate::script::view::MailView;
 
-/// Fields in which servers note the recipient of the envelope, the surest first.
+/// Fields in which servers note the recipient of the envelope. They are put on top; those
+/// below may be a stranger's.
 const RECIPIENT_FIELDS: [&str; 3] = ["Delivered-To", "X-Original-To", "Envelope-To"];
 /// Fields in which servers note that they take a mail for spam.
 const SPAM_FIELDS: [&str; 2] = ["X-Spam-Flag", "X-Spam-Status"];
@@ -74,16 +75,12 @@ impl Mail {
         if self.0.view.head.delivered_to.is_empty() {
             return None;
         }
-        RECIPIENT_FIELDS
-            .iter()
-            .find_map(|name| self.address_in(name))
+        first_address(&content.topmost(&RECIPIENT_FIELDS)?)
     }
 
     /// The first address in a header field.
     fn address_in(&self, name: &str) -> Option<String> {
-        let value = self.0.view.content.header(name)?;
-        let found = parse_addresses(value.as_bytes(), None);
-        found.addresses.first().map(|one| one.address.folded())
+        first_address(&self.0.view.content.header(name)?)
     }
 
     fn is_spam(&self) -> bool {
@@ -113,6 +110,11 @@ impl Mail {
         let of = |index| Dynamic::from(File(Arc::clone(&self.0), index));
         Dynamic::from_array((0..self.0.view.head.attachments.len()).map(of).collect())
     }
+}
+
+fn first_address(value: &str) -> Option<String> {
+    let found = parse_addresses(value.as_bytes(), None);
+    found.addresses.first().map(|one| one.address.folded())
 }
 
 /// One of `mail.attachments`.
@@ -170,7 +172,7 @@ fn mail(shape: &mut Shape) {
     });
     add(
         ("base_subject", Type::Text),
-        "The subject without `Re:`, `回复：` and the like.",
+        "The subject without `Re:`, `回复：` and the like, in lower case.",
         |m| text(&m.0.view.base_subject),
     );
     add(
@@ -239,7 +241,7 @@ fn mail_way(shape: &mut Shape) {
     let mut add = |named, doc, read| shape.property::<Mail>(Sort::Mail, named, doc, read);
     add(
         ("envelope_recipient", Type::Text),
-        "The address it was handed over for: of forwarded mail the receiving address, of other mail what `Delivered-To`, `X-Original-To` or `Envelope-To` says; `\"\"` when nothing tells.",
+        "The address it was handed over for: of forwarded mail the receiving address, of other mail what the topmost of the fields `Delivered-To`, `X-Original-To` and `Envelope-To` says, which anybody may have written where the provider puts none on top; `\"\"` when nothing tells.",
         |m| optional(m.envelope_recipient().as_deref()),
     );
     add(

@@ -113,6 +113,10 @@ impl MailContent for Told {
         self.content.header(name)
     }
 
+    fn topmost(&self, names: &[&str]) -> Option<String> {
+        self.content.topmost(names)
+    }
+
     fn handed_over_for(&self) -> Option<Address> {
         self.recipient.clone()
     }

@@ -205,6 +205,9 @@ fn a_panic_in_what_the_gateway_hands_over_is_a_failed_script() {
         fn header(&self, _: &str) -> Option<String> {
             None
         }
+        fn topmost(&self, _: &[&str]) -> Option<String> {
+            None
+        }
     }
     let source = "fn route(mail, ctx) { inbox().note(mail.text) }";
     let snapshot = load(&[("routing.rhai", source)]).expect("right scripts");

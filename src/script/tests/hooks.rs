@@ -236,6 +236,10 @@ impl MailContent for Strange {
     fn header(&self, _: &str) -> Option<String> {
         Some(self.0.clone())
     }
+
+    fn topmost(&self, _: &[&str]) -> Option<String> {
+        Some(self.0.clone())
+    }
 }
 
 proptest! {

@@ -41,6 +41,10 @@ impl MailContent for Content {
         name.eq_ignore_ascii_case("X-Spam-Flag")
             .then(|| "YES".to_owned())
     }
+
+    fn topmost(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| self.header(name))
+    }
 }
 
 pub(super) fn at(text: &str) -> Timestamp {

@@ -34,6 +34,12 @@ impl MailContent for Way {
         found.map(|(_, value)| (*value).to_owned())
     }
 
+    fn topmost(&self, names: &[&str]) -> Option<String> {
+        let is_one = |own: &str| names.iter().any(|name| own.eq_ignore_ascii_case(name));
+        let found = self.headers.iter().find(|(own, _)| is_one(own));
+        found.map(|(_, value)| (*value).to_owned())
+    }
+
     fn handed_over_for(&self) -> Option<Address> {
         self.recipient.clone()
     }
@@ -84,6 +90,14 @@ fn the_recipient_of_the_envelope_is_known_of_forwarded_mail_and_said_of_other() 
     assert_eq!(recipient(delivered), "shop@example.com");
     let original = said("x-original-to", "sales@example.com");
     assert_eq!(recipient(original), "sales@example.com");
+    let below = Way {
+        headers: vec![
+            ("Envelope-To", "shop@example.com"),
+            ("Delivered-To", "stranger@example.net"),
+        ],
+        ..Way::default()
+    };
+    assert_eq!(recipient(below), "shop@example.com");
     assert_eq!(recipient(said("Resent-To", "a@example.com")), "");
     assert_eq!(recipient(Way::default()), "");
     let sender = said("Sender", "\"The desk\" <Desk@example.net>");
