@@ -64,7 +64,7 @@ async fn a_script_is_written_beside_a_mail_and_the_next_mail_obeys() {
         .await;
     assert_eq!(browser.value("window.hit").await, Value::Null);
     browser
-        .click("button[formaction='/scripts/rehearse']")
+        .click("button[formaction^='/scripts/rehearse']")
         .await;
     let rehearsed = text_of(&browser, "#rehearsed").await;
     assert!(
