@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::script::check::known::Words;
-use crate::script::shape::Sort;
+use crate::script::shape::{Sort, Type};
 
 /// A kind of value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(super) enum Value {
     Many(Sort),
     /// A text that is one of these.
     Word(Words),
+    /// A value of the language: a text, a number, yes or no, a list of texts.
+    Plain(Type),
 }
 
 /// What is known of an expression. It only ever grows from the first to the last.
@@ -29,6 +31,15 @@ impl Fact {
         match sort {
             Sort::Plain => Self::Anything,
             sort => Self::Is(Value::One(sort)),
+        }
+    }
+
+    /// Of what the table says of a property.
+    pub(super) fn of_type(of: Type) -> Self {
+        match of {
+            Type::Many(sort) => Self::Is(Value::Many(sort)),
+            Type::One(sort) => Self::of(sort),
+            Type::Text | Type::Number | Type::YesNo | Type::Texts => Self::Is(Value::Plain(of)),
         }
     }
 

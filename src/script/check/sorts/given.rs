@@ -169,11 +169,11 @@ fn sort_of(fact: Fact) -> Option<(String, Option<Type>)> {
     match fact {
         Fact::Is(Value::One(sort)) => Some((sort.shown().to_owned(), Some(Type::One(sort)))),
         Fact::Is(Value::Many(sort)) => Some(("a list".to_owned(), Some(Type::Many(sort)))),
-        Fact::Is(Value::Word(_)) | Fact::Anything | Fact::Never => None,
+        Fact::Is(Value::Word(_) | Value::Plain(_)) | Fact::Anything | Fact::Never => None,
     }
 }
 
-fn with_article(wanted: Type) -> String {
+pub(super) fn with_article(wanted: Type) -> String {
     let word = reference::word(wanted);
     match wanted {
         Type::Text | Type::Number | Type::Texts | Type::Many(_) => format!("a {word}"),

@@ -5,15 +5,32 @@ use rhai::{Expr, FnCallExpr, Position, Token};
 
 use super::Judge;
 use super::fact::{Fact, Value};
+use super::given::with_article;
 use crate::script::check::known::{self, Words};
 use crate::script::shape::{Members, Sort, Type};
 use crate::script::suggest;
+
+/// Functions of texts and lists as other languages call them.
+const ELSEWHERE: [(&str, &str); 11] = [
+    ("count", "len"),
+    ("includes", "contains"),
+    ("length", "len"),
+    ("lenght", "len"),
+    ("lowercase", "to_lower"),
+    ("size", "len"),
+    ("substr", "sub_string"),
+    ("substring", "sub_string"),
+    ("to_lowercase", "to_lower"),
+    ("to_uppercase", "to_upper"),
+    ("uppercase", "to_upper"),
+];
 
 impl Judge<'_> {
     /// Judges one name behind a dot, and says what comes out of it.
     pub(super) fn member(&mut self, fact: Fact, name: &Expr) -> Fact {
         let mut facts = Vec::new();
-        if let Expr::MethodCall(call, _) = name {
+        if let Expr::MethodCall(call, position) = name {
+            self.nobodys(fact, call, *position);
             // `this` is the value; what is handed over may come from elsewhere too.
             self.called_by_name(&call.name);
             if let Fact::Is(Value::Many(sort)) = fact {
@@ -94,6 +111,30 @@ impl Judge<'_> {
         Fact::Anything
     }
 
+    /// A method of a value of the language that nothing at all has.
+    fn nobodys(&mut self, fact: Fact, call: &FnCallExpr, position: Position) {
+        let of = match fact {
+            Fact::Is(Value::Plain(of)) => of,
+            Fact::Is(Value::Many(sort)) => Type::Many(sort),
+            Fact::Is(Value::Word(_)) => Type::Text,
+            Fact::Is(Value::One(_)) | Fact::Never | Fact::Anything => return,
+        };
+        let name = call.name.as_str();
+        if self.file.callable(name) {
+            return;
+        }
+        let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == name);
+        let help = match elsewhere {
+            Some((_, ours)) => Some(format!("did you mean `{ours}`?")),
+            None => {
+                let natives = self.file.native.names.iter().map(String::as_str);
+                suggest::did_you_mean(name, natives)
+            }
+        };
+        let message = format!("{} has no function `{name}`", with_article(of));
+        self.say(position, message, help);
+    }
+
     /// `==`, `!=` and `in` with words that it can never be.
     pub(super) fn operator(&mut self, call: &FnCallExpr, facts: &[Fact], position: Position) {
         let [one, other] = call.args.as_slice() else {
@@ -122,17 +163,14 @@ impl Judge<'_> {
         let Expr::StringConstant(text, position) = other else {
             return;
         };
-        if words.all.contains(&text.as_str()) {
+        if words.can_be(text) {
             return;
         }
         let message = format!("{} is never \"{text}\"", words.shown());
-        let known = words.all.iter().copied();
-        let help = suggest::did_you_mean(text, known)
-            .unwrap_or_else(|| format!("it is one of {}", words.all.join(", ")));
         let odd = self
             .file
             .at(*position, message)
-            .with_help(Some(help))
+            .with_help(Some(words.instead(text)))
             .as_warning();
         self.add(odd);
     }
@@ -158,7 +196,6 @@ impl Judge<'_> {
 fn read(owner: Sort, name: &str, of: Type) -> Fact {
     match (known::of(owner, name), of) {
         (Some(words), _) => Fact::Is(Value::Word(words)),
-        (None, Type::Many(sort)) => Fact::Is(Value::Many(sort)),
-        (None, of) => Fact::of(of.sort()),
+        (None, of) => Fact::of_type(of),
     }
 }
