@@ -5,7 +5,7 @@
 //! Rhai is dynamic, so only what is certain is an error: names on what the gateway
 //! hands over and on what comes straight from it (`sorts`), names of functions
 //! (`names`). The rest fails with its position when it runs. Warnings (`paths`) are
-//! about what never runs and what never answers.
+//! about what never runs and what never answers, and what becomes of answers (`values`).
 //!
 //! A file that overrides another is judged together with what it inherits: inherited
 //! functions are known, and only its own lines are found fault with.
@@ -17,6 +17,7 @@ mod names;
 mod paths;
 mod sorts;
 mod used;
+mod values;
 
 use super::diagnostic::Diagnostic;
 
@@ -30,6 +31,7 @@ pub(super) fn all(file: &Checked<'_>) -> Vec<Diagnostic> {
     names::check(file, &functions, &mut found);
     sorts::check(file, &functions, &mut found);
     paths::check(file, &mut found);
+    values::check(file, &functions, &mut found);
     found.sort_by_key(|found| (found.line, found.column));
     // One place, one message: a file is walked more than once.
     found.dedup();

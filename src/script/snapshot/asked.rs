@@ -56,6 +56,13 @@ struct Asked {
     wanted: &'static str,
 }
 
+/// What a function that is asked for should answer with.
+pub(in crate::script) fn wanted(function: &str) -> Option<&'static str> {
+    let all = [&ROUTING, &GATE, &SIGNATURE, &BEFORE_SEND, &TIMER, &STATE];
+    let asked = all.into_iter().find(|asked| asked.function == function)?;
+    Some(asked.wanted)
+}
+
 /// What `route` or `on_timer` came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routed {
