@@ -195,7 +195,7 @@ fn a_failure_names_the_file_it_happened_in() {
         format!("{mine}:2:4: the script took too many steps and was stopped")
     );
     assert_eq!(
-        of("fn route(mail, ctx) { 7 }"),
+        of("fn route(mail, ctx) { let number = 7; number }"),
         format!(
             "{mine}: `route` must answer with team(...), inbox(), spam() or ignore(...), not \
              with a value of type i64"

@@ -79,11 +79,11 @@ fn a_gate_that_fails_is_off() {
         );
     };
     check(
-        "team(\"billing\")",
+        "let other = team(\"billing\"); other",
         "ai_gate.rhai: `ai_reply` must answer with off(...), draft(...) or send(...), not with an answer for `route` or `on_timer`",
     );
     check(
-        "true",
+        "let other = true; other",
         "ai_gate.rhai: `ai_reply` must answer with off(...), draft(...) or send(...), not with a value of type bool",
     );
     check("throw \"no\"", "ai_gate.rhai:1:26: no");
@@ -142,7 +142,7 @@ fn a_reply_leaves_when_it_is_allowed_and_waits_when_it_is_held_or_the_script_fai
         "before_send.rhai: `before_send` must answer with allow() or hold(...), not with nothing",
     );
     check(
-        "fn before_send(reply, ctx) { off(\"x\") }",
+        "fn before_send(reply, ctx) { let other = off(\"x\"); other }",
         "before_send.rhai: `before_send` must answer with allow() or hold(...), not with an answer for `ai_reply`",
     );
     let none = load(&[]).expect("no scripts");
