@@ -256,7 +256,7 @@ fn of_toml(value: toml::Value, depth: usize, left: &mut usize) -> Result<Data, S
 }
 
 /// Line and column of a byte.
-fn place(text: &str, at: usize) -> (u32, u32) {
+pub(super) fn place(text: &str, at: usize) -> (u32, u32) {
     let before = &text[..text.floor_char_boundary(at)];
     let line = before.bytes().filter(|byte| *byte == b'\n').count();
     let column = before.rsplit('\n').next().unwrap_or("").chars().count();

@@ -93,7 +93,7 @@ impl Hooks {
             above: Vec::new(),
             below: Vec::new(),
         };
-        let mut found = check::all(&checked);
+        let (mut found, _) = check::all(&checked, None);
         for one in &mut found {
             shown.clone_into(&mut one.file);
         }

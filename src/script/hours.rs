@@ -1,7 +1,7 @@
 //! Business hours: times of day, weekdays, holidays, zones.
 
 use jiff::Zoned;
-use jiff::civil::{Time, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use rhai::{EvalAltResult, Position};
 
@@ -51,10 +51,41 @@ pub(super) fn refusal_of(name: &str, word: &str) -> Option<String> {
         "in_zone" => zone(word).map(|_| ()),
         _ => Ok(()),
     };
-    match *refused.err()? {
-        EvalAltResult::ErrorRuntime(words, _) => words.into_string().ok(),
-        other => Some(other.to_string()),
+    refused.err().map(words)
+}
+
+/// Why this is no span of hours that a day can have.
+pub(super) fn refusal_of_span(text: &str) -> Option<String> {
+    match span(text) {
+        Ok((from, to)) if from == to => Some(format!("{text:?} is over when it begins")),
+        Ok(_) => None,
+        Err(error) => Some(words(error)),
     }
+}
+
+/// Why this is no day.
+pub(super) fn refusal_of_date(text: &str) -> Option<String> {
+    let date = text.parse::<Date>();
+    // What is compared is the text.
+    let right = date.is_ok_and(|date| date.to_string() == text);
+    (!right).then(|| format!("{text:?} is no date; write one such as \"2026-12-25\""))
+}
+
+fn words(error: Box<EvalAltResult>) -> String {
+    match *error {
+        EvalAltResult::ErrorRuntime(words, _) => words.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Hours such as `09:00-18:00`.
+fn span(text: &str) -> Told<(Time, Time)> {
+    let (from, to) = text.split_once('-').ok_or_else(|| {
+        told(format!(
+            "{text:?} are no hours; write some such as \"09:00-18:00\""
+        ))
+    })?;
+    Ok((time(from)?, time(to)?))
 }
 
 /// Within the hours that a file names: `timezone`, `monday` to `sunday` with spans such
@@ -72,12 +103,8 @@ pub(super) fn is_open(now: &Zoned, hours: &Data) -> Told<bool> {
     }
     let spans = hours.get(weekday(now.weekday())).map(Data::texts);
     for span in spans.unwrap_or_default() {
-        let (from, to) = span.split_once('-').ok_or_else(|| {
-            told(format!(
-                "{span:?} are no hours; write some such as \"09:00-18:00\""
-            ))
-        })?;
-        if within(now.time(), time(from)?, time(to)?) {
+        let (from, to) = self::span(&span)?;
+        if within(now.time(), from, to) {
             return Ok(true);
         }
     }

@@ -9,17 +9,17 @@ use std::time::Duration;
 use rhai::module_resolvers::StaticModuleResolver;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FuncArgs, Module, Scope};
 
-use super::check::{self, Checked, Known};
+use super::check;
 use super::diagnostic::{Diagnostic, Severity};
-use super::layout::{self, Place};
+use super::layout;
 use super::limits::Limits;
 use super::program::Trouble;
-use super::shape::Table;
 use super::template::{self, Template};
 use super::{answer, data, engine, files, suggest, words};
 use crate::domain::decision::{ScriptVersion, TraceStep};
 
 pub(super) mod asked;
+mod judging;
 mod programs;
 
 use programs::{Programs, Whose};
@@ -114,7 +114,7 @@ impl Snapshot {
                 Err(error) => found.push(words::of_parse(name, text, &error)),
             }
         }
-        found.extend(judge(&read, &files, &table, &native));
+        found.extend(judging::judge(&read, &files, &table, &native));
         refuse_errors(&mut found)?;
         let optimized = read
             .into_iter()
@@ -255,56 +255,6 @@ impl Snapshot {
             Err(errors)
         }
     }
-}
-
-/// What the checks find in files that could be compiled. One whose parent could not is not
-/// judged: what it inherits is not known.
-fn judge(
-    read: &BTreeMap<&str, (AST, &str)>,
-    files: &[(String, String)],
-    table: &Table,
-    native: &check::Native,
-) -> Vec<Diagnostic> {
-    let known: BTreeMap<&str, Known> = read
-        .iter()
-        .map(|(name, (ast, _))| (*name, Known::of(name, ast)))
-        .collect();
-    // The heirs of each file that has some.
-    let mut below: BTreeMap<&str, Vec<&Known>> = BTreeMap::new();
-    let mut judged = Vec::new();
-    for (name, (ast, source)) in read {
-        let mut parents = layout::parents(name);
-        parents.retain(|parent| files.iter().any(|(name, _)| name == parent));
-        let above: Vec<(&str, &Known)> = parents
-            .iter()
-            .filter_map(|parent| known.get_key_value(parent.as_str()))
-            .map(|(name, known)| (*name, known))
-            .collect();
-        if above.len() < parents.len() {
-            continue;
-        }
-        let Some(own) = known.get(name) else { continue };
-        for (parent, _) in &above {
-            below.entry(parent).or_default().push(own);
-        }
-        let above = above.into_iter().map(|(_, known)| known).collect();
-        judged.push(Checked {
-            file: name,
-            kind: Place::of(name).map_or(name, |(_, entry)| entry),
-            source,
-            ast,
-            table,
-            native,
-            own,
-            above,
-            below: Vec::new(),
-        });
-    }
-    let judged = judged.into_iter().flat_map(|mut checked| {
-        checked.below = below.get(checked.file).cloned().unwrap_or_default();
-        check::all(&checked)
-    });
-    judged.collect()
 }
 
 /// Splits off warnings; errors come first when there are any.

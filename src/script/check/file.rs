@@ -211,6 +211,8 @@ pub(super) struct Function {
     pub(super) closure: bool,
     /// It stands in a file that this one inherits from.
     pub(super) inherited: bool,
+    /// What it calls or names.
+    pub(super) used: Rc<Used>,
 }
 
 impl Function {
@@ -241,6 +243,7 @@ impl Function {
             at: own.map_or(Position::NONE, |own| own.body.start_position()),
             closure: name.starts_with(CLOSURE),
             inherited: false,
+            used: Rc::new(Used::of(&alone)),
         }
     }
 

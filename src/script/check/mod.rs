@@ -16,24 +16,30 @@ mod known;
 mod names;
 mod paths;
 mod sorts;
+mod timetable;
 mod used;
 mod values;
 
 use super::diagnostic::Diagnostic;
 
 pub(super) use file::{Checked, Known, Native, definition};
+pub(super) use sorts::Learned;
+#[cfg(test)]
+pub(super) use sorts::VISITS;
+pub(super) use timetable::all as timetables;
 
-/// Everything that is wrong with a file, and what is odd.
-pub(super) fn all(file: &Checked<'_>) -> Vec<Diagnostic> {
+/// Everything that is wrong with a file, and what is odd; and what its heirs need not find
+/// out again. Of the file that it inherits from this is given.
+pub(super) fn all(file: &Checked<'_>, parent: Option<&Learned>) -> (Vec<Diagnostic>, Learned) {
     let functions = file.functions();
     let mut found = Vec::new();
     entries::check(file, &functions, &mut found);
     names::check(file, &functions, &mut found);
-    sorts::check(file, &functions, &mut found);
+    let learned = sorts::check(file, &functions, parent, &mut found);
     paths::check(file, &mut found);
     values::check(file, &functions, &mut found);
     found.sort_by_key(|found| (found.line, found.column));
     // One place, one message: a file is walked more than once.
     found.dedup();
-    found
+    (found, learned)
 }

@@ -18,7 +18,7 @@ pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<
     let kin = kin
         .into_iter()
         .chain(file.below.iter().map(|known| &known.used));
-    let all: Vec<&Used> = kin.chain([&file.own.used]).collect();
+    let all: Vec<&Used> = [&file.own.used].into_iter().chain(kin).collect();
     for own in file.own.functions.iter().filter(|own| !own.closure) {
         hidden(file, own, found);
         captures(file, own, &all, found);

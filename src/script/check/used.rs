@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rhai::{AST, ASTNode, Expr, Position, Stmt};
+use rhai::{AST, ASTNode, Expr, FnPtr, Position, Stmt};
 
 /// What stands in a file by name.
 #[derive(Default)]
@@ -43,6 +43,11 @@ impl Used {
                     if !variable.2.is_empty() {
                         used.modules.insert(variable.2.root().to_owned());
                     }
+                }
+                Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => {
+                    let pointer = value.read_lock::<FnPtr>();
+                    used.functions
+                        .extend(pointer.map(|pointer| pointer.fn_name().to_owned()));
                 }
                 Some(ASTNode::Stmt(Stmt::Import(parts, position))) => {
                     used.imports.push((parts.1.name.to_string(), *position));

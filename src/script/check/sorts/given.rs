@@ -137,13 +137,11 @@ impl Judge<'_> {
 
     /// A function that is called with an element, and where it wants two, with its number.
     fn given_each(&mut self, name: &str, element: Sort) {
-        for own in self.functions.iter().filter(|own| own.is(name)) {
+        for own in self.owned(name) {
             let more = own.parameters.len().saturating_sub(1);
             let facts = iter::once(Fact::of(element)).chain(iter::repeat_n(Fact::Anything, more));
             let facts = facts.take(own.parameters.len()).collect();
-            let key = super::key(own);
-            self.called.insert(key.clone());
-            self.facts.give(key, facts);
+            self.give(super::key(own), facts);
         }
     }
 }

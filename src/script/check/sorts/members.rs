@@ -92,7 +92,7 @@ impl Judge<'_> {
     ) -> Fact {
         let name = call.name.as_str();
         if let Some(next) = members.methods.get(name) {
-            if self.functions.iter().any(|own| own.is(name)) {
+            if self.named.contains_key(name) {
                 return Fact::Anything;
             }
             self.handed(Some(sort), call, facts, position);

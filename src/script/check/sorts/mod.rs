@@ -10,9 +10,10 @@
 
 mod fact;
 mod given;
+mod learned;
 mod members;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{ASTFlags, Expr, FnCallExpr, FnPtr, Position, Stmt, StmtBlock};
 
@@ -20,45 +21,55 @@ use super::file::{Checked, Function};
 use crate::script::diagnostic::Diagnostic;
 use fact::{Fact, Facts, Key, Value};
 
-pub(super) fn check(file: &Checked<'_>, functions: &[Function], found: &mut Vec<Diagnostic>) {
-    let mut facts = Facts::default();
-    let mut called: BTreeSet<Key> = BTreeSet::new();
-    for own in functions {
-        let entry = file.entry_of(own);
-        if let Some(entry) = entry {
-            let sorts = entry.parameters.iter().map(|(_, sort)| Fact::of(*sort));
-            facts.give(key(own), sorts.collect());
-        }
-        if entry.is_some() {
-            called.insert(key(own));
-        }
-    }
+pub(in crate::script) use learned::Learned;
+#[cfg(test)]
+pub(in crate::script) use learned::VISITS;
+
+pub(super) fn check(
+    file: &Checked<'_>,
+    functions: &[Function],
+    parent: Option<&Learned>,
+    found: &mut Vec<Diagnostic>,
+) -> Learned {
     let known = file.above.iter().chain([&file.own]);
     let assigned = known.flat_map(|known| known.assigned.iter().map(String::as_str));
-    let assigned = assigned.collect();
+    let mut named: BTreeMap<&str, Vec<&Function>> = BTreeMap::new();
+    for own in functions {
+        named.entry(&own.name).or_default().push(own);
+    }
     let mut judge = Judge {
         file,
         functions,
-        assigned,
-        facts,
-        called,
+        named,
+        assigned: assigned.collect(),
+        parent,
+        judged: learned::changed(functions, parent.is_some()),
+        facts: Facts::default(),
+        called: BTreeSet::new(),
         scope: Vec::new(),
         answers: Fact::Never,
         is_inherited: false,
         found: None,
     };
+    for own in functions {
+        if let Some(entry) = file.entry_of(own) {
+            let sorts = entry.parameters.iter().map(|(_, sort)| Fact::of(*sort));
+            judge.give(key(own), sorts.collect());
+        }
+    }
     judge.settle();
     // What nobody here calls may be called by an override, with anything.
     for own in functions {
-        if judge.called.insert(key(own)) {
-            let anything = vec![Fact::Anything; own.parameters.len()];
-            judge.facts.give(key(own), anything);
+        let key = key(own);
+        if judge.judged.contains(&key) && !judge.called.contains(&key) {
+            judge.give(key, vec![Fact::Anything; own.parameters.len()]);
         }
     }
     judge.settle();
     judge.found = Some(Vec::new());
     judge.round();
     found.extend(judge.found.unwrap_or_default());
+    Learned::new(judge.facts, judge.judged, parent)
 }
 
 fn key(own: &Function) -> Key {
@@ -77,8 +88,13 @@ fn pointer(value: &Expr) -> Option<String> {
 struct Judge<'a> {
     file: &'a Checked<'a>,
     functions: &'a [Function],
+    named: BTreeMap<&'a str, Vec<&'a Function>>,
     /// Names that are set again after they were made, here or in what is inherited.
     assigned: BTreeSet<&'a str>,
+    /// What is known of the functions that are not judged again.
+    parent: Option<&'a Learned>,
+    /// Functions that are gone through.
+    judged: BTreeSet<Key>,
     facts: Facts,
     /// Functions that are known to be called.
     called: BTreeSet<Key>,
@@ -114,6 +130,8 @@ impl Judge<'_> {
             if !self.called.contains(&key) {
                 continue;
             }
+            #[cfg(test)]
+            learned::VISITS.set(learned::VISITS.get() + 1);
             self.is_inherited = own.inherited;
             self.scope.clear();
             self.answers = Fact::Never;
@@ -153,16 +171,6 @@ impl Judge<'_> {
         // A function as a value: whoever gets it may call it with anything.
         self.called_by_name(name);
         Fact::Anything
-    }
-
-    fn called_by_name(&mut self, name: &str) {
-        for own in self.functions {
-            if own.is(name) {
-                let anything = vec![Fact::Anything; own.parameters.len()];
-                self.called.insert(key(own));
-                self.facts.give(key(own), anything);
-            }
-        }
     }
 
     fn block(&mut self, statements: &[Stmt]) -> Fact {
@@ -359,15 +367,12 @@ impl Judge<'_> {
             return Fact::Anything;
         }
         let name = call.name.as_str();
-        let own = self
-            .functions
-            .iter()
-            .find(|own| own.is(name) && own.parameters.len() == facts.len());
-        if let Some(own) = own {
+        let own = self.owned(name).into_iter();
+        let mut own = own.filter(|own| own.parameters.len() == facts.len());
+        if let Some(own) = own.next() {
             let key = key(own);
-            self.called.insert(key.clone());
-            self.facts.give(key.clone(), facts);
-            return self.facts.answered(&key);
+            self.give(key.clone(), facts);
+            return self.answered(&key);
         }
         // `one in list` is written so by Rhai, with the list first.
         if let ("contains", [Expr::Array(all, _), _], [_, Fact::Is(Value::Word(words))]) =
@@ -382,7 +387,7 @@ impl Judge<'_> {
                 self.called_by_name(&own.name);
             }
         }
-        let hidden = self.functions.iter().any(|own| own.is(name))
+        let hidden = self.named.contains_key(name)
             || self.scope.iter().any(|(known, _)| known == name);
         match self.file.table.answered(name).filter(|_| !hidden) {
             Some(sort) => {

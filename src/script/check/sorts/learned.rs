@@ -1,0 +1,114 @@
+//! What a file that inherits need not find out again: an override changes what its own
+//! functions do, and those that call them, directly or through others. All else of what it
+//! inherits was learned with its parent, and is gone through again only when it is handed
+//! something that it was not handed there.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::fact::{Fact, Facts, Key};
+use super::{Judge, key};
+use crate::script::check::file::Function;
+
+#[cfg(test)]
+thread_local! {
+    /// How many functions were gone through, each time counted.
+    pub(in crate::script) static VISITS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// What is known of the functions of a file and of those that it inherits.
+#[derive(Clone, Debug)]
+pub(in crate::script) struct Learned(Rc<One>);
+
+#[derive(Debug)]
+struct One {
+    facts: Facts,
+    /// The functions that these facts are about; of all others the parent knows.
+    judged: BTreeSet<Key>,
+    parent: Option<Learned>,
+}
+
+impl Learned {
+    pub(super) fn new(facts: Facts, judged: BTreeSet<Key>, parent: Option<&Self>) -> Self {
+        Self(Rc::new(One {
+            facts,
+            judged,
+            parent: parent.cloned(),
+        }))
+    }
+
+    /// The file of the line that knows most of a function.
+    fn of(&self, key: &Key) -> &Facts {
+        match &self.0.parent {
+            Some(parent) if !self.0.judged.contains(key) => parent.of(key),
+            _ => &self.0.facts,
+        }
+    }
+}
+
+/// The functions that a file changes; all of them, where it inherits nothing that is known.
+pub(super) fn changed(functions: &[Function], inherits: bool) -> BTreeSet<Key> {
+    let is_own = |own: &&Function| !inherits || !own.inherited;
+    let mut judged: BTreeSet<Key> = functions.iter().filter(is_own).map(key).collect();
+    let mut left: Vec<&Function> = functions.iter().filter(|own| !is_own(own)).collect();
+    let mut names: BTreeSet<&str> = functions
+        .iter()
+        .filter(is_own)
+        .map(|own| own.name.as_str())
+        .collect();
+    while !names.is_empty() {
+        let mut next = BTreeSet::new();
+        left.retain(|own| {
+            let used = &own.used;
+            let calls = used.by_text || names.iter().any(|name| used.functions.contains(*name));
+            if calls {
+                judged.insert(key(own));
+                next.insert(own.name.as_str());
+            }
+            !calls
+        });
+        names = next;
+    }
+    judged
+}
+
+impl<'a> Judge<'a> {
+    /// The functions of this name.
+    pub(super) fn owned(&self, name: &str) -> Vec<&'a Function> {
+        self.named.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Somebody may call what has this name, with anything.
+    pub(super) fn called_by_name(&mut self, name: &str) {
+        for own in self.owned(name) {
+            let anything = vec![Fact::Anything; own.parameters.len()];
+            self.give(key(own), anything);
+        }
+    }
+
+    /// Notes that a function is called with these.
+    pub(super) fn give(&mut self, key: Key, given: Vec<Fact>) {
+        if let Some(parent) = self.parent.filter(|_| !self.judged.contains(&key)) {
+            let known = parent.of(&key);
+            let before = (0..given.len()).map(|index| known.given(&key, index));
+            let before: Vec<Fact> = before.collect();
+            let mut both = before.iter().zip(&given);
+            if both.all(|(before, now)| before.or(*now) == *before) {
+                return;
+            }
+            self.facts.give(key.clone(), before);
+            self.facts.answer(&key, known.answered(&key));
+            self.judged.insert(key.clone());
+        }
+        self.called.insert(key.clone());
+        self.facts.give(key, given);
+    }
+
+    /// What a function answers, as far as it is known.
+    pub(super) fn answered(&self, key: &Key) -> Fact {
+        match self.parent.filter(|_| !self.judged.contains(key)) {
+            Some(parent) => parent.of(key).answered(key),
+            None => self.facts.answered(key),
+        }
+    }
+}
