@@ -139,7 +139,10 @@ const KNOWN: [Words; 10] = [
         Also::Empty,
     ),
     or(words(Sort::Mail, "language", &["und"]), Also::Language),
-    or(words(Sort::Conversation, "language", &["und"]), Also::Language),
+    or(
+        words(Sort::Conversation, "language", &["und"]),
+        Also::Language,
+    ),
     words(
         Sort::Moment,
         "weekday",

@@ -120,7 +120,9 @@ impl Values<'_> {
         match (goes, kind, self.wanted) {
             // An alert counts when it is called.
             (Goes::Away, Kind::Built(sort), _) if sort != Sort::Alert => {
-                let odd = self.file.at(position, "this answer is thrown away".to_owned());
+                let odd = self
+                    .file
+                    .at(position, "this answer is thrown away".to_owned());
                 let help = Some("put `return` before it".to_owned());
                 self.found.push(odd.with_help(help).as_warning());
             }

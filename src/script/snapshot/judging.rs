@@ -80,7 +80,8 @@ mod tests {
 
     /// Of a root with many functions and overrides with one each.
     fn visits(functions: usize, overrides: usize) -> usize {
-        let mut root = "fn route(mail, ctx) { team(name(mail)) }\nfn name(mail) { \"all\" }\n".to_owned();
+        let mut root =
+            "fn route(mail, ctx) { team(name(mail)) }\nfn name(mail) { \"all\" }\n".to_owned();
         for number in 0..functions {
             writeln!(root, "fn helper_{number}(mail) {{ mail.subject }}").expect("written");
         }
@@ -98,7 +99,11 @@ mod tests {
         let compiled = compiled.collect();
         check::VISITS.set(0);
         let found = judge(&compiled, &files, &table, &native);
-        assert!(found.iter().all(|one| one.message.starts_with("nothing calls")));
+        assert!(
+            found
+                .iter()
+                .all(|one| one.message.starts_with("nothing calls"))
+        );
         check::VISITS.get()
     }
 

@@ -235,7 +235,10 @@ fn signatures_come_from_the_script_or_else_from_the_mailbox() {
             Outcome::Decided
         )
     );
-    let (text, outcome) = sign(&[("signature.rhai", "fn signature(ctx) { let number = 5; number }")]);
+    let (text, outcome) = sign(&[(
+        "signature.rhai",
+        "fn signature(ctx) { let number = 5; number }",
+    )]);
     assert_eq!(text, "Kind regards");
     assert_eq!(
         outcome,

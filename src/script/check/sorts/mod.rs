@@ -387,8 +387,8 @@ impl Judge<'_> {
                 self.called_by_name(&own.name);
             }
         }
-        let hidden = self.named.contains_key(name)
-            || self.scope.iter().any(|(known, _)| known == name);
+        let hidden =
+            self.named.contains_key(name) || self.scope.iter().any(|(known, _)| known == name);
         match self.file.table.answered(name).filter(|_| !hidden) {
             Some(sort) => {
                 self.handed(None, call, &facts, position);
