@@ -110,6 +110,7 @@ mod tests {
 
     use super::*;
     use crate::domain::answered::in_words;
+    use crate::domain::decision::Outcome;
     use crate::script::moment;
 
     const RAW: &[u8] = b"From: Wang Wei <wei@example.cn>\r\nTo: shop@example.com\r\n\

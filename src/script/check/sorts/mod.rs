@@ -131,7 +131,7 @@ impl Judge<'_> {
                 continue;
             }
             #[cfg(test)]
-            learned::VISITS.set(learned::VISITS.get() + 1);
+            VISITS.set(VISITS.get() + 1);
             self.is_inherited = own.inherited;
             self.scope.clear();
             self.answers = Fact::Never;
