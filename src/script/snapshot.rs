@@ -200,7 +200,7 @@ impl Snapshot {
                 let mut told = self.explain(file, function, &error);
                 if let (true, Some(last)) = (words::has_no_place(&error), trace.last()) {
                     let (file, line) = (&last.file, last.line);
-                    told.message += &format!("; the last thing it did was at {file}:{line}");
+                    told.message += &format!("; the last step of its trace is at {file}:{line}");
                 }
                 told.headline()
             }

@@ -185,10 +185,12 @@ fn a_failure_names_the_file_it_happened_in() {
         of("fn billing_team() { 7 }"),
         "routing.rhai:6:16: there is no function `team` for (number)"
     );
-    // Rhai forgets where a limit was reached: the function that was called is named.
+    // Rhai forgets where a limit was reached: the function that was called is named, and the
+    // last step.
     assert_eq!(
         of("fn billing_team() { loop {} }"),
-        "routing.rhai:4:4: the script took too many steps and was stopped"
+        "routing.rhai:4:4: the script took too many steps and was stopped; \
+         the last step of its trace is at lib/words.rhai:1"
     );
     assert_eq!(
         of("\nfn route(mail, ctx) { loop {} }"),
