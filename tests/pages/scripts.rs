@@ -71,6 +71,11 @@ async fn a_script_is_written_beside_a_mail_and_the_next_mail_obeys() {
         rehearsed.contains(first) && rehearsed.contains("team sales"),
         "{rehearsed}"
     );
+    // What came of it is in sight, and the buttons may be above that.
+    assert_eq!(browser.value("location.hash").await, "#came");
+    browser
+        .value("document.getElementById('save').scrollIntoView({ block: 'center' })")
+        .await;
     browser.click("#save").await;
     browser.see("#came > .good").await;
     let saved = std::fs::read_to_string(browser.demo.scripts.join("routing.rhai")).unwrap();
