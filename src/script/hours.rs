@@ -51,7 +51,7 @@ pub(super) fn refusal_of(name: &str, word: &str) -> Option<String> {
         "in_zone" => zone(word).map(|_| ()),
         _ => Ok(()),
     };
-    refused.err().map(words)
+    refused.err().map(|error| words(&error))
 }
 
 /// Why this is no span of hours that a day can have.
@@ -59,7 +59,7 @@ pub(super) fn refusal_of_span(text: &str) -> Option<String> {
     match span(text) {
         Ok((from, to)) if from == to => Some(format!("{text:?} is over when it begins")),
         Ok(_) => None,
-        Err(error) => Some(words(error)),
+        Err(error) => Some(words(&error)),
     }
 }
 
@@ -71,8 +71,8 @@ pub(super) fn refusal_of_date(text: &str) -> Option<String> {
     (!right).then(|| format!("{text:?} is no date; write one such as \"2026-12-25\""))
 }
 
-fn words(error: Box<EvalAltResult>) -> String {
-    match *error {
+fn words(error: &EvalAltResult) -> String {
+    match error {
         EvalAltResult::ErrorRuntime(words, _) => words.to_string(),
         other => other.to_string(),
     }
