@@ -26,6 +26,10 @@ impl Judge<'_> {
         facts: &[Fact],
         position: Position,
     ) {
+        // Nothing is learned here.
+        if self.is_silent() {
+            return;
+        }
         let name = call.name.as_str();
         let file = self.file;
         let overloads: Vec<&'static [Parameter]> = file.table.overloads(owner, name).collect();

@@ -73,6 +73,11 @@ pub(super) fn changed(functions: &[Function], inherits: bool) -> BTreeSet<Key> {
 }
 
 impl<'a> Judge<'a> {
+    /// What is found now is told to nobody: facts are gathered, or it was judged elsewhere.
+    pub(super) fn is_silent(&self) -> bool {
+        self.found.is_none() || self.is_inherited
+    }
+
     /// The functions of this name.
     pub(super) fn owned(&self, name: &str) -> Vec<&'a Function> {
         self.named.get(name).cloned().unwrap_or_default()

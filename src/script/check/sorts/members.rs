@@ -120,7 +120,7 @@ impl Judge<'_> {
             Fact::Is(Value::One(_)) | Fact::Never | Fact::Anything => return,
         };
         let name = call.name.as_str();
-        if self.file.callable(name) {
+        if self.is_silent() || self.file.callable(name) {
             return;
         }
         let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == name);
