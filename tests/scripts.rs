@@ -154,14 +154,16 @@ fn a_script_reads_what_is_attached_to_the_mailbox_and_how_the_mail_came() {
     assert!(shown.contains("vip_team = Gold"), "{shown}");
     desk.save(
         "fn route(mail, ctx) {\n  let c = ctx.conversation;\n  let mailbox = ctx.mailbox;\n  \
-         let waits = c.waiting_since.unix == c.first_at.unix && c.last_at.unix == c.first_at.unix;\n  \
+         let waits = c.waiting_since != () && c.last_at.unix == c.first_at.unix;\n  \
          inbox().tag(mailbox.settings.vip_team).note(`${mail.envelope_recipient}|${mail.sender}|\
          ${mail.spam}|${mail.dmarc}|${mailbox.slug}|${mailbox.workspace}|${mailbox.state}|\
          ${mailbox.settings.other}|${c.last_direction}|${waits}|${ctx.contact.addresses[0]}`)\n}\n",
     );
     let (decision, tags) = desk.decide("one");
     assert_eq!(tags, ["gold"]);
-    let note = format!("{USER}||false||support-example-com|default|active||in|true|c1@example.net");
+    // It comes from nobody, so nobody waits.
+    let note =
+        format!("{USER}||false||support-example-com|default|active||in|false|c1@example.net");
     assert_eq!(decision["note"], note, "{decision}");
 }
 

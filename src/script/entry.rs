@@ -15,3 +15,16 @@ pub const STATES: &str = "states.rhai";
 
 /// All of them, in the order in which they are shown.
 pub const ALL: [&str; 6] = [ROUTING, SIGNATURE, GATE, BEFORE_SEND, TIMERS, STATES];
+
+/// Their functions, and what each should answer with.
+pub(super) const WANTED: [(&str, &str); 6] = [
+    ("route", "team(...), inbox(), spam() or ignore(...)"),
+    ("ai_reply", "off(...), draft(...) or send(...)"),
+    ("signature", "a text"),
+    ("before_send", "allow() or hold(...)"),
+    ("on_timer", "team(...), inbox(), spam() or ignore(...)"),
+    (
+        "on_mailbox_state",
+        "alert(...), a list of those, or nothing",
+    ),
+];

@@ -159,7 +159,7 @@ fn a_script_that_goes_on_failing_is_told_of_once_and_by_the_mailbox_itself_where
         "{people:?}"
     );
     assert!(!people.contains("boss@private.example"), "{people:?}");
-    let listed = desk.gateway.run(&["mailbox", "list"]).good().out;
+    let listed = desk.gateway.run(&["mailbox", "list"]).good().err;
     assert!(
         listed.contains("`route` of the scripts has failed 7 times"),
         "{listed}"

@@ -7,8 +7,8 @@ use rhai::{ASTFlags, Expr, FlowControl, FnCallExpr, Position, Stmt};
 
 use super::file::{Checked, Function};
 use crate::script::diagnostic::Diagnostic;
+use crate::script::entry;
 use crate::script::shape::Sort;
-use crate::script::snapshot::asked;
 
 /// Entry functions, and what they may answer with.
 const WANTED: [(&str, Kind); 6] = [
@@ -128,8 +128,9 @@ impl Values<'_> {
             }
             (Goes::Out, kind, Some((function, wanted))) => {
                 let alerts = wanted == Kind::Built(Sort::Alert) && kind == Kind::List;
-                let words = asked::wanted(function).filter(|_| kind != wanted && !alerts);
-                if let Some(words) = words {
+                let mut all = entry::WANTED.iter();
+                let words = all.find(|(name, _)| *name == function);
+                if let Some((_, words)) = words.filter(|_| kind != wanted && !alerts) {
                     let kind = shown(kind);
                     let message = format!("`{function}` must answer with {words}, not with {kind}");
                     self.found.push(self.file.at(position, message));

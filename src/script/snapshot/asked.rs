@@ -21,32 +21,32 @@ const SIGNATURE_BYTES_MAX: usize = 16 * 1024;
 const ROUTING: Asked = Asked {
     file: entry::ROUTING,
     function: "route",
-    wanted: "team(...), inbox(), spam() or ignore(...)",
+    wanted: entry::WANTED[0].1,
 };
 const GATE: Asked = Asked {
     file: entry::GATE,
     function: "ai_reply",
-    wanted: "off(...), draft(...) or send(...)",
+    wanted: entry::WANTED[1].1,
 };
 const SIGNATURE: Asked = Asked {
     file: entry::SIGNATURE,
     function: "signature",
-    wanted: "a text",
+    wanted: entry::WANTED[2].1,
 };
 const BEFORE_SEND: Asked = Asked {
     file: entry::BEFORE_SEND,
     function: "before_send",
-    wanted: "allow() or hold(...)",
+    wanted: entry::WANTED[3].1,
 };
 const TIMER: Asked = Asked {
     file: entry::TIMERS,
     function: "on_timer",
-    wanted: "team(...), inbox(), spam() or ignore(...)",
+    wanted: entry::WANTED[4].1,
 };
 const STATE: Asked = Asked {
     file: entry::STATES,
     function: "on_mailbox_state",
-    wanted: "alert(...), a list of those, or nothing",
+    wanted: entry::WANTED[5].1,
 };
 
 /// A function that is asked for, and what it should answer with.
@@ -54,13 +54,6 @@ struct Asked {
     file: &'static str,
     function: &'static str,
     wanted: &'static str,
-}
-
-/// What a function that is asked for should answer with.
-pub(in crate::script) fn wanted(function: &str) -> Option<&'static str> {
-    let all = [&ROUTING, &GATE, &SIGNATURE, &BEFORE_SEND, &TIMER, &STATE];
-    let asked = all.into_iter().find(|asked| asked.function == function)?;
-    Some(asked.wanted)
 }
 
 /// What `route` or `on_timer` came to.
