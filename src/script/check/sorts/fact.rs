@@ -1,6 +1,7 @@
 //! What is known of values, and of what functions are given and answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::script::check::known::Words;
 use crate::script::shape::{Sort, Type};
@@ -86,5 +87,41 @@ impl Facts {
     pub(super) fn answer(&mut self, key: &Key, fact: Fact) {
         let before = self.answered.entry(key.clone()).or_insert(Fact::Never);
         *before = before.or(fact);
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many functions were gone through, each time counted.
+    pub(in crate::script) static VISITS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// What is known of the functions of a file and of those that it inherits.
+#[derive(Clone, Debug)]
+pub(in crate::script) struct Learned(Rc<One>);
+
+#[derive(Debug)]
+struct One {
+    facts: Facts,
+    /// The functions that these facts are about; of all others the parent knows.
+    judged: BTreeSet<Key>,
+    parent: Option<Learned>,
+}
+
+impl Learned {
+    pub(super) fn new(facts: Facts, judged: BTreeSet<Key>, parent: Option<&Self>) -> Self {
+        Self(Rc::new(One {
+            facts,
+            judged,
+            parent: parent.cloned(),
+        }))
+    }
+
+    /// The file of the line that knows most of a function.
+    pub(super) fn of(&self, key: &Key) -> &Facts {
+        match &self.0.parent {
+            Some(parent) if !self.0.judged.contains(key) => parent.of(key),
+            _ => &self.0.facts,
+        }
     }
 }

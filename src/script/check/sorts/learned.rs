@@ -4,47 +4,10 @@
 //! something that it was not handed there.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
-use super::fact::{Fact, Facts, Key};
+use super::fact::{Fact, Key};
 use super::{Judge, key};
 use crate::script::check::file::Function;
-
-#[cfg(test)]
-thread_local! {
-    /// How many functions were gone through, each time counted.
-    pub(in crate::script) static VISITS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-}
-
-/// What is known of the functions of a file and of those that it inherits.
-#[derive(Clone, Debug)]
-pub(in crate::script) struct Learned(Rc<One>);
-
-#[derive(Debug)]
-struct One {
-    facts: Facts,
-    /// The functions that these facts are about; of all others the parent knows.
-    judged: BTreeSet<Key>,
-    parent: Option<Learned>,
-}
-
-impl Learned {
-    pub(super) fn new(facts: Facts, judged: BTreeSet<Key>, parent: Option<&Self>) -> Self {
-        Self(Rc::new(One {
-            facts,
-            judged,
-            parent: parent.cloned(),
-        }))
-    }
-
-    /// The file of the line that knows most of a function.
-    fn of(&self, key: &Key) -> &Facts {
-        match &self.0.parent {
-            Some(parent) if !self.0.judged.contains(key) => parent.of(key),
-            _ => &self.0.facts,
-        }
-    }
-}
 
 /// The functions that a file changes; all of them, where it inherits nothing that is known.
 pub(super) fn changed(functions: &[Function], inherits: bool) -> BTreeSet<Key> {

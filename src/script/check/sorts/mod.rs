@@ -21,9 +21,9 @@ use super::file::{Checked, Function};
 use crate::script::diagnostic::Diagnostic;
 use fact::{Fact, Facts, Key, Value};
 
-pub(in crate::script) use learned::Learned;
+pub(in crate::script) use fact::Learned;
 #[cfg(test)]
-pub(in crate::script) use learned::VISITS;
+pub(in crate::script) use fact::VISITS;
 
 pub(super) fn check(
     file: &Checked<'_>,
