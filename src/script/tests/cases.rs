@@ -132,8 +132,7 @@ fn the_trace_has_an_end() {
         "fn route(mail, ctx) {\n    for i in 0..1000 { print(i); inbox(); }\n    inbox()\n}",
     );
     let printed = routed.trace.iter().filter(|s| s.what.starts_with("print"));
-    // One made room for the answer.
-    assert_eq!(printed.count(), Limits::default().prints_max - 1);
+    assert_eq!(printed.count(), Limits::default().prints_max);
     assert_eq!(routed.trace.last().map(|s| s.line), Some(3));
     assert_eq!(routed.trace.len(), crate::domain::decision::TRACE_STEPS_MAX);
 }

@@ -145,7 +145,7 @@ impl Judge<'_> {
             let more = own.parameters.len().saturating_sub(1);
             let facts = iter::once(Fact::of(element)).chain(iter::repeat_n(Fact::Anything, more));
             let facts = facts.take(own.parameters.len()).collect();
-            self.give(super::key(own), facts);
+            self.give(super::changed::key(own), facts);
         }
     }
 }

@@ -8,6 +8,7 @@
 //! Everything else may be anything: other closures are judged only for what they make
 //! themselves.
 
+mod changed;
 mod fact;
 mod given;
 mod learned;
@@ -19,6 +20,7 @@ use rhai::{ASTFlags, Expr, FnCallExpr, FnPtr, Position, Stmt, StmtBlock};
 
 use super::file::{Checked, Function};
 use crate::script::diagnostic::Diagnostic;
+use changed::key;
 use fact::{Fact, Facts, Key, Value};
 
 pub(in crate::script) use fact::Learned;
@@ -43,7 +45,7 @@ pub(super) fn check(
         named,
         assigned: assigned.collect(),
         parent,
-        judged: learned::changed(functions, parent.is_some()),
+        judged: changed::changed(functions, parent.is_some()),
         facts: Facts::default(),
         called: BTreeSet::new(),
         scope: Vec::new(),
@@ -70,10 +72,6 @@ pub(super) fn check(
     judge.round();
     found.extend(judge.found.unwrap_or_default());
     Learned::new(judge.facts, judge.judged, parent)
-}
-
-fn key(own: &Function) -> Key {
-    (own.name.clone(), own.parameters.len())
 }
 
 /// The function that this value is, where it is written as one.
