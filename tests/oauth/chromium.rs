@@ -1,6 +1,5 @@
 //! The same in a real browser: what its own rules for cookies, redirects and forms allow.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use fantoccini::elements::Element;
@@ -13,6 +12,7 @@ use crate::demo::{Ending, exchange};
 use crate::pages::start_driver;
 use crate::peers::STEP_MAX;
 use crate::peers::dovecot::USER;
+use crate::peers::sender::free_port;
 
 /// A person in front of a desk. The order of the fields is the order of the end.
 struct Person {
@@ -24,12 +24,9 @@ struct Person {
 }
 
 impl Person {
-    /// The desk answers where the provider sends browsers back to: on a port that was free
-    /// a moment ago.
+    /// The desk answers where the provider sends browsers back to.
     async fn sit_down() -> Self {
-        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = free_port();
         let desk = format!("http://127.0.0.1:{port}");
         let house = House::at(&desk, port, &super::registered());
         let (process, driver) = start_driver();
