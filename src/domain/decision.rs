@@ -247,3 +247,35 @@ pub enum NotAsked {
     /// The script of routes failed.
     NoRoute,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_machines_never_answer_and_what_no_route_is_known_of_is_not_asked_about() {
+        let decided = Outcome::Decided;
+        let of = |kind, outcome: &Outcome, routing: &Routing| {
+            NotAsked::of(kind, false, false, outcome, routing)
+        };
+        let plain = Routing::default();
+        assert_eq!(of(Kind::Personal, &decided, &plain), None);
+        assert_eq!(
+            of(Kind::Bounce, &decided, &plain),
+            Some(NotAsked::Automatic)
+        );
+        let spam = Routing {
+            spam: true,
+            ..Routing::default()
+        };
+        assert_eq!(
+            of(Kind::Personal, &decided, &spam),
+            Some(NotAsked::PutAside)
+        );
+        // Whoever can make it fail must not escape a `spam()` that way.
+        let failed = Outcome::Failed("no".to_owned());
+        assert_eq!(of(Kind::Personal, &failed, &plain), Some(NotAsked::NoRoute));
+        let late = NotAsked::of(Kind::Personal, false, true, &decided, &plain);
+        assert_eq!(late, Some(NotAsked::Late));
+    }
+}

@@ -330,3 +330,54 @@ fn expired(snapshot: &Snapshot) -> impl Fn() -> bool + 'static {
     let (begun, max) = (Instant::now(), snapshot.time_max());
     move || begun.elapsed() > max
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::decision::{Occasion, Routing};
+
+    fn given(instead_of: Option<&str>) -> NewDecision {
+        let routing = Routing {
+            team: Some("support".to_owned()),
+            acknowledge: Some("received".to_owned()),
+            ..Routing::default()
+        };
+        let given = Given {
+            answer: Routed {
+                outcome: Outcome::Decided,
+                routing,
+                warnings: Vec::new(),
+                trace: Vec::new(),
+            },
+            version: ScriptVersion([1; 16]),
+            instead_of: instead_of.map(str::to_owned),
+        };
+        let mut decision = NewDecision {
+            at: Timestamp::UNIX_EPOCH,
+            version: None,
+            outcome: Outcome::NoScript,
+            routing: Routing::default(),
+            trace: Vec::new(),
+            warnings: Vec::new(),
+            occasion: Occasion::Mail,
+            gating: None,
+        };
+        given.onto(&mut decision);
+        decision
+    }
+
+    #[test]
+    fn an_older_version_routes_and_says_so_and_writes_to_nobody() {
+        let own = given(None);
+        assert_eq!(own.routing.acknowledge.as_deref(), Some("received"));
+        assert!(own.warnings.is_empty());
+        let older = given(Some("routing.rhai:2:5: no"));
+        assert_eq!(older.routing.team.as_deref(), Some("support"));
+        assert_eq!(older.routing.acknowledge, None);
+        let [first, second] = older.warnings.as_slice() else {
+            panic!("{:?}", older.warnings);
+        };
+        assert!(first.starts_with("routing.rhai:2:5: no; an older version"));
+        assert!(second.contains("`acknowledge` left out"), "{second}");
+    }
+}
