@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Longest wait for something on the feed. A deferred reply is tried again after
-/// half a minute at most, so this is longer.
-pub const FEED_WAIT_MAX: Duration = Duration::from_secs(60);
+/// half a minute at most, and the shortest timer of a script takes a minute; this is longer.
+pub const FEED_WAIT_MAX: Duration = Duration::from_secs(90);
 /// One answer takes no longer; a reading of the feed waits up to 20 seconds.
 const ANSWER_MAX: Duration = Duration::from_secs(40);
 
