@@ -1,7 +1,6 @@
 //! Raw bytes come back exactly, whole and in ranges, and orphans are swept.
 
 use proptest::prelude::*;
-use redb::ReadableDatabase;
 
 use super::super::table::{Order, Rows, Table};
 use super::super::*;
@@ -98,100 +97,5 @@ proptest! {
             }
             Ok(())
         })?;
-    }
-}
-
-/// Prints what the file costs beside the compressed bytes. Run by hand:
-/// `cargo test --lib store::tests::raw::figures -- --ignored --nocapture`
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement, not a test"]
-async fn figures_of_ten_thousand_mails() {
-    const MAILS: u32 = 10_000;
-    const BATCH: usize = 100;
-    let fixture = Fixture::new().await;
-    let noise = bytes(4_000_000, 3);
-    let mut prepared = Vec::new();
-    let (mut plain, mut compressed) = (0, 0);
-    let started = std::time::Instant::now();
-    for number in 1..=MAILS {
-        // Lengths between 2 KB and 3 MB, most of them short.
-        let draw = u64::from_be_bytes(random(u64::from(number))) % 1_000;
-        let length = 2_000 + (draw * draw * draw / 12_000) as usize;
-        let start = (number as usize * 7_919) % (noise.len() - length.min(noise.len() - 1));
-        let raw = CompressedRaw::new(&noise[start..start + length]);
-        plain += length as u64;
-        compressed += raw.compressed_size();
-        let references = format!("{}@customers.example", number.saturating_sub(1));
-        let from = format!("customer{}@example.com", number / 3);
-        let mut arrival = answer(number, &from, "Your order", &[&references]);
-        arrival.raw = ArrivalRaw::Whole(raw);
-        arrival.size = length as u64;
-        arrival
-            .head
-            .references
-            .truncate(usize::from(number % 3 != 0));
-        prepared.push(arrival);
-    }
-    println!(
-        "{plain} bytes, {compressed} compressed in {:?}",
-        started.elapsed()
-    );
-    let started = std::time::Instant::now();
-    while !prepared.is_empty() {
-        let rest = prepared.split_off(prepared.len().min(BATCH));
-        let delivery = fixture.delivery(std::mem::replace(&mut prepared, rest));
-        fixture.store.deliver(delivery).await.unwrap();
-    }
-    println!("delivered in {:?}", started.elapsed());
-    let started = std::time::Instant::now();
-    loop {
-        let jobs = fixture
-            .store
-            .due_jobs(crate::domain::job::WorkKind::Triage, at(1_000_000), BATCH)
-            .unwrap();
-        if jobs.is_empty() {
-            break;
-        }
-        let batch = jobs
-            .iter()
-            .map(|job| Triaged {
-                job: job.key,
-                message: message_of(job),
-                extraction: None,
-                decision: decision(Default::default()),
-                acknowledgement: None,
-            })
-            .collect();
-        fixture.store.triage(batch).await.unwrap();
-    }
-    println!("triaged in {:?}", started.elapsed());
-    let file = std::fs::metadata(fixture.folder.path().join(DATABASE_FILE)).unwrap();
-    println!(
-        "file {} = {:.3} of the compressed bytes",
-        file.len(),
-        file.len() as f64 / compressed as f64
-    );
-    let blocks = std::os::unix::fs::MetadataExt::blocks(&file) * 512;
-    println!("of which on disk {blocks}");
-    let started = std::time::Instant::now();
-    fixture.store.compact().unwrap();
-    let file = std::fs::metadata(fixture.folder.path().join(DATABASE_FILE)).unwrap();
-    println!(
-        "compacted in {:?}: file {} = {:.3}",
-        started.elapsed(),
-        file.len(),
-        file.len() as f64 / compressed as f64
-    );
-    let database = fixture.store.shared().database.read().unwrap();
-    let reading = database.as_ref().unwrap().begin_read().unwrap();
-    for table in Table::ALL {
-        let stats = reading
-            .open_table(table.definition())
-            .and_then(|open| Ok(redb::ReadableTableMetadata::stats(&open)?))
-            .unwrap();
-        let (stored, lost) = (stats.stored_bytes(), stats.fragmented_bytes());
-        if stored + lost > 500_000 {
-            println!("{table:?}: {stored} stored, {lost} lost in pages");
-        }
     }
 }
