@@ -12,10 +12,6 @@ async fn write(browser: &Browser, text: &str) {
     browser.type_into("#script-text", text).await;
 }
 
-async fn text_of(browser: &Browser, css: &str) -> String {
-    browser.see(css).await.text().await.unwrap()
-}
-
 #[tokio::test]
 async fn a_script_is_written_beside_a_mail_and_the_next_mail_obeys() {
     let mut browser = Browser::sign_in(0).await;
@@ -47,7 +43,7 @@ async fn a_script_is_written_beside_a_mail_and_the_next_mail_obeys() {
     browser
         .until("document.querySelector('#decides .finding.bad .place')?.textContent.startsWith('routing.rhai:1:')")
         .await;
-    let finding = text_of(&browser, "#decides .finding").await;
+    let finding = browser.text("#decides .finding").await;
     assert!(
         finding.contains("subjct") && finding.contains("subject"),
         "{finding}"
@@ -66,7 +62,7 @@ async fn a_script_is_written_beside_a_mail_and_the_next_mail_obeys() {
     browser
         .click("button[formaction^='/scripts/rehearse']")
         .await;
-    let rehearsed = text_of(&browser, "#rehearsed").await;
+    let rehearsed = browser.text("#rehearsed").await;
     assert!(
         rehearsed.contains(first) && rehearsed.contains("team sales"),
         "{rehearsed}"
@@ -89,22 +85,22 @@ async fn a_script_is_written_beside_a_mail_and_the_next_mail_obeys() {
     submit(port, second);
     browser.read(second).await;
     browser.click("details.why summary").await;
-    let why = text_of(&browser, "details.why .sentence").await;
+    let why = browser.text("details.why .sentence").await;
     assert!(
         why.starts_with("Routed to sales, by routing.rhai:1"),
         "{why}"
     );
     browser.click("details.why .sentence a").await;
-    let line = text_of(&browser, ".source li:target code").await;
+    let line = browser.text(".source li:target code").await;
     assert_eq!(line, right);
     browser.click(".source li:target a").await;
-    let decided = text_of(&browser, ".entries").await;
+    let decided = browser.text(".entries").await;
     assert!(decided.contains(second), "{decided}");
 
     // A file of one mailbox begins empty, is tried on its mails and inherits the rest.
     browser.open("/scripts").await;
     browser.click("#of-one button").await;
-    let place = text_of(&browser, "h1").await;
+    let place = browser.text("h1").await;
     let whole = place.starts_with("mailboxes/") && place.ends_with("/routing.rhai");
     assert!(whole, "{place}");
     let own = "fn route(mail, ctx) { team(\"billing\") }";
@@ -125,7 +121,7 @@ async fn the_reference_fits_a_screen_and_a_telephone() {
     let browser = Browser::sign_in(0).await;
     browser.open("/scripts").await;
     browser.click("#files a[href='/scripts/reference']").await;
-    let first = text_of(&browser, ".members dt code").await;
+    let first = browser.text(".members dt code").await;
     assert!(first.starts_with("data("), "{first}");
     browser.client.set_window_size(1200, 900).await.unwrap();
     let scrolls = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
