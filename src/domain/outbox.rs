@@ -64,6 +64,68 @@ pub struct Outgoing {
     pub filing: Filing,
     /// How a script came to hold it back, once one has.
     pub hold: Option<Hold>,
+    /// What it is in its conversation.
+    pub purpose: Purpose,
+    /// Files that leave with it.
+    pub files: Vec<OutgoingFile>,
+    /// Message-IDs it bears elsewhere: providers replace ours, and answers refer to theirs.
+    pub aliases: Vec<MessageId>,
+    /// What became known of its fate, oldest first; at most [`HISTORY_MAX`].
+    pub history: Vec<Known>,
+}
+
+/// Most entries of [`Outgoing::history`]; of more the first and the last remain.
+pub const HISTORY_MAX: usize = 50;
+/// Most ids of [`Outgoing::aliases`].
+pub const ALIASES_MAX: usize = 4;
+
+/// What an outgoing mail is in its conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// An answer, to whoever takes part.
+    #[default]
+    Reply,
+    /// The first mail of a conversation that we begin.
+    Opening,
+    /// A message of the conversation, shown to an outsider who does not take part by that.
+    Forward(MessageKey),
+}
+
+/// A file that leaves with a mail. Its bytes are durable before the mail is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingFile {
+    /// Its name; cleaned when the mail is composed.
+    pub name: String,
+    /// `type/subtype`.
+    pub content_type: String,
+    /// Its bytes.
+    pub raw: RawKey,
+    /// How many.
+    pub size: u64,
+    /// Set when the HTML of the mail shows it (RFC 2392); without angle brackets.
+    pub content_id: Option<String>,
+}
+
+/// A step in the fate of a mail: an attempt's end, evidence, or a person's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// When.
+    pub at: Timestamp,
+    /// By whom; `None` for what the gateway found.
+    pub by: Option<UserKey>,
+    /// What, in words.
+    pub what: Saying,
+}
+
+impl Outgoing {
+    /// Writes a step down. Of too many the first half stays: how it began is worth more
+    /// than the fortieth refusal.
+    pub fn note(&mut self, known: Known) {
+        if self.history.len() >= HISTORY_MAX {
+            self.history.remove(HISTORY_MAX / 2);
+        }
+        self.history.push(known);
+    }
 }
 
 /// Why a reply was held back, and who let it go.
@@ -164,6 +226,8 @@ pub enum RecipientState {
     Refused,
     /// The end of the attempt is not known.
     Uncertain,
+    /// It was taken over and came back.
+    Bounced,
 }
 
 /// Where the copy in the Sent folder stands.

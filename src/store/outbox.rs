@@ -18,7 +18,7 @@ use crate::domain::key::{
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Head, Message};
 use crate::domain::message_id::MessageId;
-use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
+use crate::domain::outbox::{Filing, Outgoing, OutgoingState, Purpose};
 
 /// A reply to be accepted.
 #[derive(Clone, Debug)]
@@ -350,6 +350,10 @@ fn rows_of(
         recipients: Vec::new(),
         filing: Filing::Waiting,
         hold: None,
+        purpose: Purpose::Reply,
+        files: Vec::new(),
+        aliases: Vec::new(),
+        history: Vec::new(),
     };
     Ok((outgoing, message))
 }

@@ -147,9 +147,10 @@ fn settle(
             state,
             text: text.to_owned(),
         },
-        RecipientState::Accepted | RecipientState::Refused | RecipientState::Uncertain => {
-            one.clone()
-        }
+        RecipientState::Accepted
+        | RecipientState::Refused
+        | RecipientState::Uncertain
+        | RecipientState::Bounced => one.clone(),
     };
     recipients.iter().map(settled).collect()
 }
@@ -172,7 +173,7 @@ mod tests {
         ConversationKey, MailboxKey, MessageKey, OutgoingKey, PublicId, WorkspaceKey,
     };
     use crate::domain::message_id::MessageId;
-    use crate::domain::outbox::Filing;
+    use crate::domain::outbox::{Filing, Purpose};
     use crate::net::submission::{Cause, Phase, Reply};
 
     fn at(second: i64) -> Timestamp {
@@ -225,6 +226,10 @@ mod tests {
                 .collect(),
             filing: Filing::Waiting,
             hold: None,
+            purpose: Purpose::Reply,
+            files: Vec::new(),
+            aliases: Vec::new(),
+            history: Vec::new(),
         }
     }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{RecordError, Stored, stored_enum, stored_struct};
 use crate::domain::mailbox::{
     Credentials, ForwardingWay, History, ImapWay, Login, Mailbox, MailboxLogins, MailboxSettings,
-    OAuthGrant, Pop3Keep, Pop3Way, Security, Server, Switch, TokenMechanism, WayIn, WayOut,
+    OAuthGrant, Pop3Keep, Pop3Way, ReplySettings, Security, SenderName, Server, Switch,
+    TokenMechanism, WayIn, WayOut,
 };
 use crate::domain::threading::{ReopenPolicy, ThreadingRules};
 use crate::domain::user::{Role, Team, Token, TokenUse, User};
@@ -105,7 +106,16 @@ stored_enum!(Pop3Keep { 0 = Leave, 1 = Days(days), 2 = DeleteOnceStored });
 stored_struct!(ForwardingWay { local_part });
 stored_enum!(WayOut { 0 = Own(server), 1 = System });
 stored_enum!(Switch { 0 = On, 1 = Offline, 2 = Unbound });
-/// Without its values, which came later: they stand behind the mailbox.
+stored_enum!(SenderName { 0 = Identity, 1 = Operator, 2 = OperatorAndIdentity });
+stored_struct!(ReplySettings {
+    quote_history,
+    with_html,
+    sender_name,
+    tagged_reply_to,
+    create_sent,
+    watch_sent
+});
+/// Without its values and how it replies, which came later: they stand behind the mailbox.
 impl Stored for MailboxSettings {
     fn write(&self, out: &mut Vec<u8>) {
         self.name.write(out);
@@ -155,11 +165,12 @@ impl Stored for MailboxSettings {
             canary_every: Stored::read(input)?,
             switch: Stored::read(input)?,
             values: BTreeMap::new(),
+            replies: ReplySettings::default(),
         })
     }
 }
 impl Stored for Mailbox {
-    const FORM: u8 = 2;
+    const FORM: u8 = 3;
 
     fn write(&self, out: &mut Vec<u8>) {
         self.key.write(out);
@@ -168,16 +179,22 @@ impl Stored for Mailbox {
         self.settings.write(out);
         self.connected_at.write(out);
         self.settings.values.write(out);
+        self.settings.replies.write(out);
     }
 
     fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
-        let mut mailbox = Self::read_old(1, input)?;
-        mailbox.settings.values = Stored::read(input)?;
+        let mut mailbox = Self::read_old(2, input)?;
+        mailbox.settings.replies = Stored::read(input)?;
         Ok(mailbox)
     }
 
-    /// As it was before administrators could attach values.
+    /// Form 1 had no values that administrators attach, form 2 no settings of replies.
     fn read_old(form: u8, input: &mut &[u8]) -> Result<Self, RecordError> {
+        if form == 2 {
+            let mut mailbox = Self::read_old(1, input)?;
+            mailbox.settings.values = Stored::read(input)?;
+            return Ok(mailbox);
+        }
         if form != 1 {
             return Err(RecordError::Version(form));
         }

@@ -3,7 +3,8 @@
 use super::{RecordError, Stored, stored_enum, stored_struct};
 use crate::domain::job::{Job, Work};
 use crate::domain::outbox::{
-    Filing, Hold, Outgoing, OutgoingState, RecipientResult, RecipientState, Release,
+    Filing, Hold, Known, Outgoing, OutgoingFile, OutgoingState, Purpose, RecipientResult,
+    RecipientState, Release,
 };
 
 stored_enum!(Work {
@@ -33,15 +34,24 @@ stored_enum!(OutgoingState {
     7 = Cancelled,
     8 = Held { reason },
 });
-stored_enum!(RecipientState { 0 = Waiting, 1 = Accepted, 2 = Refused, 3 = Uncertain });
+stored_enum!(RecipientState { 0 = Waiting, 1 = Accepted, 2 = Refused, 3 = Uncertain, 4 = Bounced });
 stored_struct!(RecipientResult {
     address,
     state,
     text
 });
 stored_enum!(Filing { 0 = Waiting, 1 = Filed, 2 = NotNeeded, 3 = Failed { reason } });
+stored_enum!(Purpose { 0 = Reply, 1 = Opening, 2 = Forward(message) });
+stored_struct!(OutgoingFile {
+    name,
+    content_type,
+    raw,
+    size,
+    content_id
+});
+stored_struct!(Known { at, by, what });
 impl Stored for Outgoing {
-    const FORM: u8 = 2;
+    const FORM: u8 = 3;
 
     fn write(&self, out: &mut Vec<u8>) {
         self.key.write(out);
@@ -68,18 +78,32 @@ impl Stored for Outgoing {
         self.recipients.write(out);
         self.filing.write(out);
         self.hold.write(out);
+        self.purpose.write(out);
+        self.files.write(out);
+        self.aliases.write(out);
+        self.history.write(out);
     }
 
     fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
-        let before = Self::read_old(1, input)?;
+        let before = Self::read_old(2, input)?;
         Ok(Self {
-            hold: Stored::read(input)?,
+            purpose: Stored::read(input)?,
+            files: Stored::read(input)?,
+            aliases: Stored::read(input)?,
+            history: Stored::read(input)?,
             ..before
         })
     }
 
-    /// As it was before scripts could hold a reply back.
+    /// Form 1 knew no scripts that hold a reply back; form 2 no files, aliases or history.
     fn read_old(form: u8, input: &mut &[u8]) -> Result<Self, RecordError> {
+        if form == 2 {
+            let before = Self::read_old(1, input)?;
+            return Ok(Self {
+                hold: Stored::read(input)?,
+                ..before
+            });
+        }
         if form != 1 {
             return Err(RecordError::Version(form));
         }
@@ -108,6 +132,10 @@ impl Stored for Outgoing {
             recipients: Stored::read(input)?,
             filing: Stored::read(input)?,
             hold: None,
+            purpose: Purpose::Reply,
+            files: Vec::new(),
+            aliases: Vec::new(),
+            history: Vec::new(),
         })
     }
 }

@@ -179,6 +179,7 @@ impl ResultBody {
             RecipientState::Accepted => "accepted",
             RecipientState::Refused => "refused",
             RecipientState::Uncertain => "uncertain",
+            RecipientState::Bounced => "bounced",
         };
         Self {
             address: result.address.to_string(),
