@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::{RecordError, Stored, stored_enum, stored_struct};
 use crate::domain::mailbox::{
     Credentials, ForwardingWay, History, ImapWay, Login, Mailbox, MailboxLogins, MailboxSettings,
-    OAuthGrant, Pop3Keep, Pop3Way, ReplySettings, Security, SenderName, Server, Switch,
-    TokenMechanism, WayIn, WayOut,
+    OAuthGrant, Pop3Keep, Pop3Way, Security, Server, Switch, TokenMechanism, WayIn, WayOut,
 };
+use crate::domain::replying::{ReplySettings, SenderName};
 use crate::domain::threading::{ReopenPolicy, ThreadingRules};
 use crate::domain::user::{Role, Team, Token, TokenUse, User};
 
