@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::key::{
     ConversationKey, MailboxKey, MessageKey, OutgoingKey, Sequence, UserKey, WorkspaceKey,
 };
+use super::regrouping::Regrouped;
 
 /// One entry of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,17 @@ pub enum Event {
     ConversationChanged {
         /// Which.
         conversation: ConversationKey,
+    },
+    /// A person joined conversations or took one apart, or undid that.
+    ConversationRegrouped {
+        /// What was done.
+        how: Regrouped,
+        /// The one that gained, or lost again.
+        conversation: ConversationKey,
+        /// The other one.
+        other: ConversationKey,
+        /// Who; `None` on the machine itself.
+        by: Option<UserKey>,
     },
     /// A reply was accepted, or its state changed.
     OutgoingChanged {
@@ -93,6 +105,12 @@ impl Event {
             Self::MailImported { .. } => "mail.imported",
             Self::ConversationRouted { .. } => "conversation.routed",
             Self::ConversationChanged { .. } => "conversation.changed",
+            Self::ConversationRegrouped { how, .. } => match how {
+                Regrouped::Merged => "conversation.merged",
+                Regrouped::Split => "conversation.split",
+                Regrouped::MergeUndone => "conversation.merge_undone",
+                Regrouped::SplitUndone => "conversation.split_undone",
+            },
             Self::OutgoingChanged { .. } => "outgoing.changed",
             Self::OutgoingReleased { .. } => "outgoing.released",
             Self::MailboxChanged { .. } => "mailbox.changed",

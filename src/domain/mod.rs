@@ -45,6 +45,7 @@ pub mod reason;
 pub mod reauthentication;
 pub mod recipients;
 pub mod refusal;
+pub mod regrouping;
 pub mod replying;
 pub mod saying;
 pub mod secret;

@@ -143,6 +143,18 @@ pub(super) fn put_note(
     Ok(note)
 }
 
+/// A conversation that is to be changed; where it was merged into, since the list in which
+/// somebody chose it may be older than that.
+pub(super) fn standing(
+    transaction: &Transaction<'_>,
+    key: ConversationKey,
+) -> Result<Conversation, StoreError> {
+    threading::standing(transaction, key)?.ok_or(StoreError::Missing {
+        what: "conversation",
+        key: key.0,
+    })
+}
+
 /// The beginning of a text, on one line.
 pub(super) fn first_words(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -307,8 +319,8 @@ impl Store {
     ) -> Result<Conversation, StoreError> {
         tracing::debug!(?key, ?by, "a conversation is changed");
         self.write(move |transaction| {
-            let before: Conversation =
-                transaction.named(Table::Conversations, key.0, "conversation")?;
+            let before = standing(transaction, key)?;
+            let key = before.key;
             let mut after = before.clone();
             change.apply(&mut after);
             if after != before {
@@ -339,8 +351,8 @@ impl Store {
         random: [u8; 10],
     ) -> Result<Message, StoreError> {
         self.write(move |transaction| {
-            let before: Conversation =
-                transaction.named(Table::Conversations, key.0, "conversation")?;
+            let before = standing(transaction, key)?;
+            let key = before.key;
             let mut after = before.clone();
             let id = PublicId::new(now, random);
             let mut note = put_note(transaction, &mut after, &text, id, now)?;

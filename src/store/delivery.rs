@@ -315,9 +315,7 @@ impl Stage<'_, '_> {
         let (before, mut conversation) = match joined {
             Some((key, new_participant)) => {
                 message.new_participant = new_participant;
-                let found: Conversation =
-                    self.transaction
-                        .named(Table::Conversations, key.0, "conversation")?;
+                let found = conversations::standing(self.transaction, key)?;
                 (Some(found.clone()), found)
             }
             None => {
@@ -407,6 +405,7 @@ impl Stage<'_, '_> {
             last_direction: Direction::Inbound,
             preview: String::new(),
             message_count: 0,
+            merged_into: None,
         })
     }
 

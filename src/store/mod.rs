@@ -14,7 +14,7 @@
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
-//! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
+//! 7. `regrouping`: conversations joined and taken apart; `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
 //!
 //! Invariant: feed listeners are told after the commit, never before.
 
@@ -55,6 +55,7 @@ mod raw;
 mod reauthentication_links;
 mod receiving;
 mod record;
+mod regrouping;
 mod routing;
 mod seal;
 mod shared;
@@ -84,6 +85,7 @@ pub use outbox_attempts::{AttemptEnd, AttemptNext};
 pub use raw::{CompressedRaw, RawWriter};
 pub use receiving::{Receiver, RotateError};
 pub use record::RecordError;
+pub use regrouping::RegroupError;
 pub use routing::NewDecision;
 pub use seal::{KeyError, SealError};
 pub use shared::Options;

@@ -231,8 +231,8 @@ pub(super) fn accept(
     transaction: &Transaction<'_>,
     reply: &NewReply,
 ) -> Result<Accepted, AcceptError> {
-    let before: Conversation = transaction
-        .record(Table::Conversations, &reply.conversation.0.to_be_bytes())?
+    // A colleague may have merged it while somebody wrote.
+    let before = threading::standing(transaction, reply.conversation)?
         .ok_or(AcceptError::NoSuchConversation)?;
     let idempotency = reply
         .idempotency

@@ -142,6 +142,10 @@ tables! {
     Decisions = "decisions",
     /// workspace, hash of a script's name, line, inverted decision -> message.
     DecisionLines = "decision-lines",
+    /// regrouping -> record.
+    Regroupings = "regroupings",
+    /// conversation on either side, regrouping.
+    RegroupingsOf = "regroupings-of",
     /// conversation -> the job that wakes its scripts.
     Wakes = "wakes",
     /// what is counted, its key, time, the mail that was answered.
@@ -345,9 +349,10 @@ pub(super) enum Counter {
     Ledger,
     Feed,
     Notice,
+    Regrouping,
 }
 
-const COUNTERS: usize = 15;
+const COUNTERS: usize = 16;
 
 impl Counter {
     pub(super) fn key(self) -> Key {

@@ -11,6 +11,8 @@ use crate::domain::key::PublicId;
 pub struct Subjects {
     /// The conversation.
     pub conversation: Option<PublicId>,
+    /// The other conversation, where two are joined or taken apart.
+    pub other_conversation: Option<PublicId>,
     /// The message.
     pub message: Option<PublicId>,
     /// The reply on its way out.
@@ -29,6 +31,8 @@ pub struct EventBody {
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_conversation_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +53,7 @@ impl EventBody {
             r#type: change.event.name(),
             at: change.at.to_string(),
             conversation_id: text(subjects.conversation),
+            other_conversation_id: text(subjects.other_conversation),
             message_id: text(subjects.message),
             outgoing_id: text(subjects.outgoing),
             mailbox_id: text(subjects.mailbox),
