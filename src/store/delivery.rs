@@ -9,11 +9,12 @@ mod types;
 
 use jiff::Timestamp;
 
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::Key;
 use super::raw;
 use super::seal::Keys;
-use super::table::{Counter, Rows, Table, Transaction};
+use super::table::{Rows, Table, Transaction};
 use super::threading::{self, Question};
 use super::{
     Store, contacts, conversations, feed, forwarding, jobs, ledger, listing, mailboxes, maildrops,
@@ -315,7 +316,7 @@ impl Stage<'_, '_> {
         let (before, mut conversation) = match joined {
             Some((key, new_participant)) => {
                 message.new_participant = new_participant;
-                let found = conversations::standing(self.transaction, key)?;
+                let found = conversations::after_merges(self.transaction, key)?;
                 (Some(found.clone()), found)
             }
             None => {

@@ -4,9 +4,10 @@
 use jiff::Timestamp;
 
 use super::Store;
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::{Key, number_at};
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::{ConversationKey, JobKey, MailboxKey, OutgoingKey, WorkspaceKey};
 use crate::domain::outbox::Outgoing;

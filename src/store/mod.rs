@@ -6,7 +6,7 @@
 //! of redb, any transaction that a caller could hold, and any clock or network.
 //!
 //! From bottom to top; nothing knows what stands above it:
-//! 1. `key`, `record`, `seal`: bytes of keys, values and secrets; `error`: what can go wrong.
+//! 1. `key`, `record`, `counter`, `seal`: bytes of keys, values and secrets; `error`: what can go wrong.
 //! 2. `space`, `lock`, `database`: the disk; `table`: rows and transactions.
 //! 3. `migrate`, `key_mark`, `public_id`, `listing`, `threading`: rows without a question.
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
@@ -24,6 +24,7 @@ mod automatic;
 mod contacts;
 mod conversation_list;
 mod conversations;
+mod counter;
 mod database;
 mod decision_lines;
 mod delivery;

@@ -3,10 +3,11 @@
 
 use jiff::Timestamp;
 
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::{Key, hash16, number_at};
 use super::public_id::{IdKind, by_public_id, put_public_id, remove_public_id};
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use super::{Store, conversations, feed, jobs, listing, mailboxes, threading};
 use crate::domain::address::NamedAddress;
 use crate::domain::change::Event;
@@ -232,7 +233,7 @@ pub(super) fn accept(
     reply: &NewReply,
 ) -> Result<Accepted, AcceptError> {
     // A colleague may have merged it while somebody wrote.
-    let before = threading::standing(transaction, reply.conversation)?
+    let before = threading::after_merges(transaction, reply.conversation)?
         .ok_or(AcceptError::NoSuchConversation)?;
     let idempotency = reply
         .idempotency

@@ -2,66 +2,31 @@
 //!
 //! Messages move, with the rows by which they are found; what was said and proved of
 //! them hangs on the message and moves along. Whatever still names the conversation that
-//! was merged away is led on by `threading::standing`.
+//! was merged away is led on by `threading::after_merges`.
+
+mod error;
+mod moving;
 
 use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::error::StoreError;
-use super::key::{Key, number_at};
-use super::public_id::{IdKind, by_public_id, put_public_id, remove_public_id};
-use super::table::{Counter, Order, Rows, Table, Transaction};
-use super::{
-    Store, contacts, conversations, extractions, feed, listing, outbox, threading, waking,
+use self::moving::{
+    announce, count_contact, keep, messages_of, move_back, move_message, own_address, recount,
 };
-use crate::domain::address::Address;
-use crate::domain::change::Event;
-use crate::domain::contact::Contact;
+use super::counter::Counter;
+use super::error::StoreError;
+use super::key::number_at;
+use super::public_id::{IdKind, by_public_id};
+use super::table::{Order, Rows, Table, Transaction};
+use super::{Store, conversations, listing, threading, waking};
 use crate::domain::conversation::{Conversation, Priority, Status};
 use crate::domain::key::{ConversationKey, MessageKey, PublicId, RegroupingKey, UserKey};
-use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Message};
-use crate::domain::regrouping::{MESSAGES_MAX, Regrouped, Regrouping, RegroupingKind};
+use crate::domain::regrouping::{Regrouping, RegroupingKind};
 
-/// Messages looked at for the last one that is no note.
-const LOOK_BACK: usize = 100;
-
-/// Why conversations were not joined or taken apart. Nothing has changed then.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegroupError {
-    /// A conversation cannot go into itself.
-    #[error("a conversation cannot be merged into itself")]
-    Same,
-    /// One of them is gone, or of another workspace.
-    #[error("there is no such conversation")]
-    NoConversation,
-    /// One of them went into another before.
-    #[error("the conversation was merged into another before")]
-    Merged,
-    /// No script has decided on one of them yet.
-    #[error("the conversation has just come and is not in the lists yet")]
-    TooSoon,
-    /// More than [`MESSAGES_MAX`].
-    #[error("more than {MESSAGES_MAX} messages would change their conversation")]
-    TooMany,
-    /// Nothing would move, or nothing would stay.
-    #[error("at least one message has to move and one mail has to stay")]
-    Nothing,
-    /// A message does not stand in the conversation.
-    #[error("a message does not stand in this conversation")]
-    NoMessage,
-    /// It was undone before.
-    #[error("it was undone before")]
-    Undone,
-    /// Something that came later stands on it.
-    #[error("one of the conversations was merged again since; that has to be undone first")]
-    Overtaken,
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
+pub use self::error::RegroupError;
+pub(super) use self::moving::forget;
 
 impl Store {
     /// Moves all of `from` into `into`.
@@ -389,191 +354,4 @@ fn undo(
     transaction.put_record(Table::Regroupings, &key.0.to_be_bytes(), &regrouping)?;
     announce(transaction, &regrouping, regrouping.kind.undone(), by, now)?;
     Ok(regrouping)
-}
-
-/// What has moved on or is gone stays where it is.
-fn move_back(
-    transaction: &Transaction<'_>,
-    regrouping: &Regrouping,
-    messages: &[MessageKey],
-) -> Result<(), StoreError> {
-    for key in messages {
-        let row = Key::new(regrouping.into.0).number(key.0);
-        if transaction
-            .get(Table::ConversationMessages, row.as_ref())?
-            .is_some()
-        {
-            move_message(transaction, *key, regrouping.into, regrouping.from)?;
-        }
-    }
-    Ok(())
-}
-
-fn messages_of(
-    transaction: &Transaction<'_>,
-    conversation: ConversationKey,
-) -> Result<Vec<MessageKey>, RegroupError> {
-    let prefix = conversation.0.to_be_bytes();
-    let most = MESSAGES_MAX + 1;
-    let rows = transaction.keys(Table::ConversationMessages, &prefix, None, Order::Up, most)?;
-    if rows.len() > MESSAGES_MAX {
-        return Err(RegroupError::TooMany);
-    }
-    Ok(rows
-        .iter()
-        .map(|row| MessageKey(number_at(row, 8)))
-        .collect())
-}
-
-/// Moves a message with the rows by which it is found, and the reply it stands for.
-fn move_message(
-    transaction: &Transaction<'_>,
-    key: MessageKey,
-    from: ConversationKey,
-    into: ConversationKey,
-) -> Result<(), StoreError> {
-    let mut message: Message = transaction.named(Table::Messages, key.0, "message")?;
-    message.conversation = into;
-    transaction.put_record(Table::Messages, &key.0.to_be_bytes(), &message)?;
-    let row = |conversation: ConversationKey| Key::new(conversation.0).number(key.0);
-    transaction.remove(Table::ConversationMessages, row(from).as_ref())?;
-    transaction.put(Table::ConversationMessages, row(into).as_ref(), &[])?;
-    threading::move_ids(transaction, &message, from, into)?;
-    if message.direction != Direction::Outbound {
-        return Ok(());
-    }
-    let Some(id) = &message.head.message_id else {
-        return Ok(());
-    };
-    let own = outbox::with_message_id(transaction, message.workspace, id)?;
-    if let Some(mut own) = own.filter(|own| own.message == key) {
-        own.conversation = into;
-        transaction.put_record(Table::Outgoing, &own.key.0.to_be_bytes(), &own)?;
-    }
-    Ok(())
-}
-
-/// Brings what a list shows of a conversation in line with its messages.
-fn recount(
-    transaction: &Transaction<'_>,
-    conversation: &mut Conversation,
-) -> Result<(), StoreError> {
-    let prefix = conversation.key.0.to_be_bytes();
-    let table = Table::ConversationMessages;
-    let all = transaction.keys(table, &prefix, None, Order::Up, usize::MAX)?;
-    conversation.message_count = u32::try_from(all.len()).unwrap_or(u32::MAX);
-    let named = |row: &Vec<u8>| -> Result<Message, StoreError> {
-        transaction.named(Table::Messages, number_at(row, 8), "message")
-    };
-    if let Some(first) = all.first() {
-        conversation.first_at = named(first)?.arrived_at;
-    }
-    let mut newest_sort = None;
-    let mut has_last = false;
-    for row in all.iter().rev().take(LOOK_BACK) {
-        let message = named(row)?;
-        if message.direction == Direction::Note {
-            continue;
-        }
-        if !has_last {
-            has_last = true;
-            conversation.last_at = message.arrived_at;
-            conversation.last_direction = message.direction;
-            conversation.preview.clone_from(&message.head.preview);
-        }
-        if message.direction == Direction::Inbound {
-            newest_sort = Some(message.key);
-            break;
-        }
-    }
-    if !has_last {
-        conversation.preview.clear();
-    }
-    extractions::follow_newest(transaction, conversation.key, newest_sort)
-}
-
-fn keep(transaction: &Transaction<'_>, regrouping: &Regrouping) -> Result<(), StoreError> {
-    let key = regrouping.key.0;
-    transaction.put_record(Table::Regroupings, &key.to_be_bytes(), regrouping)?;
-    put_public_id(transaction, IdKind::Regrouping, regrouping.id, key)?;
-    for side in [regrouping.from, regrouping.into] {
-        let row = Key::new(side.0).number(key);
-        transaction.put(Table::RegroupingsOf, row.as_ref(), &[])?;
-    }
-    Ok(())
-}
-
-fn announce(
-    transaction: &Transaction<'_>,
-    regrouping: &Regrouping,
-    how: Regrouped,
-    by: Option<UserKey>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let workspace = regrouping.workspace;
-    for conversation in [regrouping.from, regrouping.into] {
-        let event = Event::ConversationChanged { conversation };
-        feed::append(transaction, workspace, now, event)?;
-    }
-    let event = Event::ConversationRegrouped {
-        how,
-        conversation: regrouping.into,
-        other: regrouping.from,
-        by,
-    };
-    feed::append(transaction, workspace, now, event)
-}
-
-fn count_contact(
-    transaction: &Transaction<'_>,
-    conversation: &Conversation,
-    one_more: bool,
-) -> Result<(), StoreError> {
-    let key = conversation.contact.0.to_be_bytes();
-    let Some(mut contact) = transaction.record::<Contact>(Table::Contacts, &key)? else {
-        return Ok(());
-    };
-    let count = contact.conversation_count;
-    contact.conversation_count = if one_more {
-        count.saturating_add(1)
-    } else {
-        count.saturating_sub(1)
-    };
-    contacts::put_contact(transaction, &contact)
-}
-
-/// The address of its mailbox, which never takes part.
-fn own_address(
-    transaction: &Transaction<'_>,
-    conversation: &Conversation,
-) -> Result<Address, StoreError> {
-    let mailbox: Mailbox =
-        transaction.named(Table::Mailboxes, conversation.mailbox.0, "mailbox")?;
-    Ok(mailbox.settings.address)
-}
-
-/// Forgets what a conversation that goes was part of; gives those that were merged into
-/// it, which go with it.
-pub(super) fn forget(
-    transaction: &Transaction<'_>,
-    conversation: ConversationKey,
-) -> Result<Vec<Conversation>, StoreError> {
-    let prefix = conversation.0.to_be_bytes();
-    let mut merged = Vec::new();
-    for row in transaction.keys(Table::RegroupingsOf, &prefix, None, Order::Up, usize::MAX)? {
-        let key = number_at(&row, 8);
-        let known: Option<Regrouping> =
-            transaction.record(Table::Regroupings, &key.to_be_bytes())?;
-        transaction.remove(Table::RegroupingsOf, &row)?;
-        // Its other side comes later, or has been here.
-        let Some(known) = known else { continue };
-        remove_public_id(transaction, IdKind::Regrouping, known.id)?;
-        transaction.remove(Table::Regroupings, &key.to_be_bytes())?;
-        for side in [known.from, known.into] {
-            let other: Option<Conversation> =
-                transaction.record(Table::Conversations, &side.0.to_be_bytes())?;
-            merged.extend(other.filter(|other| other.merged_into == Some(conversation)));
-        }
-    }
-    Ok(merged)
 }

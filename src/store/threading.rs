@@ -55,7 +55,7 @@ fn references(head: &Head) -> impl Iterator<Item = &MessageId> {
 }
 
 /// Where the mails of a conversation stand now: itself, or where it was merged into.
-pub(super) fn standing(
+pub(super) fn after_merges(
     rows: &impl Rows,
     key: ConversationKey,
 ) -> Result<Option<Conversation>, StoreError> {
@@ -149,7 +149,7 @@ fn candidate(
     key: ConversationKey,
     sender: Option<&Address>,
 ) -> Result<Option<Candidate>, StoreError> {
-    let found = standing(transaction, key)?;
+    let found = after_merges(transaction, key)?;
     let Some(found) = found.filter(|found| found.workspace == workspace) else {
         return Ok(None);
     };

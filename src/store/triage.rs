@@ -1,12 +1,13 @@
 //! The triage transaction: what the scripts decided becomes durable, together with
 //! the trace, and the conversation appears in the lists; the same at the end of a timer.
 
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::Key;
 use super::outbox::{AcceptError, NewReply};
 use super::record::ScriptFiles;
 use super::routing::NewDecision;
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use super::{
     Store, automatic, decision_lines, extractions, feed, jobs, listing, outbox, routing, waking,
 };

@@ -43,6 +43,7 @@ pub(in crate::http) fn of_conversations(error: ConversationError) -> Problem {
         | ConversationError::EmptyNote
         | ConversationError::LongNote
         | ConversationError::TooManyTags => Problem::new(Kind::Unprocessable, &error),
+        ConversationError::Regrouping(_) => Problem::new(Kind::Conflict, &error),
         ConversationError::Randomness(cause) => Problem::internal(&cause),
         ConversationError::Store(cause) => of_store(&cause),
     }

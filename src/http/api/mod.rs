@@ -18,6 +18,7 @@ mod presets;
 mod probes;
 mod problems;
 mod proving;
+mod regrouping;
 mod replies;
 mod scripts;
 
@@ -107,6 +108,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         )
         .route("/conversations/{id}/messages", get(conversations::messages))
         .route("/conversations/{id}/notes", post(conversations::add_note))
+        .route("/conversations/{id}/merge", post(regrouping::merge))
+        .route("/conversations/{id}/split", post(regrouping::split))
+        .route("/conversations/{id}/regroupings", get(regrouping::list))
+        .route("/regroupings/{id}/undo", post(regrouping::undo))
         .route("/conversations/{id}/replies", post(replies::accept))
         .route("/messages/{id}", get(messages::get))
         .route("/messages/{id}/raw", get(messages::raw))

@@ -20,6 +20,7 @@ use super::refused::{Kept, why_refused};
 use super::view::conversation::ConversationView;
 use super::view::marks::FieldsView;
 use super::view::message::{DecisionView, MessageView, OutgoingView, proves};
+use super::view::regrouping::RegroupingView;
 use super::view::size;
 use crate::domain::decision::Decision;
 use crate::domain::key::PublicId;
@@ -57,6 +58,8 @@ struct ConversationPage {
     cut: bool,
     /// What was written and not taken.
     kept: Kept,
+    /// What it was part of.
+    regroupings: Vec<RegroupingView>,
 }
 
 /// What knows something of the messages of a conversation.
@@ -89,6 +92,11 @@ pub(super) async fn show(
     Id(id): Id,
     frame: Frame,
 ) -> Result<Response, Problem> {
+    let conversations = &readers.conversations;
+    let found = conversations.get(&actor, id).map_err(of_conversations)?;
+    if let Some(into) = found.merged_into {
+        return Ok(Redirect::to(&format!("/conversations/{into}")).into_response());
+    }
     page(&readers, &actor, id, frame, Kept::default())
 }
 
@@ -139,12 +147,18 @@ fn page(
         reply_key: hexadecimal(&reply_key),
         cut: page.next.is_some(),
         kept,
+        regroupings: conversations
+            .regroupings(actor, id)
+            .map_err(of_conversations)?
+            .iter()
+            .filter_map(|act| RegroupingView::new(act, id))
+            .collect(),
         frame,
     }))
 }
 
 /// The page again, at its own place, with what was written still in its field.
-fn refused(
+pub(super) fn refused(
     readers: &Readers,
     actor: &Actor,
     id: PublicId,

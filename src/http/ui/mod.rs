@@ -20,6 +20,7 @@ mod mailboxes;
 mod page;
 mod reauthenticate;
 mod refused;
+mod regrouping;
 mod scripts;
 mod sign_in;
 mod view;
@@ -48,6 +49,9 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .route("/conversations/{id}/reply", post(conversation::reply))
         .route("/conversations/{id}/note", post(conversation::note))
         .route("/conversations/{id}/edit", post(conversation::edit))
+        .route("/conversations/{id}/merge", post(regrouping::merge))
+        .route("/conversations/{id}/split", post(regrouping::split))
+        .route("/regroupings/{id}/undo", post(regrouping::undo))
         .route("/outgoing/{id}/cancel", post(conversation::cancel))
         .route("/outgoing/{id}/release", post(conversation::release))
         .route("/messages/{id}/frame", get(conversation::frame))

@@ -20,6 +20,7 @@ mod people;
 mod raw;
 #[cfg(test)]
 mod reauthentication_links;
+#[cfg(test)]
 mod regrouping;
 #[cfg(test)]
 mod triage;

@@ -7,7 +7,8 @@ pub(super) mod mailbox;
 pub(super) mod marks;
 pub(super) mod message;
 pub(super) mod proof;
-pub(super) mod scripts;
+pub(super) mod regrouping;
+pub(in crate::http::ui) mod scripts;
 
 use jiff::Timestamp;
 
