@@ -30,6 +30,7 @@ mod outages;
 mod pages;
 mod peers;
 mod pop3;
+mod regroup;
 mod reply;
 mod script_hostile;
 mod script_tools;

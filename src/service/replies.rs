@@ -164,9 +164,13 @@ impl Replies {
     ) -> Result<Accepted, ReplyError> {
         let workspace = actor.workspace();
         let found = self.store.conversation_by_id(workspace, conversation)?;
-        let conversation = found
-            .filter(|found| actor.may(Role::Operator, found.workspace))
-            .ok_or(ReplyError::NoSuchConversation)?;
+        let found = found.filter(|found| actor.may(Role::Operator, found.workspace));
+        // A colleague may have merged it while this was written.
+        let conversation = match found {
+            Some(found) => self.store.conversation_after_merges(found.key)?,
+            None => None,
+        };
+        let conversation = conversation.ok_or(ReplyError::NoSuchConversation)?;
         let mailbox = self
             .store
             .mailbox(conversation.mailbox)?

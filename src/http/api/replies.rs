@@ -23,6 +23,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// 201 when taken, 200 when the same key had brought it before.
 pub(super) async fn accept(
     State(replies): State<Replies>,
+    State(conversations): State<Conversations>,
     Extension(actor): Extension<Actor>,
     Id(conversation): Id,
     headers: HeaderMap,
@@ -41,7 +42,7 @@ pub(super) async fn accept(
         .accept(&actor, conversation, body.into_request()?, key)
         .await
         .map_err(of_replies)?;
-    let body = Json(OutgoingBody::new(&accepted.outgoing, conversation));
+    let body = shown(&conversations, &actor, &accepted.outgoing)?;
     if accepted.replayed {
         return Ok((
             StatusCode::OK,
