@@ -41,6 +41,7 @@ use crate::service::jobs;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::oauth_clients::{OAuthClients, OAuthOptions};
+use crate::service::outbox::{Hurry, Outbox};
 use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::proving::Proving;
@@ -81,6 +82,7 @@ pub struct Gateway {
     records: Records,
     detection: Detection,
     examinations: Examinations,
+    hurry: Hurry,
     shutdown: CancellationToken,
 }
 
@@ -188,6 +190,7 @@ impl Gateway {
             records,
             detection,
             examinations: Examinations::default(),
+            hurry: Hurry::default(),
             shutdown,
         })
     }
@@ -202,6 +205,7 @@ impl Gateway {
             diary: self.diary_reading(),
             ledger: self.ledger(),
             collecting: self.collecting(),
+            outbox: self.outbox(),
             proving: self.proving(),
             doctor: self.doctor(),
             alerts: self.alerts(),
@@ -441,6 +445,10 @@ impl Gateway {
         )
     }
 
+    fn outbox(&self) -> Outbox {
+        Outbox::new(self.store.clone(), self.clock.clone(), self.hurry.clone())
+    }
+
     fn people(&self) -> People {
         People::new(self.store.clone(), self.clock.clone(), Random)
     }
@@ -458,6 +466,7 @@ impl Gateway {
                 self.clock.clone(),
                 Random,
             ),
+            outbox: self.outbox(),
             mailboxes: self.mailboxes(),
             reauthentication: self.reauthentication(signing_in.clone()),
             links: self.links(),

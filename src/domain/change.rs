@@ -7,6 +7,7 @@ use super::key::{
     ConversationKey, MailboxKey, MessageKey, OutgoingKey, Sequence, UserKey, WorkspaceKey,
 };
 use super::regrouping::Regrouped;
+use super::order::Order;
 
 /// One entry of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,17 @@ pub enum Event {
         /// Who; `None` on the machine itself.
         by: Option<UserKey>,
     },
+    /// A person said what is to become of a reply, or what became of it.
+    OutgoingOrdered {
+        /// Which.
+        outgoing: OutgoingKey,
+        /// Where it belongs.
+        conversation: ConversationKey,
+        /// What they said.
+        order: Order,
+        /// Who; `None` on the machine itself.
+        by: Option<UserKey>,
+    },
     /// A mailbox was connected, changed or removed, or its condition changed.
     MailboxChanged {
         /// Which.
@@ -113,6 +125,7 @@ impl Event {
             },
             Self::OutgoingChanged { .. } => "outgoing.changed",
             Self::OutgoingReleased { .. } => "outgoing.released",
+            Self::OutgoingOrdered { .. } => "outgoing.ordered",
             Self::MailboxChanged { .. } => "mailbox.changed",
             Self::CanaryFailed { .. } => "mailbox.canary_failed",
             Self::CanaryRecovered { .. } => "mailbox.canary_recovered",

@@ -37,6 +37,7 @@ pub mod message;
 pub mod message_id;
 pub mod notice;
 pub mod oauth;
+pub mod order;
 pub mod outbox;
 pub mod postmaster;
 pub mod preset;

@@ -143,6 +143,12 @@ impl Feed {
                 outgoing,
                 conversation,
                 by,
+            }
+            | Event::OutgoingOrdered {
+                outgoing,
+                conversation,
+                by,
+                ..
             } => {
                 subjects.outgoing = self.store.outgoing(*outgoing)?.map(|found| found.id);
                 subjects.conversation = self.conversation_id(*conversation)?;

@@ -7,7 +7,6 @@ use crate::domain::envelope::Envelope;
 use crate::domain::key::{ConversationKey, PublicId};
 use crate::domain::mailbox::MailboxSettings;
 use crate::domain::message::{Direction, Kind, Message};
-use crate::domain::outbox::Outgoing;
 use crate::domain::recipients::{answer_subject, plan_recipients};
 use crate::domain::refusal::Bilingual;
 use crate::domain::saying::{Said, Saying, saying};
@@ -240,41 +239,6 @@ impl Replies {
             Err(AcceptError::NoSuchConversation) => Err(ReplyError::NoSuchConversation),
             Err(AcceptError::Store(error)) => Err(error.into()),
         }
-    }
-
-    /// A reply and where it stands; `None` when the actor may not see it.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn outgoing(&self, actor: &Actor, id: PublicId) -> Result<Option<Outgoing>, StoreError> {
-        let found = self.store.outgoing_by_id(id)?;
-        Ok(found.filter(|found| actor.may(Role::Operator, found.workspace)))
-    }
-
-    /// Stops a reply that has not been sent. `false` when it is too late or the actor may not.
-    ///
-    /// # Errors
-    /// When the store does not take it.
-    pub async fn cancel(&self, actor: &Actor, id: PublicId) -> Result<bool, StoreError> {
-        match self.outgoing(actor, id)? {
-            Some(found) if found.state.may_be_cancelled() => {
-                self.store.cancel(found.key, self.clock.now()).await
-            }
-            _ => Ok(false),
-        }
-    }
-
-    /// Sends a reply that a script held back; it is not asked again. `false` when nothing
-    /// holds it back any more or the actor may not.
-    ///
-    /// # Errors
-    /// When the store does not take it.
-    pub async fn release(&self, actor: &Actor, id: PublicId) -> Result<bool, StoreError> {
-        let Some(found) = self.outgoing(actor, id)? else {
-            return Ok(false);
-        };
-        let now = self.clock.now();
-        self.store.release_reply(found.key, actor.user(), now).await
     }
 
     /// From whom a reply leaves: who the mailbox is, or who its plugin demands for one of

@@ -93,6 +93,19 @@ pub(super) fn finish_of(
     Ok(())
 }
 
+/// Makes what is still to be done for a reply due. `false` when there is nothing.
+pub(super) fn hasten(
+    transaction: &Transaction<'_>,
+    outgoing: OutgoingKey,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let job = transaction.pointer(Table::OutgoingJobs, &outgoing.0.to_be_bytes())?;
+    if let Some(job) = job {
+        put_off(transaction, JobKey(job), now, 0)?;
+    }
+    Ok(job.is_some())
+}
+
 /// Everything of one sort that is still to be done.
 pub(super) fn of_kind(rows: &impl Rows, kind: WorkKind) -> Result<Vec<Job>, StoreError> {
     let prefix = [kind_byte(kind)];
@@ -111,7 +124,7 @@ pub(super) fn postpone(
     put_off(transaction, key, due, 1)
 }
 
-fn put_off(
+pub(super) fn put_off(
     transaction: &Transaction<'_>,
     key: JobKey,
     due: Timestamp,

@@ -12,7 +12,8 @@
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
 //! 5. `feed`, `jobs`, `waking`, `automatic`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
-//! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
+//! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`,
+//!    `outbox_orders`, `outbox_pages`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
 //! 7. `regrouping`: conversations joined and taken apart; `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
 //!
@@ -48,6 +49,8 @@ mod notices;
 mod open;
 mod outbox;
 mod outbox_attempts;
+mod outbox_orders;
+mod outbox_pages;
 mod people;
 mod proofs;
 mod public_id;
@@ -83,6 +86,7 @@ pub use mailboxes::AddError;
 pub use maildrops::Maildrop;
 pub use outbox::{AcceptError, Accepted, NewReply};
 pub use outbox_attempts::{AttemptEnd, AttemptNext};
+pub use outbox_pages::OutboxWanted;
 pub use raw::{CompressedRaw, RawWriter};
 pub use receiving::{Receiver, RotateError};
 pub use record::RecordError;

@@ -19,7 +19,8 @@ use crate::domain::key::{
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Head, Message};
 use crate::domain::message_id::MessageId;
-use crate::domain::outbox::{Filing, Outgoing, OutgoingState, Purpose};
+use crate::domain::outbox::{Filing, Known, Outgoing, OutgoingState, Purpose};
+use crate::domain::saying::saying;
 
 /// A reply to be accepted.
 #[derive(Clone, Debug)]
@@ -91,14 +92,14 @@ fn id_key(workspace: WorkspaceKey, id: &MessageId) -> Key {
 
 /// Rows of the outbox: what is under way first, then what waits, then the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
+pub(super) enum Class {
     Sending = 0,
     Waiting = 1,
     Ended = 2,
 }
 
 impl Class {
-    const ALL: [Self; 3] = [Self::Sending, Self::Waiting, Self::Ended];
+    pub(super) const ALL: [Self; 3] = [Self::Sending, Self::Waiting, Self::Ended];
 
     fn of(state: &OutgoingState) -> Self {
         match state {
@@ -181,6 +182,7 @@ pub(super) fn seen(
         if matches!(outgoing.state, OutgoingState::Uncertain { .. }) {
             outgoing.state = OutgoingState::Sent;
             outgoing.filing = Filing::NotNeeded;
+            outgoing.note(Known::found(now, saying!("known.in_sent")));
         }
         Ok(())
     })?;
@@ -432,23 +434,5 @@ impl Store {
         id: &MessageId,
     ) -> Result<Option<Outgoing>, StoreError> {
         self.read(|rows| with_message_id(rows, workspace, id))
-    }
-
-    /// The outbox: unfinished ones first, then the newest.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn outbox(
-        &self,
-        workspace: WorkspaceKey,
-        limit: usize,
-    ) -> Result<Vec<Outgoing>, StoreError> {
-        self.read(|rows| {
-            let mut found = Vec::new();
-            for class in Class::ALL {
-                found.extend(of_class(rows, workspace, class, limit - found.len())?);
-            }
-            Ok(found)
-        })
     }
 }

@@ -8,16 +8,15 @@ use jiff::Timestamp;
 use super::error::StoreError;
 use super::raw::{self, CompressedRaw};
 use super::table::{Rows, Table, Transaction};
-use super::{Store, feed, jobs, outbox, threading};
+use super::{Store, jobs, outbox, threading};
 use crate::domain::address::Address;
-use crate::domain::change::Event;
 use crate::domain::job::Work;
-use crate::domain::key::{JobKey, OutgoingKey, UserKey};
+use crate::domain::key::{JobKey, OutgoingKey};
 use crate::domain::message::{Head, Message};
 use crate::domain::outbox::{
-    Filing, Hold, Outgoing, OutgoingState, RecipientResult, RecipientState, Release,
+    Filing, Hold, Known, Outgoing, OutgoingState, RecipientResult, RecipientState,
 };
-use crate::domain::saying::Saying;
+use crate::domain::saying::{Saying, saying};
 
 /// What an attempt came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +27,8 @@ pub struct AttemptEnd {
     pub recipients: Vec<RecipientResult>,
     /// What is to be done next.
     pub next: AttemptNext,
+    /// For its history: what happened.
+    pub said: Saying,
 }
 
 /// What follows an attempt.
@@ -163,6 +164,8 @@ impl Store {
                 outgoing.state = OutgoingState::Failed {
                     reason: reason.clone(),
                 };
+                let what = saying!("known.failed", what = reason.clone());
+                outgoing.note(Known::found(now, what));
                 Ok(())
             })?;
             Ok(())
@@ -216,6 +219,7 @@ impl Store {
                     outgoing.state = end.state.clone();
                 }
                 outgoing.recipients.clone_from(&end.recipients);
+                outgoing.note(Known::found(now, end.said.clone()));
                 Ok(ended)
             })?;
             match end.next {
@@ -229,6 +233,38 @@ impl Store {
                     Ok(())
                 }
             }
+        })
+        .await
+    }
+
+    /// Lets a reply wait that was not tried, and says why. Nothing happens when the job has
+    /// ended meanwhile.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn defer(
+        &self,
+        job: JobKey,
+        outgoing: OutgoingKey,
+        until: Timestamp,
+        reason: Saying,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            let (_, waits) = outbox::update(transaction, outgoing, now, |outgoing| {
+                let waits = may_begin(&outgoing.state);
+                if waits {
+                    outgoing.state = OutgoingState::Deferred {
+                        until,
+                        reason: reason.clone(),
+                    };
+                }
+                Ok(waits)
+            })?;
+            if waits {
+                jobs::put_off(transaction, job, until, 0)?;
+            }
+            Ok(())
         })
         .await
     }
@@ -267,6 +303,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(move |transaction| {
             let (after, ()) = outbox::update(transaction, outgoing, now, |outgoing| {
+                if state == OutgoingState::Sent && outgoing.state != state {
+                    outgoing.note(Known::found(now, saying!("known.in_sent")));
+                }
                 outgoing.state = state.clone();
                 Ok(())
             })?;
@@ -304,65 +343,11 @@ impl Store {
                     reason: reason.clone(),
                 };
                 outgoing.hold = Some(hold.clone());
+                let what = saying!("known.held", what = reason.clone());
+                outgoing.note(Known::found(hold.at, what));
                 Ok(())
             })?;
             Ok(())
-        })
-        .await
-    }
-
-    /// Sends a reply that was held back. `false` when nothing holds it back.
-    ///
-    /// # Errors
-    /// When it cannot be made durable.
-    pub async fn release_reply(
-        &self,
-        outgoing: OutgoingKey,
-        by: Option<UserKey>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.write(move |transaction| {
-            let (after, released) = outbox::update(transaction, outgoing, now, |outgoing| {
-                let held = matches!(outgoing.state, OutgoingState::Held { .. });
-                if held {
-                    outgoing.state = OutgoingState::Queued;
-                    if let Some(hold) = &mut outgoing.hold {
-                        hold.released = Some(Release { at: now, by });
-                    }
-                }
-                Ok(held)
-            })?;
-            if released {
-                add_job(transaction, &after, Work::Compose(outgoing), now)?;
-                let event = Event::OutgoingReleased {
-                    outgoing,
-                    conversation: after.conversation,
-                    by,
-                };
-                feed::append(transaction, after.workspace, now, event)?;
-            }
-            Ok(released)
-        })
-        .await
-    }
-
-    /// Stops a reply that has not begun to be sent. `false` when it is too late.
-    ///
-    /// # Errors
-    /// When it cannot be made durable.
-    pub async fn cancel(&self, outgoing: OutgoingKey, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(move |transaction| {
-            let (_, cancelled) = outbox::update(transaction, outgoing, now, |outgoing| {
-                let cancelled = outgoing.state.may_be_cancelled();
-                if cancelled {
-                    outgoing.state = OutgoingState::Cancelled;
-                }
-                Ok(cancelled)
-            })?;
-            if cancelled {
-                jobs::finish_of(transaction, outgoing)?;
-            }
-            Ok(cancelled)
         })
         .await
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::change::Change;
+use crate::domain::change::{Change, Event};
 use crate::domain::key::PublicId;
 
 /// What a change is about, by the ids shown outside. An id is absent when the
@@ -41,6 +41,9 @@ pub struct EventBody {
     mailbox_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<String>,
+    /// What a person said of a reply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<&'static str>,
 }
 
 impl EventBody {
@@ -58,6 +61,10 @@ impl EventBody {
             outgoing_id: text(subjects.outgoing),
             mailbox_id: text(subjects.mailbox),
             user_id: text(subjects.user),
+            order: match &change.event {
+                Event::OutgoingOrdered { order, .. } => Some(order.name()),
+                _ => None,
+            },
         }
     }
 }
@@ -65,7 +72,6 @@ impl EventBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::change::Event;
     use crate::domain::key::{MailboxKey, Sequence, WorkspaceKey};
 
     #[test]

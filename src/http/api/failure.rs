@@ -12,6 +12,7 @@ use crate::service::console::ConsoleError;
 use crate::service::conversations::{ConversationError, StoreError};
 use crate::service::credentials::EnterError;
 use crate::service::mailboxes::{AddError, MailboxError};
+use crate::service::outbox::OutboxError;
 use crate::service::proving::ProvingError;
 use crate::service::proving::canary::CanaryError;
 use crate::service::reauthentication::LinkError;
@@ -81,6 +82,18 @@ pub(in crate::http) fn of_editing(error: EditError) -> Problem {
         EditError::Link(_) | EditError::Write(..) => Problem::new(Kind::Conflict, &error),
         EditError::Store(cause) => of_store(&cause),
         EditError::Randomness(cause) => Problem::internal(&cause),
+    }
+}
+
+/// For the outbox.
+pub(in crate::http) fn of_outbox(error: OutboxError) -> Problem {
+    match error {
+        OutboxError::NotFound => Problem::not_found(),
+        OutboxError::NoSuchState(_) | OutboxError::NoSuchMailbox => {
+            Problem::new(Kind::Unprocessable, &error)
+        }
+        OutboxError::DoesNotFit(_) | OutboxError::NotHeld => Problem::new(Kind::Conflict, &error),
+        OutboxError::Store(cause) => of_store(&cause),
     }
 }
 

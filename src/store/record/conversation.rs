@@ -7,6 +7,7 @@ use crate::domain::decision::{
     Asked, Assign, Decision, Gate, Gating, NotAsked, Occasion, Outcome, Routing, TraceStep,
 };
 use crate::domain::regrouping::{Regrouped, Regrouping, RegroupingKind};
+use crate::domain::order::Order;
 
 stored_enum!(Status { 0 = Open, 1 = Pending, 2 = Snoozed, 3 = Closed });
 stored_enum!(Priority { 0 = Low, 1 = Normal, 2 = High, 3 = Urgent });
@@ -201,6 +202,12 @@ fn first_routing(input: &mut &[u8]) -> Result<Routing, RecordError> {
     })
 }
 
+stored_enum!(Order {
+    0 = Cancel,
+    1 = Retry,
+    2 = Arrived,
+    3 = Again,
+});
 stored_enum!(Event {
     0 = MessageReceived { message, conversation },
     1 = MailImported { message, conversation },
@@ -213,6 +220,7 @@ stored_enum!(Event {
     8 = CanaryRecovered { mailbox },
     9 = OutgoingReleased { outgoing, conversation, by },
     10 = ConversationRegrouped { how, conversation, other, by },
+    11 = OutgoingOrdered { outgoing, conversation, order, by },
 });
 stored_struct!(Change {
     sequence,
