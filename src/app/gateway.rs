@@ -302,7 +302,8 @@ impl Gateway {
             clock.clone(),
             self.system_smtp.clone(),
             self.presets.clone(),
-        );
+        )
+        .hurried_by(&self.hurry);
         let filing = FilingCopies::new(
             store.clone(),
             self.dialer.clone(),
@@ -465,7 +466,8 @@ impl Gateway {
                 self.presets.clone(),
                 self.clock.clone(),
                 Random,
-            ),
+            )
+            .undone_within(self.config.undo()),
             outbox: self.outbox(),
             mailboxes: self.mailboxes(),
             reauthentication: self.reauthentication(signing_in.clone()),

@@ -166,6 +166,14 @@ impl Store {
         })
     }
 
+    /// One job; `None` once it has ended.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn job(&self, key: JobKey) -> Result<Option<Job>, StoreError> {
+        self.read(|rows| rows.record(Table::Jobs, &key.0.to_be_bytes()))
+    }
+
     /// When the next job of that sort is due that is not due at `now`.
     ///
     /// # Errors

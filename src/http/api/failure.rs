@@ -110,6 +110,8 @@ pub(in crate::http) fn of_replies(error: ReplyError) -> Problem {
         | ReplyError::TooLong
         | ReplyError::NoRecipient
         | ReplyError::TooManyRecipients
+        | ReplyError::TooManyForProvider { .. }
+        | ReplyError::TooFarAhead
         | ReplyError::IdempotencyKey => Problem::new(Kind::Unprocessable, &error),
         ReplyError::Randomness(cause) => Problem::internal(&cause),
         ReplyError::Store(cause) => of_store(&cause),

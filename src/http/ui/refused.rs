@@ -26,6 +26,8 @@ pub(super) fn why_refused(words: Words, error: &ReplyError) -> Option<String> {
         | ReplyError::TooLong
         | ReplyError::NoRecipient
         | ReplyError::TooManyRecipients
+        | ReplyError::TooManyForProvider { .. }
+        | ReplyError::TooFarAhead
         | ReplyError::NotRegistered { .. }
         | ReplyError::NothingRegistered { .. }
         | ReplyError::Domain => Some(words.sentence(error)),

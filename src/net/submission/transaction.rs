@@ -19,11 +19,13 @@ use crate::domain::address::Address;
 use crate::domain::envelope::Envelope;
 use crate::domain::saying::{Said, saying};
 
+/// `begun` is called once MAIL was accepted.
 pub(super) async fn run(
     session: &mut Session,
     options: &SubmissionOptions,
     envelope: &Envelope,
     mail: &[u8],
+    begun: impl FnOnce(),
 ) -> Result<Submitted, SubmissionError> {
     let mail = without_last_line_end(mail);
     let deadline = options.deadlines.command;
@@ -31,6 +33,7 @@ pub(super) async fn run(
     let sender = envelope.reverse_path.as_ref().map(path);
     let command = Mail::new(sender, parameters);
     session.command(Phase::Sender, 2, deadline, command).await?;
+    begun();
 
     let mut recipients = Vec::with_capacity(envelope.forward_paths.len());
     for address in &envelope.forward_paths {

@@ -29,8 +29,9 @@ pub(super) fn judge(
             uncertain(reason, outgoing, &recipients)
         }
         Err(error @ SubmissionError::NotSent { .. }) => match retry_at {
-            // Refused credentials say nothing of the mail: it waits for the new ones.
-            Some(until) if error.is_transient() || error.authentication_refusal().is_some() => {
+            // Refused credentials, a missing STARTTLS and the like say nothing of the mail:
+            // it waits until they are mended.
+            Some(until) if error.is_transient() || !error.is_about_the_mail() => {
                 deferred(until, error.saying(), outgoing.recipients.clone())
             }
             _ => given_up(error.saying(), outgoing),
