@@ -27,6 +27,7 @@ mod kill;
 mod large;
 mod oauth;
 mod outages;
+mod outbox;
 mod pages;
 mod peers;
 mod pop3;
