@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use super::key::{
     ConversationKey, MailboxKey, MessageKey, OutgoingKey, Sequence, UserKey, WorkspaceKey,
 };
-use super::regrouping::Regrouped;
 use super::order::Order;
+use super::regrouping::Regrouped;
 
 /// One entry of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::{MailboxKey, OutgoingKey};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
+use crate::fault::{Point, reach};
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapError, OpenError, Session};
 use crate::protocol::imap::event::SpecialUse;
@@ -211,6 +212,7 @@ impl FilingCopies {
         if uncertain {
             return Err(FileError::NoEvidence);
         }
+        reach(Point::SentSearched);
         let raw = bytes_of(&self.store, outgoing)?.ok_or(FileError::NoBytes)?;
         let append = Append {
             folder,
@@ -219,6 +221,7 @@ impl FilingCopies {
             message: Bytes::from(raw),
         };
         session.append(append).await?;
+        reach(Point::CopyAppended);
         Ok(Found::Copy)
     }
 

@@ -30,6 +30,7 @@ use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Defect, Direction, Head, Kind, Message};
 use crate::domain::outbox::Outgoing;
 use crate::domain::threading::{Placement, place};
+use crate::fault::{Point, reach};
 
 pub use self::types::{Arrival, ArrivalRaw, Delivered, Delivery, Passed, Why};
 
@@ -40,8 +41,16 @@ impl Store {
     /// When nothing of it was kept; the mails are still on their server then.
     pub async fn deliver(&self, delivery: Delivery) -> Result<Vec<Delivered>, StoreError> {
         let shared = std::sync::Arc::clone(self.shared());
-        self.write(move |transaction| deliver(transaction, &shared.keys, &delivery))
-            .await
+        if delivery.arrivals.is_empty() {
+            let writing =
+                self.write(move |transaction| deliver(transaction, &shared.keys, &delivery));
+            return writing.await;
+        }
+        reach(Point::ArrivalRead);
+        let writing = self.write(move |transaction| deliver(transaction, &shared.keys, &delivery));
+        let delivered = writing.await?;
+        reach(Point::ArrivalKept);
+        Ok(delivered)
     }
 }
 

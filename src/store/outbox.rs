@@ -21,6 +21,7 @@ use crate::domain::message::{Direction, Head, Message};
 use crate::domain::message_id::MessageId;
 use crate::domain::outbox::{Filing, Known, Outgoing, OutgoingState, Purpose};
 use crate::domain::saying::saying;
+use crate::fault::{Point, reach};
 
 /// A reply to be accepted.
 #[derive(Clone, Debug)]
@@ -401,8 +402,11 @@ impl Store {
     /// # Errors
     /// When it was not accepted; nothing will be sent then.
     pub async fn accept_reply(&self, reply: NewReply) -> Result<Accepted, AcceptError> {
-        self.write(move |transaction| accept(transaction, &reply))
-            .await
+        reach(Point::ReplyAsked);
+        let writing = self.write(move |transaction| accept(transaction, &reply));
+        let accepted = writing.await?;
+        reach(Point::ReplyKept);
+        Ok(accepted)
     }
 
     /// One reply.

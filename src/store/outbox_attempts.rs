@@ -17,6 +17,7 @@ use crate::domain::outbox::{
     Filing, Hold, Known, Outgoing, OutgoingState, RecipientResult, RecipientState,
 };
 use crate::domain::saying::{Saying, saying};
+use crate::fault::{Point, reach};
 
 /// What an attempt came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,13 +137,16 @@ impl Store {
         recipients: Vec<Address>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        reach(Point::Composed);
         self.write(move |transaction| {
             if jobs::finish(transaction, job)? {
                 compose(transaction, outgoing, &raw, &head, &recipients, now)?;
             }
-            Ok(())
+            Ok::<_, StoreError>(())
         })
-        .await
+        .await?;
+        reach(Point::ComposedKept);
+        Ok(())
     }
 
     /// Ends a reply that cannot be sent.
@@ -183,21 +187,24 @@ impl Store {
         outgoing: OutgoingKey,
         now: Timestamp,
     ) -> Result<u32, StoreError> {
-        self.write(move |transaction| {
-            let (_, attempt) = outbox::update(transaction, outgoing, now, |outgoing| {
-                if !may_begin(&outgoing.state) {
-                    return Err(StoreError::WrongState {
-                        state: state_name(&outgoing.state),
-                        wanted: "waits to be sent",
-                    });
-                }
-                outgoing.state = OutgoingState::Sending;
-                outgoing.attempts = outgoing.attempts.saturating_add(1);
-                Ok(outgoing.attempts)
-            })?;
-            Ok(attempt)
-        })
-        .await
+        let written = self
+            .write(move |transaction| {
+                let (_, attempt) = outbox::update(transaction, outgoing, now, |outgoing| {
+                    if !may_begin(&outgoing.state) {
+                        return Err(StoreError::WrongState {
+                            state: state_name(&outgoing.state),
+                            wanted: "waits to be sent",
+                        });
+                    }
+                    outgoing.state = OutgoingState::Sending;
+                    outgoing.attempts = outgoing.attempts.saturating_add(1);
+                    Ok(outgoing.attempts)
+                })?;
+                Ok::<_, StoreError>(attempt)
+            })
+            .await?;
+        reach(Point::AttemptKept);
+        Ok(written)
     }
 
     /// Records how an attempt ended, and what is done next.
@@ -211,6 +218,7 @@ impl Store {
         end: AttemptEnd,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        reach(Point::AttemptJudged);
         self.write(move |transaction| {
             let (after, ended) = outbox::update(transaction, outgoing, now, |outgoing| {
                 // A bounce that overtook the end of its attempt stays on record.
@@ -234,7 +242,9 @@ impl Store {
                 }
             }
         })
-        .await
+        .await?;
+        reach(Point::JudgementKept);
+        Ok(())
     }
 
     /// Lets a reply wait that was not tried, and says why. Nothing happens when the job has
@@ -286,9 +296,11 @@ impl Store {
                 outgoing.filing = filing.clone();
                 Ok(())
             })?;
-            Ok(())
+            Ok::<_, StoreError>(())
         })
-        .await
+        .await?;
+        reach(Point::CopyKept);
+        Ok(())
     }
 
     /// Sets where a reply stands, by evidence or by a person. `Queued` sends it (again).

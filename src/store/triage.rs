@@ -18,6 +18,7 @@ use crate::domain::decision::{Decision, ScriptVersion};
 use crate::domain::extraction::Extraction;
 use crate::domain::key::{DecisionKey, JobKey, MessageKey};
 use crate::domain::message::Message;
+use crate::fault::{Point, reach};
 
 /// Decisions on one message that are read.
 const DECISIONS_MAX: usize = 100;
@@ -63,12 +64,15 @@ impl Store {
     /// # Errors
     /// When nothing of it was kept; the jobs are still there then.
     pub async fn triage(&self, batch: Vec<Triaged>) -> Result<(), StoreError> {
+        reach(Point::Decided);
         self.write(move |transaction| {
             batch
                 .iter()
                 .try_for_each(|triaged| triage(transaction, triaged))
         })
-        .await
+        .await?;
+        reach(Point::DecisionKept);
+        Ok(())
     }
 
     /// Carries out what scripts decided at the end of a timer. One that was ended before

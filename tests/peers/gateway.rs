@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -250,6 +251,23 @@ impl Gateway {
 
     /// Starts it and waits until it says where it answers.
     pub fn launch(&mut self) {
+        self.launch_with(&[]);
+    }
+
+    /// The same, to end when it reaches that point of its code.
+    pub fn launch_to_die(&mut self, point: &str) {
+        self.launch_with(&[("POSTERN_DIES_AT", point)]);
+    }
+
+    /// Waits until it has ended at its point.
+    pub fn until_dead(&mut self, point: &str) {
+        let mut child = self.child.take().expect("it is not running");
+        let what = format!("it dies at {point}");
+        let status = super::until(&what, || child.try_wait().unwrap());
+        assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()), "{status}");
+    }
+
+    fn launch_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.child.is_none(), "it is running");
         let log = fs::File::options()
             .create(true)
@@ -258,6 +276,7 @@ impl Gateway {
             .unwrap();
         let mut child = self
             .command(&["serve"])
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

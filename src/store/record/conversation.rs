@@ -6,8 +6,8 @@ use crate::domain::conversation::{Conversation, Priority, Status};
 use crate::domain::decision::{
     Asked, Assign, Decision, Gate, Gating, NotAsked, Occasion, Outcome, Routing, TraceStep,
 };
-use crate::domain::regrouping::{Regrouped, Regrouping, RegroupingKind};
 use crate::domain::order::Order;
+use crate::domain::regrouping::{Regrouped, Regrouping, RegroupingKind};
 
 stored_enum!(Status { 0 = Open, 1 = Pending, 2 = Snoozed, 3 = Closed });
 stored_enum!(Priority { 0 = Low, 1 = Normal, 2 = High, 3 = Urgent });
