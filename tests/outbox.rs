@@ -361,7 +361,11 @@ fn a_starttls_that_vanishes_sends_nothing_in_the_clear() {
 /// A provider with limits, whose words for them are known.
 fn plugin(limits: &str) -> String {
     format!(
-        "id = \"limited\"\nname = {{ en = \"Limited\", zh = \"Limited\" }}\n{limits}\n\
+        "format = 1\nid = \"limited\"\nname = {{ en = \"Limited\", zh = \"Limited\" }}\n\
+         verified = true\nsource = [\"a test\"]\n\
+         [imap]\nhost = \"localhost\"\nport = 993\nsecurity = \"tls\"\nuser_name = \"address\"\n\
+         [smtp]\nhost = \"localhost\"\nport = 465\nsecurity = \"tls\"\nuser_name = \"address\"\n\
+         [sign_in]\nmethods = [\"password\"]\n{limits}\n\
          [[failure]]\nprotocol = \"smtp\"\ntext = \"daily sending quota exceeded\"\n\
          class = \"sending_quota\"\n"
     )

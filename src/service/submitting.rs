@@ -188,30 +188,44 @@ impl Submitting {
         if let Some(line) = line {
             self.lines.keep(mailbox.key, line).await;
         }
+        self.conclude(job, &outgoing, &mailbox, attempt, result, trouble)
+            .await
+    }
+
+    /// Records what an attempt came to: for the reply, and for its mailbox.
+    async fn conclude(
+        &self,
+        job: Job,
+        outgoing: &Outgoing,
+        mailbox: &Mailbox,
+        attempt: u32,
+        result: Result<Submitted, SubmissionError>,
+        trouble: Option<CredentialsError>,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let patient = now.duration_since(outgoing.send_at) < GIVE_UP_AFTER;
-        if patient && let Some(reason) = self.quota(&mailbox, &result) {
+        if patient && let Some(reason) = self.quota(mailbox, &result) {
             let random = self.random.jitter();
             let until = self.pace.refused(mailbox.key, &reason, now, random);
             let rests = Failure::Rests {
                 reason: reason.clone(),
                 until,
             };
-            self.note(&mailbox, Err(rests), now).await;
+            self.note(mailbox, Err(rests), now).await;
             let end = deferred(until, reason, outgoing.recipients.clone());
-            return self.end(job, &outgoing, end, now).await;
+            return self.end(job, outgoing, end, now).await;
         }
         if result.is_ok() {
             self.pace.sent(mailbox.key, now);
         }
         let outcome = match trouble {
             Some(trouble) => Err(trouble.failure()),
-            None => self.outcome(&mailbox, &result),
+            None => self.outcome(mailbox, &result),
         };
-        self.note(&mailbox, outcome, now).await;
+        self.note(mailbox, outcome, now).await;
         let retry_at = after_wait(now, BackOff::SUBMISSION, attempt, self.random.jitter());
-        let end = judge(&outgoing, result, patient.then_some(retry_at));
-        self.end(job, &outgoing, end, now).await
+        let end = judge(outgoing, result, patient.then_some(retry_at));
+        self.end(job, outgoing, end, now).await
     }
 
     /// Whether a reply is not tried now: because of its mailbox, or of how much that may send.

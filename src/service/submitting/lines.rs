@@ -37,25 +37,25 @@ impl Lines {
 
     /// Keeps a session for the next mail; it is closed when none comes soon.
     pub(super) async fn keep(&self, mailbox: MailboxKey, line: Line) {
+        let mut line = Some(line);
         let stamp = self.with(|kept| {
-            if kept.lines.len() >= KEPT_MAX {
-                return Err(line);
-            }
+            let place = kept.lines.len() < KEPT_MAX;
+            let line = line.take_if(|_| place)?;
             kept.stamp += 1;
             kept.lines.insert(mailbox, (kept.stamp, line));
-            Ok(kept.stamp)
+            Some(kept.stamp)
         });
-        match stamp {
-            Err(line) => line.quit().await,
-            Ok(stamp) => {
-                let lines = self.clone();
-                tokio::spawn(async move {
-                    sleep(IDLE_MAX).await;
-                    if let Some(line) = lines.unused(mailbox, stamp) {
-                        line.quit().await;
-                    }
-                });
-            }
+        if let Some(stamp) = stamp {
+            let lines = self.clone();
+            tokio::spawn(async move {
+                sleep(IDLE_MAX).await;
+                if let Some(line) = lines.unused(mailbox, stamp) {
+                    line.quit().await;
+                }
+            });
+        }
+        if let Some(line) = line {
+            line.quit().await;
         }
     }
 
