@@ -7,25 +7,27 @@ use super::desk::Desk;
 
 const MAIL: &str = "From: Anna Lee <anna@customer.example>\nTo: support@desk.example\nSubject: Invoice 7\nMessage-ID: <1@customer.example>\n\nWhere is it?\n";
 
-/// A conversation with a reply that leaves at that time.
-async fn replied(desk: &Desk, send_at: &str) -> (String, String) {
+/// A conversation with a reply that leaves in so many seconds.
+async fn replied(desk: &Desk, seconds: i64) -> (String, String) {
     let (_, conversation) = desk.receive(MAIL).await;
     let path = format!("/api/v1/conversations/{conversation}/replies");
-    let body = json!({"text": "On its <way>.", "send_at": send_at});
+    let (_, first) = desk
+        .api(Method::POST, &path, Some(json!({"text": "At once."})))
+        .await;
+    let now = first["accepted_at"].as_str().expect("a time");
+    let now: jiff::Timestamp = now.parse().expect("a time");
+    let send_at = now + jiff::SignedDuration::from_secs(seconds);
+    let body = json!({"text": "On its <way>.", "send_at": send_at.to_string()});
     let (status, reply) = desk.api(Method::POST, &path, Some(body)).await;
     assert_eq!(status, StatusCode::CREATED, "{reply}");
     let id = reply["id"].as_str().expect("an id").to_owned();
     (conversation.to_string(), id)
 }
 
-fn in_seconds(seconds: i64) -> String {
-    (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds)).to_string()
-}
-
 #[tokio::test]
 async fn what_is_undone_comes_back_into_its_field() {
     let desk = Desk::open().await;
-    let (conversation, id) = replied(&desk, &in_seconds(50)).await;
+    let (conversation, id) = replied(&desk, 50).await;
     let session = desk.session().await;
     let page = format!("/conversations/{conversation}");
     let (_, shown) = desk.page(&session, &page).await;
@@ -56,7 +58,7 @@ async fn what_is_undone_comes_back_into_its_field() {
 #[tokio::test]
 async fn the_page_of_the_outbox_shows_what_waits_and_stops_it_there() {
     let desk = Desk::open().await;
-    let (_, id) = replied(&desk, &in_seconds(7_200)).await;
+    let (_, id) = replied(&desk, 7_200).await;
     let session = desk.session().await;
     let (_, shown) = desk.page(&session, "/outbox").await;
     for part in [
