@@ -54,6 +54,7 @@ use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
 use crate::service::sync::standing;
+use crate::service::uploads::Uploads;
 use crate::service::way_out::SystemSmtp;
 use crate::smtp_server;
 use crate::store::{self, Store};
@@ -458,6 +459,7 @@ impl Gateway {
                 self.clock.clone(),
                 Random,
             ),
+            uploads: Uploads::new(self.store.clone(), self.clock.clone(), Random),
             mailboxes: self.mailboxes(),
             reauthentication: self.reauthentication(signing_in.clone()),
             links: self.links(),

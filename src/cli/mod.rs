@@ -16,6 +16,7 @@ mod check;
 mod lifecycle;
 mod password;
 mod plugin;
+mod replying;
 mod say;
 mod script;
 mod serve;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{EditForm, LoginsForm};
 pub use super::hidden::Hidden;
+use super::replying::RepliesForm;
 
 /// Longest line, in bytes.
 pub const LINE_LENGTH_MAX: usize = 256 * 1024;
@@ -259,6 +260,9 @@ pub struct MailboxForm {
     pub from_name: Option<String>,
     /// Text under replies.
     pub signature: Option<String>,
+    /// How replies are written and filed.
+    #[serde(default)]
+    pub replies: RepliesForm,
     /// Folders asked now and then.
     pub more_folders: Vec<String>,
     /// The spam folder, when it is to be read.

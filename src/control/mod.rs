@@ -16,6 +16,7 @@ mod lifecycle;
 pub mod message;
 mod prove;
 mod rehearse;
+pub mod replying;
 mod row;
 pub mod server;
 mod sign_in;

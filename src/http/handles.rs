@@ -28,6 +28,7 @@ use crate::service::rehearsal::Rehearsals;
 use crate::service::replies::Replies;
 use crate::service::script_editing::ScriptEditing;
 use crate::service::signing_in::SigningIn;
+use crate::service::uploads::Uploads;
 
 /// What the caller of [`super::run`] hands over.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub struct Handles {
     pub people: People,
     /// Answers on their way out.
     pub replies: Replies,
+    /// Files that wait for a mail.
+    pub uploads: Uploads,
     /// Connected addresses.
     pub mailboxes: Mailboxes,
     /// Trial connections, and adding a mailbox.
@@ -117,6 +120,7 @@ wire! {
     Feed: handles.feed;
     People: handles.people;
     Replies: handles.replies;
+    Uploads: handles.uploads;
     Mailboxes: handles.mailboxes;
     Connect: handles.connect;
     SigningIn: handles.signing_in;

@@ -10,7 +10,7 @@
 //! 2. `space`, `lock`, `database`: the disk; `table`: rows and transactions.
 //! 3. `migrate`, `key_mark`, `public_id`, `listing`, `threading`: rows without a question.
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
-//! 5. `feed`, `jobs`, `waking`, `automatic`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
+//! 5. `feed`, `jobs`, `waking`, `automatic`, `ledger`, `raw`, `uploads`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
@@ -63,6 +63,7 @@ mod standings;
 mod table;
 mod threading;
 mod triage;
+mod uploads;
 mod waking;
 mod writer;
 
@@ -79,7 +80,7 @@ pub use lifecycle::{GoesOn, Loss, NewLogins};
 pub use lock::LOCK_FILE;
 pub use mailboxes::AddError;
 pub use maildrops::Maildrop;
-pub use outbox::{AcceptError, Accepted, NewReply};
+pub use outbox::{AcceptError, Accepted, NewFile, NewReply};
 pub use outbox_attempts::{AttemptEnd, AttemptNext};
 pub use raw::{CompressedRaw, RawWriter};
 pub use receiving::{Receiver, RotateError};

@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::key::{Key, hash16, number_at};
 use super::public_id::{IdKind, by_public_id, put_public_id, remove_public_id};
 use super::table::{Counter, Order, Rows, Table, Transaction};
-use super::{Store, conversations, feed, jobs, listing, mailboxes, threading};
+use super::{Store, conversations, feed, jobs, listing, mailboxes, raw, threading, uploads};
 use crate::domain::address::NamedAddress;
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Status};
@@ -18,7 +18,7 @@ use crate::domain::key::{
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Head, Message};
 use crate::domain::message_id::MessageId;
-use crate::domain::outbox::{Filing, Outgoing, OutgoingState, Purpose};
+use crate::domain::outbox::{Filing, Outgoing, OutgoingFile, OutgoingState, Purpose};
 
 /// A reply to be accepted.
 #[derive(Clone, Debug)]
@@ -53,8 +53,26 @@ pub struct NewReply {
     pub accepted_at: Timestamp,
     /// The caller's key, and the hash of the request it stands for.
     pub idempotency: Option<(String, [u8; 32])>,
+    /// What it is in its conversation.
+    pub purpose: Purpose,
+    /// Files that leave with it, in their order.
+    pub files: Vec<NewFile>,
     /// For the ids outside: ten bytes for the reply, ten for its message.
     pub random: [u8; 20],
+}
+
+/// A file that leaves with a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewFile {
+    /// One that somebody has handed in.
+    Upload {
+        /// Which.
+        id: PublicId,
+        /// Set when the HTML shows it.
+        content_id: Option<String>,
+    },
+    /// One whose bytes a [`RawWriter`](super::RawWriter) has just made durable.
+    Stored(OutgoingFile),
 }
 
 /// A reply that is durable.
@@ -76,6 +94,9 @@ pub enum AcceptError {
     /// There is no such conversation.
     #[error("there is no such conversation")]
     NoSuchConversation,
+    /// A file that was handed in is not there any more.
+    #[error("there is no such upload; it may have been used already, or have waited too long")]
+    NoSuchUpload(PublicId),
     /// Its mailbox was removed.
     #[error("the mailbox of this conversation was removed; replies cannot leave by it")]
     MailboxRemoved,
@@ -246,7 +267,8 @@ pub(super) fn accept(
             StoreError::Missing { .. } => AcceptError::MailboxRemoved,
             other => other.into(),
         })?;
-    let (outgoing, message) = rows_of(transaction, reply, &before)?;
+    let files = taken(transaction, before.workspace, &reply.files)?;
+    let (outgoing, message) = rows_of(transaction, reply, files, &before)?;
     transaction.put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
     conversations::index_message(transaction, &message)?;
     put_public_id(transaction, IdKind::Outgoing, outgoing.id, outgoing.key.0)?;
@@ -259,16 +281,19 @@ pub(super) fn accept(
         message.key,
         &message.head,
     )?;
+    // Whoever is shown a message takes no part by that.
+    let is_forward = matches!(reply.purpose, Purpose::Forward(_));
     let own = &mailbox.settings.address;
-    threading::index_participants(transaction, before.key, &message.head, true, own)?;
+    threading::index_participants(transaction, before.key, &message.head, !is_forward, own)?;
     let mut after = before.clone();
-    if reply.automatic {
+    let answers = !reply.automatic && !is_forward;
+    if !answers {
         // It answers nothing: whoever wrote still waits, and the list shows their words.
         after.message_count = after.message_count.saturating_add(1);
     } else {
         conversations::count_in(&mut after, &message);
     }
-    if !reply.automatic && after.status == Status::Open {
+    if answers && after.status == Status::Open {
         // Somebody answered: now it waits for the contact.
         after.status = Status::Pending;
     }
@@ -291,10 +316,48 @@ pub(super) fn accept(
     })
 }
 
+/// The files of a reply become its own. All of them are looked for before one is touched.
+fn taken(
+    transaction: &Transaction<'_>,
+    workspace: WorkspaceKey,
+    files: &[NewFile],
+) -> Result<Vec<OutgoingFile>, AcceptError> {
+    for file in files {
+        if let NewFile::Upload { id, .. } = file
+            && !uploads::is_there(transaction, workspace, *id)?
+        {
+            return Err(AcceptError::NoSuchUpload(*id));
+        }
+    }
+    let mut taken = Vec::with_capacity(files.len());
+    for file in files {
+        taken.push(match file {
+            NewFile::Stored(file) => {
+                raw::adopt(transaction, file.raw)?;
+                file.clone()
+            }
+            NewFile::Upload { id, content_id } => {
+                let upload = uploads::take(transaction, workspace, *id)?;
+                // The same one twice.
+                let upload = upload.ok_or(AcceptError::NoSuchUpload(*id))?;
+                OutgoingFile {
+                    name: upload.name,
+                    content_type: upload.content_type,
+                    raw: upload.raw,
+                    size: upload.size,
+                    content_id: content_id.clone(),
+                }
+            }
+        });
+    }
+    Ok(taken)
+}
+
 /// The reply and the message the desk shows for it.
 fn rows_of(
     transaction: &Transaction<'_>,
     reply: &NewReply,
+    files: Vec<OutgoingFile>,
     conversation: &Conversation,
 ) -> Result<(Outgoing, Message), StoreError> {
     let (mut first, mut second) = ([0; 10], [0; 10]);
@@ -350,8 +413,8 @@ fn rows_of(
         recipients: Vec::new(),
         filing: Filing::Waiting,
         hold: None,
-        purpose: Purpose::Reply,
-        files: Vec::new(),
+        purpose: reply.purpose,
+        files,
         aliases: Vec::new(),
         history: Vec::new(),
     };
@@ -381,9 +444,21 @@ pub(super) fn of_mailbox(rows: &impl Rows, mailbox: &Mailbox) -> Result<Vec<Outg
     Ok(found)
 }
 
+/// The bytes of its files go: they stand in the composed mail, or nobody needs them.
+pub(super) fn drop_files(
+    transaction: &Transaction<'_>,
+    outgoing: &Outgoing,
+) -> Result<(), StoreError> {
+    for file in &outgoing.files {
+        raw::remove(transaction, file.raw)?;
+    }
+    Ok(())
+}
+
 /// Takes a reply away with every row by which it is found.
 pub(super) fn remove(transaction: &Transaction<'_>, outgoing: &Outgoing) -> Result<(), StoreError> {
     jobs::finish_of(transaction, outgoing.key)?;
+    drop_files(transaction, outgoing)?;
     transaction.remove(Table::Outbox, outbox_key(outgoing).as_ref())?;
     let id = id_key(outgoing.workspace, &outgoing.message_id);
     transaction.remove(Table::OutgoingIds, id.as_ref())?;

@@ -99,6 +99,7 @@ fn compose(
             .collect();
         Ok(())
     })?;
+    outbox::drop_files(transaction, &outgoing)?;
     let mut message: Message = transaction.named(Table::Messages, outgoing.message.0, "message")?;
     message.head = head.clone();
     message.raw = Some(raw);

@@ -6,6 +6,7 @@ use super::key::{Key, hash16, number_at};
 use super::seal::Keys;
 use super::table::{Order, Rows, Table, Transaction};
 use crate::domain::address::Address;
+use crate::domain::address_tag::conversation_of;
 use crate::domain::conversation::Conversation;
 use crate::domain::key::{ContactKey, ConversationKey, MailboxKey, MessageKey, WorkspaceKey};
 use crate::domain::message::{Head, Kind};
@@ -20,6 +21,9 @@ const REFERENCES_MAX: usize = 32;
 const CONVERSATIONS_OF_ID_MAX: usize = 8;
 /// Addresses of one mail whose owners take part from then on.
 const PARTICIPANTS_MAX: usize = 50;
+
+/// Addresses of one mail that are looked at for a tag of ours.
+const TAGGED_MAX: usize = 200;
 
 /// A mail to be placed.
 pub(super) struct Question<'q> {
@@ -74,6 +78,7 @@ pub(super) fn evidence(
     let token = references(head)
         .filter_map(|id| id.verify(|number| keys.signing_by_id(number)))
         .find(|(workspace, _)| *workspace == question.workspace)
+        .or_else(|| tag_of(head, keys, question.workspace))
         .map(|(_, conversation)| conversation.0);
     let token = judge(token)?;
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -106,6 +111,19 @@ pub(super) fn evidence(
         last_of_contact,
         automatic: head.kind != Kind::Personal,
     })
+}
+
+/// What our own Reply-To says, where the mail was written to it.
+fn tag_of(
+    head: &Head,
+    keys: &Keys,
+    workspace: WorkspaceKey,
+) -> Option<(WorkspaceKey, ConversationKey)> {
+    let places = head.to.iter().chain(&head.cc).chain(&head.delivered_to);
+    places
+        .take(TAGGED_MAX)
+        .filter_map(|one| conversation_of(&one.address, |number| keys.signing_by_id(number)))
+        .find(|(of, _)| *of == workspace)
 }
 
 fn candidate(

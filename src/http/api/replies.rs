@@ -8,13 +8,13 @@ use axum::response::{IntoResponse, Response};
 use super::super::body::{Body, Id};
 use super::super::error::{Kind, Problem};
 use super::failure::{of_conversations, of_replies, of_store};
-use super::json::outgoing::{OutgoingBody, ReplyBody};
+use super::json::outgoing::{ForwardBody, OutgoingBody, PlanBody, ReplyBody, ReplyPlanBody};
 use crate::domain::key::PublicId;
 use crate::domain::outbox::Outgoing;
 use crate::domain::saying::saying;
 use crate::domain::user::Actor;
 use crate::service::conversations::Conversations;
-use crate::service::replies::Replies;
+use crate::service::replies::{Accepted, Replies};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that the answer is that of an earlier request with the same key.
@@ -28,29 +28,66 @@ pub(super) async fn accept(
     headers: HeaderMap,
     Body(body): Body<ReplyBody>,
 ) -> Result<Response, Problem> {
-    let key = match headers.get(IDEMPOTENCY_KEY) {
-        Some(value) => Some(value.to_str().map_err(|_| {
-            Problem::new(
-                Kind::Unprocessable,
-                "An Idempotency-Key has visible ASCII characters only.",
-            )
-        })?),
-        None => None,
-    };
+    let key = key_in(&headers)?;
     let accepted = replies
         .accept(&actor, conversation, body.into_request()?, key)
         .await
         .map_err(of_replies)?;
+    Ok(taken(&accepted, conversation))
+}
+
+/// What a reply would be.
+pub(super) async fn plan(
+    State(replies): State<Replies>,
+    Extension(actor): Extension<Actor>,
+    Id(conversation): Id,
+    Body(body): Body<PlanBody>,
+) -> Result<Json<ReplyPlanBody>, Problem> {
+    let plan = replies.plan(&actor, conversation, &body.into_request()?);
+    Ok(Json(ReplyPlanBody::new(&plan.map_err(of_replies)?)))
+}
+
+/// Shows a message to an outsider.
+pub(super) async fn forward(
+    State(replies): State<Replies>,
+    State(conversations): State<Conversations>,
+    Extension(actor): Extension<Actor>,
+    Id(message): Id,
+    headers: HeaderMap,
+    Body(body): Body<ForwardBody>,
+) -> Result<Response, Problem> {
+    let key = key_in(&headers)?;
+    let accepted = replies
+        .forward(&actor, message, body.into_request()?, key)
+        .await
+        .map_err(of_replies)?;
+    let conversation = conversations
+        .id_of(&actor, accepted.outgoing.conversation)
+        .map_err(of_conversations)?;
+    Ok(taken(&accepted, conversation))
+}
+
+fn key_in(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let key = headers.get(IDEMPOTENCY_KEY).map(HeaderValue::to_str);
+    key.transpose().map_err(|_| {
+        Problem::new(
+            Kind::Unprocessable,
+            "An Idempotency-Key has visible ASCII characters only.",
+        )
+    })
+}
+
+fn taken(accepted: &Accepted, conversation: PublicId) -> Response {
     let body = Json(OutgoingBody::new(&accepted.outgoing, conversation));
     if accepted.replayed {
-        return Ok((
+        return (
             StatusCode::OK,
             [(REPLAYED, HeaderValue::from_static("true"))],
             body,
         )
-            .into_response());
+            .into_response();
     }
-    Ok((StatusCode::CREATED, body).into_response())
+    (StatusCode::CREATED, body).into_response()
 }
 
 pub(super) async fn get(

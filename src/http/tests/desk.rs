@@ -62,6 +62,7 @@ use crate::service::signing_in::SigningIn;
 use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
+use crate::service::uploads::Uploads;
 use crate::store::{
     Arrival, ArrivalRaw, CompressedRaw, Delivered, Delivery, GoesOn, NewDecision, NewLogins, Store,
     Triaged,
@@ -394,6 +395,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         feed: Feed::new(store.clone()),
         people: people.clone(),
         replies: Replies::new(store.clone(), presets.clone(), clock.clone(), Random),
+        uploads: Uploads::new(store.clone(), clock.clone(), Random),
         diary: DiaryReading::new(store.clone(), diary.clone(), mailboxes.clone()),
         ledger: Ledger::new(store.clone(), mailboxes.clone()),
         collecting: Collecting::new(

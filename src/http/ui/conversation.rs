@@ -261,7 +261,6 @@ pub(super) async fn reply(
     let text = form.text.replace("\r\n", "\n");
     let request = ReplyRequest {
         text: text.clone(),
-        quote_history: true,
         ..ReplyRequest::default()
     };
     let taken = replies.accept(&actor, id, request, Some(&form.key)).await;

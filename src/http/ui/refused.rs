@@ -25,6 +25,12 @@ pub(super) fn why_refused(words: Words, error: &ReplyError) -> Option<String> {
         | ReplyError::TooLong
         | ReplyError::NoRecipient
         | ReplyError::TooManyRecipients
+        | ReplyError::NotOwn { .. }
+        | ReplyError::TooManyFiles
+        | ReplyError::NoSuchUpload(_)
+        | ReplyError::NoSuchFile
+        | ReplyError::ContentId(_)
+        | ReplyError::TooLarge { .. }
         | ReplyError::NotRegistered { .. }
         | ReplyError::NothingRegistered { .. }
         | ReplyError::Domain => Some(words.sentence(error)),
