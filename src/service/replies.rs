@@ -2,6 +2,7 @@
 
 mod error;
 mod files;
+mod people;
 mod plan;
 mod request;
 
@@ -21,6 +22,7 @@ pub use crate::store::Accepted;
 use crate::store::{AcceptError, NewFile, NewReply, Store, StoreError};
 
 pub use error::ReplyError;
+pub use people::{people_in, typed_people};
 pub use plan::ReplyPlan;
 pub use request::{FileRequest, ForwardRequest, ReplyRequest};
 

@@ -182,7 +182,7 @@ fn subject(text: &str) -> HeaderType<'_> {
         words.push(format!("=?utf-8?B?{}?=", engine.encode(word)));
         rest = later;
     }
-    HeaderType::Text(Text::new(words.join(" ")))
+    HeaderType::Raw(Raw::new(words.join(" ")))
 }
 
 fn builder_address(named: &NamedAddress) -> BuilderAddress<'_> {
