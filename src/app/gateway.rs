@@ -277,6 +277,7 @@ impl Gateway {
         proving.resume()?;
         tasks.spawn(proving.run_canaries(self.shutdown.clone()));
         tasks.spawn(self.alerts().run(self.shutdown.clone()));
+        tasks.spawn(self.uploads().sweep(self.shutdown.clone()));
         tracing::info!(%address, mailboxes, folder = %self.config.store.folder.display(), "Postern is up");
         ready(address);
         self.shutdown.cancelled().await;
@@ -446,6 +447,10 @@ impl Gateway {
         People::new(self.store.clone(), self.clock.clone(), Random)
     }
 
+    fn uploads(&self) -> Uploads {
+        Uploads::new(self.store.clone(), self.clock.clone(), Random)
+    }
+
     fn http_handles(&self) -> http::Handles {
         let connect = self.connect();
         let signing_in = self.signing_in(connect.clone());
@@ -459,7 +464,7 @@ impl Gateway {
                 self.clock.clone(),
                 Random,
             ),
-            uploads: Uploads::new(self.store.clone(), self.clock.clone(), Random),
+            uploads: self.uploads(),
             mailboxes: self.mailboxes(),
             reauthentication: self.reauthentication(signing_in.clone()),
             links: self.links(),

@@ -2,6 +2,7 @@
 
 mod error;
 mod files;
+mod opening;
 mod people;
 mod plan;
 mod request;
@@ -19,12 +20,12 @@ use crate::service::clock::Clock;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
 pub use crate::store::Accepted;
-use crate::store::{AcceptError, NewFile, NewReply, Store, StoreError};
+use crate::store::{NewFile, NewReply, Store, StoreError};
 
 pub use error::ReplyError;
 pub use people::{people_in, typed_people};
 pub use plan::ReplyPlan;
-pub use request::{FileRequest, ForwardRequest, ReplyRequest};
+pub use request::{FileRequest, ForwardRequest, OpeningRequest, ReplyRequest};
 
 /// Longest text of a reply, in bytes.
 pub const TEXT_LENGTH_MAX: usize = 256 * 1024;
@@ -179,14 +180,8 @@ impl Replies {
     }
 
     async fn keep(&self, reply: NewReply) -> Result<Accepted, ReplyError> {
-        match self.store.accept_reply(reply).await {
-            Ok(accepted) => Ok(accepted),
-            Err(AcceptError::IdempotencyConflict) => Err(ReplyError::IdempotencyConflict),
-            Err(AcceptError::MailboxRemoved) => Err(ReplyError::NoMailbox),
-            Err(AcceptError::NoSuchConversation) => Err(ReplyError::NoSuchConversation),
-            Err(AcceptError::NoSuchUpload(id)) => Err(ReplyError::NoSuchUpload(id)),
-            Err(AcceptError::Store(error)) => Err(error.into()),
-        }
+        let accepted = self.store.accept_reply(reply).await;
+        accepted.map_err(ReplyError::from)
     }
 
     /// A reply and where it stands; `None` when the actor may not see it.

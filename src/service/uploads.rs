@@ -2,6 +2,10 @@
 //!
 //! A file goes into the store as it comes, piece by piece; its id is told once it is durable.
 
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
 use crate::domain::key::PublicId;
 use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::upload::Upload;
@@ -13,6 +17,8 @@ use crate::store::{RawWriter, Store, StoreError};
 
 /// Longest name of a file as it is handed in, in bytes.
 const NAME_LENGTH_MAX: usize = 1_000;
+/// Between two looks for files that nobody came for.
+const SWEPT_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Longest type, in bytes.
 const TYPE_LENGTH_MAX: usize = 127;
 
@@ -109,12 +115,19 @@ impl Uploads {
         })
     }
 
-    /// Takes away what nobody came for.
-    ///
-    /// # Errors
-    /// When the store does not take it.
-    pub async fn sweep(&self) -> Result<usize, StoreError> {
-        self.store.sweep_uploads(self.clock.now()).await
+    /// Takes away what nobody came for, at once and then now and then, until the stop signal.
+    pub async fn sweep(self, stop: CancellationToken) {
+        loop {
+            match self.store.sweep_uploads(self.clock.now()).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "uploads that no mail took along are removed"),
+                Err(error) => tracing::warn!(%error, "old uploads could not be removed"),
+            }
+            let stopped = tokio::time::timeout(SWEPT_EVERY, stop.cancelled()).await;
+            if stopped.is_ok() {
+                return;
+            }
+        }
     }
 }
 

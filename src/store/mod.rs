@@ -14,7 +14,7 @@
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
-//! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
+//! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `openings`: conversations that we begin; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
 //!
 //! Invariant: feed listeners are told after the commit, never before.
 
@@ -45,6 +45,7 @@ mod mails;
 mod migrate;
 mod notices;
 mod open;
+mod openings;
 mod outbox;
 mod outbox_attempts;
 mod people;
@@ -80,7 +81,8 @@ pub use lifecycle::{GoesOn, Loss, NewLogins};
 pub use lock::LOCK_FILE;
 pub use mailboxes::AddError;
 pub use maildrops::Maildrop;
-pub use outbox::{AcceptError, Accepted, NewFile, NewReply};
+pub use openings::NewOpening;
+pub use outbox::{AcceptError, Accepted, NewReply};
 pub use outbox_attempts::{AttemptEnd, AttemptNext};
 pub use raw::{CompressedRaw, RawWriter};
 pub use receiving::{Receiver, RotateError};
@@ -89,3 +91,4 @@ pub use routing::NewDecision;
 pub use seal::{KeyError, SealError};
 pub use shared::Options;
 pub use triage::{Acknowledgement, Triaged, Woken};
+pub use uploads::NewFile;

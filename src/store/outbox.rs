@@ -7,7 +7,8 @@ use super::error::StoreError;
 use super::key::{Key, hash16, number_at};
 use super::public_id::{IdKind, by_public_id, put_public_id, remove_public_id};
 use super::table::{Counter, Order, Rows, Table, Transaction};
-use super::{Store, conversations, feed, jobs, listing, mailboxes, raw, threading, uploads};
+use super::uploads::NewFile;
+use super::{Store, conversations, feed, jobs, listing, mailboxes, threading, uploads};
 use crate::domain::address::NamedAddress;
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Status};
@@ -61,20 +62,6 @@ pub struct NewReply {
     pub random: [u8; 20],
 }
 
-/// A file that leaves with a reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NewFile {
-    /// One that somebody has handed in.
-    Upload {
-        /// Which.
-        id: PublicId,
-        /// Set when the HTML shows it.
-        content_id: Option<String>,
-    },
-    /// One whose bytes a [`RawWriter`](super::RawWriter) has just made durable.
-    Stored(OutgoingFile),
-}
-
 /// A reply that is durable.
 #[derive(Clone, Debug)]
 pub struct Accepted {
@@ -97,6 +84,9 @@ pub enum AcceptError {
     /// A file that was handed in is not there any more.
     #[error("there is no such upload; it may have been used already, or have waited too long")]
     NoSuchUpload(PublicId),
+    /// No Message-ID can be made for its mailbox.
+    #[error("no Message-ID can be made for the domain of this mailbox")]
+    NoMessageId,
     /// Its mailbox was removed.
     #[error("the mailbox of this conversation was removed; replies cannot leave by it")]
     MailboxRemoved,
@@ -227,14 +217,20 @@ pub(super) fn bounced(
     Ok(())
 }
 
-fn replayed(
+fn idempotency_key(workspace: WorkspaceKey, key: &str) -> Key {
+    Key::new(workspace.0).bytes(&hash16(key.as_bytes()))
+}
+
+/// What the same request brought before.
+pub(super) fn replayed(
     transaction: &Transaction<'_>,
-    key: Option<&Key>,
+    workspace: WorkspaceKey,
     reply: &NewReply,
 ) -> Result<Option<Accepted>, AcceptError> {
-    let (Some(key), Some((_, request))) = (key, &reply.idempotency) else {
+    let Some((key, request)) = &reply.idempotency else {
         return Ok(None);
     };
+    let key = idempotency_key(workspace, key);
     let Some(row) = transaction.get(Table::Idempotency, key.as_ref())? else {
         return Ok(None);
     };
@@ -255,11 +251,7 @@ pub(super) fn accept(
     let before: Conversation = transaction
         .record(Table::Conversations, &reply.conversation.0.to_be_bytes())?
         .ok_or(AcceptError::NoSuchConversation)?;
-    let idempotency = reply
-        .idempotency
-        .as_ref()
-        .map(|(key, _)| Key::new(before.workspace.0).bytes(&hash16(key.as_bytes())));
-    if let Some(accepted) = replayed(transaction, idempotency.as_ref(), reply)? {
+    if let Some(accepted) = replayed(transaction, before.workspace, reply)? {
         return Ok(accepted);
     }
     let mailbox =
@@ -267,7 +259,8 @@ pub(super) fn accept(
             StoreError::Missing { .. } => AcceptError::MailboxRemoved,
             other => other.into(),
         })?;
-    let files = taken(transaction, before.workspace, &reply.files)?;
+    let files = uploads::take_all(transaction, before.workspace, &reply.files)?;
+    let files = files.map_err(AcceptError::NoSuchUpload)?;
     let (outgoing, message) = rows_of(transaction, reply, files, &before)?;
     transaction.put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
     conversations::index_message(transaction, &message)?;
@@ -306,7 +299,8 @@ pub(super) fn accept(
         Work::Compose(outgoing.key),
         reply.accepted_at,
     )?;
-    if let (Some(key), Some((_, request))) = (idempotency, &reply.idempotency) {
+    if let Some((key, request)) = &reply.idempotency {
+        let key = idempotency_key(before.workspace, key);
         let row = Key::new(outgoing.key.0).bytes(request);
         transaction.put(Table::Idempotency, key.as_ref(), row.as_ref())?;
     }
@@ -314,43 +308,6 @@ pub(super) fn accept(
         outgoing,
         replayed: false,
     })
-}
-
-/// The files of a reply become its own. All of them are looked for before one is touched.
-fn taken(
-    transaction: &Transaction<'_>,
-    workspace: WorkspaceKey,
-    files: &[NewFile],
-) -> Result<Vec<OutgoingFile>, AcceptError> {
-    for file in files {
-        if let NewFile::Upload { id, .. } = file
-            && !uploads::is_there(transaction, workspace, *id)?
-        {
-            return Err(AcceptError::NoSuchUpload(*id));
-        }
-    }
-    let mut taken = Vec::with_capacity(files.len());
-    for file in files {
-        taken.push(match file {
-            NewFile::Stored(file) => {
-                raw::adopt(transaction, file.raw)?;
-                file.clone()
-            }
-            NewFile::Upload { id, content_id } => {
-                let upload = uploads::take(transaction, workspace, *id)?;
-                // The same one twice.
-                let upload = upload.ok_or(AcceptError::NoSuchUpload(*id))?;
-                OutgoingFile {
-                    name: upload.name,
-                    content_type: upload.content_type,
-                    raw: upload.raw,
-                    size: upload.size,
-                    content_id: content_id.clone(),
-                }
-            }
-        });
-    }
-    Ok(taken)
 }
 
 /// The reply and the message the desk shows for it.
@@ -444,21 +401,10 @@ pub(super) fn of_mailbox(rows: &impl Rows, mailbox: &Mailbox) -> Result<Vec<Outg
     Ok(found)
 }
 
-/// The bytes of its files go: they stand in the composed mail, or nobody needs them.
-pub(super) fn drop_files(
-    transaction: &Transaction<'_>,
-    outgoing: &Outgoing,
-) -> Result<(), StoreError> {
-    for file in &outgoing.files {
-        raw::remove(transaction, file.raw)?;
-    }
-    Ok(())
-}
-
 /// Takes a reply away with every row by which it is found.
 pub(super) fn remove(transaction: &Transaction<'_>, outgoing: &Outgoing) -> Result<(), StoreError> {
     jobs::finish_of(transaction, outgoing.key)?;
-    drop_files(transaction, outgoing)?;
+    uploads::drop_files(transaction, outgoing)?;
     transaction.remove(Table::Outbox, outbox_key(outgoing).as_ref())?;
     let id = id_key(outgoing.workspace, &outgoing.message_id);
     transaction.remove(Table::OutgoingIds, id.as_ref())?;

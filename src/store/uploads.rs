@@ -1,6 +1,8 @@
 //! Files that wait for a mail to take them along: durable before anybody is told their
 //! id, taken away when nobody came for them.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use super::Store;
@@ -8,11 +10,26 @@ use super::error::StoreError;
 use super::public_id::{IdKind, by_public_id, put_public_id, remove_public_id};
 use super::raw;
 use super::table::{Order, Rows, Table, Transaction};
-use crate::domain::key::{PublicId, WorkspaceKey};
+use crate::domain::key::{PublicId, RawKey, WorkspaceKey};
+use crate::domain::outbox::{Outgoing, OutgoingFile};
 use crate::domain::upload::Upload;
 
 /// Forgotten files that are taken away at once.
 const SWEPT_AT_ONCE: usize = 1_000;
+
+/// A file that leaves with a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewFile {
+    /// One that somebody has handed in.
+    Upload {
+        /// Which.
+        id: PublicId,
+        /// Set when the HTML shows it.
+        content_id: Option<String>,
+    },
+    /// One whose bytes a [`RawWriter`](super::RawWriter) has just made durable.
+    Stored(OutgoingFile),
+}
 
 fn found(
     rows: &impl Rows,
@@ -26,32 +43,54 @@ fn found(
     Ok(upload.filter(|upload| upload.workspace == workspace))
 }
 
-fn forget(transaction: &Transaction<'_>, upload: &Upload) -> Result<(), StoreError> {
-    remove_public_id(transaction, IdKind::Upload, upload.id)?;
-    transaction.remove(Table::Uploads, &upload.raw.0.to_be_bytes())?;
+fn forget(transaction: &Transaction<'_>, id: PublicId, raw: RawKey) -> Result<(), StoreError> {
+    remove_public_id(transaction, IdKind::Upload, id)?;
+    transaction.remove(Table::Uploads, &raw.0.to_be_bytes())?;
     Ok(())
 }
 
-/// Whether there is a file of that id.
-pub(super) fn is_there(
+/// The files of a reply become its own; `Err` is one that is not there, or named twice. All
+/// of them are looked for before one is touched.
+pub(super) fn take_all(
     transaction: &Transaction<'_>,
     workspace: WorkspaceKey,
-    id: PublicId,
-) -> Result<bool, StoreError> {
-    Ok(found(transaction, workspace, id)?.is_some())
+    files: &[NewFile],
+) -> Result<Result<Vec<OutgoingFile>, PublicId>, StoreError> {
+    let mut seen = HashSet::new();
+    let mut taken = Vec::with_capacity(files.len());
+    for file in files {
+        taken.push(match file {
+            NewFile::Stored(file) => file.clone(),
+            NewFile::Upload { id, content_id } => match found(transaction, workspace, *id)? {
+                Some(upload) if seen.insert(*id) => OutgoingFile {
+                    name: upload.name,
+                    content_type: upload.content_type,
+                    raw: upload.raw,
+                    size: upload.size,
+                    content_id: content_id.clone(),
+                },
+                _ => return Ok(Err(*id)),
+            },
+        });
+    }
+    for (file, taken) in files.iter().zip(&taken) {
+        match file {
+            NewFile::Stored(_) => raw::adopt(transaction, taken.raw)?,
+            NewFile::Upload { id, .. } => forget(transaction, *id, taken.raw)?,
+        }
+    }
+    Ok(Ok(taken))
 }
 
-/// A mail takes the file along: its bytes are the mail's from now on.
-pub(super) fn take(
+/// The bytes of its files go: they stand in the composed mail, or nobody needs them.
+pub(super) fn drop_files(
     transaction: &Transaction<'_>,
-    workspace: WorkspaceKey,
-    id: PublicId,
-) -> Result<Option<Upload>, StoreError> {
-    let upload = found(transaction, workspace, id)?;
-    if let Some(upload) = &upload {
-        forget(transaction, upload)?;
+    outgoing: &Outgoing,
+) -> Result<(), StoreError> {
+    for file in &outgoing.files {
+        raw::remove(transaction, file.raw)?;
     }
-    Ok(upload)
+    Ok(())
 }
 
 /// Takes away what waited longer than its life.
@@ -61,7 +100,7 @@ fn sweep(transaction: &Transaction<'_>, now: Timestamp) -> Result<usize, StoreEr
     let ended = all.iter().filter(|upload| upload.ends_at() <= now);
     let mut count = 0;
     for upload in ended {
-        forget(transaction, upload)?;
+        forget(transaction, upload.id, upload.raw)?;
         raw::remove(transaction, upload.raw)?;
         count += 1;
     }

@@ -102,7 +102,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             get(proving::get).post(proving::start),
         )
         .route("/mailboxes/{id}/canary", put(proving::set_canary))
-        .route("/conversations", get(conversations::list))
+        .route(
+            "/conversations",
+            get(conversations::list).post(replies::open),
+        )
         .route("/conversations/counts", get(conversations::counts))
         .route(
             "/conversations/{id}",

@@ -7,13 +7,16 @@ use axum::response::{IntoResponse, Response};
 
 use super::super::body::{Body, Id};
 use super::super::error::{Kind, Problem};
-use super::failure::{of_conversations, of_replies, of_store};
-use super::json::outgoing::{ForwardBody, OutgoingBody, PlanBody, ReplyBody, ReplyPlanBody};
+use super::failure::{of_conversations, of_mailboxes, of_replies, of_store};
+use super::json::outgoing::{
+    ForwardBody, OpeningBody, OutgoingBody, PlanBody, ReplyBody, ReplyPlanBody,
+};
 use crate::domain::key::PublicId;
 use crate::domain::outbox::Outgoing;
 use crate::domain::saying::saying;
 use crate::domain::user::Actor;
 use crate::service::conversations::Conversations;
+use crate::service::mailboxes::Mailboxes;
 use crate::service::replies::{Accepted, Replies};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -45,6 +48,26 @@ pub(super) async fn plan(
 ) -> Result<Json<ReplyPlanBody>, Problem> {
     let plan = replies.plan(&actor, conversation, &body.into_request()?);
     Ok(Json(ReplyPlanBody::new(&plan.map_err(of_replies)?)))
+}
+
+/// Begins a conversation.
+pub(super) async fn open(
+    State(replies): State<Replies>,
+    State(mailboxes): State<Mailboxes>,
+    State(conversations): State<Conversations>,
+    Extension(actor): Extension<Actor>,
+    headers: HeaderMap,
+    Body(body): Body<OpeningBody>,
+) -> Result<Response, Problem> {
+    let key = key_in(&headers)?;
+    let mailbox = mailboxes.find(&actor, &body.mailbox);
+    let mailbox = mailbox.map_err(of_mailboxes)?;
+    let accepted = replies
+        .open(&actor, &mailbox, body.into_request()?, key)
+        .await
+        .map_err(of_replies)?;
+    let conversation = conversations.id_of(&actor, accepted.outgoing.conversation);
+    Ok(taken(&accepted, conversation.map_err(of_conversations)?))
 }
 
 /// Shows a message to an outsider.

@@ -1,7 +1,7 @@
 //! Files handed in before the reply that takes them along.
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,10 @@ use super::super::error::{Kind, Problem};
 use super::failure::of_uploads;
 use super::json::outgoing::UploadBody;
 use crate::domain::user::Actor;
-use crate::service::uploads::{UploadError, Uploads};
+use crate::service::uploads::Uploads;
+
+/// Bytes that are read and dropped after a file was refused.
+const READ_AWAY_MAX: usize = 64 * 1024 * 1024;
 
 /// How the file is called.
 #[derive(Debug, Deserialize)]
@@ -43,12 +46,22 @@ pub(super) async fn add(
         };
         if let Err(problem) = written {
             incoming.discard().await;
+            read_away(pieces).await;
             return Err(problem);
         }
     }
-    let upload = incoming
-        .finish()
-        .await
-        .map_err(|error: UploadError| of_uploads(error))?;
+    let upload = incoming.finish().await.map_err(of_uploads)?;
     Ok((StatusCode::CREATED, Json(UploadBody::new(&upload))).into_response())
+}
+
+/// A client that is cut off while it writes does not read why. So what it sends is taken and
+/// dropped, within bounds.
+async fn read_away(mut pieces: BodyDataStream) {
+    let mut left = READ_AWAY_MAX;
+    while let Some(Ok(piece)) = pieces.next().await {
+        left = left.saturating_sub(piece.len());
+        if left == 0 {
+            return;
+        }
+    }
 }

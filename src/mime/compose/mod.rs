@@ -119,6 +119,7 @@ impl Body {
 fn with_line_feeds(text: &str) -> String {
     let mut lines = String::with_capacity(text.len() + 1);
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text = text.replace(wire::BYTE_ORDER_MARK, "");
     for line in text.trim_end().lines() {
         lines.extend(
             line.chars()

@@ -12,6 +12,8 @@ use super::composition::{Answered, ComposeError, Composition};
 pub const REFERENCES_MAX: usize = 30;
 /// Longest id that is taken over into References: it has to fit on a line.
 const REFERENCE_LENGTH_MAX: usize = 500;
+/// Says nothing inside a text, and readers drop it where one begins.
+pub(super) const BYTE_ORDER_MARK: char = '\u{FEFF}';
 /// Longest subject, in characters.
 const SUBJECT_LENGTH_MAX: usize = 500;
 
@@ -37,7 +39,7 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(composition: &Composition<'_>) -> Result<Self, ComposeError> {
         let all = |list: &[NamedAddress]| list.iter().map(on_wire).collect::<Result<Vec<_>, _>>();
-        let subject: String = one_line(composition.subject)
+        let subject: String = one_line(&composition.subject.replace(BYTE_ORDER_MARK, ""))
             .chars()
             .take(SUBJECT_LENGTH_MAX)
             .collect();

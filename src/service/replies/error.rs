@@ -7,7 +7,7 @@ use crate::domain::key::PublicId;
 use crate::domain::refusal::Bilingual;
 use crate::domain::saying::{Said, Saying, saying};
 use crate::service::random::NoRandomness;
-use crate::store::StoreError;
+use crate::store::{AcceptError, StoreError};
 
 /// Why a reply was not taken. Nothing of it is stored then.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +76,19 @@ pub enum ReplyError {
     Randomness(#[from] NoRandomness),
     /// The store did not take it.
     Store(#[from] StoreError),
+}
+
+impl From<AcceptError> for ReplyError {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::IdempotencyConflict => Self::IdempotencyConflict,
+            AcceptError::MailboxRemoved => Self::NoMailbox,
+            AcceptError::NoSuchConversation => Self::NoSuchConversation,
+            AcceptError::NoSuchUpload(id) => Self::NoSuchUpload(id),
+            AcceptError::NoMessageId => Self::Domain,
+            AcceptError::Store(error) => error.into(),
+        }
+    }
 }
 
 impl Said for ReplyError {

@@ -10,15 +10,16 @@ use crate::mime::header::address::parse_addresses;
 pub fn people_in(typed: &str) -> Result<Vec<NamedAddress>, String> {
     let mut people = Vec::new();
     for piece in pieces(typed) {
-        let read = parse_addresses(piece.as_bytes(), Some("utf-8")).addresses;
-        let right = match read.as_slice() {
-            [one] => Address::typed(one.address.as_str()).is_ok(),
-            _ => false,
-        };
-        if !right {
-            return Err(piece.to_owned());
+        if !piece.contains('<') {
+            let address = Address::typed(piece).map_err(|_| piece.to_owned())?;
+            people.push(address.into());
+            continue;
         }
-        people.extend(read);
+        let read = parse_addresses(piece.as_bytes(), Some("utf-8")).addresses;
+        match read.as_slice() {
+            [one] if Address::typed(one.address.as_str()).is_ok() => people.extend(read),
+            _ => return Err(piece.to_owned()),
+        }
     }
     Ok(people)
 }

@@ -63,6 +63,23 @@ pub struct ForwardRequest {
     pub as_original: bool,
 }
 
+/// A conversation that we begin.
+#[derive(Clone, Debug, Default)]
+pub struct OpeningRequest {
+    /// What was written.
+    pub text: String,
+    /// To whom; the first becomes the contact.
+    pub to: Vec<NamedAddress>,
+    /// To whom else.
+    pub cc: Vec<NamedAddress>,
+    /// One of the addresses of the mailbox.
+    pub from: Option<Address>,
+    /// What it is about.
+    pub subject: String,
+    /// Files, in their order.
+    pub files: Vec<FileRequest>,
+}
+
 /// Hashes values so that none can be taken for the end of another.
 struct Fields(blake3::Hasher);
 
@@ -92,6 +109,21 @@ impl Fields {
         }
     }
 
+    fn files(&mut self, files: &[FileRequest]) {
+        for file in files {
+            match file {
+                FileRequest::Upload { id, content_id } => {
+                    self.add(&id.as_bytes());
+                    self.optional(content_id.as_deref());
+                }
+                FileRequest::OfMessage { message, place } => {
+                    self.add(&message.as_bytes());
+                    self.add(&(*place as u64).to_le_bytes());
+                }
+            }
+        }
+    }
+
     fn end(self) -> [u8; 32] {
         *self.0.finalize().as_bytes()
     }
@@ -111,18 +143,7 @@ impl ReplyRequest {
         fields.people(self.to.as_deref());
         fields.people(self.cc.as_deref());
         fields.people(Some(&self.bcc));
-        for file in &self.files {
-            match file {
-                FileRequest::Upload { id, content_id } => {
-                    fields.add(&id.as_bytes());
-                    fields.optional(content_id.as_deref());
-                }
-                FileRequest::OfMessage { message, place } => {
-                    fields.add(&message.as_bytes());
-                    fields.add(&(*place as u64).to_le_bytes());
-                }
-            }
-        }
+        fields.files(&self.files);
         fields.end()
     }
 }
@@ -135,6 +156,19 @@ impl ForwardRequest {
         fields.people(Some(&self.cc));
         fields.optional(self.from.as_ref().map(Address::as_str));
         fields.add(&[u8::from(self.as_original)]);
+        fields.end()
+    }
+}
+
+impl OpeningRequest {
+    pub(super) fn hash(&self, mailbox: PublicId) -> [u8; 32] {
+        let mut fields = Fields::new("opening", mailbox);
+        fields.add(self.text.as_bytes());
+        fields.add(self.subject.as_bytes());
+        fields.people(Some(&self.to));
+        fields.people(Some(&self.cc));
+        fields.optional(self.from.as_ref().map(Address::as_str));
+        fields.files(&self.files);
         fields.end()
     }
 }

@@ -13,7 +13,9 @@ use crate::domain::outbox::{
 };
 use crate::domain::saying::Saying;
 use crate::domain::upload::Upload;
-use crate::service::replies::{FileRequest, ForwardRequest, ReplyPlan, ReplyRequest};
+use crate::service::replies::{
+    FileRequest, ForwardRequest, OpeningRequest, ReplyPlan, ReplyRequest,
+};
 use crate::wire::decision::{StepBody, hexadecimal, outcome_words};
 
 /// What a reply may say. Left out, recipients and subject follow from the mail answered.
@@ -98,11 +100,7 @@ impl ReplyBody {
             subject: self.subject,
             quote_history: self.quote_history,
             from: self.from.as_deref().map(own_address).transpose()?,
-            files: self
-                .attachments
-                .into_iter()
-                .map(AttachmentBody::read)
-                .collect::<Result<_, _>>()?,
+            files: files(self.attachments)?,
         })
     }
 }
@@ -144,6 +142,35 @@ pub(in crate::http::api) struct ForwardBody {
     from: Option<String>,
     #[serde(default)]
     attach: AttachBody,
+}
+
+/// A conversation that we begin.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::api) struct OpeningBody {
+    /// Id, slug or address.
+    pub(in crate::http::api) mailbox: String,
+    to: Vec<RecipientBody>,
+    #[serde(default)]
+    cc: Vec<RecipientBody>,
+    from: Option<String>,
+    subject: String,
+    text: String,
+    #[serde(default)]
+    attachments: Vec<AttachmentBody>,
+}
+
+impl OpeningBody {
+    pub(in crate::http::api) fn into_request(self) -> Result<OpeningRequest, Problem> {
+        Ok(OpeningRequest {
+            to: recipients("to", &self.to)?,
+            cc: recipients("cc", &self.cc)?,
+            from: self.from.as_deref().map(own_address).transpose()?,
+            files: files(self.attachments)?,
+            subject: self.subject,
+            text: self.text,
+        })
+    }
 }
 
 /// How a message goes along.
@@ -229,6 +256,10 @@ impl UploadBody {
             expires_at: upload.ends_at().to_string(),
         }
     }
+}
+
+fn files(attachments: Vec<AttachmentBody>) -> Result<Vec<FileRequest>, Problem> {
+    attachments.into_iter().map(AttachmentBody::read).collect()
 }
 
 fn own_address(text: &str) -> Result<Address, Problem> {

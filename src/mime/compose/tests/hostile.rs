@@ -225,7 +225,7 @@ fn compare(composed: &Composed, composition: &Composition<'_>, seed: u64) {
         });
         all.collect()
     };
-    assert_eq!(people(mail.from()), asked(&[wire.from.clone()]), "{seed}");
+    assert_eq!(people(mail.from()), asked(std::slice::from_ref(&wire.from)), "{seed}");
     assert_eq!(people(mail.to()), asked(&wire.to), "{seed}");
     assert_eq!(people(mail.cc()), asked(&wire.cc), "{seed}");
     assert_eq!(mail.subject().unwrap_or_default(), wire.subject, "{seed}");
