@@ -161,7 +161,23 @@ fn too_much_is_told_before_anything_is_sent() {
         .map(|n| desk.upload(&format!("{n}.bin"), "application/zip", &half))
         .collect();
     let answer = desk.ask(&json!({"text": "Here.", "attachments": files}));
-    refused(&answer, 413, &["60 MB", "50 MB"]);
+    refused(&answer, 413, &["61 MB", "50 MB"]);
+    assert!(sink.kept().is_empty());
+}
+
+#[test]
+fn what_the_server_does_not_take_fails_in_words_before_it_is_sent() {
+    let dovecot = Dovecot::start();
+    let small: Plan = vec![(
+        Stage::Ehlo,
+        Fault::Reply("250-sink\r\n250-SIZE 1000000\r\n250 AUTH PLAIN LOGIN"),
+    )];
+    let sink = Sink::start_with(None, vec![small; SESSIONS]);
+    let mut desk = Desk::open(&dovecot, &sink, &[], &question(USER, ""));
+    let file = desk.upload("a.bin", "application/zip", &vec![7; 900_000]);
+    let accepted = desk.ask(&json!({"text": "Here.", "attachments": [file]}));
+    let failed = desk.until_state(&accepted, "failed");
+    assert!(text(&failed, "reason").contains("1000000"), "{failed}");
     assert!(sink.kept().is_empty());
 }
 
