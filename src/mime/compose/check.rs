@@ -4,9 +4,9 @@ use crate::domain::message::{Attachment, Part};
 use crate::mime::read_bytes;
 use crate::mime::text::{decode_part, read_source};
 
+use super::body::{Body, in_order};
 use super::composition::{ComposeError, Composition};
 use super::wire::Wire;
-use super::{Body, in_order};
 
 /// RFC 5322 section 2.1.1, in bytes without CRLF.
 const LINE_LENGTH_MAX: usize = 998;

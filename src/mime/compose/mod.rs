@@ -5,6 +5,7 @@
 //! in the envelope alone. What was built is read again and compared before it is handed out.
 //! Deliberately absent: clock and randomness (date, Message-ID are given), signatures (scripts), sending.
 
+mod body;
 mod check;
 mod composition;
 mod forwarded;
@@ -30,6 +31,7 @@ use mail_builder::mime::{BodyPart, MimePart};
 use crate::domain::address::NamedAddress;
 use crate::domain::message_id::MessageId;
 
+use body::{Body, in_order};
 use wire::Wire;
 
 pub use composition::{Answered, Automatic, ComposeError, Composed, Composition, File, LENGTH_MAX};
@@ -64,70 +66,6 @@ pub fn compose(composition: &Composition<'_>) -> Result<Composed, ComposeError> 
     builder(&wire, composition, &body).serialize(&mut bytes);
     check::check(&bytes, &wire, composition, &body)?;
     Ok(Composed { bytes, envelope })
-}
-
-/// What people read, with CRLF.
-struct Body {
-    text: String,
-    html: Option<String>,
-}
-
-impl Body {
-    /// Text and HTML from one source.
-    fn new(composition: &Composition<'_>, wire: &Wire) -> Self {
-        let written = with_line_feeds(composition.text);
-        let mut history = String::new();
-        if let Some(quotation) = &composition.quotation {
-            quotation.write(&mut history);
-        }
-        if let Some(below) = composition.below {
-            history.push_str(below);
-        }
-        let history = with_line_feeds(&history);
-        let files = composition.files.iter().zip(&wire.file_names);
-        let pictures: Vec<html::Picture<'_>> = files
-            .zip(&wire.content_ids)
-            .filter_map(|((file, name), id)| {
-                Some(html::Picture {
-                    called: file.content_id?,
-                    id: id.as_deref()?,
-                    name,
-                })
-            })
-            .collect();
-        let html = composition
-            .with_html
-            .then(|| html::to_html(&written, &history, &pictures));
-        let mut text = written;
-        for picture in &pictures {
-            let named = format!("[cid:{}]", picture.called);
-            text = text.replace(&named, &format!("[{}]", picture.name));
-        }
-        if !history.is_empty() {
-            text.push('\n');
-            text.push_str(&history);
-        }
-        Self {
-            text: text.replace('\n', "\r\n"),
-            html: html.map(|html| html.replace('\n', "\r\n")),
-        }
-    }
-}
-
-/// Lines ended by LF, without blanks at the end and characters that no text holds; empty of
-/// nothing.
-fn with_line_feeds(text: &str) -> String {
-    let mut lines = String::with_capacity(text.len() + 1);
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let text = text.replace(wire::BYTE_ORDER_MARK, "");
-    for line in text.trim_end().lines() {
-        lines.extend(
-            line.chars()
-                .map(|c| if c.is_control() && c != '\t' { ' ' } else { c }),
-        );
-        lines.push('\n');
-    }
-    lines
 }
 
 fn builder<'a>(
@@ -217,19 +155,6 @@ fn body_part<'a>(wire: &'a Wire, composition: &'a Composition<'a>, body: &'a Bod
         readable = multipart(subtype, id, all);
     }
     readable
-}
-
-/// Files with name and Content-ID as they stand in the mail: those first that the HTML shows.
-fn in_order<'a>(
-    wire: &'a Wire,
-    composition: &'a Composition<'_>,
-) -> impl Iterator<Item = (&'a File<'a>, &'a str, Option<&'a str>)> {
-    let names = wire.file_names.iter().map(String::as_str);
-    let ids = wire.content_ids.iter().map(Option::as_deref);
-    let all = composition.files.iter().zip(names).zip(ids);
-    let all = all.map(|((file, name), id)| (file, name, id));
-    let (shown, files): (Vec<_>, Vec<_>) = all.partition(|(_, _, id)| id.is_some());
-    shown.into_iter().chain(files)
 }
 
 fn file_part<'a>(file: &File<'a>, name: &'a str, id: Option<&'a str>) -> MimePart<'a> {

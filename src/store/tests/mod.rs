@@ -23,6 +23,8 @@ mod reauthentication_links;
 #[cfg(test)]
 mod triage;
 #[cfg(test)]
+mod uploads;
+#[cfg(test)]
 mod waking;
 #[cfg(test)]
 mod writer;
