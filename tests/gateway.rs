@@ -14,6 +14,7 @@
 mod alerts;
 mod amazon;
 mod badinput;
+mod compose;
 mod connect;
 mod decisions;
 mod demo;

@@ -120,7 +120,7 @@ fn a_reply_reaches_the_customer_is_filed_once_and_its_answer_comes_back() {
         ..Mailbox::of(&dovecot, &sink)
     };
     let mut desk = Desk::open(&dovecot, &mailbox);
-    let accepted = desk.reply(&json!({"text": "It left yesterday."}));
+    let accepted = desk.reply(&json!({"text": "It left yesterday.", "quote_history": true}));
     let id = text(&accepted, "id").to_owned();
     let filed = desk.until_filed(&id);
     assert_eq!(filed["state"], "sent");

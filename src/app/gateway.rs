@@ -55,6 +55,7 @@ use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
 use crate::service::sync::standing;
+use crate::service::uploads::Uploads;
 use crate::service::way_out::SystemSmtp;
 use crate::smtp_server;
 use crate::store::{self, Store};
@@ -280,6 +281,7 @@ impl Gateway {
         proving.resume()?;
         tasks.spawn(proving.run_canaries(self.shutdown.clone()));
         tasks.spawn(self.alerts().run(self.shutdown.clone()));
+        tasks.spawn(self.uploads().sweep(self.shutdown.clone()));
         tracing::info!(%address, mailboxes, folder = %self.config.store.folder.display(), "Postern is up");
         ready(address);
         self.shutdown.cancelled().await;
@@ -454,6 +456,10 @@ impl Gateway {
         People::new(self.store.clone(), self.clock.clone(), Random)
     }
 
+    fn uploads(&self) -> Uploads {
+        Uploads::new(self.store.clone(), self.clock.clone(), Random)
+    }
+
     fn http_handles(&self) -> http::Handles {
         let connect = self.connect();
         let signing_in = self.signing_in(connect.clone());
@@ -469,6 +475,7 @@ impl Gateway {
             )
             .undone_within(self.config.undo()),
             outbox: self.outbox(),
+            uploads: self.uploads(),
             mailboxes: self.mailboxes(),
             reauthentication: self.reauthentication(signing_in.clone()),
             links: self.links(),

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::lifecycle::{EditOptions, LoginOptions, ReauthenticateOptions};
 use super::outbox::OutboxCommand;
 use super::password;
+use super::replying::ReplyingOptions;
 use super::script::ScriptCommand;
 use crate::control::message::{Hidden, MailboxForm};
 
@@ -308,6 +309,8 @@ pub(super) struct MailboxOptions {
     /// Text under replies
     #[arg(long)]
     signature: Option<String>,
+    #[command(flatten)]
+    replies: ReplyingOptions,
     /// A further folder to read; may be repeated
     #[arg(long = "more-folder", value_name = "FOLDER")]
     more_folders: Vec<String>,
@@ -378,6 +381,7 @@ impl MailboxOptions {
             provider_files_sent: self.provider_files_sent,
             from_name: self.from_name,
             signature: self.signature,
+            replies: self.replies.into(),
             more_folders: self.more_folders,
             junk: self.junk,
             aliases: self.aliases,

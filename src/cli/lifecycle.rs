@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::password;
+use super::replying::ReplyingOptions;
 use crate::control::change::{EditForm, LoginsForm};
 use crate::control::message::{Hidden, Request};
 
@@ -68,6 +69,8 @@ pub(super) struct EditOptions {
     /// Text under replies
     #[arg(long)]
     signature: Option<String>,
+    #[command(flatten)]
+    replies: ReplyingOptions,
     /// Who is written to, besides administrators, when the login no longer works
     #[arg(long, value_name = "ADDRESS")]
     rescue_address: Option<String>,
@@ -123,6 +126,7 @@ impl EditOptions {
             from_name: self.from_name,
             aliases: self.aliases,
             signature: self.signature,
+            replies: self.replies.into(),
             rescue_address: self.rescue_address,
             overlay: self.overlay,
             registered_address: self.registered_address,

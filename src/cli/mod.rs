@@ -17,6 +17,7 @@ mod lifecycle;
 mod outbox;
 mod password;
 mod plugin;
+mod replying;
 mod say;
 mod script;
 mod serve;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hidden::Hidden;
+use super::replying::RepliesForm;
 use crate::domain::secret::Secret;
 use crate::service::mailboxes::{Edit, GivenLogins};
 
@@ -54,6 +55,9 @@ pub struct EditForm {
     /// Values for scripts, by name.
     #[serde(default)]
     pub settings: Vec<(String, String)>,
+    /// How replies are written and filed.
+    #[serde(default)]
+    pub replies: RepliesForm,
     /// New logins.
     pub logins: LoginsForm,
 }
@@ -96,6 +100,7 @@ impl From<EditForm> for Edit {
             check_interval: form.check_interval,
             attempts_max: form.attempts_max,
             values: form.settings,
+            replies: form.replies.into(),
             logins: form.logins.into(),
         }
     }

@@ -31,6 +31,7 @@ pub(super) fn wish(form: MailboxForm) -> Wish {
         from_name: form.from_name,
         aliases: form.aliases,
         signature: form.signature,
+        replies: form.replies.into(),
         history: form.history,
         code_created_on: form.code_created_on,
         rescue_address: form.rescue_address,

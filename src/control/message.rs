@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{EditForm, LoginsForm};
 pub use super::hidden::Hidden;
+use super::replying::RepliesForm;
 use crate::domain::order::Order;
 
 /// Longest line, in bytes.
@@ -274,6 +275,9 @@ pub struct MailboxForm {
     pub from_name: Option<String>,
     /// Text under replies.
     pub signature: Option<String>,
+    /// How replies are written and filed.
+    #[serde(default)]
+    pub replies: RepliesForm,
     /// Folders asked now and then.
     pub more_folders: Vec<String>,
     /// The spam folder, when it is to be read.

@@ -17,6 +17,7 @@ pub mod message;
 mod outbox;
 mod prove;
 mod rehearse;
+pub mod replying;
 mod row;
 pub mod server;
 mod sign_in;

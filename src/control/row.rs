@@ -203,6 +203,8 @@ pub(super) fn settings(mailbox: &Mailbox, health: &MailboxHealth) -> Vec<(String
         rows.push(("copies", folder.to_string()));
     }
     rows.extend(set.aliases.iter().map(|alias| ("alias", named(alias))));
+    let replies = super::replying::words(&set.replies, set.imap().is_some());
+    rows.push(("replies", replies));
     let seconds = set.check_interval.map(|wait| wait.as_secs());
     rows.extend(seconds.map(|seconds| ("looks every", format!("{seconds} s"))));
     let attempts = set.attempts_max;

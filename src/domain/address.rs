@@ -51,6 +51,8 @@ impl Address {
     pub const LOCAL_LENGTH_MAX: usize = 64;
     /// RFC 5321 section 4.5.3.1.2, in bytes.
     pub const DOMAIN_LENGTH_MAX: usize = 255;
+    /// RFC 1035 section 2.3.4, in bytes.
+    const LABEL_LENGTH_MAX: usize = 63;
 
     /// Reads an address without name or brackets; surrounding blanks are dropped.
     ///
@@ -67,18 +69,22 @@ impl Address {
             return Err(AddressError::Length);
         }
         let quoted = local.len() >= 2 && local.starts_with('"') && local.ends_with('"');
-        let local_right = |c: char| {
-            !c.is_control()
-                && (quoted
-                    || !(c.is_whitespace()
-                        || matches!(
-                            c,
-                            '<' | '>' | '(' | ')' | ',' | ';' | ':' | '\\' | '"' | '@'
-                        )))
+        let plain = |c: char| {
+            !(c.is_control()
+                || c.is_whitespace()
+                || matches!(
+                    c,
+                    '<' | '>' | '(' | ')' | ',' | ';' | ':' | '\\' | '"' | '@'
+                ))
+        };
+        let local_right = if quoted {
+            is_quotable(&local[1..local.len() - 1])
+        } else {
+            local.chars().all(plain)
         };
         let domain_right =
             |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | '[' | ']' | ':');
-        if !local.chars().all(local_right) || !domain.chars().all(domain_right) {
+        if !local_right || !domain.chars().all(domain_right) {
             return Err(AddressError::Character);
         }
         Ok(Self {
@@ -93,21 +99,20 @@ impl Address {
     /// # Errors
     /// When the text is no such address; the variant says why.
     pub fn typed(text: &str) -> Result<Self, AddressError> {
-        const LABEL_LENGTH_MAX: usize = 63;
         let address = Self::parse(text)?;
         let domain = address.domain();
         if domain.starts_with('[') && domain.ends_with(']') {
             return Ok(address);
         }
         let right = |label: &str| {
-            (1..=LABEL_LENGTH_MAX).contains(&label.len())
+            !label.is_empty()
                 && !label.starts_with('-')
                 && !label.ends_with('-')
                 && label
                     .chars()
                     .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
         };
-        if domain.split('.').all(right) {
+        if domain.split('.').all(right) && address.ascii_domain().is_some() {
             Ok(address)
         } else {
             Err(AddressError::Domain)
@@ -137,10 +142,38 @@ impl Address {
         &self.text[self.at + 1..]
     }
 
+    /// The domain as A-labels (RFC 5890), the form in which it is looked up; `None` when it
+    /// has none.
+    #[must_use]
+    pub fn ascii_domain(&self) -> Option<String> {
+        if self.domain().starts_with('[') {
+            return Some(self.domain().to_owned()).filter(|literal| literal.is_ascii());
+        }
+        let ascii = idna::domain_to_ascii(self.domain()).ok()?;
+        let fits = ascii.is_ascii()
+            && ascii.len() <= Self::DOMAIN_LENGTH_MAX
+            && ascii
+                .split('.')
+                .all(|label| label.len() <= Self::LABEL_LENGTH_MAX);
+        fits.then_some(ascii)
+    }
+
     /// The whole.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The same without what stands behind a plus sign in the local part: where providers
+    /// deliver such an address. Folded as [`Self::folded`].
+    #[must_use]
+    pub fn folded_base(&self) -> String {
+        match self.local().split_once('+') {
+            Some((base, _)) if !base.is_empty() => {
+                format!("{base}@{}", self.domain()).to_lowercase()
+            }
+            _ => self.folded(),
+        }
     }
 
     /// The form by which people are recognised: all of it in lower case. No
@@ -161,6 +194,19 @@ impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<{}>", self.text)
     }
+}
+
+/// RFC 5322 section 3.2.4: what may stand between quotes, each quote and backslash behind a
+/// backslash, so that nothing behind it is taken for another address.
+fn is_quotable(inside: &str) -> bool {
+    let mut escaped = false;
+    for c in inside.chars() {
+        if c.is_control() || c.is_whitespace() && c != ' ' || c == '"' && !escaped {
+            return false;
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    !escaped
 }
 
 /// An address with the name its owner shows.
@@ -283,6 +329,12 @@ mod tests {
             "a@b>",
             "\"a\r\n\"@b.c",
             "a@b c",
+            "\"a\"@b.c,<d\"@e.f",
+            "\"a\\\"@b.c",
+            "\"a\u{2028}b\"@c.d",
+            "\"a\u{85}b\"@c.d",
+            "a\u{2028}@b.c",
+            "a\0@b.c",
             "@b",
             "a@",
             "a",
@@ -290,6 +342,7 @@ mod tests {
             assert!(Address::parse(text).is_err(), "{text:?}");
         }
         assert!(Address::parse("\"odd name\"@example.com").is_ok());
+        assert!(Address::parse(r#""a\"b\\c"@example.com"#).is_ok());
         assert!(Address::parse("用户@例子.中国").is_ok());
     }
 

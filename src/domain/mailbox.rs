@@ -329,6 +329,23 @@ impl MailboxSettings {
         named.chain([&self.address]).chain(&self.registered_address)
     }
 
+    /// As whom it can send, the usual one first, each address once.
+    #[must_use]
+    pub fn senders(&self) -> Vec<NamedAddress> {
+        let mut senders: Vec<NamedAddress> = Vec::new();
+        let main = self.address.clone().into();
+        for one in std::iter::once(&self.identity)
+            .chain(&self.aliases)
+            .chain([&main])
+        {
+            let folded = one.address.folded();
+            if senders.iter().all(|known| known.address.folded() != folded) {
+                senders.push(one.clone());
+            }
+        }
+        senders
+    }
+
     /// As whom it sends from this address; `None` when it does not.
     #[must_use]
     pub fn sender(&self, address: &Address) -> Option<NamedAddress> {

@@ -51,7 +51,7 @@ impl SigningKey {
         masked
     }
 
-    fn hash(&self, context: &[u8], random: &[u8], payload: &[u8]) -> [u8; CODE_LENGTH] {
+    pub(super) fn hash(&self, context: &[u8], random: &[u8], payload: &[u8]) -> [u8; CODE_LENGTH] {
         let mut hasher = blake3::Hasher::new_keyed(&self.bytes);
         hasher.update(context);
         hasher.update(&self.id.to_le_bytes());
@@ -222,7 +222,7 @@ fn equal(left: &[u8; CODE_LENGTH], right: &[u8]) -> bool {
 }
 
 /// RFC 4648 section 6 without padding.
-fn encode(bytes: &[u8]) -> String {
+pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
     let (mut bits, mut count) = (0_u32, 0);
     for byte in bytes {
@@ -241,7 +241,7 @@ fn encode(bytes: &[u8]) -> String {
 }
 
 /// Takes back what [`encode`] gave, in either case; `None` for any other text.
-fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(super) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != (N * 8).div_ceil(5) {
         return None;
     }

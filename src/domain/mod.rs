@@ -5,6 +5,7 @@
 //! place; neither a file format nor an API leaks in here.
 
 pub mod address;
+pub mod address_tag;
 pub mod alert;
 pub mod answered;
 pub mod attempt;
@@ -56,4 +57,5 @@ pub mod state;
 pub mod subject;
 pub mod threading;
 pub mod turns;
+pub mod upload;
 pub mod user;

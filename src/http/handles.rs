@@ -29,6 +29,7 @@ use crate::service::rehearsal::Rehearsals;
 use crate::service::replies::Replies;
 use crate::service::script_editing::ScriptEditing;
 use crate::service::signing_in::SigningIn;
+use crate::service::uploads::Uploads;
 
 /// What the caller of [`super::run`] hands over.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct Handles {
     pub replies: Replies,
     /// How they are doing, and what people say of them.
     pub outbox: Outbox,
+    /// Files that wait for a mail.
+    pub uploads: Uploads,
     /// Connected addresses.
     pub mailboxes: Mailboxes,
     /// Trial connections, and adding a mailbox.
@@ -121,6 +124,7 @@ wire! {
     People: handles.people;
     Replies: handles.replies;
     Outbox: handles.outbox;
+    Uploads: handles.uploads;
     Mailboxes: handles.mailboxes;
     Connect: handles.connect;
     SigningIn: handles.signing_in;

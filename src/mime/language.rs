@@ -71,6 +71,21 @@ const WORDS: &[(&str, &[&str])] = &[
             "bedankt",
         ],
     ),
+    (
+        "pl",
+        &[
+            "nie",
+            "jest",
+            "się",
+            "proszę",
+            "dziękuję",
+            "zamówienie",
+            "zamówienia",
+            "dzień",
+            "dobry",
+            "moje",
+        ],
+    ),
 ];
 
 /// A BCP 47 primary tag, or `und`.
@@ -154,6 +169,7 @@ mod tests {
                 "Guten Tag, wo ist meine Bestellung? Ich warte und warte",
                 "de",
             ),
+            ("Dzień dobry, moje zamówienie nie przyszło", "pl"),
             ("您好，我的订单 A-1234567 还没有到", "zh"),
             ("ご注文について、商品が届きません", "ja"),
             ("주문한 상품이 도착하지 않았습니다", "ko"),

@@ -48,7 +48,10 @@ fn shortened(name: &str) -> String {
         .filter(|ending| ending.chars().count() <= ENDING_LENGTH_MAX)
         .unwrap_or_default();
     let room = LENGTH_MAX - ending.chars().count();
-    name.chars().take(room).chain(ending.chars()).collect()
+    let kept: String = name.chars().take(room).collect();
+    // As it would be cleaned again: where it is cut there may stand a blank.
+    let kept = kept.trim_end_matches(|c: char| c.is_whitespace() || c == '.');
+    format!("{kept}{ending}")
 }
 
 fn default_name(content_type: &str) -> &'static str {
@@ -85,6 +88,8 @@ mod tests {
         }
         let long = clean_name(Some(&format!("{}.pdf", "x".repeat(500))), "a/b");
         assert!(long.len() == 120 && long.ends_with(".pdf"));
+        let blank = clean_name(Some(&format!("{} yz", "x".repeat(119))), "a/b");
+        assert_eq!(clean_name(Some(&blank), "a/b"), blank);
         assert_eq!(clean_name(None, "message/rfc822"), "message.eml");
     }
 }

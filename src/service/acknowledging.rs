@@ -11,6 +11,7 @@ use crate::domain::address::NamedAddress;
 use crate::domain::automatic::answerable;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::Message;
+use crate::domain::outbox::Purpose;
 use crate::domain::recipients::answer_subject;
 use crate::script::{Snapshot, TemplateValues};
 use crate::service::random::Random;
@@ -80,6 +81,8 @@ pub(super) fn made(
         send_at: now,
         accepted_at: now,
         idempotency: Some((key, request)),
+        purpose: Purpose::Reply,
+        files: Vec::new(),
         random: ids,
     };
     Ok(Ok(Acknowledgement { reply, sender }))

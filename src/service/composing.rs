@@ -13,14 +13,15 @@ use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::OutgoingKey;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Head, Message};
-use crate::domain::outbox::{Hold, Outgoing, OutgoingState};
+use crate::domain::outbox::{Hold, Outgoing, OutgoingState, Purpose};
+use crate::domain::replying::ReplySettings;
 use crate::domain::saying::{Saying, saying};
 use crate::domain::user::User;
 use crate::mime::compose::{
-    self, Answered, Automatic, Composed, Composition, Quotation, QuotationLanguage,
+    self, Answered, Automatic, Composed, Composition, File, Forwarded, Quotation,
 };
 use crate::mime::{quoted_from, read_bytes};
-use crate::script::{ReplyView, Snapshot};
+use crate::script::{FileView, ReplyView, Snapshot};
 use crate::service::asking::Asking;
 use crate::service::clock::Clock;
 use crate::service::jobs::Worker;
@@ -49,7 +50,13 @@ struct Material {
     from: NamedAddress,
     answered: Option<Message>,
     answered_text: String,
+    /// A forwarded message as it stands below the text.
+    below: Option<String>,
     signature: String,
+    /// The bytes of the files, in their order.
+    files: Vec<Vec<u8>>,
+    reply_to: Option<NamedAddress>,
+    replies: ReplySettings,
 }
 
 /// What came of composing.
@@ -139,13 +146,20 @@ impl Composing {
             Some(message) if outgoing.quote_history => self.new_part(message)?,
             _ => String::new(),
         };
+        let below = self.forwarded(&outgoing)?;
         let signature = self.signature(scripts, &outgoing, &mailbox)?;
+        let files = self.files(&outgoing)?;
+        let reply_to = self.reply_to(&outgoing, &mailbox, &from);
         let material = Material {
             outgoing,
             from,
             answered,
             answered_text,
+            below,
             signature,
+            files,
+            reply_to,
+            replies: mailbox.settings.replies,
         };
         Ok(match self.composed(&material) {
             Ok((composed, head)) => Built::Ready(composed, Box::new(head)),
@@ -196,7 +210,7 @@ impl Composing {
             subject: outgoing.subject.clone(),
             text: outgoing.text.clone(),
             automatic: outgoing.automatic,
-            attachments: Vec::new(),
+            attachments: files_shown(outgoing),
         };
         let live = self.asking.about(snapshot.clone(), mailbox.key);
         let vetted = live.before_send(reply, context);
@@ -229,9 +243,18 @@ impl Composing {
         let outgoing = &material.outgoing;
         let answered = material.answered.as_ref();
         let text = format!("{}{}", outgoing.text.trim_end(), material.signature);
+        let files = outgoing.files.iter().zip(&material.files);
+        let files: Vec<File<'_>> = files
+            .map(|(file, bytes)| File {
+                name: &file.name,
+                content_type: &file.content_type,
+                bytes,
+                content_id: file.content_id.as_deref(),
+            })
+            .collect();
         let composed = compose::compose(&Composition {
             from: &material.from,
-            reply_to: None,
+            reply_to: material.reply_to.as_ref(),
             to: &outgoing.to,
             cc: &outgoing.cc,
             bcc: &outgoing.bcc,
@@ -249,9 +272,10 @@ impl Composing {
             quotation: answered
                 .filter(|_| outgoing.quote_history)
                 .map(|message| self.quotation(message, &material.answered_text)),
-            with_html: false,
+            below: material.below.as_deref(),
+            with_html: material.replies.with_html && !outgoing.automatic,
             automatic: outgoing.automatic.then_some(Automatic::Replied),
-            files: &[],
+            files: &files,
         })?;
         let head = read_bytes(&composed.bytes).head;
         Ok((composed, head))
@@ -259,17 +283,65 @@ impl Composing {
 
     fn quotation<'a>(&self, message: &'a Message, text: &'a str) -> Quotation<'a> {
         let at: Timestamp = message.head.date.unwrap_or(message.arrived_at);
-        let language = if message.head.language == "zh" {
-            QuotationLanguage::Chinese
-        } else {
-            QuotationLanguage::English
-        };
         Quotation {
             author: message.head.from.as_ref().map_or("", NamedAddress::shown),
             at: self.asking.local(at),
             text,
-            language,
+            language: &message.head.language,
         }
+    }
+
+    /// The message that is forwarded, when it does not go along as a file.
+    fn forwarded(&self, outgoing: &Outgoing) -> Result<Option<String>, StoreError> {
+        let Purpose::Forward(key) = outgoing.purpose else {
+            return Ok(None);
+        };
+        let message = self.store.message(key)?;
+        let Some(message) = message.filter(|_| outgoing.quote_history) else {
+            return Ok(None);
+        };
+        let text = reading::text_of(&self.store, &message)?;
+        let at = message.head.date.unwrap_or(message.arrived_at);
+        let forwarded = Forwarded {
+            head: &message.head,
+            at: self.asking.local(at),
+            text: &text,
+        };
+        Ok(Some(forwarded.to_string()))
+    }
+
+    /// The bytes of the files. Together they fit a mail, or the reply was not accepted.
+    fn files(&self, outgoing: &Outgoing) -> Result<Vec<Vec<u8>>, StoreError> {
+        let all = outgoing.files.iter().map(|file| {
+            let bytes = self.store.raw(file.raw, compose::LENGTH_MAX as u64)?;
+            bytes.ok_or(StoreError::Missing {
+                what: "file of a reply",
+                key: file.raw.0,
+            })
+        });
+        all.collect()
+    }
+
+    /// Where answers are wanted: the sender with a tag, where the mailbox is set so and it fits.
+    fn reply_to(
+        &self,
+        outgoing: &Outgoing,
+        mailbox: &Mailbox,
+        from: &NamedAddress,
+    ) -> Option<NamedAddress> {
+        if !mailbox.settings.replies.tagged_reply_to || outgoing.automatic {
+            return None;
+        }
+        // Of the id, so that the same mail has the same tag.
+        let hash = blake3::hash(outgoing.message_id.as_str().as_bytes());
+        let [a, b, c, d, e, ..] = *hash.as_bytes();
+        let tagged = self.store.tagged_address(
+            &from.address,
+            outgoing.workspace,
+            outgoing.conversation,
+            [a, b, c, d, e],
+        )?;
+        Some(NamedAddress::new(from.name(), tagged))
     }
 
     fn new_part(&self, message: &Message) -> Result<String, StoreError> {
@@ -322,6 +394,15 @@ impl Composing {
             format!("{SIGNATURE_MARK}{text}")
         })
     }
+}
+
+fn files_shown(outgoing: &Outgoing) -> Vec<FileView> {
+    let files = outgoing.files.iter().map(|file| FileView {
+        name: file.name.clone(),
+        content_type: file.content_type.clone(),
+        size: file.size,
+    });
+    files.collect()
 }
 
 impl Worker for Composing {

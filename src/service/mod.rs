@@ -50,5 +50,6 @@ mod testing;
 pub mod timers;
 pub mod triage;
 pub mod trying;
+pub mod uploads;
 mod view;
 pub mod way_out;

@@ -270,6 +270,14 @@ impl Presets {
         plugins_of(settings).find_map(|id| catalogue.get(id)?.preset.replies.clone())
     }
 
+    /// The largest mail the provider takes, in bytes, where that is known and replies leave by it.
+    #[must_use]
+    pub fn mail_bytes_max(&self, settings: &MailboxSettings) -> Option<u64> {
+        settings.way_out.server()?;
+        let smtp = self.get(&settings.preset)?.preset.smtp?;
+        smtp.message_mb_max.map(|mb| u64::from(mb) * 1024 * 1024)
+    }
+
     /// Whether the overlay of a mailbox is one, and its question is answered.
     ///
     /// # Errors

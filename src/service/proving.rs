@@ -23,7 +23,7 @@ use crate::domain::address::NamedAddress;
 use crate::domain::change::Event;
 use crate::domain::key::{ConversationKey, OutgoingKey, PublicId};
 use crate::domain::mailbox::Mailbox;
-use crate::domain::outbox::OutgoingState;
+use crate::domain::outbox::{OutgoingState, Purpose};
 use crate::domain::proof::{MailboxProofs, SelfMailKind, TestRun, Token};
 use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::user::Actor;
@@ -342,6 +342,8 @@ impl Proving {
             send_at: now,
             accepted_at: now,
             idempotency: Some((key, request)),
+            purpose: Purpose::Reply,
+            files: Vec::new(),
             random: random.bytes().map_err(words)?,
         })
     }

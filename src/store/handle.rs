@@ -13,6 +13,8 @@ use super::error::StoreError;
 use super::shared::Shared;
 use super::table::{Snapshot, Transaction};
 use super::writer::{self, Closure, Command};
+use crate::domain::address::Address;
+use crate::domain::address_tag::tagged;
 use crate::domain::key::{ConversationKey, Sequence, WorkspaceKey};
 use crate::domain::message_id::MessageId;
 
@@ -117,6 +119,20 @@ impl Store {
     ) -> Option<MessageId> {
         let key = self.shared().keys.signing()?;
         MessageId::issue(workspace, conversation, random, key, domain)
+    }
+
+    /// The address with a tag that leads answers back to their conversation. `None` where
+    /// none fits.
+    #[must_use]
+    pub fn tagged_address(
+        &self,
+        address: &Address,
+        workspace: WorkspaceKey,
+        conversation: ConversationKey,
+        random: [u8; 5],
+    ) -> Option<Address> {
+        let key = self.shared().keys.signing()?;
+        tagged(address, workspace, conversation, random, key)
     }
 
     /// Gives free pages inside the file back to the file system. The database grows by

@@ -10,12 +10,12 @@
 //! 2. `space`, `lock`, `database`: the disk; `table`: rows and transactions.
 //! 3. `migrate`, `key_mark`, `public_id`, `listing`, `threading`: rows without a question.
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
-//! 5. `feed`, `jobs`, `waking`, `automatic`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
+//! 5. `feed`, `jobs`, `waking`, `automatic`, `ledger`, `raw`, `uploads`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`,
 //!    `outbox_orders`, `outbox_pages`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
-//! 7. `regrouping`: conversations joined and taken apart; `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
+//! 7. `regrouping`: conversations joined and taken apart; `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `openings`: conversations that we begin; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
 //!
 //! Invariant: feed listeners are told after the commit, never before.
 
@@ -47,6 +47,7 @@ mod mails;
 mod migrate;
 mod notices;
 mod open;
+mod openings;
 mod outbox;
 mod outbox_attempts;
 mod outbox_orders;
@@ -68,6 +69,7 @@ mod standings;
 mod table;
 mod threading;
 mod triage;
+mod uploads;
 mod waking;
 mod writer;
 
@@ -84,6 +86,7 @@ pub use lifecycle::{GoesOn, Loss, NewLogins};
 pub use lock::LOCK_FILE;
 pub use mailboxes::AddError;
 pub use maildrops::Maildrop;
+pub use openings::NewOpening;
 pub use outbox::{AcceptError, Accepted, NewReply};
 pub use outbox_attempts::{AttemptEnd, AttemptNext};
 pub use outbox_pages::OutboxWanted;
@@ -95,3 +98,4 @@ pub use routing::NewDecision;
 pub use seal::{KeyError, SealError};
 pub use shared::Options;
 pub use triage::{Acknowledgement, Triaged, Woken};
+pub use uploads::NewFile;

@@ -8,7 +8,8 @@ use super::error::StoreError;
 use super::key::{Key, hash16, number_at};
 use super::public_id::{IdKind, by_public_id, put_public_id, remove_public_id};
 use super::table::{Order, Rows, Table, Transaction};
-use super::{Store, conversations, feed, jobs, listing, mailboxes, threading};
+use super::uploads::NewFile;
+use super::{Store, conversations, feed, jobs, listing, mailboxes, threading, uploads};
 use crate::domain::address::NamedAddress;
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Status};
@@ -19,7 +20,7 @@ use crate::domain::key::{
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Head, Message};
 use crate::domain::message_id::MessageId;
-use crate::domain::outbox::{Filing, Known, Outgoing, OutgoingState, Purpose};
+use crate::domain::outbox::{Filing, Known, Outgoing, OutgoingFile, OutgoingState, Purpose};
 use crate::domain::saying::saying;
 use crate::fault::{Point, reach};
 
@@ -56,6 +57,10 @@ pub struct NewReply {
     pub accepted_at: Timestamp,
     /// The caller's key, and the hash of the request it stands for.
     pub idempotency: Option<(String, [u8; 32])>,
+    /// What it is in its conversation.
+    pub purpose: Purpose,
+    /// Files that leave with it, in their order.
+    pub files: Vec<NewFile>,
     /// For the ids outside: ten bytes for the reply, ten for its message.
     pub random: [u8; 20],
 }
@@ -79,6 +84,12 @@ pub enum AcceptError {
     /// There is no such conversation.
     #[error("there is no such conversation")]
     NoSuchConversation,
+    /// A file that was handed in is not there any more.
+    #[error("there is no such upload; it may have been used already, or have waited too long")]
+    NoSuchUpload(PublicId),
+    /// No Message-ID can be made for its mailbox.
+    #[error("no Message-ID can be made for the domain of this mailbox")]
+    NoMessageId,
     /// Its mailbox was removed.
     #[error("the mailbox of this conversation was removed; replies cannot leave by it")]
     MailboxRemoved,
@@ -210,14 +221,20 @@ pub(super) fn bounced(
     Ok(())
 }
 
-fn replayed(
+fn idempotency_key(workspace: WorkspaceKey, key: &str) -> Key {
+    Key::new(workspace.0).bytes(&hash16(key.as_bytes()))
+}
+
+/// What the same request brought before.
+pub(super) fn replayed(
     transaction: &Transaction<'_>,
-    key: Option<&Key>,
+    workspace: WorkspaceKey,
     reply: &NewReply,
 ) -> Result<Option<Accepted>, AcceptError> {
-    let (Some(key), Some((_, request))) = (key, &reply.idempotency) else {
+    let Some((key, request)) = &reply.idempotency else {
         return Ok(None);
     };
+    let key = idempotency_key(workspace, key);
     let Some(row) = transaction.get(Table::Idempotency, key.as_ref())? else {
         return Ok(None);
     };
@@ -238,11 +255,7 @@ pub(super) fn accept(
     // A colleague may have merged it while somebody wrote.
     let before = threading::after_merges(transaction, reply.conversation)?
         .ok_or(AcceptError::NoSuchConversation)?;
-    let idempotency = reply
-        .idempotency
-        .as_ref()
-        .map(|(key, _)| Key::new(before.workspace.0).bytes(&hash16(key.as_bytes())));
-    if let Some(accepted) = replayed(transaction, idempotency.as_ref(), reply)? {
+    if let Some(accepted) = replayed(transaction, before.workspace, reply)? {
         return Ok(accepted);
     }
     let mailbox =
@@ -250,7 +263,9 @@ pub(super) fn accept(
             StoreError::Missing { .. } => AcceptError::MailboxRemoved,
             other => other.into(),
         })?;
-    let (outgoing, message) = rows_of(transaction, reply, &before)?;
+    let files = uploads::take_all(transaction, before.workspace, &reply.files)?;
+    let files = files.map_err(AcceptError::NoSuchUpload)?;
+    let (outgoing, message) = rows_of(transaction, reply, files, &before)?;
     transaction.put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
     conversations::index_message(transaction, &message)?;
     put_public_id(transaction, IdKind::Outgoing, outgoing.id, outgoing.key.0)?;
@@ -263,16 +278,19 @@ pub(super) fn accept(
         message.key,
         &message.head,
     )?;
+    // Whoever is shown a message takes no part by that.
+    let is_forward = matches!(reply.purpose, Purpose::Forward(_));
     let own = &mailbox.settings.address;
-    threading::index_participants(transaction, before.key, &message.head, true, own)?;
+    threading::index_participants(transaction, before.key, &message.head, !is_forward, own)?;
     let mut after = before.clone();
-    if reply.automatic {
+    let answers = !reply.automatic && !is_forward;
+    if !answers {
         // It answers nothing: whoever wrote still waits, and the list shows their words.
         after.message_count = after.message_count.saturating_add(1);
     } else {
         conversations::count_in(&mut after, &message);
     }
-    if !reply.automatic && after.status == Status::Open {
+    if answers && after.status == Status::Open {
         // Somebody answered: now it waits for the contact.
         after.status = Status::Pending;
     }
@@ -285,7 +303,8 @@ pub(super) fn accept(
         Work::Compose(outgoing.key),
         reply.accepted_at,
     )?;
-    if let (Some(key), Some((_, request))) = (idempotency, &reply.idempotency) {
+    if let Some((key, request)) = &reply.idempotency {
+        let key = idempotency_key(before.workspace, key);
         let row = Key::new(outgoing.key.0).bytes(request);
         transaction.put(Table::Idempotency, key.as_ref(), row.as_ref())?;
     }
@@ -299,6 +318,7 @@ pub(super) fn accept(
 fn rows_of(
     transaction: &Transaction<'_>,
     reply: &NewReply,
+    files: Vec<OutgoingFile>,
     conversation: &Conversation,
 ) -> Result<(Outgoing, Message), StoreError> {
     let (mut first, mut second) = ([0; 10], [0; 10]);
@@ -354,8 +374,8 @@ fn rows_of(
         recipients: Vec::new(),
         filing: Filing::Waiting,
         hold: None,
-        purpose: Purpose::Reply,
-        files: Vec::new(),
+        purpose: reply.purpose,
+        files,
         aliases: Vec::new(),
         history: Vec::new(),
     };
@@ -388,6 +408,7 @@ pub(super) fn of_mailbox(rows: &impl Rows, mailbox: &Mailbox) -> Result<Vec<Outg
 /// Takes a reply away with every row by which it is found.
 pub(super) fn remove(transaction: &Transaction<'_>, outgoing: &Outgoing) -> Result<(), StoreError> {
     jobs::finish_of(transaction, outgoing.key)?;
+    uploads::drop_files(transaction, outgoing)?;
     transaction.remove(Table::Outbox, outbox_key(outgoing).as_ref())?;
     let id = id_key(outgoing.workspace, &outgoing.message_id);
     transaction.remove(Table::OutgoingIds, id.as_ref())?;

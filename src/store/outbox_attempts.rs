@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::error::StoreError;
 use super::raw::{self, CompressedRaw};
 use super::table::{Rows, Table, Transaction};
-use super::{Store, jobs, outbox, threading};
+use super::{Store, jobs, outbox, threading, uploads};
 use crate::domain::address::Address;
 use crate::domain::job::Work;
 use crate::domain::key::{JobKey, OutgoingKey};
@@ -101,6 +101,7 @@ fn compose(
             .collect();
         Ok(())
     })?;
+    uploads::drop_files(transaction, &outgoing)?;
     let mut message: Message = transaction.named(Table::Messages, outgoing.message.0, "message")?;
     message.head = head.clone();
     message.raw = Some(raw);

@@ -13,6 +13,7 @@ pub(super) enum IdKind {
     Outgoing = 2,
     Mailbox = 3,
     Regrouping = 4,
+    Upload = 5,
 }
 
 fn id_key(kind: IdKind, id: PublicId) -> Key {

@@ -97,6 +97,8 @@ tables! {
     RawTails = "raw-tails",
     /// raw that no message names yet.
     RawOrphans = "raw-orphans",
+    /// raw -> a file that no mail has taken along yet.
+    Uploads = "uploads",
     /// message -> record.
     Messages = "messages",
     /// conversation, message.

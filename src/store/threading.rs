@@ -6,6 +6,7 @@ use super::key::{Key, hash16, number_at};
 use super::seal::Keys;
 use super::table::{Order, Rows, Table, Transaction};
 use crate::domain::address::Address;
+use crate::domain::address_tag::conversation_of;
 use crate::domain::conversation::Conversation;
 use crate::domain::key::{ContactKey, ConversationKey, MailboxKey, MessageKey, WorkspaceKey};
 use crate::domain::message::{Direction, Head, Kind, Message};
@@ -21,6 +22,9 @@ const REFERENCES_MAX: usize = 32;
 const CONVERSATIONS_OF_ID_MAX: usize = 8;
 /// Addresses of one mail whose owners take part from then on.
 const PARTICIPANTS_MAX: usize = 50;
+
+/// Addresses of one mail that are looked at for a tag of ours.
+const TAGGED_MAX: usize = 200;
 
 /// A mail to be placed.
 pub(super) struct Question<'q> {
@@ -106,12 +110,14 @@ pub(super) fn evidence(
         })
     };
     let token = references(head)
-        .filter_map(|id| Some((id, id.verify(|number| keys.signing_by_id(number))?)))
-        .find(|(_, (workspace, _))| *workspace == question.workspace);
+        .filter_map(|id| Some((Some(id), id.verify(|number| keys.signing_by_id(number))?)))
+        .find(|(_, (workspace, _))| *workspace == question.workspace)
+        .or_else(|| Some((None, tag_of(head, keys, question.workspace)?)));
     let token = match token {
-        Some((id, (workspace, named))) => {
+        Some((Some(id), (workspace, named))) => {
             judge(Some(named_by_token(transaction, workspace, id, named)?.0))?
         }
+        Some((None, (_, named))) => judge(Some(named.0))?,
         None => None,
     };
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -141,6 +147,19 @@ pub(super) fn evidence(
         last_of_contact,
         automatic: head.kind != Kind::Personal,
     })
+}
+
+/// What our own Reply-To says, where the mail was written to it.
+fn tag_of(
+    head: &Head,
+    keys: &Keys,
+    workspace: WorkspaceKey,
+) -> Option<(WorkspaceKey, ConversationKey)> {
+    let places = head.to.iter().chain(&head.cc).chain(&head.delivered_to);
+    places
+        .take(TAGGED_MAX)
+        .filter_map(|one| conversation_of(&one.address, |number| keys.signing_by_id(number)))
+        .find(|(of, _)| *of == workspace)
 }
 
 fn candidate(

@@ -62,18 +62,38 @@ impl Api {
         headers: &[(&str, &str)],
         body: &str,
     ) -> std::io::Result<Answer> {
+        let mut all = vec![("Content-Type", "application/json")];
+        all.extend(headers);
+        self.try_send(method, path, &all, body.as_bytes())
+    }
+
+    /// Hands a file in.
+    pub fn upload(&self, name: &str, content_type: &str, bytes: &[u8]) -> Answer {
+        let path = format!("/uploads?name={name}");
+        let headers = [("Content-Type", content_type)];
+        self.try_send("POST", &path, &headers, bytes)
+            .unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
+    fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
         let (port, token, length) = (self.port, &self.token, body.len());
         let mut request = format!(
             "{method} /api/v1{path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\
-             Authorization: Bearer {token}\r\nContent-Type: application/json\r\n\
-             Content-Length: {length}\r\n"
+             Authorization: Bearer {token}\r\nContent-Length: {length}\r\n"
         );
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
         }
-        stream.write_all(format!("{request}\r\n{body}").as_bytes())?;
+        stream.write_all(format!("{request}\r\n").as_bytes())?;
+        stream.write_all(body)?;
         let mut all = Vec::new();
         stream.read_to_end(&mut all)?;
         parse(&all).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())

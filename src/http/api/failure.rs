@@ -20,6 +20,7 @@ use crate::service::rehearsal::RehearsalError;
 use crate::service::replies::ReplyError;
 use crate::service::script_editing::EditError;
 use crate::service::signing_in::SignInError;
+use crate::service::uploads::UploadError;
 
 /// When trying again makes sense after the disk was full.
 const RETRY: Duration = Duration::from_secs(30);
@@ -112,9 +113,27 @@ pub(in crate::http) fn of_replies(error: ReplyError) -> Problem {
         | ReplyError::TooManyRecipients
         | ReplyError::TooManyForProvider { .. }
         | ReplyError::TooFarAhead
+        | ReplyError::NotOwn { .. }
+        | ReplyError::TooManyFiles
+        | ReplyError::NoSuchUpload(_)
+        | ReplyError::NoSuchFile
+        | ReplyError::ContentId(_)
         | ReplyError::IdempotencyKey => Problem::new(Kind::Unprocessable, &error),
+        ReplyError::TooLarge { .. } => Problem::new(Kind::TooLarge, &error),
         ReplyError::Randomness(cause) => Problem::internal(&cause),
         ReplyError::Store(cause) => of_store(&cause),
+    }
+}
+
+/// For files that are handed in.
+pub(in crate::http) fn of_uploads(error: UploadError) -> Problem {
+    match error {
+        UploadError::NotAllowed => Problem::new(Kind::Forbidden, &error),
+        UploadError::TooLarge => Problem::new(Kind::TooLarge, &error),
+        UploadError::Name => Problem::new(Kind::Unprocessable, &error),
+        UploadError::TooMany => Problem::new(Kind::TooMany, &error),
+        UploadError::Randomness(cause) => Problem::internal(&cause),
+        UploadError::Store(cause) => of_store(&cause),
     }
 }
 

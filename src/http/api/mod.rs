@@ -22,6 +22,7 @@ mod proving;
 mod regrouping;
 mod replies;
 mod scripts;
+mod uploads;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -36,6 +37,7 @@ use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 pub(super) use failure::{
     of_beginning, of_canary, of_collecting, of_console, of_conversations, of_editing, of_links,
     of_mailboxes, of_outbox, of_proving, of_rehearsal, of_replies, of_saving, of_sign_in, of_store,
+    of_uploads,
 };
 pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,
@@ -62,6 +64,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
                 .delete(lifecycle::remove),
         )
         .route("/scripts/rehearsals", post(scripts::rehearse))
+        .route("/uploads", post(uploads::add))
         .route("/mailboxes/{id}/bind", post(lifecycle::bind))
         .route(
             "/mailboxes/{id}/reauthenticate",
@@ -100,7 +103,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             get(proving::get).post(proving::start),
         )
         .route("/mailboxes/{id}/canary", put(proving::set_canary))
-        .route("/conversations", get(conversations::list))
+        .route(
+            "/conversations",
+            get(conversations::list).post(replies::open),
+        )
         .route("/conversations/counts", get(conversations::counts))
         .route(
             "/conversations/{id}",
@@ -113,7 +119,9 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         .route("/conversations/{id}/regroupings", get(regrouping::list))
         .route("/regroupings/{id}/undo", post(regrouping::undo))
         .route("/conversations/{id}/replies", post(replies::accept))
+        .route("/conversations/{id}/replies/plan", post(replies::plan))
         .route("/messages/{id}", get(messages::get))
+        .route("/messages/{id}/forward", post(replies::forward))
         .route("/messages/{id}/raw", get(messages::raw))
         .route("/messages/{id}/text", get(messages::text))
         .route("/messages/{id}/fetch", post(ledger::fetch))

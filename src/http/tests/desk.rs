@@ -63,6 +63,7 @@ use crate::service::signing_in::SigningIn;
 use crate::service::sync::Sync;
 use crate::service::sync::board::Board;
 use crate::service::sync::options::SyncOptions;
+use crate::service::uploads::Uploads;
 use crate::store::{
     Arrival, ArrivalRaw, CompressedRaw, Delivered, Delivery, GoesOn, NewDecision, NewLogins, Store,
     Triaged,
@@ -396,6 +397,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         people: people.clone(),
         replies: Replies::new(store.clone(), presets.clone(), clock.clone(), Random),
         outbox: Outbox::new(store.clone(), clock.clone(), Hurry::default()),
+        uploads: Uploads::new(store.clone(), clock.clone(), Random),
         diary: DiaryReading::new(store.clone(), diary.clone(), mailboxes.clone()),
         ledger: Ledger::new(store.clone(), mailboxes.clone()),
         collecting: Collecting::new(

@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::super::api::{
-    of_collecting, of_conversations, of_outbox, of_replies, of_store, status_named, tag_named,
+    of_collecting, of_conversations, of_outbox, of_store, status_named, tag_named,
 };
 use super::super::body::Id;
 use super::super::download;
@@ -16,7 +16,7 @@ use super::super::error::Problem;
 use super::super::handles::Wired;
 use super::language::Words;
 use super::page::{Frame, render};
-use super::refused::{Kept, why_refused};
+use super::refused::Kept;
 use super::view::conversation::ConversationView;
 use super::view::marks::FieldsView;
 use super::view::message::{DecisionView, MessageView, proves};
@@ -34,7 +34,7 @@ use crate::service::outbox::Outbox;
 use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
-use crate::service::replies::{Replies, ReplyRequest};
+use crate::service::replies::{Replies, ReplyPlan, ReplyRequest, typed_people};
 use crate::service::script_editing::ScriptEditing;
 use crate::wire::decision::hexadecimal;
 
@@ -60,8 +60,49 @@ struct ConversationPage {
     cut: bool,
     /// What was written and not taken.
     kept: Kept,
+    /// Who gets the reply, when nothing else is said; absent when it cannot leave at all.
+    plan: Option<PlanView>,
     /// What it was part of.
     regroupings: Vec<RegroupingView>,
+}
+
+/// Who a reply goes to, and what that changes.
+struct PlanView {
+    to: String,
+    cc: String,
+    from: String,
+    senders: Vec<(String, String)>,
+    quotes: bool,
+    new: String,
+    dropped: String,
+    elsewhere: String,
+    new_participant: bool,
+}
+
+impl PlanView {
+    fn new(plan: &ReplyPlan, kept: &Kept) -> Self {
+        let from = plan.from.address.to_string();
+        Self {
+            to: kept.to.clone().unwrap_or_else(|| typed_people(&plan.to)),
+            cc: kept.cc.clone().unwrap_or_else(|| typed_people(&plan.cc)),
+            from: kept.from.clone().unwrap_or(from),
+            senders: plan
+                .senders
+                .iter()
+                .map(|one| {
+                    (
+                        one.address.to_string(),
+                        typed_people(std::slice::from_ref(one)),
+                    )
+                })
+                .collect(),
+            quotes: plan.quotes,
+            new: typed_people(&plan.changes.new),
+            dropped: typed_people(&plan.changes.dropped),
+            elsewhere: typed_people(&plan.reply_to_elsewhere),
+            new_participant: plan.new_participant,
+        }
+    }
 }
 
 /// What knows something of the messages of a conversation.
@@ -74,6 +115,13 @@ pub(super) struct Readers {
     outbox: Outbox,
     random: Random,
     editing: ScriptEditing,
+    replies: Replies,
+}
+
+impl Readers {
+    pub(super) fn conversations(&self) -> &Conversations {
+        &self.conversations
+    }
 }
 
 impl FromRef<Wired> for Readers {
@@ -86,6 +134,7 @@ impl FromRef<Wired> for Readers {
             outbox: Outbox::from_ref(wired),
             random: Random::from_ref(wired),
             editing: ScriptEditing::from_ref(wired),
+            replies: Replies::from_ref(wired),
         }
     }
 }
@@ -154,6 +203,12 @@ fn page(
             Ok(view)
         })
         .collect::<Result<_, Problem>>()?;
+    // A conversation is read whatever keeps answers from leaving; the form says why then.
+    let plan = readers
+        .replies
+        .plan(actor, id, &ReplyRequest::default())
+        .inspect_err(|error| tracing::debug!(%error, "a reply cannot be planned"))
+        .ok();
     Ok(render(&ConversationPage {
         conversation: ConversationView::new(&listed, presets, frame.words),
         may_try: actor.may(Role::Administrator, actor.workspace()),
@@ -166,6 +221,7 @@ fn page(
             .iter()
             .map(|user| (user.id.to_string(), user.name.clone()))
             .collect(),
+        plan: plan.as_ref().map(|plan| PlanView::new(plan, &kept)),
         reply_key: hexadecimal(&reply_key),
         cut: page.next.is_some(),
         kept,
@@ -275,56 +331,6 @@ pub(super) async fn fetch(
     )))
 }
 
-/// A reply.
-#[derive(Debug, Deserialize)]
-pub(super) struct ReplyForm {
-    form_token: String,
-    key: String,
-    text: String,
-    #[serde(default)]
-    then: String,
-}
-
-pub(super) async fn reply(
-    State(replies): State<Replies>,
-    State(readers): State<Readers>,
-    Extension(actor): Extension<Actor>,
-    Id(id): Id,
-    frame: Frame,
-    Form(form): Form<ReplyForm>,
-) -> Result<Response, Problem> {
-    frame.session.check(&form.form_token)?;
-    // Browsers send CRLF; mail is composed from lines.
-    let text = form.text.replace("\r\n", "\n");
-    let request = ReplyRequest {
-        text: text.clone(),
-        quote_history: true,
-        ..ReplyRequest::default()
-    };
-    let taken = replies.accept(&actor, id, request, Some(&form.key)).await;
-    if let Err(error) = taken {
-        let why = why_refused(frame.words, &error);
-        let kept = Kept {
-            reply: text,
-            reply_refused: Some(why.ok_or_else(|| of_replies(error))?),
-            ..Kept::default()
-        };
-        return refused(&readers, &actor, id, frame, kept);
-    }
-    if !form.then.is_empty() {
-        let edit = Edit {
-            status: Some(status_named(&form.then)?),
-            ..Edit::default()
-        };
-        readers
-            .conversations
-            .edit(&actor, id, edit)
-            .await
-            .map_err(of_conversations)?;
-    }
-    Ok(back(id).into_response())
-}
-
 /// A note.
 #[derive(Debug, Deserialize)]
 pub(super) struct NoteForm {
@@ -416,7 +422,7 @@ pub(super) struct BareForm {
     pub(super) form_token: String,
 }
 
-fn back(conversation: PublicId) -> Redirect {
+pub(super) fn back(conversation: PublicId) -> Redirect {
     Redirect::to(&format!("/conversations/{conversation}#last"))
 }
 

@@ -16,6 +16,7 @@ use super::page::{Frame, render};
 use super::view::mailbox::SettingsView;
 use super::view::marks::said;
 use crate::domain::key::PublicId;
+use crate::domain::replying::ReplyChange;
 use crate::domain::user::{Actor, Role};
 use crate::plugin::Plugin;
 use crate::service::mailboxes::{Edit, Loss, MailboxError, Mailboxes, Removal};
@@ -110,9 +111,32 @@ pub(super) struct SettingsForm {
     outgoing: Option<String>,
     outgoing_security: Option<String>,
     sent_folder: Option<String>,
+    /// The boxes below were shown: those that are absent were not ticked.
+    replies: Option<String>,
+    /// The same of those about the folder of copies.
+    copies: Option<String>,
+    sender_name: Option<String>,
+    quote_history: Option<String>,
+    with_html: Option<String>,
+    tagged_reply_to: Option<String>,
+    create_sent: Option<String>,
+    watch_sent: Option<String>,
 }
 
 impl SettingsForm {
+    fn replies(&self) -> ReplyChange {
+        let ticked =
+            |shown: &Option<String>, box_: &Option<String>| shown.as_ref().map(|_| box_.is_some());
+        ReplyChange {
+            quote_history: ticked(&self.replies, &self.quote_history),
+            with_html: ticked(&self.replies, &self.with_html),
+            sender_name: self.sender_name.clone(),
+            tagged_reply_to: ticked(&self.replies, &self.tagged_reply_to),
+            create_sent: ticked(&self.copies, &self.create_sent),
+            watch_sent: ticked(&self.copies, &self.watch_sent),
+        }
+    }
+
     fn edit(&self) -> Edit {
         let outgoing = self.outgoing.clone().filter(|text| !text.trim().is_empty());
         let lines = |text: &String| text.lines().map(str::to_owned).collect();
@@ -142,12 +166,16 @@ impl SettingsForm {
                 .filter(|_| outgoing.is_some()),
             outgoing,
             sent_folder: self.sent_folder.clone(),
+            replies: self.replies(),
             ..Edit::default()
         }
     }
 
     /// What was typed stays in the form when it was refused.
     fn typed_into(self, view: &mut SettingsView) {
+        if let Some(replies) = self.replies().over(view.replies) {
+            view.replies = replies;
+        }
         let fields = [
             (&mut view.name, self.name),
             (&mut view.slug, self.slug),

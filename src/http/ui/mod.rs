@@ -22,6 +22,7 @@ mod page;
 mod reauthenticate;
 mod refused;
 mod regrouping;
+mod replying;
 mod scripts;
 mod sign_in;
 mod view;
@@ -47,7 +48,6 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .route("/", get(async || Redirect::to("/conversations")))
         .route("/conversations", get(conversations::list))
         .route("/conversations/{id}", get(conversation::show))
-        .route("/conversations/{id}/reply", post(conversation::reply))
         .route("/conversations/{id}/note", post(conversation::note))
         .route("/conversations/{id}/edit", post(conversation::edit))
         .route("/conversations/{id}/merge", post(regrouping::merge))
@@ -89,6 +89,7 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .route("/scripts/edit", get(scripts::edit))
         .route("/scripts/try", of_a_script(scripts::try_on))
         .route("/scripts/save", of_a_script(scripts::save))
+        .route("/messages/{id}/forward", post(replying::forward))
         .route("/live", get(live::follow))
         .route("/logout", post(login::leave))
         .merge(of_one_mailbox())
@@ -97,6 +98,10 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .layer(from_fn_with_state(door.clone(), auth::by_session));
     // Servers are tried before these answer, or scripts on many mails.
     let slow = Router::new()
+        .route(
+            "/conversations/{id}/reply",
+            post(replying::reply.layer(DefaultBodyLimit::max(replying::FORM_BYTES_MAX))),
+        )
         .route("/scripts/test", of_a_script(scripts::test))
         .route("/scripts/rehearse", of_a_script(scripts::rehearse))
         .route(

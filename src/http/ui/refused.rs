@@ -8,9 +8,21 @@ use crate::service::replies::ReplyError;
 pub(super) struct Kept {
     pub(super) reply: String,
     pub(super) reply_refused: Option<String>,
+    pub(super) to: Option<String>,
+    pub(super) cc: Option<String>,
+    pub(super) from: Option<String>,
+    /// They are handed in already; the next try takes them along.
+    pub(super) files: Vec<KeptFile>,
     pub(super) note: String,
     pub(super) note_refused: Option<String>,
     pub(super) regrouping_refused: Option<String>,
+}
+
+/// A file that was handed in.
+#[derive(Debug)]
+pub(super) struct KeptFile {
+    pub(super) id: String,
+    pub(super) name: String,
 }
 
 /// Why a reply was not taken, where who wrote it can do something about it.
@@ -28,6 +40,12 @@ pub(super) fn why_refused(words: Words, error: &ReplyError) -> Option<String> {
         | ReplyError::TooManyRecipients
         | ReplyError::TooManyForProvider { .. }
         | ReplyError::TooFarAhead
+        | ReplyError::NotOwn { .. }
+        | ReplyError::TooManyFiles
+        | ReplyError::NoSuchUpload(_)
+        | ReplyError::NoSuchFile
+        | ReplyError::ContentId(_)
+        | ReplyError::TooLarge { .. }
         | ReplyError::NotRegistered { .. }
         | ReplyError::NothingRegistered { .. }
         | ReplyError::Domain => Some(words.sentence(error)),

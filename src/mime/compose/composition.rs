@@ -36,6 +36,8 @@ pub struct Composition<'a> {
     pub text: &'a str,
     /// Quoted below the text.
     pub quotation: Option<Quotation<'a>>,
+    /// Stands below the text as it is: a message that is forwarded.
+    pub below: Option<&'a str>,
     /// Also as simple HTML made of the same text.
     pub with_html: bool,
     /// Written by a machine.
@@ -71,6 +73,9 @@ pub struct File<'a> {
     pub content_type: &'a str,
     /// Its bytes.
     pub bytes: &'a [u8],
+    /// Set when the HTML shows it (RFC 2392): what `[cid:…]` in the text calls it. Without
+    /// HTML it is a file like others.
+    pub content_id: Option<&'a str>,
 }
 
 /// The exact bytes and the envelope.
@@ -91,9 +96,9 @@ pub enum ComposeError {
     /// RFC 5321 section 4.5.3.1.8.
     #[error("the mail has {0} recipients, more than the {max} that one mail may have", max = Envelope::RECIPIENTS_MAX)]
     TooManyRecipients(usize),
-    /// RFC 6531 would be needed all the way.
-    #[error("the address {0} cannot be written in ASCII; most mail servers would refuse it")]
-    NotAscii(Address),
+    /// Its domain has no A-labels (RFC 5890).
+    #[error("the domain of {0} is none that mail can be sent to")]
+    Domain(Address),
     /// Larger than providers take.
     #[error("the mail is larger than {max} MB", max = LENGTH_MAX / 1024 / 1024)]
     TooLarge,

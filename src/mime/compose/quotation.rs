@@ -1,13 +1,15 @@
-//! Quoted history below an answer, and the HTML form of a text.
+//! Quoted history below an answer.
 
 use std::fmt::Write as _;
 
 use jiff::Zoned;
 
+use super::wrote::wrote;
+
 /// Longest history that is quoted, in bytes; the rest is marked as left out.
 const QUOTED_LENGTH_MAX: usize = 64 * 1024;
 /// Stands where history was left out.
-const LEFT_OUT: &str = "> […]";
+const LEFT_OUT: &str = "[…]";
 
 /// A mail to be quoted.
 #[derive(Clone, Debug)]
@@ -18,98 +20,30 @@ pub struct Quotation<'a> {
     pub at: Zoned,
     /// Its text.
     pub text: &'a str,
-    /// The language of the line above it.
-    pub language: QuotationLanguage,
-}
-
-/// The language of "On … wrote:".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum QuotationLanguage {
-    /// English.
-    #[default]
-    English,
-    /// Chinese, simplified.
-    Chinese,
+    /// The language of the line above it: a BCP 47 primary tag; English for one that is not known.
+    pub language: &'a str,
 }
 
 impl Quotation<'_> {
     pub(super) fn write(&self, text: &mut String) {
         let author = crate::mime::header::words::one_line(self.author);
-        let introduction = match self.language {
-            QuotationLanguage::English => {
-                format!(
-                    "On {}, {author} wrote:",
-                    self.at.strftime("%a, %-d %b %Y at %H:%M")
-                )
-            }
-            QuotationLanguage::Chinese => {
-                format!(
-                    "在 {}，{author} 写道：",
-                    self.at.strftime("%Y年%-m月%-d日 %H:%M")
-                )
-            }
-        };
-        text.push_str(&introduction);
+        text.push_str(&wrote(self.language, &author, &self.at));
         text.push('\n');
-        let kept = self
-            .text
-            .floor_char_boundary(QUOTED_LENGTH_MAX.min(self.text.len()));
-        for line in self.text[..kept].trim_end().lines() {
-            let gap = if line.starts_with('>') || line.is_empty() {
-                ""
-            } else {
-                " "
-            };
-            // Writing into a String cannot fail.
-            let _ = writeln!(text, ">{gap}{line}");
-        }
-        if kept < self.text.len() {
-            text.push_str(LEFT_OUT);
-            text.push('\n');
-        }
+        quote(self.text, text);
     }
 }
 
-/// The same text as HTML: escaped, lines kept, quoted lines in block quotes.
-pub(super) fn to_html(text: &str) -> String {
-    let mut html = String::with_capacity(text.len() + text.len() / 8 + 64);
-    html.push_str("<div>");
-    let mut quoted = false;
-    for line in text.lines() {
-        let content = line.strip_prefix('>');
-        if content.is_some() != quoted {
-            quoted = content.is_some();
-            html.push_str(if quoted {
-                "<blockquote type=\"cite\">"
-            } else {
-                "</blockquote>"
-            });
-        }
-        let content = content.unwrap_or(line);
-        escape(
-            content
-                .strip_prefix(' ')
-                .filter(|_| quoted)
-                .unwrap_or(content),
-            &mut html,
-        );
-        html.push_str("<br>\r\n");
-    }
-    if quoted {
-        html.push_str("</blockquote>");
-    }
-    html.push_str("</div>\r\n");
-    html
-}
-
-fn escape(text: &str, html: &mut String) {
-    for c in text.chars() {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            c => html.push(c),
-        }
+/// The lines of a text, each behind a mark.
+fn quote(quoted: &str, text: &mut String) {
+    let kept = quoted.floor_char_boundary(QUOTED_LENGTH_MAX.min(quoted.len()));
+    let left_out = (kept < quoted.len()).then_some(LEFT_OUT);
+    for line in quoted[..kept].trim_end().lines().chain(left_out) {
+        let gap = if line.starts_with('>') || line.is_empty() {
+            ""
+        } else {
+            " "
+        };
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, ">{gap}{line}");
     }
 }

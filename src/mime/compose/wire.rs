@@ -1,4 +1,4 @@
-//! The values of a mail as they go onto the wire: ASCII addresses, one line, bounded.
+//! The values of a mail as they go onto the wire: domains in ASCII, one line, bounded.
 
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::envelope::Envelope;
@@ -12,10 +12,16 @@ use super::composition::{Answered, ComposeError, Composition};
 pub const REFERENCES_MAX: usize = 30;
 /// Longest id that is taken over into References: it has to fit on a line.
 const REFERENCE_LENGTH_MAX: usize = 500;
+/// Says nothing inside a text, and readers drop it where one begins.
+pub(super) const BYTE_ORDER_MARK: char = '\u{FEFF}';
 /// Longest subject, in characters.
 const SUBJECT_LENGTH_MAX: usize = 500;
 
-/// The addresses and values as they go onto the wire: ASCII, on one line, bounded.
+/// Longest Content-ID that is taken over, without what we put behind its `@`.
+const CONTENT_ID_LENGTH_MAX: usize = 100;
+
+/// The addresses and values as they go onto the wire: on one line, bounded, in ASCII but for
+/// local parts that have no such form (RFC 6532).
 pub(super) struct Wire {
     pub(super) from: NamedAddress,
     pub(super) reply_to: Option<NamedAddress>,
@@ -24,19 +30,22 @@ pub(super) struct Wire {
     bcc: Vec<NamedAddress>,
     pub(super) subject: String,
     pub(super) references: Vec<MessageId>,
+    /// Of each file, in the order of the composition.
     pub(super) file_names: Vec<String>,
+    /// What the HTML calls each file that it shows.
+    pub(super) content_ids: Vec<Option<String>>,
 }
 
 impl Wire {
     pub(super) fn new(composition: &Composition<'_>) -> Result<Self, ComposeError> {
-        let all = |list: &[NamedAddress]| list.iter().map(to_ascii).collect::<Result<Vec<_>, _>>();
-        let subject: String = one_line(composition.subject)
+        let all = |list: &[NamedAddress]| list.iter().map(on_wire).collect::<Result<Vec<_>, _>>();
+        let subject: String = one_line(&composition.subject.replace(BYTE_ORDER_MARK, ""))
             .chars()
             .take(SUBJECT_LENGTH_MAX)
             .collect();
         Ok(Self {
-            from: to_ascii(composition.from)?,
-            reply_to: composition.reply_to.map(to_ascii).transpose()?,
+            from: on_wire(composition.from)?,
+            reply_to: composition.reply_to.map(on_wire).transpose()?,
             to: all(composition.to)?,
             cc: all(composition.cc)?,
             bcc: all(composition.bcc)?,
@@ -47,7 +56,23 @@ impl Wire {
                 .iter()
                 .map(|file| clean_name(Some(file.name), file.content_type))
                 .collect(),
+            content_ids: composition
+                .files
+                .iter()
+                .map(|file| {
+                    let id = file.content_id.filter(|_| composition.with_html)?;
+                    content_id(id, composition.message_id)
+                })
+                .collect(),
         })
+    }
+
+    /// Whether the header holds letters beyond ASCII (RFC 6532).
+    pub(super) fn is_utf8(&self) -> bool {
+        let shown = self.to.iter().chain(&self.cc).chain(&self.reply_to);
+        shown
+            .chain([&self.from])
+            .any(|one| !one.address.as_str().is_ascii())
     }
 
     /// To, Cc and Bcc, each address once.
@@ -71,18 +96,32 @@ impl Wire {
     }
 }
 
-/// RFC 5890: the domain as A-labels. A local part has no such form.
-fn to_ascii(named: &NamedAddress) -> Result<NamedAddress, ComposeError> {
+/// RFC 5890: the domain as A-labels. A local part has no such form and stays as it is. A name
+/// that looks encoded would be decoded by many readers, even between quotes.
+fn on_wire(named: &NamedAddress) -> Result<NamedAddress, ComposeError> {
     let address = &named.address;
-    if address.as_str().is_ascii() {
-        return Ok(named.clone());
+    let name = named.name().map(|name| name.replace("=?", "= ?"));
+    if address.domain().is_ascii() {
+        return Ok(NamedAddress::new(name.as_deref(), address.clone()));
     }
-    let domain = idna::domain_to_ascii(address.domain()).ok();
-    let ascii = domain
+    let ascii = address
+        .ascii_domain()
         .and_then(|domain| Address::parse(&format!("{}@{domain}", address.local())).ok())
-        .filter(|ascii| ascii.as_str().is_ascii())
-        .ok_or_else(|| ComposeError::NotAscii(address.clone()))?;
-    Ok(NamedAddress::new(named.name(), ascii))
+        .ok_or_else(|| ComposeError::Domain(address.clone()))?;
+    Ok(NamedAddress::new(name.as_deref(), ascii))
+}
+
+/// A Content-ID that the world may read (RFC 2392): letters that no program encodes, and
+/// behind the `@` what makes it ours. `None` when nothing is left of it.
+fn content_id(id: &str, message_id: &MessageId) -> Option<String> {
+    let local = id.split('@').next().unwrap_or_default();
+    let kept: String = local
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        .take(CONTENT_ID_LENGTH_MAX)
+        .collect();
+    let hash = blake3::hash(message_id.as_str().as_bytes()).to_hex();
+    (!kept.is_empty()).then(|| format!("{kept}@{}", &hash[..16]))
 }
 
 /// RFC 5322 section 3.6.4: the parent's References and its Message-ID behind them.

@@ -101,12 +101,12 @@ impl Said for SubmissionError {
 }
 
 /// What a mail may need of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extension {
     /// 8BITMIME (RFC 6152).
     EightBit,
-    /// SMTPUTF8 (RFC 6531).
-    Utf8,
+    /// SMTPUTF8 (RFC 6531), for this address.
+    Utf8(Address),
 }
 
 /// What ended a submission.
@@ -166,7 +166,7 @@ impl Said for Cause {
                 bytes, bytes_max, ..
             } => saying!("smtp.too_large", bytes, bytes_max),
             Self::Unsupported(Extension::EightBit) => saying!("smtp.no_8bit"),
-            Self::Unsupported(Extension::Utf8) => saying!("smtp.no_utf8"),
+            Self::Unsupported(Extension::Utf8(address)) => saying!("smtp.no_utf8", address),
             Self::NobodyToSendTo => saying!("smtp.nobody_to_send_to"),
         }
     }

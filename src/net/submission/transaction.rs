@@ -207,6 +207,12 @@ fn parameters(
             usize::try_from(bytes).unwrap_or(usize::MAX),
         ));
     }
+    let mut paths = envelope.reverse_path.iter().chain(&envelope.forward_paths);
+    let beyond = paths.find(|address| !address.local().is_ascii());
+    if let Some(address) = beyond.filter(|_| !offers.smtp_utf8) {
+        let cause = Cause::Unsupported(Extension::Utf8(address.clone()));
+        return Err(Phase::Check.failed(cause));
+    }
     if !mail.is_ascii() {
         if !offers.eight_bit {
             let cause = Cause::Unsupported(Extension::EightBit);
@@ -214,12 +220,7 @@ fn parameters(
         }
         parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
-    let mut paths = envelope.reverse_path.iter().chain(&envelope.forward_paths);
-    if paths.any(|address| !address.local().is_ascii()) {
-        if !offers.smtp_utf8 {
-            let cause = Cause::Unsupported(Extension::Utf8);
-            return Err(Phase::Check.failed(cause));
-        }
+    if beyond.is_some() {
         parameters.push(MailParameter::SmtpUtfEight);
     }
     Ok(parameters)

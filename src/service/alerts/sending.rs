@@ -461,6 +461,7 @@ fn mail(
         answered: None,
         text: &text,
         quotation: None,
+        below: None,
         with_html: false,
         automatic: Some(Automatic::Generated),
         files: &[],

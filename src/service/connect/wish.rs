@@ -18,6 +18,7 @@ use crate::domain::mailbox::{
     Credentials, ForwardingWay, History, ImapWay, Login, MailboxLogins, MailboxSettings,
     OAuthGrant, Pop3Keep, Pop3Way, Server, WayIn, WayOut,
 };
+use crate::domain::replying::{ReplyChange, ReplySettings};
 use crate::domain::saying::{Saying, saying};
 use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
@@ -109,6 +110,8 @@ pub struct Wish {
     pub aliases: Vec<String>,
     /// Text under replies.
     pub signature: Option<String>,
+    /// How replies are written and filed.
+    pub replies: ReplyChange,
     /// `nothing`, `all` or a number of days.
     pub history: Option<String>,
     /// When the authorization code was made: `2026-01-31`.
@@ -127,6 +130,17 @@ pub struct Wish {
 /// A typed value; empty means absent.
 pub(in crate::service) fn typed(text: Option<&String>) -> Option<&str> {
     text.map(|text| text.trim()).filter(|text| !text.is_empty())
+}
+
+/// How replies are written and filed.
+pub(in crate::service) fn replies(
+    change: &ReplyChange,
+    before: ReplySettings,
+) -> Result<ReplySettings, WrongField> {
+    change.over(before).ok_or_else(|| {
+        let typed = Saying::quoted(change.sender_name.as_deref().unwrap_or_default());
+        wrong("sender_name", saying!("wish.sender_name", typed))
+    })
 }
 
 impl Wish {
@@ -169,6 +183,7 @@ impl Wish {
             identity,
             aliases: self.aliases()?,
             signature: self.signature()?,
+            replies: replies(&self.replies, usual.replies)?,
             history: history(self.history.as_ref())?,
             code_created_on: self.code_created_on()?,
             rescue_address: optional_address("rescue_address", &self.rescue_address)?,

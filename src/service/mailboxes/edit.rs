@@ -9,11 +9,14 @@ use std::time::Duration;
 use super::given::GivenLogins;
 use crate::domain::address::NamedAddress;
 use crate::domain::mailbox::{MailboxSettings, Server, WayIn, WayOut};
+use crate::domain::replying::ReplyChange;
 use crate::domain::saying::{Saying, saying};
 use crate::domain::slug::Slug;
 use crate::service::connect::sense::reaches_somebody;
 use crate::service::connect::server::{Usual, read_server};
-use crate::service::connect::wish::{WrongField, address, alias, folder, pop3_keep, typed, wrong};
+use crate::service::connect::wish::{
+    WrongField, address, alias, folder, pop3_keep, replies, typed, wrong,
+};
 
 /// Seconds between two looks of one mailbox.
 const INTERVAL_RANGE: RangeInclusive<u64> = 5..=86_400;
@@ -81,6 +84,8 @@ pub struct Edit {
     /// Values for scripts, by name; an empty one is taken away, and those that are not
     /// named stay.
     pub values: Vec<(String, String)>,
+    /// How replies are written and filed.
+    pub replies: ReplyChange,
     /// New logins.
     pub logins: GivenLogins,
 }
@@ -104,6 +109,7 @@ impl Edit {
         }
         self.overlay(&mut after)?;
         self.values(&mut after)?;
+        after.replies = replies(&self.replies, after.replies)?;
         if let Some(text) = &self.code_created_on {
             let read = |text: &str| {
                 let words = saying!("wish.day", typed = Saying::quoted(text));

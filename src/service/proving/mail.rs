@@ -106,6 +106,7 @@ impl Hands {
             answered: None,
             text: TEXT,
             quotation: None,
+            below: None,
             with_html: false,
             automatic: Some(Automatic::Generated),
             files: &[],

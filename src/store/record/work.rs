@@ -6,6 +6,7 @@ use crate::domain::outbox::{
     Filing, Hold, Known, Outgoing, OutgoingFile, OutgoingState, Purpose, RecipientResult,
     RecipientState, Release,
 };
+use crate::domain::upload::Upload;
 
 stored_enum!(Work {
     0 = Triage(message),
@@ -50,6 +51,16 @@ stored_struct!(OutgoingFile {
     content_id
 });
 stored_struct!(Known { at, by, what });
+stored_struct!(Upload {
+    id,
+    workspace,
+    by,
+    name,
+    content_type,
+    raw,
+    size,
+    at
+});
 impl Stored for Outgoing {
     const FORM: u8 = 3;
 

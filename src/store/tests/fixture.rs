@@ -15,6 +15,7 @@ use crate::domain::mailbox::{
 };
 use crate::domain::message::Head;
 use crate::domain::message_id::MessageId;
+use crate::domain::outbox::Purpose;
 use crate::domain::secret::Secret;
 
 pub(super) const WORKSPACE: WorkspaceKey = WorkspaceKey::DEFAULT;
@@ -239,6 +240,8 @@ pub(super) fn reply(message: &crate::domain::message::Message, number: u64) -> N
         send_at: at(100),
         accepted_at: at(100),
         idempotency: Some((format!("key {number}"), [7; 32])),
+        purpose: Purpose::Reply,
+        files: Vec::new(),
         random: random(2_000_000 + number),
     }
 }

@@ -25,6 +25,8 @@ mod regrouping;
 #[cfg(test)]
 mod triage;
 #[cfg(test)]
+mod uploads;
+#[cfg(test)]
 mod waking;
 #[cfg(test)]
 mod writer;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::mailbox::{MailboxBody, ServerBody};
+use super::replying::ReplySettingsBody;
 use crate::domain::secret::Secret;
 use crate::service::mailboxes::{Edit, GivenLogins};
 
@@ -32,6 +33,8 @@ pub(in crate::http::api) struct ChangeBody {
     identity_name: Option<Option<String>>,
     aliases: Option<Vec<String>>,
     signature: Option<String>,
+    #[serde(default)]
+    replies: ReplySettingsBody,
     #[serde(default, deserialize_with = "named")]
     rescue_address: Option<Option<String>>,
     #[serde(default, deserialize_with = "named")]
@@ -91,6 +94,7 @@ impl ChangeBody {
             from_name: typed(self.identity_name),
             aliases: self.aliases,
             signature: self.signature,
+            replies: self.replies.into(),
             rescue_address: typed(self.rescue_address),
             overlay: typed(self.overlay),
             registered_address: typed(self.registered_address),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PersonBody;
 use super::proof::CanaryBody;
+use super::replying::ReplySettingsBody;
 use crate::domain::forwarded::{Confirmation, TwoWays};
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch, WayIn};
 use crate::domain::secret::Secret;
@@ -49,6 +50,8 @@ pub(in crate::http::api) struct ProposalBody {
     #[serde(default)]
     aliases: Vec<String>,
     signature: Option<String>,
+    #[serde(default)]
+    replies: ReplySettingsBody,
     #[serde(default)]
     history: HistoryBody,
     /// `2026-01-31`
@@ -108,6 +111,7 @@ impl ProposalBody {
             from_name: self.identity_name,
             aliases: self.aliases,
             signature: self.signature,
+            replies: self.replies.into(),
             history: Some(self.history.typed()),
             code_created_on: self.code_created_on,
             rescue_address: self.rescue_address,
@@ -182,6 +186,7 @@ pub(in crate::http::api) struct MailboxBody {
     folder: Option<String>,
     identity: PersonBody,
     signature: String,
+    replies: ReplySettingsBody,
     aliases: Vec<PersonBody>,
     sent_folder: Option<String>,
     provider_files_sent: bool,
@@ -298,6 +303,7 @@ impl MailboxBody {
             folder: settings.imap().map(|way| way.folder.to_string()),
             identity: PersonBody::new(&settings.identity),
             signature: settings.signature.clone(),
+            replies: settings.replies.into(),
             aliases: settings.aliases.iter().map(PersonBody::new).collect(),
             sent_folder: settings.sent_folder.as_ref().map(ToString::to_string),
             provider_files_sent: settings.provider_files_sent,

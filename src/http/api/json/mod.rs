@@ -14,6 +14,7 @@ pub(super) mod outgoing;
 pub(super) mod preset;
 pub(super) mod probe;
 pub(super) mod proof;
+mod replying;
 pub(super) mod scripts;
 
 use serde::Serialize;

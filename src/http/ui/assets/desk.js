@@ -180,6 +180,21 @@ if (reply) {
   reply.addEventListener("submit", () => sessionStorage.removeItem(name));
 }
 
+// Files that are pasted into a reply, or dropped on it, join those that were chosen.
+const chosen = reply?.elements.file;
+if (chosen) {
+  const add = (event, files) => {
+    if (!files || files.length === 0) return;
+    event.preventDefault();
+    const all = new DataTransfer();
+    for (const file of [...chosen.files, ...files]) all.items.add(file);
+    chosen.files = all.files;
+  };
+  reply.addEventListener("paste", (event) => add(event, event.clipboardData?.files));
+  reply.addEventListener("dragover", (event) => { if (event.dataTransfer?.types.includes("Files")) event.preventDefault(); });
+  reply.addEventListener("drop", (event) => add(event, event.dataTransfer?.files));
+}
+
 // A page that answers a form has the place of what it shows, so that reloading it asks
 // for that, and what others do meanwhile appears.
 const place = document.querySelector("[data-place]")?.dataset.place;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::domain::replying::ReplyChange;
 use crate::domain::secret::Secret;
 use crate::service::connect::wish::{Readable, Wish};
 
@@ -80,6 +81,7 @@ impl Typed {
             junk: given(&self.junk),
             sent_folder: given(&self.sent_folder),
             provider_files_sent: None,
+            replies: ReplyChange::default(),
             from_name: given(&self.from_name),
             aliases: lines(&self.aliases),
             signature: given(&self.signature),

@@ -8,6 +8,7 @@ use crate::domain::forwarded::{Confirmation, TwoWays};
 use crate::domain::mailbox::{
     Condition, Mailbox, MailboxHealth, MailboxSettings, Security, Server, Switch, WayIn,
 };
+use crate::domain::replying::ReplySettings;
 use crate::domain::state::MailboxState;
 use crate::http::api::way_name;
 
@@ -118,6 +119,7 @@ pub(in crate::http::ui) struct SettingsView {
     pub(in crate::http::ui) outgoing: String,
     pub(in crate::http::ui) outgoing_security: &'static str,
     pub(in crate::http::ui) sent_folder: String,
+    pub(in crate::http::ui) replies: ReplySettings,
 }
 
 /// How one direction is doing.
@@ -207,6 +209,7 @@ impl SettingsView {
             outgoing: outgoing.map(shown).unwrap_or_default(),
             outgoing_security: security_name(outgoing),
             sent_folder: shown_or_empty(settings.sent_folder.as_ref()),
+            replies: settings.replies,
         }
     }
 }
