@@ -78,6 +78,8 @@ pub async fn run<W: Worker>(worker: W, store: Store, clock: Clock, shutdown: Can
             break;
         }
     }
+    // What waits for its lane stays where it is.
+    desk.behind.clear();
     while let Some(done) = desk.running.join_next_with_id().await {
         desk.give_back(done);
     }
