@@ -21,7 +21,7 @@ use crate::domain::job::{Work, WorkKind};
 use crate::domain::key::MailboxKey;
 use crate::domain::ledger::{Fate, LedgerRow};
 use crate::domain::mailbox::{Mailbox, MailboxLogins, MailboxSettings, Switch, WayIn};
-use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
+use crate::domain::outbox::{Filing, Known, Outgoing, OutgoingState};
 use crate::domain::saying::saying;
 
 /// What becomes of the logins.
@@ -70,6 +70,8 @@ fn end_outbox(
             OutgoingState::Queued | OutgoingState::Held { .. } | OutgoingState::Deferred { .. } => {
                 outbox::update(transaction, outgoing.key, now, |outgoing| {
                     let reason = saying!("outbox.removed");
+                    let what = saying!("known.failed", what = reason.clone());
+                    outgoing.note(Known::found(now, what));
                     outgoing.state = OutgoingState::Failed { reason };
                     Ok(())
                 })?;
