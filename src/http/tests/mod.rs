@@ -10,6 +10,7 @@ mod desk;
 mod doors;
 #[cfg(test)]
 mod feed;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod links;
