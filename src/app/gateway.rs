@@ -306,6 +306,7 @@ impl Gateway {
             self.keyring.clone(),
             clock.clone(),
             Random,
+            self.presets.clone(),
         );
         tasks.spawn(self.triage().run(stop.clone()));
         tasks.spawn(jobs::run(

@@ -292,7 +292,8 @@ pub(super) struct MailboxOptions {
     /// The folder to watch [default: INBOX]
     #[arg(long)]
     folder: Option<String>,
-    /// Where copies of replies go [default: the folder marked as Sent]
+    /// Where copies of replies go, and where what was written elsewhere is found [default:
+    /// the folder marked as Sent]
     #[arg(long)]
     sent_folder: Option<String>,
     /// The provider puts what it sends into Sent by itself, as Gmail does

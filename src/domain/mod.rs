@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod alert;
+pub mod alias;
 pub mod answered;
 pub mod attempt;
 pub mod authentication;
@@ -54,4 +55,5 @@ pub mod state;
 pub mod subject;
 pub mod threading;
 pub mod turns;
+pub mod undelivered;
 pub mod user;

@@ -6,6 +6,7 @@
 
 pub mod content;
 pub mod decided;
+mod elsewhere;
 
 use crate::domain::authentication::Authentication;
 use crate::domain::contact::Contact;

@@ -8,6 +8,8 @@ mod judge;
 use jiff::{SignedDuration, Timestamp};
 
 use self::judge::{failed, judge, uncertain};
+use crate::domain::address::Address;
+use crate::domain::alias::said_in;
 use crate::domain::back_off::BackOff;
 use crate::domain::condition::Failure;
 use crate::domain::envelope::Envelope;
@@ -135,6 +137,7 @@ impl Submitting {
                 return self.store.hold(job.key, until).await;
             }
         };
+        let host = server.host.clone();
         let mut options = SubmissionOptions::new(server, login);
         options.tap = self.board.diary().tap(mailbox.key, "smtp");
         let attempt = self.store.begin_attempt(outgoing.key, now).await?;
@@ -154,10 +157,32 @@ impl Submitting {
             None => self.outcome(&mailbox, &result),
         };
         self.note(&mailbox, outcome, now).await;
+        self.learn_alias(&outgoing, &host, &envelope, &result, now)
+            .await?;
         let retry_at = after_wait(now, BackOff::SUBMISSION, attempt, self.random.jitter());
         let patient = now.duration_since(outgoing.accepted_at) < GIVE_UP_AFTER;
         let end = judge(&outgoing, result, patient.then_some(retry_at));
         self.end(job, &outgoing, end, now).await
+    }
+
+    /// Some providers say in their answer which Message-ID the mail bears from now on.
+    async fn learn_alias(
+        &self,
+        outgoing: &Outgoing,
+        host: &str,
+        envelope: &Envelope,
+        result: &Result<Submitted, SubmissionError>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Ok(submitted) = result else {
+            return Ok(());
+        };
+        let named = envelope.forward_paths.iter().chain(&envelope.reverse_path);
+        let addresses = named.map(Address::as_str);
+        match said_in(&submitted.reply.to_string(), host, addresses) {
+            Some(id) => self.store.learn_alias(outgoing.key, id, now).await,
+            None => Ok(()),
+        }
     }
 
     /// What the attempt says about sending by this mailbox, apart from this reply.

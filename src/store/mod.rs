@@ -12,7 +12,7 @@
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
 //! 5. `feed`, `jobs`, `waking`, `automatic`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
-//! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`: subjects that move others;
+//! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`, `fate`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
 //! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
 //!
@@ -29,6 +29,7 @@ mod decision_lines;
 mod delivery;
 mod error;
 mod extractions;
+mod fate;
 mod feed;
 mod forwarding;
 mod handle;

@@ -215,7 +215,7 @@ impl Store {
                 if ended {
                     outgoing.state = end.state.clone();
                 }
-                outgoing.recipients.clone_from(&end.recipients);
+                outgoing.hear(&end.recipients);
                 Ok(ended)
             })?;
             match end.next {

@@ -106,6 +106,11 @@ pub(in crate::http::api) struct OutgoingBody {
     send_at: String,
     recipients: Vec<ResultBody>,
     filing: &'static str,
+    /// Why there is no copy in Sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filing_reason: Option<String>,
+    /// Message-IDs that it bears elsewhere.
+    aliases: Vec<String>,
     /// How a script came to hold it back, once one has.
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<HoldBody>,
@@ -167,6 +172,11 @@ impl OutgoingBody {
             send_at: outgoing.send_at.to_string(),
             recipients: outgoing.recipients.iter().map(ResultBody::new).collect(),
             filing: filing_name(&outgoing.filing),
+            filing_reason: match &outgoing.filing {
+                Filing::Failed { reason } => Some(reason.to_string()),
+                Filing::Waiting | Filing::Filed | Filing::NotNeeded => None,
+            },
+            aliases: outgoing.aliases.iter().map(ToString::to_string).collect(),
             hold: outgoing.hold.as_ref().map(HoldBody::new),
         }
     }

@@ -9,7 +9,7 @@ use crate::domain::answered::{assign_word, wake_word};
 use crate::domain::authentication::Authentication;
 use crate::domain::decision::{Asked, Assign, Decision, Gating, Occasion, Outcome};
 use crate::domain::message::{Attachment, Defect, Direction, Kind, Message};
-use crate::domain::outbox::{Outgoing, OutgoingState};
+use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
 use crate::http::api::{
     direction_name, kind_name, priority_name, reason_of, state_name, status_name, verdict_name,
 };
@@ -35,6 +35,14 @@ pub(in crate::http::ui) struct MessageView {
     pub(in crate::http::ui) late: bool,
     pub(in crate::http::ui) imported: bool,
     pub(in crate::http::ui) new_participant: bool,
+    /// The list whose address stands in From.
+    pub(in crate::http::ui) by_list: Option<String>,
+    /// Where answers are wanted, when that is elsewhere.
+    pub(in crate::http::ui) answers_to: Option<String>,
+    /// Another program sent it from the mailbox.
+    pub(in crate::http::ui) is_elsewhere: bool,
+    /// A machine answered for somebody: nobody has to read it.
+    pub(in crate::http::ui) is_folded: bool,
     pub(in crate::http::ui) text: String,
     pub(in crate::http::ui) quoted: Option<String>,
     pub(in crate::http::ui) cut: bool,
@@ -70,6 +78,8 @@ pub(in crate::http::ui) struct OutgoingView {
     pub(in crate::http::ui) reason: Option<String>,
     pub(in crate::http::ui) until: Option<Moment>,
     pub(in crate::http::ui) can_cancel: bool,
+    /// Why there is no copy of it in Sent.
+    pub(in crate::http::ui) unfiled: Option<String>,
     /// A script wants a person to look at it.
     pub(in crate::http::ui) is_held: bool,
     /// A script asked for it, and nobody wrote it.
@@ -157,7 +167,9 @@ impl MessageView {
         writer: Option<&str>,
     ) -> Self {
         let head = &message.head;
-        let from = head.from.as_ref();
+        let from = head.author();
+        let list = head.from.as_ref().filter(|_| head.writer.is_some());
+        let is_outbound = message.direction == Direction::Outbound;
         Self {
             id: message.id.to_string(),
             direction: direction_name(message.direction),
@@ -177,6 +189,13 @@ impl MessageView {
             late: message.late,
             imported: message.imported,
             new_participant: message.new_participant,
+            by_list: list.map(|list| list.address.to_string()),
+            answers_to: head
+                .answers_go_elsewhere()
+                .then(|| joined_addresses(&head.reply_to)),
+            is_elsewhere: is_outbound && outgoing.is_none(),
+            is_folded: matches!(head.kind, Kind::AutomaticReply | Kind::ReadReceipt)
+                && message.direction == Direction::Inbound,
             text: text.fresh,
             quoted: text.quoted,
             cut: text.cut,
@@ -234,6 +253,12 @@ fn is_worth_telling(defect: &Defect) -> bool {
     }
 }
 
+/// Names can be chosen freely; here it is about where a mail would go.
+fn joined_addresses(list: &[NamedAddress]) -> String {
+    let addresses: Vec<&str> = list.iter().map(|one| one.address.as_str()).collect();
+    addresses.join(", ")
+}
+
 fn joined(list: &[NamedAddress]) -> String {
     list.iter()
         .map(NamedAddress::shown)
@@ -263,6 +288,10 @@ impl OutgoingView {
                 _ => None,
             },
             can_cancel: outgoing.state.may_be_cancelled(),
+            unfiled: match &outgoing.filing {
+                Filing::Failed { reason } => Some(words.say(reason)),
+                Filing::Waiting | Filing::Filed | Filing::NotNeeded => None,
+            },
             is_automatic: outgoing.automatic,
             is_held: matches!(outgoing.state, OutgoingState::Held { .. }),
             steps: outgoing
