@@ -128,17 +128,36 @@ const BOUNCES: &[(&str, &str, Writer)] = &[
         report(sent, "failed", "5.1.1", "550 5.1.1 no such user")
     }),
     ("Gmail", "5.1.1", |sent| {
-        report(sent, "failed", "5.1.1", "550-5.1.1 The email account does not exist. NoSuchUser")
-            .replace("MAILER-DAEMON@mx.example.com", "mailer-daemon@googlemail.com")
-            .replace("Undelivered Mail Returned to Sender", "Delivery Status Notification (Failure)")
+        report(
+            sent,
+            "failed",
+            "5.1.1",
+            "550-5.1.1 The email account does not exist. NoSuchUser",
+        )
+        .replace(
+            "MAILER-DAEMON@mx.example.com",
+            "mailer-daemon@googlemail.com",
+        )
+        .replace(
+            "Undelivered Mail Returned to Sender",
+            "Delivery Status Notification (Failure)",
+        )
     }),
     ("Exchange Online", "5.1.10", |sent| {
-        report(sent, "failed", "5.1.10", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found")
-            .replace(
-                "MAILER-DAEMON@mx.example.com",
-                "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.com",
-            )
-            .replace("Undelivered Mail Returned to Sender", "Undeliverable: Re: Question")
+        report(
+            sent,
+            "failed",
+            "5.1.10",
+            "550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found",
+        )
+        .replace(
+            "MAILER-DAEMON@mx.example.com",
+            "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.com",
+        )
+        .replace(
+            "Undelivered Mail Returned to Sender",
+            "Undeliverable: Re: Question",
+        )
     }),
     ("Exchange, older, without a report", "5.1.1", |sent| {
         let Sent { id, to } = sent;
@@ -160,7 +179,12 @@ const BOUNCES: &[(&str, &str, Writer)] = &[
              ------ This is a copy of the message, including all the headers. ------\r\n\r\n\
              From: {USER}\r\nTo: {to}\r\nReferences: <q0@example.net>\r\n\t<other@shop.example>\r\nMessage-ID: {id}\r\n\r\nBecause."
         );
-        let mail = plain("Mail Delivery System <Mailer-Daemon@mx.example.com>", "Mail delivery failed: returning message to sender", "text/plain", &body);
+        let mail = plain(
+            "Mail Delivery System <Mailer-Daemon@mx.example.com>",
+            "Mail delivery failed: returning message to sender",
+            "text/plain",
+            &body,
+        );
         format!("X-Failed-Recipients: {to}\r\nAuto-Submitted: auto-replied\r\n{mail}")
     }),
     ("qmail", "5.1.1", |sent| {
@@ -170,7 +194,12 @@ const BOUNCES: &[(&str, &str, Writer)] = &[
              <{to}>:\r\n192.0.2.1 does not like recipient.\r\nRemote host said: 550 5.1.1 no mailbox here by that name\r\n\r\n\
              --- Below this line is a copy of the message.\r\n\r\nReturn-Path: <{USER}>\r\nMessage-ID: {id}\r\nTo: {to}\r\n\r\nBecause."
         );
-        plain("MAILER-DAEMON@mx.example.com", "failure notice", "text/plain", &body)
+        plain(
+            "MAILER-DAEMON@mx.example.com",
+            "failure notice",
+            "text/plain",
+            &body,
+        )
     }),
     ("QQ", "", |sent| {
         let Sent { id, to } = sent;
@@ -180,7 +209,12 @@ const BOUNCES: &[(&str, &str, Writer)] = &[
              host mx.example.net[192.0.2.1] said: 550 Mailbox not found</td></tr></table><div>Message-ID: {}</div>",
             id.replace('<', "&lt;").replace('>', "&gt;")
         );
-        plain("=?utf-8?B?UG9zdE1hc3Rlcg==?= <PostMaster@qq.com>", "=?utf-8?B?5p2l6IeqcXEuY29t55qE6YCA5L+h?=", "text/html", &body)
+        plain(
+            "=?utf-8?B?UG9zdE1hc3Rlcg==?= <PostMaster@qq.com>",
+            "=?utf-8?B?5p2l6IeqcXEuY29t55qE6YCA5L+h?=",
+            "text/html",
+            &body,
+        )
     }),
     ("NetEase", "5.1.1", |sent| {
         let Sent { id, to } = sent;
@@ -191,11 +225,23 @@ const BOUNCES: &[(&str, &str, Writer)] = &[
              --n\r\nContent-Type: message/rfc822\r\n\r\nFrom: {USER}\r\nTo: {to}\r\nMessage-ID: {id}\r\nSubject: Re: Question\r\n\r\nBecause.\r\n--n--\r\n"
         )
     }),
-    ("a machine that only quotes the id, in capitals", "", |sent| {
-        let Sent { id, to } = sent;
-        let body = format!("Could not be delivered to {to}.\r\nReference {}\r\n", id.to_uppercase());
-        plain("postmaster@example.net", "Returned mail", "text/plain", &body)
-    }),
+    (
+        "a machine that only quotes the id, in capitals",
+        "",
+        |sent| {
+            let Sent { id, to } = sent;
+            let body = format!(
+                "Could not be delivered to {to}.\r\nReference {}\r\n",
+                id.to_uppercase()
+            );
+            plain(
+                "postmaster@example.net",
+                "Returned mail",
+                "text/plain",
+                &body,
+            )
+        },
+    ),
 ];
 
 #[test]
@@ -218,10 +264,18 @@ fn every_shape_of_bounce_is_shown_at_the_reply_that_came_back() {
         assert_eq!(conversation["status"], "open", "{what}");
         let bounces = &conversation["contact"]["bounces"][0];
         assert_eq!(bounces["hard"], 1, "{what}: {conversation}");
-        assert_eq!(bounces["status"].as_str().unwrap_or_default(), *status, "{what}");
+        assert_eq!(
+            bounces["status"].as_str().unwrap_or_default(),
+            *status,
+            "{what}"
+        );
         println!("{what:<48} {}", text(recipient, "text"));
     }
-    assert_eq!(desk.sink.kept().len(), BOUNCES.len(), "no bounce was answered");
+    assert_eq!(
+        desk.sink.kept().len(),
+        BOUNCES.len(),
+        "no bounce was answered"
+    );
 }
 
 #[test]
@@ -232,7 +286,11 @@ fn what_is_still_under_way_or_arrived_is_no_bounce() {
         id: &reply.message_id,
         to: &reply.to,
     };
-    for (action, status) in [("delayed", "4.4.1"), ("relayed", "2.0.0"), ("delivered", "2.0.0")] {
+    for (action, status) in [
+        ("delayed", "4.4.1"),
+        ("relayed", "2.0.0"),
+        ("delivered", "2.0.0"),
+    ] {
         let mail = report(&sent, action, status, "450 4.4.1 later");
         assert_eq!(desk.deliver("", &mail), reply.conversation, "{action}");
         assert_eq!(desk.outgoing(&reply)["state"], "sent", "{action}");
@@ -275,10 +333,17 @@ fn one_of_two_recipients_came_back() {
 fn a_bounce_that_knows_no_id_of_ours_only_shows_itself() {
     let mut desk = Desk::open([]);
     let reply = desk.reply("sent");
-    let forged_id = format!("<{}", reply.message_id.trim_start_matches('<').replacen(['a', 'b', 'c'], "d", 1));
+    let forged_id = format!(
+        "<{}",
+        reply
+            .message_id
+            .trim_start_matches('<')
+            .replacen(['a', 'b', 'c'], "d", 1)
+    );
     for id in ["<made.up@example.com>", "<q1@example.net>", &forged_id] {
         let sent = Sent { id, to: &reply.to };
-        let mail = report(&sent, "failed", "5.1.1", "550 5.1.1 no").replace("<q0@example.net>", "<x@example.net>");
+        let mail = report(&sent, "failed", "5.1.1", "550 5.1.1 no")
+            .replace("<q0@example.net>", "<x@example.net>");
         desk.deliver("", &mail);
         assert_eq!(desk.outgoing(&reply)["state"], "sent", "{id}");
         assert_eq!(desk.conversation(&reply)["status"], "pending", "{id}");
@@ -317,7 +382,11 @@ fn uncertain_after(sender: &str, mail: impl Fn(&Reply) -> String) -> Value {
     let cut = vec![(Stage::EndOfData, Fault::Cut)];
     let mut desk = Desk::open([Plan::new(), cut]);
     let reply = desk.reply("uncertain");
-    let sender = if sender == "them" { reply.to.clone() } else { sender.to_owned() };
+    let sender = if sender == "them" {
+        reply.to.clone()
+    } else {
+        sender.to_owned()
+    };
     let mail = mail(&reply).replace("{sender}", &sender);
     assert_eq!(desk.deliver(&sender, &mail), reply.conversation);
     desk.outgoing(&reply)

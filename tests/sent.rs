@@ -50,10 +50,7 @@ impl Desk {
 
     fn reply(&self, words: &str) -> Value {
         let path = format!("/conversations/{}/replies", self.conversation);
-        let answer = self
-            .gateway
-            .api()
-            .post(&path, &[], &json!({"text": words}));
+        let answer = self.gateway.api().post(&path, &[], &json!({"text": words}));
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.json()
     }
@@ -121,7 +118,10 @@ fn a_copy_under_another_id_settles_what_was_uncertain_and_stays_the_only_one() {
     desk.dovecot.save(USER, "Sent", &copy);
     desk.gateway.look(USER);
     let sent = desk.until(&id, "it is sent", |one| one["state"] == "sent");
-    assert_eq!(sent["aliases"], json!(["<tencent_0123456789ABCDEF@qq.com>"]));
+    assert_eq!(
+        sent["aliases"],
+        json!(["<tencent_0123456789ABCDEF@qq.com>"])
+    );
     assert_eq!(sent["recipients"][0]["state"], "accepted");
     // A restart files nothing more.
     desk.gateway.kill();
@@ -158,8 +158,9 @@ fn what_was_written_elsewhere_joins_and_stops_the_clock() {
     let conversation = desk.conversation.clone();
     desk.feed.until("it has joined", |event| {
         received += usize::from(event["type"] == "message.received");
-        (event["type"] == "conversation.changed" && event["conversation_id"] == conversation.as_str())
-            .then_some(())
+        (event["type"] == "conversation.changed"
+            && event["conversation_id"] == conversation.as_str())
+        .then_some(())
     });
     assert_eq!(received, 0, "nobody is told of new mail");
     assert_eq!(desk.status(), "pending");

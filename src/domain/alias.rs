@@ -58,9 +58,9 @@ fn is_of_ses(word: &str) -> bool {
 fn ses_id(token: &str, host: &str) -> Option<MessageId> {
     let is_region = |label: &&str| {
         let parts: Vec<&str> = label.split('-').collect();
-        let number = parts.last().is_some_and(|last| {
-            last.len() == 1 && last.bytes().all(|byte| byte.is_ascii_digit())
-        });
+        let number = parts
+            .last()
+            .is_some_and(|last| last.len() == 1 && last.bytes().all(|byte| byte.is_ascii_digit()));
         parts.len() >= 3 && parts[0].len() == 2 && number
     };
     let place = match host.split('.').find(is_region)? {
@@ -90,7 +90,10 @@ mod tests {
         );
         for (host, domain) in [
             ("email-smtp.us-east-1.amazonaws.com", "email.amazonses.com"),
-            ("email-smtp.eu-west-1.amazonaws.com", "eu-west-1.amazonses.com"),
+            (
+                "email-smtp.eu-west-1.amazonaws.com",
+                "eu-west-1.amazonses.com",
+            ),
             ("smtp.mail.us-west-2.awsapps.com", "us-west-2.amazonses.com"),
         ] {
             let expected = format!("{TOKEN}@{domain}");

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::address::NamedAddress;
 use super::key::{
@@ -223,9 +223,6 @@ pub struct Head {
     pub language: String,
 }
 
-/// A provider may write its own time into a mail it takes.
-const COPY_DATE_SLACK: SignedDuration = SignedDuration::from_mins(2);
-
 impl Head {
     /// Who wrote it, as far as the header tells.
     #[must_use]
@@ -241,10 +238,8 @@ impl Head {
             list.iter().map(|one| one.address.folded()).collect()
         };
         let sender = |head: &Self| head.from.as_ref().map(|from| from.address.folded());
-        let (Some(ours), Some(theirs)) = (self.date, copy.date) else {
-            return false;
-        };
-        ours.duration_since(theirs).abs() <= COPY_DATE_SLACK
+        self.date.is_some()
+            && self.date == copy.date
             && self.subject.trim() == copy.subject.trim()
             && sender(self) == sender(copy)
             && people(&self.to) == people(&copy.to)

@@ -78,7 +78,9 @@ mod tests {
     #[test]
     fn the_server_that_took_the_mail_is_heard_and_no_other() {
         for fields in [
-            &["mx.example.com; spf=pass smtp.mailfrom=a.example; dmarc=fail (p=NONE) header.from=b.example"][..],
+            &[
+                "mx.example.com; spf=pass smtp.mailfrom=a.example; dmarc=fail (p=NONE) header.from=b.example",
+            ][..],
             &["mx.example.com; dkim=pass", "mx.example.com; dmarc = fail"],
             &["spf=fail (sender IP is 192.0.2.1); dmarc=fail action=none header.from=a.example"],
             &["mx.example.com 1; (dmarc=pass) dmarc=fail"],

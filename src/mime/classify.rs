@@ -239,7 +239,8 @@ fn is_automatic_reply(header: &HeaderBlock, subject: &str) -> bool {
     if value(header, "auto-submitted").starts_with("auto-replied") {
         return true;
     }
-    let precedence = |wanted: &[&str]| precedences(header).any(|one| wanted.contains(&one.as_str()));
+    let precedence =
+        |wanted: &[&str]| precedences(header).any(|one| wanted.contains(&one.as_str()));
     let marked = [
         "x-autoreply",
         "x-autorespond",

@@ -81,7 +81,8 @@ mod tests {
 
     fn read(header: &str) -> Option<String> {
         let head = read_bytes(format!("{header}\n\nHello\n").as_bytes()).head;
-        head.writer.map(|one| format!("{} <{}>", one.name().unwrap_or_default(), one.address))
+        head.writer
+            .map(|one| format!("{} <{}>", one.name().unwrap_or_default(), one.address))
     }
 
     #[test]

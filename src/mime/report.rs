@@ -62,8 +62,7 @@ pub(super) fn read_bounce(walked: &Walked, subject: &str, text: &str) -> BounceR
 #[must_use]
 pub(super) fn read_receipt(walked: &Walked) -> Option<MessageId> {
     let mut parts = walked.parts.iter();
-    let part =
-        parts.find(|part| part.header.content_type == "message/disposition-notification")?;
+    let part = parts.find(|part| part.header.content_type == "message/disposition-notification")?;
     let fields = HeaderBlock::new(unwrapped(part));
     MessageId::parse_list(&fields.text("original-message-id")?).pop()
 }

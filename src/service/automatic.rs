@@ -61,7 +61,11 @@ pub(super) fn may_leave(
     now: Timestamp,
 ) -> Result<Leave, StoreError> {
     let answered = outgoing.in_reply_to.filter(|_| outgoing.automatic);
-    let Some(message) = answered.map(|key| store.message(key)).transpose()?.flatten() else {
+    let Some(message) = answered
+        .map(|key| store.message(key))
+        .transpose()?
+        .flatten()
+    else {
         return Ok(Leave::Now);
     };
     if is_disproved(store, &message)? {

@@ -20,6 +20,7 @@ use crate::domain::folder::FolderName;
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::{MailboxKey, OutgoingKey};
 use crate::domain::mailbox::Mailbox;
+use crate::domain::message_id::MessageId;
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
 use crate::domain::saying::{Said, Saying, saying};
 use crate::net::dial::Dialer;
@@ -220,7 +221,11 @@ impl FilingCopies {
         let folder = self.open_sent(session, mailbox).await?;
         let message = self.store.message(outgoing.message)?;
         let head = message.map(|message| message.head).unwrap_or_default();
-        let found = looking::look(session, outgoing, &head, uncertain).await?;
+        let is_of_another = |id: &MessageId| {
+            let known = self.store.outgoing_by_message_id(outgoing.workspace, id)?;
+            Ok(known.is_some_and(|known| known.key != outgoing.key))
+        };
+        let found = looking::look(session, outgoing, &head, is_of_another).await?;
         if let Some(Copy::Renamed(id)) = &found {
             let (id, now) = (id.clone(), self.clock.now());
             self.store.learn_alias(outgoing.key, id, now).await?;

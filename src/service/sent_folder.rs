@@ -28,14 +28,17 @@ pub(super) enum SentFolder {
     Missing(Option<FolderName>),
 }
 
-/// Finds the folder: the configured one, else the one marked `\Sent`, else the one the preset
-/// names, else one of a usual name.
+/// Finds the folder: the one a person named, else the one marked `\Sent`, else the one the
+/// preset names, else one of a usual name.
 pub(super) async fn find(
     session: &mut Session,
     settings: &MailboxSettings,
     preset_name: Option<&str>,
 ) -> Result<SentFolder, ImapError> {
-    if let Some(folder) = &settings.sent_folder {
+    // What the preset filled in was nobody's choice: the server knows better, since many
+    // call the folder by the language of the account.
+    let chosen = settings.sent_folder.as_ref();
+    if let Some(folder) = chosen.filter(|folder| Some(folder.as_str()) != preset_name) {
         return Ok(SentFolder::There(folder.clone()));
     }
     Ok(choose(&session.list().await?, preset_name))
@@ -49,7 +52,8 @@ fn choose(folders: &[ListedFolder], preset_name: Option<&str>) -> SentFolder {
     let mut names = preset_name.iter().chain(USUAL_NAMES);
     let named = || {
         names.find_map(|name| {
-            open.clone().find(|folder| folder.name.as_str().eq_ignore_ascii_case(name))
+            open.clone()
+                .find(|folder| folder.name.as_str().eq_ignore_ascii_case(name))
         })
     };
     match marked.or_else(named) {
@@ -68,7 +72,9 @@ fn new_name(folders: &[ListedFolder], preset_name: Option<&str>) -> Option<Folde
         .iter()
         .filter(|folder| !folder.name.as_str().eq_ignore_ascii_case(INBOX));
     let below = |folder: &ListedFolder| {
-        let begin = folder.delimiter.map(|delimiter| format!("{INBOX}{delimiter}"));
+        let begin = folder
+            .delimiter
+            .map(|delimiter| format!("{INBOX}{delimiter}"));
         begin.filter(|begin| folder.name.as_str().starts_with(begin.as_str()))
     };
     let prefixes: Vec<Option<String>> = others.map(below).collect();
@@ -105,8 +111,14 @@ mod tests {
     #[test]
     fn what_the_server_marks_outranks_the_preset_and_that_outranks_usual_names() {
         let marked = listed("Gesendet", '/', Some(SpecialUse::Sent));
-        let all = [listed("Sent", '/', None), listed("sent messages", '/', None)];
-        assert_eq!(choose(&[all.to_vec(), vec![marked]].concat(), None), there("Gesendet"));
+        let all = [
+            listed("Sent", '/', None),
+            listed("sent messages", '/', None),
+        ];
+        assert_eq!(
+            choose(&[all.to_vec(), vec![marked]].concat(), None),
+            there("Gesendet")
+        );
         assert_eq!(choose(&all, Some("Sent Messages")), there("sent messages"));
         assert_eq!(choose(&all, Some("Elsewhere")), there("Sent"));
         assert_eq!(choose(&all[..0], Some("Sent Items")), missing("Sent Items"));

@@ -17,8 +17,8 @@ use super::seal::Keys;
 use super::table::{Counter, Rows, Table, Transaction};
 use super::threading::{self, Question};
 use super::{
-    Store, contacts, conversations, fate, feed, forwarding, jobs, ledger, listing, mailboxes, maildrops,
-    outbox, proofs,
+    Store, contacts, conversations, fate, feed, forwarding, jobs, ledger, listing, mailboxes,
+    maildrops, outbox, proofs,
 };
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status};

@@ -20,9 +20,7 @@ use crate::domain::message::{
     BounceReport, DeliveryAction, Direction, Head, Kind, Message, ReportedRecipient,
 };
 use crate::domain::message_id::MessageId;
-use crate::domain::outbox::{
-    ALIASES_MAX, Filing, Known, Outgoing, OutgoingState, RecipientState,
-};
+use crate::domain::outbox::{ALIASES_MAX, Filing, Known, Outgoing, OutgoingState, RecipientState};
 use crate::domain::saying::{Saying, saying};
 use crate::domain::undelivered::AddressTrouble;
 
@@ -96,13 +94,23 @@ fn taken_over(outgoing: &mut Outgoing) {
 
 /// The copy of a reply that was proven to be sent is looked for and made anew: it may have
 /// been given up while nobody knew.
-fn file(transaction: &Transaction<'_>, outgoing: &Outgoing, now: Timestamp) -> Result<(), StoreError> {
+fn file(
+    transaction: &Transaction<'_>,
+    outgoing: &Outgoing,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if outgoing.filing == Filing::Filed {
         return Ok(());
     }
     jobs::finish_of(transaction, outgoing.key)?;
     let work = Work::File(outgoing.key);
-    jobs::add(transaction, outgoing.workspace, outgoing.conversation, work, now)?;
+    jobs::add(
+        transaction,
+        outgoing.workspace,
+        outgoing.conversation,
+        work,
+        now,
+    )?;
     Ok(())
 }
 
@@ -130,7 +138,12 @@ pub(super) fn reported(
     bounce: &Message,
 ) -> Result<bool, StoreError> {
     // One that was never begun cannot have come back.
-    let Some(report) = bounce.head.bounce.as_ref().filter(|_| outgoing.attempts > 0) else {
+    let Some(report) = bounce
+        .head
+        .bounce
+        .as_ref()
+        .filter(|_| outgoing.attempts > 0)
+    else {
         return Ok(false);
     };
     let now = bounce.arrived_at;
@@ -328,7 +341,11 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be made durable.
-    pub async fn copy_found(&self, outgoing: OutgoingKey, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn copy_found(
+        &self,
+        outgoing: OutgoingKey,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.write(move |transaction| {
             let own: Outgoing = transaction.named(Table::Outgoing, outgoing.0, "reply")?;
             seen(transaction, &own, true, now)

@@ -14,8 +14,8 @@ use super::classify::classify;
 use super::header::address::{AddressList, parse_addresses};
 use super::header::{HeaderBlock, bounded, date::parse_date, words::decode_text};
 use super::language::guess_language;
-use super::quote::quoted_from;
 use super::list::writer;
+use super::quote::quoted_from;
 use super::report::{read_bounce, read_receipt};
 use super::walk::{Walk, Walked};
 
@@ -164,7 +164,9 @@ fn read_head(walked: &Walked, hint: Option<&str>) -> Head {
             Some(from) if reply_to.iter().all(|one| one.address == from.address) => Vec::new(),
             _ => reply_to,
         },
-        writer: from.as_ref().and_then(|from| writer(header, from, &reply_to_all)),
+        writer: from
+            .as_ref()
+            .and_then(|from| writer(header, from, &reply_to_all)),
         from,
         to,
         cc,

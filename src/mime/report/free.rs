@@ -127,7 +127,8 @@ fn addresses(line: &str) -> Vec<String> {
     let outside = |c: char| c.is_whitespace() || "<>\"'()[]{},;:：，。（）、|*".contains(c);
     let words = line.split(outside).filter(|word| word.contains('@'));
     let words = words.map(|word| word.trim_matches(['.', '\'', '`']));
-    let right = words.filter(|word| word.len() <= RECIPIENT_LENGTH_MAX && Address::parse(word).is_ok());
+    let right =
+        words.filter(|word| word.len() <= RECIPIENT_LENGTH_MAX && Address::parse(word).is_ok());
     right.map(str::to_owned).collect()
 }
 
@@ -164,7 +165,11 @@ mod tests {
         let header = "X-Failed-Recipients: one@example.net,\n two@example.net\n";
         let read = report(header, "Mail delivery failed", "other@example.net 550 no");
         assert_eq!(named(&read), ["one@example.net", "two@example.net"]);
-        let late = report("", "Warning: message 1x delayed 24 hours", "ann@example.net");
+        let late = report(
+            "",
+            "Warning: message 1x delayed 24 hours",
+            "ann@example.net",
+        );
         assert_eq!(late.recipients[0].action, DeliveryAction::Delayed);
     }
 

@@ -28,7 +28,10 @@ impl Mentioned {
             let trimmed = line.trim_start();
             let goes_on = line.len() > trimmed.len() || trimmed.starts_with('<');
             let lower = trimmed.get(..trimmed.len().min(64)).unwrap_or(trimmed);
-            let lower = lower.trim_start_matches('>').trim_start().to_ascii_lowercase();
+            let lower = lower
+                .trim_start_matches('>')
+                .trim_start()
+                .to_ascii_lowercase();
             if OTHER_MAILS.iter().any(|name| lower.starts_with(name)) {
                 of_others = true;
                 continue;

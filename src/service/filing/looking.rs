@@ -4,12 +4,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::FileError;
 use crate::domain::message::Head;
 use crate::domain::message_id::MessageId;
 use crate::domain::outbox::Outgoing;
 use crate::mime;
-use crate::net::imap::{ImapError, Session};
+use crate::net::imap::Session;
 use crate::protocol::imap::{SearchKey, UidSet};
+use crate::store::StoreError;
 
 /// Mails of the folder that are looked at, last first.
 const LOOKED_AT_MAX: usize = 50;
@@ -32,9 +34,11 @@ pub(super) async fn look(
     session: &mut Session,
     outgoing: &Outgoing,
     head: &Head,
-    is_evidence: bool,
-) -> Result<Option<Copy>, ImapError> {
-    for id in std::iter::once(&outgoing.message_id).chain(&outgoing.aliases) {
+    is_of_another: impl Fn(&MessageId) -> Result<bool, StoreError>,
+) -> Result<Option<Copy>, FileError> {
+    let mut ours = vec![outgoing.message_id.clone()];
+    ours.extend(outgoing.aliases.iter().cloned());
+    for id in &ours {
         let key = SearchKey::Header {
             name: "Message-ID".to_owned(),
             value: id.as_str().to_owned(),
@@ -53,30 +57,80 @@ pub(super) async fn look(
     };
     let headers = session.uid_fetch_headers(&set, &FIELDS).await?;
     let heads = headers.iter().map(|header| mime::read_bytes(header).head);
-    Ok(judge(outgoing, head, heads, is_evidence))
+    judge(&ours, head, heads, is_of_another)
 }
 
-/// Which of the mails is the copy. For evidence the very second has to be right: a person may
-/// have written the same to the same people a moment later.
+/// Which of the mails is the copy. Ids of other replies of ours, by whatever name, are theirs.
 fn judge(
-    outgoing: &Outgoing,
+    ours: &[MessageId],
     head: &Head,
     seen: impl Iterator<Item = Head>,
-    is_evidence: bool,
-) -> Option<Copy> {
+    is_of_another: impl Fn(&MessageId) -> Result<bool, StoreError>,
+) -> Result<Option<Copy>, FileError> {
     let mut renamed = None;
     for copy in seen {
         let Some(id) = &copy.message_id else { continue };
-        if *id == outgoing.message_id || outgoing.aliases.contains(id) {
-            return Some(Copy::Known);
+        if ours.contains(id) {
+            return Ok(Some(Copy::Known));
         }
-        let same = head.is_copied_by(&copy) && (!is_evidence || head.date == copy.date);
-        if same && !id.may_be_issued() {
+        if head.is_copied_by(&copy) && !id.may_be_issued() && !is_of_another(id)? {
             // Two that look the same: nobody can tell which of them it is.
             if renamed.replace(id.clone()).is_some() {
-                return None;
+                return Ok(None);
             }
         }
     }
-    renamed.map(Copy::Renamed)
+    Ok(renamed.map(Copy::Renamed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::address::Address;
+
+    fn head(id: &str, date: i64) -> Head {
+        let address = |text: &str| Address::parse(text).expect("an address");
+        Head {
+            message_id: MessageId::parse(id),
+            from: Some(address("help@shop.example").into()),
+            to: vec![address("ann@example.net").into()],
+            subject: "Re: Hello".to_owned(),
+            date: Timestamp::from_second(date).ok(),
+            ..Head::default()
+        }
+    }
+
+    fn found(copies: &[Head]) -> Option<Copy> {
+        let ours = head("ours@shop.example", 100);
+        let taken = |id: &MessageId| Ok(id.as_str() == "taken@qq.com");
+        judge(
+            ours.message_id.as_slice(),
+            &ours,
+            copies.iter().cloned(),
+            taken,
+        )
+        .expect("no trouble")
+    }
+
+    #[test]
+    fn a_copy_is_known_by_its_id_or_by_everything_else() {
+        let renamed = head("tencent_1@qq.com", 100);
+        let id = renamed.message_id.clone().expect("an id");
+        assert_eq!(found(&[head("ours@shop.example", 7)]), Some(Copy::Known));
+        assert_eq!(
+            found(std::slice::from_ref(&renamed)),
+            Some(Copy::Renamed(id))
+        );
+        assert_eq!(
+            found(&[head("tencent_1@qq.com", 101)]),
+            None,
+            "a second later"
+        );
+        assert_eq!(found(&[head("taken@qq.com", 100)]), None, "another reply");
+        let twice = [renamed.clone(), head("tencent_2@qq.com", 100)];
+        assert_eq!(found(&twice), None, "nobody can tell");
+        let mut other = renamed;
+        other.to.clear();
+        assert_eq!(found(&[other]), None, "other recipients");
+    }
 }

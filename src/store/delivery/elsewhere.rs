@@ -122,7 +122,9 @@ impl Stage<'_, '_> {
         let same_subject = evidence
             .same_subject
             .filter(|one| arrival.arrived_at.duration_since(one.last_at) <= within);
-        let joined = evidence.token.or_else(|| evidence.references.first().copied());
+        let joined = evidence
+            .token
+            .or_else(|| evidence.references.first().copied());
         Ok(joined.or(same_subject).map(|one| one.conversation))
     }
 
@@ -146,11 +148,7 @@ impl Stage<'_, '_> {
         Ok(None)
     }
 
-    fn join_sent(
-        &self,
-        arrival: &Arrival,
-        place: ConversationKey,
-    ) -> Result<Message, StoreError> {
+    fn join_sent(&self, arrival: &Arrival, place: ConversationKey) -> Result<Message, StoreError> {
         let before: Conversation =
             self.transaction
                 .named(Table::Conversations, place.0, "conversation")?;

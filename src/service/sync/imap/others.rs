@@ -13,7 +13,9 @@ pub(super) async fn look_at_others(session: &mut Session, task: &Task) -> Result
     let mut opened = false;
     task.find_sent(session).await?;
     let sent = task.sent();
-    let others = task.others().filter(|folder| Some(*folder) != sent.as_ref());
+    let others = task
+        .others()
+        .filter(|folder| Some(*folder) != sent.as_ref());
     for folder in others.chain(&sent) {
         match look_at(session, task, folder).await {
             Ok(has_opened) => opened |= has_opened,
