@@ -425,3 +425,21 @@ fn a_report_settles_what_was_uncertain_either_way() {
     let failed = uncertain_after("", of("failed", "5.1.1"));
     assert_eq!(failed["state"], "bounced", "{failed}");
 }
+
+#[test]
+fn a_bounce_that_only_knows_the_providers_id_is_matched() {
+    let renamed =
+        Fault::Reply("250 2.0.0 OK <AM0PR1@am0pr1.eurprd04.prod.outlook.com> [Hostname=AM0PR1]");
+    let mut desk = Desk::open([Plan::new(), vec![(Stage::EndOfData, renamed)]]);
+    let reply = desk.reply("sent");
+    let sent = Sent {
+        id: "<AM0PR1@am0pr1.eurprd04.prod.outlook.com>",
+        to: &reply.to,
+    };
+    let place = desk.deliver(
+        "",
+        &report(&sent, "failed", "5.1.1", "550 5.1.1 no such user"),
+    );
+    assert_eq!(place, reply.conversation);
+    assert_eq!(desk.outgoing(&reply)["state"], "bounced");
+}

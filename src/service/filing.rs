@@ -49,7 +49,7 @@ enum FileError {
     Enter(#[from] EnterError),
     Imap(#[from] ImapError),
     NoSentFolder,
-    NotCreated(FolderName, #[source] ImapError),
+    NotCreated(FolderName, #[source] Box<ImapError>),
     NoEvidence,
     NoBytes,
     NoFolders,
@@ -62,7 +62,9 @@ impl Said for FileError {
             Self::Enter(error) => error.saying(),
             Self::Imap(error) => error.saying(),
             Self::NoSentFolder => saying!("filing.no_folder"),
-            Self::NotCreated(folder, what) => saying!("filing.not_created", folder, what),
+            Self::NotCreated(folder, what) => {
+                saying!("filing.not_created", folder, what = what.as_ref())
+            }
             Self::NoEvidence => saying!("filing.no_evidence"),
             Self::NoBytes => saying!("outbox.no_bytes"),
             Self::NoFolders => saying!("filing.no_folders"),
@@ -75,10 +77,14 @@ impl FileError {
     /// The server will not say otherwise in an hour (RFC 5530, RFC 9208): a person hears of
     /// it now.
     fn is_final(&self) -> bool {
-        let (Self::Imap(ImapError::Refused { refusal, .. })
-        | Self::NotCreated(_, ImapError::Refused { refusal, .. })) = self
-        else {
-            return matches!(self, Self::NoSentFolder);
+        let error = match self {
+            Self::Imap(error) => error,
+            Self::NotCreated(_, error) => error,
+            Self::NoSentFolder => return true,
+            _ => return false,
+        };
+        let ImapError::Refused { refusal, .. } = error else {
+            return false;
         };
         let quota = refusal.text.to_lowercase().contains("quota");
         let code = matches!(
@@ -275,7 +281,7 @@ impl FilingCopies {
             return Err(missing.map_or(FileError::NoSentFolder, FileError::Imap));
         }
         let created = session.create(&folder).await;
-        created.map_err(|error| FileError::NotCreated(folder.clone(), error))?;
+        created.map_err(|error| FileError::NotCreated(folder.clone(), Box::new(error)))?;
         session.select(&folder, &SelectMode::ReadOnly).await?;
         Ok(folder)
     }

@@ -80,7 +80,7 @@ fn new_name(folders: &[ListedFolder], preset_name: Option<&str>) -> Option<Folde
     let prefixes: Vec<Option<String>> = others.map(below).collect();
     match prefixes.first() {
         Some(Some(prefix)) if prefixes.iter().all(Option::is_some) => {
-            FolderName::new(&format!("{prefix}{NEW_NAME}"))
+            FolderName::new(format!("{prefix}{NEW_NAME}"))
         }
         _ => FolderName::new(NEW_NAME),
     }

@@ -57,7 +57,7 @@ pub(super) async fn look(
     };
     let headers = session.uid_fetch_headers(&set, &FIELDS).await?;
     let heads = headers.iter().map(|header| mime::read_bytes(header).head);
-    judge(&ours, head, heads, is_of_another)
+    Ok(judge(&ours, head, heads, is_of_another)?)
 }
 
 /// Which of the mails is the copy. Ids of other replies of ours, by whatever name, are theirs.
@@ -66,7 +66,7 @@ fn judge(
     head: &Head,
     seen: impl Iterator<Item = Head>,
     is_of_another: impl Fn(&MessageId) -> Result<bool, StoreError>,
-) -> Result<Option<Copy>, FileError> {
+) -> Result<Option<Copy>, StoreError> {
     let mut renamed = None;
     for copy in seen {
         let Some(id) = &copy.message_id else { continue };
