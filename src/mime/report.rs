@@ -4,21 +4,18 @@
 //! Deliberately absent: whether it is about a mail of ours. The ids that are found here are
 //! only asked about; nothing in a report is believed for what it says of itself.
 
+mod bounds;
 mod free;
 mod mentioned;
 
 use crate::domain::message::{BounceReport, DeliveryAction, REPORTED_MAX, ReportedRecipient};
 use crate::domain::message_id::MessageId;
 
+use self::bounds::{RECIPIENT_LENGTH_MAX, TEXT_LENGTH_MAX, is_status, short};
 use self::mentioned::Mentioned;
 use super::header::{HeaderBlock, words};
 use super::transfer::decode_transfer;
 use super::walk::{Walked, WalkedPart};
-
-/// Longest diagnostic text that is kept, in characters.
-const TEXT_LENGTH_MAX: usize = 1_000;
-/// Longest recipient that is kept, in characters.
-const RECIPIENT_LENGTH_MAX: usize = 320;
 
 /// Reads the report of a bounce; `about` is found in the returned mail or header, `text` is
 /// what a person reads in it.
@@ -160,15 +157,4 @@ fn typed_value(value: &str) -> String {
 fn status_code(value: &str) -> Option<String> {
     let code = value.split_whitespace().next()?;
     is_status(code).then(|| code.to_owned())
-}
-
-fn is_status(code: &str) -> bool {
-    let digits = |part: &str| {
-        !part.is_empty() && part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    code.split('.').count() == 3 && code.split('.').all(digits)
-}
-
-fn short(text: &str, length_max: usize) -> String {
-    text.chars().take(length_max).collect()
 }

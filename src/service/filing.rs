@@ -5,6 +5,7 @@
 //! sent. For an uncertain reply the search is also evidence: a provider that files
 //! what it submits shows that it has taken the mail.
 
+mod error;
 mod looking;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
+use self::error::FileError;
 use self::looking::Copy;
 use crate::domain::back_off::BackOff;
 use crate::domain::condition::REFUSAL_PAUSE;
@@ -22,10 +24,10 @@ use crate::domain::key::{MailboxKey, OutgoingKey};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message_id::MessageId;
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
-use crate::domain::saying::{Said, Saying, saying};
+use crate::domain::saying::Said;
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapError, OpenError, Session};
-use crate::protocol::imap::{Append, Code, Flag, SelectMode};
+use crate::protocol::imap::{Append, Flag, SelectMode};
 use crate::service::clock::Clock;
 use crate::service::composed::{bytes_of, mailbox_lane};
 use crate::service::credentials::{CredentialsError, EnterError, Keyring};
@@ -42,59 +44,6 @@ const PARALLEL_MAX: usize = 8;
 const HELD_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// Attempts before the copy is given up and said to be missing.
 const ATTEMPTS_MAX: u32 = 12;
-/// Why no copy was made.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", self.saying())]
-enum FileError {
-    Enter(#[from] EnterError),
-    Imap(#[from] ImapError),
-    NoSentFolder,
-    NotCreated(FolderName, #[source] Box<ImapError>),
-    NoEvidence,
-    NoBytes,
-    NoFolders,
-    Store(#[from] StoreError),
-}
-
-impl Said for FileError {
-    fn saying(&self) -> Saying {
-        match self {
-            Self::Enter(error) => error.saying(),
-            Self::Imap(error) => error.saying(),
-            Self::NoSentFolder => saying!("filing.no_folder"),
-            Self::NotCreated(folder, what) => {
-                saying!("filing.not_created", folder, what = what.as_ref())
-            }
-            Self::NoEvidence => saying!("filing.no_evidence"),
-            Self::NoBytes => saying!("outbox.no_bytes"),
-            Self::NoFolders => saying!("filing.no_folders"),
-            Self::Store(what) => saying!("sync.store", what),
-        }
-    }
-}
-
-impl FileError {
-    /// The server will not say otherwise in an hour (RFC 5530, RFC 9208): a person hears of
-    /// it now.
-    fn is_final(&self) -> bool {
-        let error = match self {
-            Self::Imap(error) => error,
-            Self::NotCreated(_, error) => error,
-            Self::NoSentFolder => return true,
-            _ => return false,
-        };
-        let ImapError::Refused { refusal, .. } = error else {
-            return false;
-        };
-        let quota = refusal.text.to_lowercase().contains("quota");
-        let code = matches!(
-            refusal.code,
-            Some(Code::OverQuota | Code::NoPerm | Code::TooBig | Code::Cannot | Code::Limit)
-        );
-        quota || code
-    }
-}
-
 /// The worker.
 #[derive(Clone, Debug)]
 pub struct FilingCopies {

@@ -8,7 +8,7 @@ use crate::domain::address::Address;
 use crate::domain::message::{BounceReport, DeliveryAction, REPORTED_MAX, ReportedRecipient};
 
 use super::super::header::HeaderBlock;
-use super::{RECIPIENT_LENGTH_MAX, TEXT_LENGTH_MAX, is_status, short};
+use super::bounds::{RECIPIENT_LENGTH_MAX, TEXT_LENGTH_MAX, is_status, short};
 
 /// How many lines of a bounce are read.
 const LINES_MAX: usize = 400;

@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::FileError;
+use super::error::FileError;
 use crate::domain::message::Head;
 use crate::domain::message_id::MessageId;
 use crate::domain::outbox::Outgoing;
