@@ -17,9 +17,11 @@ mod system_smtp;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::outbox::UNDO_MAX;
 use crate::domain::turns::Ceilings;
 
 pub use self::alerts::AlertsSection;
@@ -28,8 +30,8 @@ pub use self::network::NetworkSection;
 pub use self::oauth::{OAuthClientSection, OAuthSection};
 pub use self::place::ConfigError;
 pub use self::sections::{
-    LogFormat, LogSection, MailSection, PluginsSection, ScriptsSection, ServerSecurity,
-    StoreSection, SystemSmtpSection,
+    LogFormat, LogSection, MailSection, OutboxSection, PluginsSection, ScriptsSection,
+    ServerSecurity, StoreSection, SystemSmtpSection,
 };
 
 pub use self::smtp_listener::SmtpListenerSection;
@@ -56,6 +58,8 @@ pub struct Config {
     pub plugins: PluginsSection,
     /// Connections to mail servers.
     pub mail: MailSection,
+    /// Replies on their way.
+    pub outbox: OutboxSection,
     /// The gateway's own way out.
     pub system_smtp: SystemSmtpSection,
     /// Notices about mailboxes.
@@ -135,6 +139,12 @@ impl Config {
             1..=1_000,
         )?;
         within("mail_size_max_mib", self.mail.mail_size_max_mib, 1..=1_024)?;
+        let undo_max = UNDO_MAX.as_secs().unsigned_abs();
+        within(
+            "undo_seconds",
+            u64::from(self.outbox.undo_seconds),
+            0..=undo_max,
+        )?;
         for (key, value) in self.mail.ceilings_by_key() {
             within(key, u64::from(value), 1..=100_000)?;
         }
@@ -229,6 +239,12 @@ impl Config {
     #[must_use]
     pub fn ceilings(&self) -> Ceilings {
         self.mail.ceilings()
+    }
+
+    /// How long a reply can be taken back.
+    #[must_use]
+    pub fn undo(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.outbox.undo_seconds))
     }
 
     /// How often IDLE is renewed and the folder looked through.

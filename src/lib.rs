@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod domain;
+pub mod fault;
 pub mod http;
 pub mod mime;
 pub mod net;

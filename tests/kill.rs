@@ -1,5 +1,7 @@
 //! kill: the power fails in the middle of everything; nothing is lost and nothing comes twice.
 
+mod points;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;

@@ -2,6 +2,7 @@
 
 mod channels;
 mod editor;
+mod joining;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;

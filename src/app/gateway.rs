@@ -41,6 +41,7 @@ use crate::service::jobs;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::oauth_clients::{OAuthClients, OAuthOptions};
+use crate::service::outbox::{Hurry, Outbox};
 use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::proving::Proving;
@@ -81,6 +82,7 @@ pub struct Gateway {
     records: Records,
     detection: Detection,
     examinations: Examinations,
+    hurry: Hurry,
     shutdown: CancellationToken,
 }
 
@@ -188,6 +190,7 @@ impl Gateway {
             records,
             detection,
             examinations: Examinations::default(),
+            hurry: Hurry::default(),
             shutdown,
         })
     }
@@ -202,6 +205,7 @@ impl Gateway {
             diary: self.diary_reading(),
             ledger: self.ledger(),
             collecting: self.collecting(),
+            outbox: self.outbox(),
             proving: self.proving(),
             doctor: self.doctor(),
             alerts: self.alerts(),
@@ -298,7 +302,8 @@ impl Gateway {
             clock.clone(),
             self.system_smtp.clone(),
             self.presets.clone(),
-        );
+        )
+        .hurried_by(&self.hurry);
         let filing = FilingCopies::new(
             store.clone(),
             self.dialer.clone(),
@@ -442,6 +447,10 @@ impl Gateway {
         )
     }
 
+    fn outbox(&self) -> Outbox {
+        Outbox::new(self.store.clone(), self.clock.clone(), self.hurry.clone())
+    }
+
     fn people(&self) -> People {
         People::new(self.store.clone(), self.clock.clone(), Random)
     }
@@ -458,7 +467,9 @@ impl Gateway {
                 self.presets.clone(),
                 self.clock.clone(),
                 Random,
-            ),
+            )
+            .undone_within(self.config.undo()),
+            outbox: self.outbox(),
             mailboxes: self.mailboxes(),
             reauthentication: self.reauthentication(signing_in.clone()),
             links: self.links(),

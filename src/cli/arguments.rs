@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::lifecycle::{EditOptions, LoginOptions, ReauthenticateOptions};
+use super::outbox::OutboxCommand;
 use super::password;
 use super::script::ScriptCommand;
 use crate::control::message::{Hidden, MailboxForm};
@@ -33,6 +34,9 @@ pub(super) enum Command {
     /// Connect, look at and remove mailboxes
     #[command(subcommand)]
     Mailbox(MailboxCommand),
+    /// Replies on their way: look at them, and say what is to become of them
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
     /// Measure everything that a mailbox, or each of them, depends on
     Doctor {
         /// Address, slug or id [default: all]

@@ -14,6 +14,7 @@ mod arguments;
 mod ask;
 mod check;
 mod lifecycle;
+mod outbox;
 mod password;
 mod plugin;
 mod say;
@@ -75,6 +76,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let request = mailbox_request(command)?;
             ask::ask(config, request, arguments.json)
         }
+        Command::Outbox(command) => ask::ask(config, command.request(), arguments.json),
         Command::Doctor { mailbox } => {
             ask::ask(config, Request::Doctor { mailbox }, arguments.json)
         }

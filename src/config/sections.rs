@@ -66,6 +66,14 @@ pub struct MailSection {
     pub ca_files: Vec<PathBuf>,
 }
 
+/// `[outbox]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutboxSection {
+    /// Seconds in which a person takes a reply back; 0 is off.
+    pub undo_seconds: u8,
+}
+
 /// `[system_smtp]`
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -146,6 +154,12 @@ impl Default for PluginsSection {
         Self {
             folder: "../data/plugins".into(),
         }
+    }
+}
+
+impl Default for OutboxSection {
+    fn default() -> Self {
+        Self { undo_seconds: 5 }
     }
 }
 

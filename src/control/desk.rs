@@ -15,6 +15,7 @@ use crate::service::diary_reading::DiaryReading;
 use crate::service::doctor::Doctor;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
+use crate::service::outbox::Outbox;
 use crate::service::people::People;
 use crate::service::proving::Proving;
 use crate::service::reauthentication::Links;
@@ -34,6 +35,8 @@ pub struct Desk {
     pub diary: DiaryReading,
     /// Where mails went.
     pub ledger: Ledger,
+    /// Replies on their way.
+    pub outbox: Outbox,
     /// The ledger against the server.
     pub collecting: Collecting,
     /// Test mails and canaries.
@@ -118,6 +121,9 @@ impl Desk {
                 every_seconds,
             } => self.canary(&mailbox, every_seconds).await,
             Request::ScriptRehearse(asked) => self.rehearse(*asked, &mut tell).await,
+            Request::OutboxList(asked) => self.outbox_list(&asked, &mut tell),
+            Request::OutboxShow { id } => self.outbox_show(&id, &mut tell),
+            Request::OutboxOrder { id, order } => self.outbox_order(&id, order.into()).await,
             Request::UserAdd {
                 address,
                 name,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{EditForm, LoginsForm};
 pub use super::hidden::Hidden;
+use crate::domain::order::Order;
 
 /// Longest line, in bytes.
 pub const LINE_LENGTH_MAX: usize = 256 * 1024;
@@ -164,6 +165,20 @@ pub enum Request {
     },
     /// Try scripts on mails that came before.
     ScriptRehearse(Box<RehearseAsked>),
+    /// Replies on their way.
+    OutboxList(Box<OutboxAsked>),
+    /// One of them, with what became known of its fate.
+    OutboxShow {
+        /// Its id.
+        id: String,
+    },
+    /// What a person says of one.
+    OutboxOrder {
+        /// Its id.
+        id: String,
+        /// The word.
+        order: OrderWord,
+    },
     /// Add a person.
     UserAdd {
         /// Where notices go.
@@ -290,6 +305,44 @@ pub struct LedgerAsked {
     pub before: Option<u64>,
     /// How many.
     pub limit: usize,
+}
+
+/// Which replies are asked for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct OutboxAsked {
+    /// One of the names of states, or `open`.
+    pub state: Option<String>,
+    /// Address, slug or id.
+    pub mailbox: Option<String>,
+    /// Where the last page ended.
+    pub after: Option<String>,
+    /// How many.
+    pub limit: usize,
+}
+
+/// What a person says of a reply.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderWord {
+    /// Do not send it.
+    Cancel,
+    /// Do not wait any longer.
+    Retry,
+    /// The customer has it.
+    Arrived,
+    /// Send the same mail again.
+    Again,
+}
+
+impl From<OrderWord> for Order {
+    fn from(word: OrderWord) -> Self {
+        match word {
+            OrderWord::Cancel => Self::Cancel,
+            OrderWord::Retry => Self::Retry,
+            OrderWord::Arrived => Self::Arrived,
+            OrderWord::Again => Self::Again,
+        }
+    }
 }
 
 /// Which scripts are tried on which mails.

@@ -14,6 +14,7 @@ mod hidden;
 mod ledger;
 mod lifecycle;
 pub mod message;
+mod outbox;
 mod prove;
 mod rehearse;
 mod row;

@@ -32,6 +32,11 @@ impl BackOff {
         first: Duration::from_secs(30),
         longest: Duration::from_secs(60 * 60),
     };
+    /// A provider says that no more may be sent for now; it means hours.
+    pub const QUOTA: Self = Self {
+        first: Duration::from_secs(30 * 60),
+        longest: Duration::from_secs(4 * 60 * 60),
+    };
     /// The copy into Sent.
     pub const FILING: Self = Self {
         first: Duration::from_secs(10),

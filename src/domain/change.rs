@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use super::key::{
     ConversationKey, MailboxKey, MessageKey, OutgoingKey, Sequence, UserKey, WorkspaceKey,
 };
+use super::order::Order;
+use super::regrouping::Regrouped;
 
 /// One entry of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,17 @@ pub enum Event {
         /// Which.
         conversation: ConversationKey,
     },
+    /// A person joined conversations or took one apart, or undid that.
+    ConversationRegrouped {
+        /// What was done.
+        how: Regrouped,
+        /// The one that gained, or lost again.
+        conversation: ConversationKey,
+        /// The other one.
+        other: ConversationKey,
+        /// Who; `None` on the machine itself.
+        by: Option<UserKey>,
+    },
     /// A reply was accepted, or its state changed.
     OutgoingChanged {
         /// Which.
@@ -62,6 +75,17 @@ pub enum Event {
         outgoing: OutgoingKey,
         /// Where it belongs.
         conversation: ConversationKey,
+        /// Who; `None` on the machine itself.
+        by: Option<UserKey>,
+    },
+    /// A person said what is to become of a reply, or what became of it.
+    OutgoingOrdered {
+        /// Which.
+        outgoing: OutgoingKey,
+        /// Where it belongs.
+        conversation: ConversationKey,
+        /// What they said.
+        order: Order,
         /// Who; `None` on the machine itself.
         by: Option<UserKey>,
     },
@@ -93,8 +117,15 @@ impl Event {
             Self::MailImported { .. } => "mail.imported",
             Self::ConversationRouted { .. } => "conversation.routed",
             Self::ConversationChanged { .. } => "conversation.changed",
+            Self::ConversationRegrouped { how, .. } => match how {
+                Regrouped::Merged => "conversation.merged",
+                Regrouped::Split => "conversation.split",
+                Regrouped::MergeUndone => "conversation.merge_undone",
+                Regrouped::SplitUndone => "conversation.split_undone",
+            },
             Self::OutgoingChanged { .. } => "outgoing.changed",
             Self::OutgoingReleased { .. } => "outgoing.released",
+            Self::OutgoingOrdered { .. } => "outgoing.ordered",
             Self::MailboxChanged { .. } => "mailbox.changed",
             Self::CanaryFailed { .. } => "mailbox.canary_failed",
             Self::CanaryRecovered { .. } => "mailbox.canary_recovered",

@@ -105,6 +105,8 @@ pub struct Conversation {
     pub preview: String,
     /// Messages in it.
     pub message_count: u32,
+    /// Its messages went there; it is empty and stands in no list.
+    pub merged_into: Option<ConversationKey>,
 }
 
 /// Since when somebody waits for an answer of a person: the first mail after the last

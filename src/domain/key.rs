@@ -51,6 +51,8 @@ keys! {
     LedgerKey
     /// A notice about a mailbox.
     NoticeKey
+    /// A joining or taking apart of conversations.
+    RegroupingKey
 }
 
 /// Position in the feed. Grows by one per change, without gaps, over the whole gateway.

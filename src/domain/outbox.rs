@@ -3,7 +3,7 @@
 //! Invariant: a state after `Sending` is reached only by an answer of the server,
 //! by evidence, or by a person. Nothing is sent twice without one of these.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::address::{Address, NamedAddress};
 use super::decision::{Outcome, ScriptVersion, TraceStep};
@@ -117,6 +117,14 @@ pub struct Known {
     pub what: Saying,
 }
 
+impl Known {
+    /// What the gateway itself came to know.
+    #[must_use]
+    pub fn found(at: Timestamp, what: Saying) -> Self {
+        Self { at, by: None, what }
+    }
+}
+
 impl Outgoing {
     /// Writes a step down. Of too many the first half stays: how it began is worth more
     /// than the fortieth refusal.
@@ -165,7 +173,71 @@ pub struct Release {
     pub by: Option<UserKey>,
 }
 
+/// No reply waits longer than this by itself before it is sent; one that is asked to leave
+/// later than this was scheduled by a person.
+pub const UNDO_MAX: SignedDuration = SignedDuration::from_secs(60);
+
+impl Outgoing {
+    /// A person wants it to leave at a time that is still to come.
+    #[must_use]
+    pub fn is_scheduled(&self, now: Timestamp) -> bool {
+        self.waits_for_its_time(now) && self.send_at.duration_since(self.accepted_at) > UNDO_MAX
+    }
+
+    /// Until when it can be taken back as if it had never been sent.
+    #[must_use]
+    pub fn undo_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let short = self.waits_for_its_time(now) && !self.is_scheduled(now);
+        short.then_some(self.send_at)
+    }
+
+    fn waits_for_its_time(&self, now: Timestamp) -> bool {
+        self.state == OutgoingState::Queued && self.send_at > now
+    }
+
+    /// The name of its state outside.
+    #[must_use]
+    pub fn state_name(&self, now: Timestamp) -> &'static str {
+        if self.is_scheduled(now) {
+            return SCHEDULED;
+        }
+        self.state.name()
+    }
+}
+
+/// The name of the state of a reply that waits for the time a person chose.
+pub const SCHEDULED: &str = "scheduled";
+
 impl OutgoingState {
+    /// Its name outside.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Held { .. } => "held",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Deferred { .. } => "deferred",
+            Self::Failed { .. } => "failed",
+            Self::Uncertain { .. } => "uncertain",
+            Self::Bounced { .. } => "bounced",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Why it stands there, where there is something to say.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Saying> {
+        match self {
+            Self::Held { reason }
+            | Self::Deferred { reason, .. }
+            | Self::Failed { reason }
+            | Self::Uncertain { reason }
+            | Self::Bounced { reason } => Some(reason),
+            Self::Queued | Self::Sending | Self::Sent | Self::Cancelled => None,
+        }
+    }
+
     /// Nothing of it has left, and nothing is under way: a person may still stop it.
     #[must_use]
     pub fn may_be_cancelled(&self) -> bool {

@@ -19,6 +19,7 @@ use crate::service::doctor::Doctor;
 use crate::service::feed::Feed;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
+use crate::service::outbox::Outbox;
 use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::proving::Proving;
@@ -40,6 +41,8 @@ pub struct Handles {
     pub people: People,
     /// Answers on their way out.
     pub replies: Replies,
+    /// How they are doing, and what people say of them.
+    pub outbox: Outbox,
     /// Connected addresses.
     pub mailboxes: Mailboxes,
     /// Trial connections, and adding a mailbox.
@@ -117,6 +120,7 @@ wire! {
     Feed: handles.feed;
     People: handles.people;
     Replies: handles.replies;
+    Outbox: handles.outbox;
     Mailboxes: handles.mailboxes;
     Connect: handles.connect;
     SigningIn: handles.signing_in;

@@ -8,10 +8,11 @@
 //! leaves it open ([`SubmissionError::Uncertain`], RFC 1047).
 //! Invariant: credentials are never logged; the dialogue goes to the mailbox's own log only,
 //! masked (`dialogue`).
-//! Deliberately absent: retries, pools, composing, and what a failure means for a mailbox.
+//! Deliberately absent: retries, who keeps a session between two mails (`line` has what that takes), composing, and what a failure means for a mailbox.
 
 mod content;
 mod dialogue;
+mod line;
 mod options;
 mod outcome;
 mod reply;
@@ -19,6 +20,7 @@ mod session;
 mod transaction;
 mod wire;
 
+pub use line::{IDLE_MAX, Line, submit_over};
 pub use options::{SubmissionDeadlines, SubmissionOptions};
 pub use outcome::{Cause, Extension, Phase, Probed, RecipientOutcome, SubmissionError, Submitted};
 pub use reply::{NotAReply, Reply};
@@ -38,28 +40,10 @@ pub async fn submit(
     envelope: &Envelope,
     mail: &[u8],
 ) -> Result<Submitted, SubmissionError> {
-    submit_telling(dialer, options, envelope, mail, || ()).await
-}
-
-/// The same; `let_in` is called once the server has taken the login.
-///
-/// # Errors
-/// As for [`submit`].
-pub async fn submit_telling(
-    dialer: &Dialer,
-    options: &SubmissionOptions,
-    envelope: &Envelope,
-    mail: &[u8],
-    let_in: impl FnOnce(),
-) -> Result<Submitted, SubmissionError> {
-    if envelope.forward_paths.is_empty() {
-        return Err(Phase::Check.failed(Cause::NobodyToSendTo));
-    }
-    let mut session = signed_in(dialer, options).await?;
-    let_in();
-    let result = transaction::run(&mut session, options, envelope, mail).await;
-    if !matches!(result, Err(SubmissionError::Uncertain { .. })) {
-        session.quit(options).await;
+    let mut line = None;
+    let result = submit_over(&mut line, dialer, options, envelope, mail, || ()).await;
+    if let Some(line) = line {
+        line.quit().await;
     }
     result
 }

@@ -94,8 +94,14 @@ impl Composing {
         let scripts = self.asking.live().await?;
         let this = self.clone();
         let build = move || this.build(scripts.as_ref(), outgoing);
-        let built = tokio::task::spawn_blocking(build).await;
-        let built = built.map_err(|error| StoreError::worker_lost("composing", &error))??;
+        let built = match tokio::task::spawn_blocking(build).await {
+            // A mail that cannot be composed without a panic holds up nobody else's.
+            Err(error) if error.is_panic() => {
+                tracing::error!(outgoing = key.0, %error, "composing a reply failed");
+                Built::Impossible(saying!("outbox.composing_failed"))
+            }
+            built => built.map_err(|error| StoreError::worker_lost("composing", &error))??,
+        };
         let now = self.clock.now();
         match built {
             Built::Held(reason, hold) => self.store.hold_reply(job.key, key, reason, hold).await,

@@ -7,6 +7,8 @@
 pub mod content;
 pub mod decided;
 mod elsewhere;
+mod error;
+pub mod regrouping;
 
 use crate::domain::authentication::Authentication;
 use crate::domain::contact::Contact;
@@ -19,60 +21,16 @@ use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Message};
 use crate::domain::outbox::Outgoing;
 use crate::domain::reason::Reason;
-use crate::domain::saying::{Said, Saying, saying};
 use crate::domain::user::{Actor, Role, Team, User};
 use crate::service::clock::Clock;
-use crate::service::random::{NoRandomness, Random};
+use crate::service::random::Random;
 use crate::store::{ConversationChange, ConversationFilter, Store};
 pub use crate::store::{Counts, Page, StoreError};
 
-/// Longest note, in bytes.
-pub const NOTE_LENGTH_MAX: usize = 64 * 1024;
+pub use self::error::{ConversationError, NOTE_LENGTH_MAX};
+
 /// Most conversations or messages of one page.
 pub const PAGE_MAX: usize = 200;
-
-/// Why a call on conversations failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", self.saying())]
-pub enum ConversationError {
-    /// It does not exist, or the actor may not see it.
-    NotFound,
-    /// A filter or change names something that does not exist.
-    NoSuch(&'static str),
-    /// Nothing was written.
-    EmptyNote,
-    /// Longer than [`NOTE_LENGTH_MAX`].
-    LongNote,
-    /// More than fit on one conversation.
-    TooManyTags,
-    /// No id can be made.
-    #[error(transparent)]
-    Randomness(#[from] NoRandomness),
-    /// The store cannot be read or does not take it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Said for ConversationError {
-    fn saying(&self) -> Saying {
-        match self {
-            Self::NotFound => saying!("cannot.conversation.not_found"),
-            Self::NoSuch("mailbox") => saying!("cannot.conversation.no_mailbox"),
-            Self::NoSuch("team") => saying!("cannot.conversation.no_team"),
-            Self::NoSuch(_) => saying!("cannot.conversation.no_person"),
-            Self::EmptyNote => saying!("cannot.conversation.empty_note"),
-            Self::LongNote => saying!(
-                "cannot.conversation.long_note",
-                kib = NOTE_LENGTH_MAX / 1024
-            ),
-            Self::TooManyTags => {
-                saying!("cannot.conversation.too_many_tags", most = Tag::COUNT_MAX)
-            }
-            Self::Randomness(error) => error.saying(),
-            Self::Store(error) => error.saying(),
-        }
-    }
-}
 
 /// Which conversations a list shall show, by the ids shown outside.
 #[derive(Clone, Debug, Default)]
@@ -125,6 +83,8 @@ pub struct Listed {
     pub assignee: Option<User>,
     /// What its newest mail is, where a plugin told; a notice only when nobody waits.
     pub newest_sort: Option<MailSort>,
+    /// Where its messages stand now, when it was merged away.
+    pub merged_into: Option<PublicId>,
 }
 
 /// The service.
@@ -493,6 +453,13 @@ impl Conversations {
                 .transpose()?
                 .flatten(),
             newest_sort: self.store.newest_sort(conversation.key)?,
+            merged_into: match conversation.merged_into {
+                Some(_) => self
+                    .store
+                    .conversation_after_merges(conversation.key)?
+                    .map(|it| it.id),
+                None => None,
+            },
             conversation,
         })
     }

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
-pub use self::entering::Visiting;
+pub use self::entering::{Submission, Visiting};
 pub use self::error::{CredentialsError, EnterError};
 
 use crate::domain::condition::Failure;

@@ -121,6 +121,17 @@ impl Feed {
             Event::ConversationChanged { conversation } => {
                 subjects.conversation = self.conversation_id(*conversation)?;
             }
+            Event::ConversationRegrouped {
+                conversation,
+                other,
+                by,
+                ..
+            } => {
+                subjects.conversation = self.conversation_id(*conversation)?;
+                subjects.other_conversation = self.conversation_id(*other)?;
+                let user = by.map(|key| self.store.user(key)).transpose()?.flatten();
+                subjects.user = user.map(|found| found.id);
+            }
             Event::OutgoingChanged {
                 outgoing,
                 conversation,
@@ -132,6 +143,12 @@ impl Feed {
                 outgoing,
                 conversation,
                 by,
+            }
+            | Event::OutgoingOrdered {
+                outgoing,
+                conversation,
+                by,
+                ..
             } => {
                 subjects.outgoing = self.store.outgoing(*outgoing)?.map(|found| found.id);
                 subjects.conversation = self.conversation_id(*conversation)?;

@@ -25,6 +25,7 @@ use crate::domain::mailbox::Mailbox;
 use crate::domain::message_id::MessageId;
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
 use crate::domain::saying::Said;
+use crate::fault::{Point, reach};
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapError, OpenError, Session};
 use crate::protocol::imap::{Append, Flag, SelectMode};
@@ -195,6 +196,7 @@ impl FilingCopies {
         if uncertain {
             return Err(FileError::NoEvidence);
         }
+        reach(Point::SentSearched);
         let raw = bytes_of(&self.store, outgoing)?.ok_or(FileError::NoBytes)?;
         let append = Append {
             folder,
@@ -203,6 +205,7 @@ impl FilingCopies {
             message: Bytes::from(raw),
         };
         session.append(append).await?;
+        reach(Point::CopyAppended);
         Ok(Found::Copy)
     }
 

@@ -5,16 +5,18 @@
 //! job back at once; the worker removes the row in the transaction that records
 //! its own result. Jobs of one lane run singly and in order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 use tokio::task::{self, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::job::{Job, WorkKind};
-use crate::domain::key::JobKey;
+use crate::domain::key::{JobKey, Sequence};
 use crate::service::clock::Clock;
 use crate::store::{Store, StoreError};
 
@@ -24,6 +26,14 @@ const LOOK_AHEAD: usize = 256;
 const LOOK_AHEAD_MAX: usize = 64 * LOOK_AHEAD;
 /// A job whose result could not be stored is not begun again before this.
 const STORE_TROUBLE_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// A job whose result could not be stored so often no longer holds up those behind it in
+/// its lane: the trouble is its own.
+const TROUBLES_MAX: u32 = 3;
+/// The longest pause of such a job is so many times the first.
+const PAUSES_MAX: u32 = 60;
+/// While jobs are under way, what else is due is looked at no sooner than after this: each
+/// of them changes the feed more than once, and looks at a long queue are not free.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// The longest wait without looking, in case the wall clock jumps.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
@@ -53,18 +63,19 @@ pub async fn run<W: Worker>(worker: W, store: Store, clock: Clock, shutdown: Can
         clock,
         borrowed: HashMap::new(),
         paused: HashMap::new(),
+        troubles: HashMap::new(),
+        lanes: HashMap::new(),
+        behind: HashMap::new(),
+        full: false,
         abandoned: HashSet::new(),
         names: HashMap::new(),
         running: JoinSet::new(),
     };
     loop {
         feed.mark_unchanged();
-        let wait = desk.begin_due_jobs();
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            Some(done) = desk.running.join_next_with_id() => desk.give_back(done),
-            changed = feed.changed() => if changed.is_err() { break },
-            () = tokio::time::sleep(wait) => {}
+        let look_at = Instant::now() + desk.begin_due_jobs();
+        if !desk.wait(&mut feed, look_at, &shutdown).await {
+            break;
         }
     }
     while let Some(done) = desk.running.join_next_with_id().await {
@@ -82,6 +93,14 @@ struct Desk<W> {
     /// Jobs under way, with their lanes.
     borrowed: HashMap<JobKey, u64>,
     paused: HashMap<JobKey, Timestamp>,
+    /// How often the result of a job could not be stored.
+    troubles: HashMap<JobKey, u32>,
+    /// Lanes of jobs that were due at the last look.
+    lanes: HashMap<JobKey, u64>,
+    /// Those that waited for their lane then, in order.
+    behind: HashMap<u64, VecDeque<JobKey>>,
+    /// At the last look there was no place for all lanes: they take turns by looking.
+    full: bool,
     /// Jobs whose worker failed outright; they wait for a restart.
     abandoned: HashSet<JobKey>,
     /// Which task does which job.
@@ -90,6 +109,38 @@ struct Desk<W> {
 }
 
 impl<W: Worker> Desk<W> {
+    /// Waits until it is time to look again; `false` to stop. What ends meanwhile makes way
+    /// for the next of its lane.
+    async fn wait(
+        &mut self,
+        feed: &mut watch::Receiver<Sequence>,
+        mut look_at: Instant,
+        shutdown: &CancellationToken,
+    ) -> bool {
+        let mut news = false;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return false,
+                Some(done) = self.running.join_next_with_id() => {
+                    if !self.give_back(done) {
+                        return true;
+                    }
+                }
+                changed = feed.changed(), if !news => {
+                    if changed.is_err() {
+                        return false;
+                    }
+                    if self.running.is_empty() {
+                        return true;
+                    }
+                    news = true;
+                    look_at = look_at.min(Instant::now() + BUSY_PAUSE);
+                }
+                () = tokio::time::sleep_until(look_at) => return true,
+            }
+        }
+    }
+
     /// Begins what is due and free; answers how long to wait for the next.
     fn begin_due_jobs(&mut self) -> Duration {
         let now = self.clock.now();
@@ -122,46 +173,92 @@ impl<W: Worker> Desk<W> {
     fn begin_among(&mut self, now: Timestamp, limit: usize) -> Result<bool, StoreError> {
         let jobs = self.store.due_jobs(W::KIND, now, limit)?;
         let seen = jobs.len();
+        let mut before = std::mem::take(&mut self.lanes);
+        self.behind.clear();
+        self.full = false;
         let mut taken: HashSet<u64> = self.borrowed.values().copied().collect();
         for job in jobs {
             if self.running.len() >= W::PARALLEL_MAX {
+                self.full = true;
                 return Ok(true);
             }
             if self.borrowed.contains_key(&job.key) || self.abandoned.contains(&job.key) {
                 continue;
             }
-            let lane = self.worker.lane(&job)?;
-            // An earlier job of the lane that has to wait holds up the later ones.
-            if !taken.insert(lane) || self.paused.contains_key(&job.key) {
+            let lane = match before.remove(&job.key) {
+                Some(lane) => lane,
+                None => self.worker.lane(&job)?,
+            };
+            self.lanes.insert(job.key, lane);
+            let is_paused = self.paused.contains_key(&job.key);
+            if is_paused && self.troubles.get(&job.key) >= Some(&TROUBLES_MAX) {
                 continue;
             }
-            self.borrowed.insert(job.key, lane);
-            let (worker, key) = (self.worker.clone(), job.key);
-            let task = self.running.spawn(worker.work(job));
-            self.names.insert(task.id(), key);
+            // An earlier job of the lane that has to wait holds up the later ones.
+            if !taken.insert(lane) {
+                self.behind.entry(lane).or_default().push_back(job.key);
+                continue;
+            }
+            if is_paused {
+                continue;
+            }
+            self.begin(job, lane);
         }
         Ok(seen < limit)
     }
 
-    fn give_back(&mut self, done: Result<(task::Id, Ended), task::JoinError>) {
+    fn begin(&mut self, job: Job, lane: u64) {
+        self.borrowed.insert(job.key, lane);
+        let (worker, key) = (self.worker.clone(), job.key);
+        let task = self.running.spawn(worker.work(job));
+        self.names.insert(task.id(), key);
+    }
+
+    /// Begins the next job of a lane, as the last look saw it; whether there was one.
+    fn go_on(&mut self, lane: u64) -> bool {
+        if self.full {
+            return false;
+        }
+        let now = self.clock.now();
+        while let Some(key) = self.behind.get_mut(&lane).and_then(VecDeque::pop_front) {
+            match self.store.job(key) {
+                // It may have ended or been put off since.
+                Ok(Some(job)) if job.due <= now => {
+                    self.begin(job, lane);
+                    return true;
+                }
+                Ok(_) => {}
+                // The look that follows says so.
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Takes back what has ended; whether the next of its lane goes on by that, so that
+    /// nobody need look.
+    fn give_back(&mut self, done: Result<(task::Id, Ended), task::JoinError>) -> bool {
         let id = match &done {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
         let Some(key) = self.names.remove(&id) else {
-            return;
+            return false;
         };
-        self.borrowed.remove(&key);
+        let lane = self.borrowed.remove(&key);
         match done {
-            Ok((_, Ok(()))) => {}
+            Ok((_, Ok(()))) => {
+                self.troubles.remove(&key);
+                return lane.is_some_and(|lane| self.go_on(lane));
+            }
             Ok((_, Err(error))) => {
                 tracing::error!(kind = ?W::KIND, job = key.0, %error, "the result of a job could not be stored; it is tried again");
-                let until = self
-                    .clock
-                    .now()
-                    .checked_add(STORE_TROUBLE_PAUSE)
-                    .unwrap_or(Timestamp::MAX);
-                self.paused.insert(key, until);
+                let troubles = self.troubles.entry(key).or_default();
+                *troubles = troubles.saturating_add(1).min(PAUSES_MAX);
+                let pause =
+                    STORE_TROUBLE_PAUSE.saturating_mul(i32::try_from(*troubles).unwrap_or(1));
+                let until = self.clock.now().checked_add(pause);
+                self.paused.insert(key, until.unwrap_or(Timestamp::MAX));
             }
             // A panic: the job must not run in a circle, nor hold up its lane.
             Err(error) => {
@@ -169,6 +266,7 @@ impl<W: Worker> Desk<W> {
                 self.abandoned.insert(key);
             }
         }
+        false
     }
 }
 

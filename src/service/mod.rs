@@ -29,6 +29,7 @@ pub mod jobs;
 pub mod ledger;
 pub mod mailboxes;
 pub mod oauth_clients;
+pub mod outbox;
 pub mod people;
 pub mod presets;
 pub mod proving;

@@ -11,7 +11,7 @@ use crate::domain::condition::Failure;
 use crate::domain::expiry::{Ending, Expiry};
 use crate::domain::folder::FolderName;
 use crate::domain::mailbox::{Credentials, MailboxLogins, MailboxSettings, OTHER_PRESET, Server};
-use crate::domain::preset::{FilesSent, Preset, ReplyRule, UserName};
+use crate::domain::preset::{FilesSent, Limits, Preset, ReplyRule, UserName};
 use crate::domain::refusal::{Bilingual, Dialogue, Verdict};
 use crate::domain::saying::{Saying, saying};
 use crate::domain::similar::distance;
@@ -259,6 +259,15 @@ impl Presets {
     pub fn sent_folder(&self, settings: &MailboxSettings) -> Option<String> {
         let catalogue = self.plugins.current();
         plugins_of(settings).find_map(|id| catalogue.get(id)?.preset.folders.sent.clone())
+    }
+
+    /// What the provider of a mailbox allows.
+    #[must_use]
+    pub fn limits(&self, settings: &MailboxSettings) -> Limits {
+        let plugin = self.get(&settings.preset);
+        plugin
+            .map(|plugin| plugin.preset.limits)
+            .unwrap_or_default()
     }
 
     /// From where replies of a mailbox must leave, when its overlay or its provider say so.

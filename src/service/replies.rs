@@ -1,13 +1,13 @@
 //! Takes replies from people: durable before anyone is told yes.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::envelope::Envelope;
 use crate::domain::key::{ConversationKey, PublicId};
 use crate::domain::mailbox::MailboxSettings;
 use crate::domain::message::{Direction, Kind, Message};
-use crate::domain::outbox::Outgoing;
+use crate::domain::outbox::UNDO_MAX;
 use crate::domain::recipients::{answer_subject, plan_recipients};
 use crate::domain::refusal::Bilingual;
 use crate::domain::saying::{Said, Saying, saying};
@@ -21,6 +21,8 @@ use crate::store::{AcceptError, Accepted, NewReply, Store, StoreError};
 pub const TEXT_LENGTH_MAX: usize = 256 * 1024;
 /// Longest Idempotency-Key, in bytes.
 pub const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
+/// A reply is scheduled at most so far ahead.
+pub const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// Messages of a conversation looked through for the one to answer.
 const LOOK_BACK: usize = 200;
 
@@ -59,6 +61,17 @@ pub enum ReplyError {
     NoRecipient,
     /// More than an envelope holds.
     TooManyRecipients,
+    /// More than the provider of the mailbox takes.
+    TooManyForProvider {
+        /// The mailbox.
+        mailbox: Address,
+        /// So many were asked for.
+        count: usize,
+        /// So many it takes.
+        most: u32,
+    },
+    /// It would leave later than anybody plans.
+    TooFarAhead,
     /// The marketplace takes answers only from an address this mailbox does not send from.
     NotRegistered {
         /// The recipient with that rule.
@@ -102,6 +115,22 @@ impl Said for ReplyError {
                 "cannot.reply.too_many_recipients",
                 most = Envelope::RECIPIENTS_MAX
             ),
+            Self::TooManyForProvider {
+                mailbox,
+                count,
+                most,
+            } => saying!(
+                "cannot.reply.too_many_for_provider",
+                mailbox,
+                count = *count,
+                most = *most
+            ),
+            Self::TooFarAhead => {
+                saying!(
+                    "cannot.reply.too_far_ahead",
+                    days = AHEAD_MAX.as_hours() / 24
+                )
+            }
             Self::NotRegistered {
                 to,
                 registered,
@@ -137,6 +166,7 @@ pub struct Replies {
     presets: Presets,
     clock: Clock,
     random: Random,
+    undo: SignedDuration,
 }
 
 impl Replies {
@@ -148,6 +178,38 @@ impl Replies {
             presets,
             clock,
             random,
+            undo: SignedDuration::ZERO,
+        }
+    }
+
+    /// What a person writes waits so long before it leaves, so that it can be taken back; at
+    /// most [`UNDO_MAX`].
+    #[must_use]
+    pub fn undone_within(mut self, undo: SignedDuration) -> Self {
+        self.undo = undo.min(UNDO_MAX);
+        self
+    }
+
+    /// When a reply leaves: as asked, else once it can no longer be taken back.
+    fn departure(&self, asked: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, ReplyError> {
+        let Some(at) = asked else {
+            return Ok(now.checked_add(self.undo).unwrap_or(now));
+        };
+        if at.duration_since(now) > AHEAD_MAX {
+            return Err(ReplyError::TooFarAhead);
+        }
+        Ok(at.max(now))
+    }
+
+    /// Whether the provider takes a mail to so many.
+    fn check_provider(&self, settings: &MailboxSettings, count: usize) -> Result<(), ReplyError> {
+        match self.presets.limits(settings).recipients_per_message {
+            Some(most) if count > most as usize => Err(ReplyError::TooManyForProvider {
+                mailbox: settings.address.clone(),
+                count,
+                most,
+            }),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -164,9 +226,13 @@ impl Replies {
     ) -> Result<Accepted, ReplyError> {
         let workspace = actor.workspace();
         let found = self.store.conversation_by_id(workspace, conversation)?;
-        let conversation = found
-            .filter(|found| actor.may(Role::Operator, found.workspace))
-            .ok_or(ReplyError::NoSuchConversation)?;
+        let found = found.filter(|found| actor.may(Role::Operator, found.workspace));
+        // A colleague may have merged it while this was written.
+        let conversation = match found {
+            Some(found) => self.store.conversation_after_merges(found.key)?,
+            None => None,
+        };
+        let conversation = conversation.ok_or(ReplyError::NoSuchConversation)?;
         let mailbox = self
             .store
             .mailbox(conversation.mailbox)?
@@ -193,6 +259,8 @@ impl Replies {
         let to = request.to.unwrap_or(planned.to);
         let cc = request.cc.unwrap_or(planned.cc);
         check_count(&to, &cc, &request.bcc)?;
+        let count = to.len() + cc.len() + request.bcc.len();
+        self.check_provider(&mailbox.settings, count)?;
         let recipients = to.iter().chain(&cc).chain(&request.bcc);
         let from = self.sender(&mailbox.settings, recipients)?;
 
@@ -224,7 +292,7 @@ impl Replies {
             text: request.text,
             quote_history: request.quote_history,
             automatic: false,
-            send_at: request.send_at.unwrap_or(now).max(now),
+            send_at: self.departure(request.send_at, now)?,
             accepted_at: now,
             idempotency,
             random: self.random.bytes()?,
@@ -236,41 +304,6 @@ impl Replies {
             Err(AcceptError::NoSuchConversation) => Err(ReplyError::NoSuchConversation),
             Err(AcceptError::Store(error)) => Err(error.into()),
         }
-    }
-
-    /// A reply and where it stands; `None` when the actor may not see it.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn outgoing(&self, actor: &Actor, id: PublicId) -> Result<Option<Outgoing>, StoreError> {
-        let found = self.store.outgoing_by_id(id)?;
-        Ok(found.filter(|found| actor.may(Role::Operator, found.workspace)))
-    }
-
-    /// Stops a reply that has not been sent. `false` when it is too late or the actor may not.
-    ///
-    /// # Errors
-    /// When the store does not take it.
-    pub async fn cancel(&self, actor: &Actor, id: PublicId) -> Result<bool, StoreError> {
-        match self.outgoing(actor, id)? {
-            Some(found) if found.state.may_be_cancelled() => {
-                self.store.cancel(found.key, self.clock.now()).await
-            }
-            _ => Ok(false),
-        }
-    }
-
-    /// Sends a reply that a script held back; it is not asked again. `false` when nothing
-    /// holds it back any more or the actor may not.
-    ///
-    /// # Errors
-    /// When the store does not take it.
-    pub async fn release(&self, actor: &Actor, id: PublicId) -> Result<bool, StoreError> {
-        let Some(found) = self.outgoing(actor, id)? else {
-            return Ok(false);
-        };
-        let now = self.clock.now();
-        self.store.release_reply(found.key, actor.user(), now).await
     }
 
     /// From whom a reply leaves: who the mailbox is, or who its plugin demands for one of

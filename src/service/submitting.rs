@@ -4,10 +4,14 @@
 //! whose end is unknown is never repeated by itself. The Message-ID never changes.
 
 mod judge;
+mod lines;
+mod pace;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::judge::{failed, judge, uncertain};
+use self::judge::{deferred, failed, judge, uncertain};
+use self::lines::Lines;
+use self::pace::{DAY, Pace, after as after_wait};
 use crate::domain::address::Address;
 use crate::domain::alias::said_in;
 use crate::domain::back_off::BackOff;
@@ -17,19 +21,20 @@ use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::OutgoingKey;
 use crate::domain::mailbox::{Condition, Mailbox};
 use crate::domain::outbox::{Outgoing, OutgoingState, RecipientState};
-use crate::domain::refusal::Dialogue;
-use crate::domain::saying::{Said, saying};
+use crate::domain::refusal::{Dialogue, FailureClass};
+use crate::domain::saying::{Said, Saying, saying};
 use crate::net::dial::Dialer;
-use crate::net::submission::{Cause, Phase, SubmissionError, SubmissionOptions, Submitted};
+use crate::net::submission::{Cause, Phase, Reply, SubmissionError, SubmissionOptions, Submitted};
 use crate::service::clock::Clock;
 use crate::service::composed::{bytes_of, mailbox_lane};
-use crate::service::credentials::{CredentialsError, Keyring};
+use crate::service::credentials::{CredentialsError, Keyring, Submission};
 use crate::service::jobs::Worker;
+use crate::service::outbox::Hurry;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
 use crate::service::sync::board::Board;
 use crate::service::way_out::{SystemSmtp, way_out};
-use crate::store::{AttemptEnd, Store, StoreError};
+use crate::store::{AttemptEnd, OutboxWanted, Store, StoreError};
 
 /// Replies that leave at the same time; one per mailbox.
 const PARALLEL_MAX: usize = 32;
@@ -40,6 +45,19 @@ const PERSON_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A reply is looked at again after this, when no attempt was begun.
 const SHORT_PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
+/// Replies read in one go to know what left within a day, and how often at most: after a
+/// restart, for a mailbox whose provider has a limit.
+const RECALL_PAGE: usize = 500;
+const RECALL_PAGES_MAX: usize = 20;
+
+/// How long a reply waits that is not tried now.
+enum Wait {
+    /// Its state stays as it is: the condition of its mailbox says why.
+    Untold(Timestamp),
+    /// Until then, for this reason.
+    Told(Timestamp, Saying),
+}
 
 /// The worker.
 #[derive(Clone, Debug)]
@@ -52,6 +70,9 @@ pub struct Submitting {
     random: Random,
     system: Option<SystemSmtp>,
     presets: Presets,
+    hurry: Hurry,
+    lines: Lines,
+    pace: Pace,
 }
 
 impl Submitting {
@@ -75,7 +96,17 @@ impl Submitting {
             random: Random,
             system,
             presets,
+            hurry: Hurry::default(),
+            lines: Lines::default(),
+            pace: Pace::default(),
         }
+    }
+
+    /// Hears from there which replies people want to leave at once.
+    #[must_use]
+    pub fn hurried_by(mut self, hurry: &Hurry) -> Self {
+        self.hurry = hurry.clone();
+        self
     }
 
     async fn submit(&self, job: Job, key: OutgoingKey) -> Result<(), StoreError> {
@@ -104,9 +135,13 @@ impl Submitting {
                 .end(job, &outgoing, failed(reason, &outgoing), now)
                 .await;
         };
-        let sending = self.board.health(mailbox.key).sending;
-        if let Some(until) = held_until(mailbox.settings.offline(), &sending, now) {
-            return self.store.hold(job.key, until).await;
+        if let Some(wait) = self.wait(&mailbox, &outgoing, now)? {
+            return match wait {
+                Wait::Untold(until) => self.store.hold(job.key, until).await,
+                Wait::Told(until, reason) => {
+                    self.store.defer(job.key, key, until, reason, now).await
+                }
+            };
         }
         let Some(raw) = bytes_of(&self.store, &outgoing)? else {
             let reason = saying!("outbox.no_bytes");
@@ -142,27 +177,156 @@ impl Submitting {
         options.tap = self.board.diary().tap(mailbox.key, "smtp");
         let attempt = self.store.begin_attempt(outgoing.key, now).await?;
         let envelope = waiting_envelope(&mailbox, &outgoing);
-        let submitted = self.keyring.submit(
-            &self.dialer,
-            &mailbox,
-            Some(offer),
-            options,
-            &envelope,
-            &raw,
-        );
-        let (result, trouble) = submitted.await;
-        let now = self.clock.now();
-        let outcome = match trouble {
-            Some(trouble) => Err(trouble.failure()),
-            None => self.outcome(&mailbox, &result),
+        let mut line = self.lines.take(mailbox.key);
+        let mail = Submission {
+            envelope: &envelope,
+            raw: &raw,
+            line: &mut line,
         };
-        self.note(&mailbox, outcome, now).await;
+        let (dialer, offer) = (&self.dialer, Some(offer));
+        let submitted = self
+            .keyring
+            .submit_over(dialer, &mailbox, offer, options, mail);
+        let (result, trouble) = submitted.await;
+        if let Some(line) = line {
+            self.lines.keep(mailbox.key, line).await;
+        }
+        let now = self.clock.now();
         self.learn_alias(&outgoing, &host, &envelope, &result, now)
             .await?;
+        self.conclude(job, &outgoing, &mailbox, attempt, result, trouble)
+            .await
+    }
+
+    /// Records what an attempt came to: for the reply, and for its mailbox.
+    async fn conclude(
+        &self,
+        job: Job,
+        outgoing: &Outgoing,
+        mailbox: &Mailbox,
+        attempt: u32,
+        result: Result<Submitted, SubmissionError>,
+        trouble: Option<CredentialsError>,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let patient = now.duration_since(outgoing.send_at) < GIVE_UP_AFTER;
+        if patient && let Some(reason) = self.quota(mailbox, &result) {
+            let random = self.random.jitter();
+            let until = self.pace.refused(mailbox.key, &reason, now, random);
+            let rests = Failure::Rests {
+                reason: reason.clone(),
+                until,
+            };
+            self.note(mailbox, Err(rests), now).await;
+            let end = deferred(until, reason, outgoing.recipients.clone());
+            return self.end(job, outgoing, end, now).await;
+        }
+        if result.is_ok() {
+            self.pace.sent(mailbox.key, now);
+        }
+        let outcome = match trouble {
+            Some(trouble) => Err(trouble.failure()),
+            None => self.outcome(mailbox, &result),
+        };
+        self.note(mailbox, outcome, now).await;
         let retry_at = after_wait(now, BackOff::SUBMISSION, attempt, self.random.jitter());
-        let patient = now.duration_since(outgoing.accepted_at) < GIVE_UP_AFTER;
-        let end = judge(&outgoing, result, patient.then_some(retry_at));
-        self.end(job, &outgoing, end, now).await
+        let end = judge(outgoing, result, patient.then_some(retry_at));
+        self.end(job, outgoing, end, now).await
+    }
+
+    /// Whether a reply is not tried now: because of its mailbox, or of how much that may send.
+    fn wait(
+        &self,
+        mailbox: &Mailbox,
+        outgoing: &Outgoing,
+        now: Timestamp,
+    ) -> Result<Option<Wait>, StoreError> {
+        let offline = mailbox.settings.offline();
+        let sending = self.board.health(mailbox.key).sending;
+        if self.hurry.take(outgoing.key) && passes_by_itself(offline, &sending) {
+            return Ok(None);
+        }
+        if let Some((until, reason)) = self.pace.paused(mailbox.key, now) {
+            return Ok(Some(Wait::Told(until, reason)));
+        }
+        if let Some(until) = held_until(offline, &sending, now) {
+            return Ok(Some(Wait::Untold(until)));
+        }
+        let limits = self.presets.limits(&mailbox.settings);
+        let Some(most) = limits.messages_per_day else {
+            return Ok(None);
+        };
+        if !self.pace.counts(mailbox.key) {
+            let times = self.sent_within_a_day(mailbox, now)?;
+            self.pace.recall(mailbox.key, times);
+        }
+        let full = self.pace.day_full(mailbox.key, most, now);
+        Ok(full.map(|(until, reason)| Wait::Told(until, reason)))
+    }
+
+    /// When mails of a mailbox left, as far as the outbox tells.
+    fn sent_within_a_day(
+        &self,
+        mailbox: &Mailbox,
+        now: Timestamp,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        let wanted = OutboxWanted {
+            ended: true,
+            mailbox: Some(mailbox.key),
+            ..OutboxWanted::default()
+        };
+        let fits = |outgoing: &Outgoing| {
+            let at = ended_at(outgoing);
+            outgoing.state == OutgoingState::Sent && now.duration_since(at) < DAY
+        };
+        let mut times = Vec::new();
+        let mut place: Option<String> = None;
+        for _ in 0..RECALL_PAGES_MAX {
+            let after = place.as_deref();
+            let page =
+                self.store
+                    .outbox_page(mailbox.workspace, wanted, fits, after, RECALL_PAGE)?;
+            times.extend(page.items.iter().map(ended_at));
+            place = page.next;
+            if place.is_none() {
+                break;
+            }
+        }
+        Ok(times)
+    }
+
+    /// Why the provider takes no more of this mailbox for now, when that is what it said.
+    fn quota(
+        &self,
+        mailbox: &Mailbox,
+        result: &Result<Submitted, SubmissionError>,
+    ) -> Option<Saying> {
+        let replies: Vec<&Reply> = match result {
+            Err(SubmissionError::NotSent {
+                phase: Phase::Sender | Phase::Recipients | Phase::Content | Phase::EndOfData,
+                cause: Cause::Reply(reply),
+            }) => vec![reply],
+            Err(SubmissionError::NoRecipient { recipients }) => {
+                let refusals = recipients.iter().filter_map(|one| one.refusal.as_ref());
+                refusals.collect()
+            }
+            _ => return None,
+        };
+        let is_quota = |reply: &&Reply| {
+            let (settings, text) = (&mailbox.settings, reply.to_string());
+            let understood = self.presets.understand(
+                settings,
+                Dialogue::Smtp,
+                &text,
+                Saying::words(&text),
+                false,
+            );
+            let verdict = understood.verdict;
+            verdict.is_some_and(|verdict| verdict.class == FailureClass::SendingQuota)
+        };
+        let said = replies.first()?.to_string();
+        let all = replies.iter().all(is_quota);
+        all.then(|| saying!("outbox.quota", said))
     }
 
     /// Some providers say in their answer which Message-ID the mail bears from now on.
@@ -301,13 +465,23 @@ fn held_until(offline: bool, sending: &Condition, now: Timestamp) -> Option<Time
     }
 }
 
-fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
-    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+/// What keeps the mailbox from sending is a pause, and nothing that a person has to mend.
+fn passes_by_itself(offline: bool, sending: &Condition) -> bool {
+    !offline
+        && !matches!(
+            sending,
+            Condition::Offline | Condition::Unbound | Condition::ReauthenticationNeeded { .. }
+        )
 }
 
-fn after_wait(now: Timestamp, schedule: BackOff, attempt: u32, random: u64) -> Timestamp {
-    SignedDuration::try_from(schedule.wait(attempt, random))
-        .map_or(Timestamp::MAX, |wait| after(now, wait))
+/// When the last thing became known of a reply.
+fn ended_at(outgoing: &Outgoing) -> Timestamp {
+    let last = outgoing.history.last();
+    last.map_or(outgoing.send_at, |known| known.at)
+}
+
+fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::Store;
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::Key;
-use super::table::{Counter, Rows, Table, Transaction};
+use super::table::{Rows, Table, Transaction};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::contact::Contact;
 use crate::domain::key::{ContactKey, PublicId, WorkspaceKey};

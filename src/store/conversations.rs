@@ -3,11 +3,12 @@
 
 use jiff::Timestamp;
 
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::{Key, number_at};
 use super::listing;
 use super::public_id::{IdKind, by_public_id, put_public_id};
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use super::{Store, feed, people, threading, waking};
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status, Tag};
@@ -143,6 +144,18 @@ pub(super) fn put_note(
     Ok(note)
 }
 
+/// A conversation that is to be changed; where it was merged into, since the list in which
+/// somebody chose it may be older than that.
+pub(super) fn after_merges(
+    transaction: &Transaction<'_>,
+    key: ConversationKey,
+) -> Result<Conversation, StoreError> {
+    threading::after_merges(transaction, key)?.ok_or(StoreError::Missing {
+        what: "conversation",
+        key: key.0,
+    })
+}
+
 /// The beginning of a text, on one line.
 pub(super) fn first_words(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -156,6 +169,17 @@ impl Store {
     /// When the store cannot be read.
     pub fn conversation(&self, key: ConversationKey) -> Result<Option<Conversation>, StoreError> {
         self.read(|rows| rows.record(Table::Conversations, &key.0.to_be_bytes()))
+    }
+
+    /// Where the messages of a conversation stand now: itself, or where it was merged into.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn conversation_after_merges(
+        &self,
+        key: ConversationKey,
+    ) -> Result<Option<Conversation>, StoreError> {
+        self.read(|rows| threading::after_merges(rows, key))
     }
 
     /// One conversation, by its id outside.
@@ -307,8 +331,8 @@ impl Store {
     ) -> Result<Conversation, StoreError> {
         tracing::debug!(?key, ?by, "a conversation is changed");
         self.write(move |transaction| {
-            let before: Conversation =
-                transaction.named(Table::Conversations, key.0, "conversation")?;
+            let before = after_merges(transaction, key)?;
+            let key = before.key;
             let mut after = before.clone();
             change.apply(&mut after);
             if after != before {
@@ -339,8 +363,8 @@ impl Store {
         random: [u8; 10],
     ) -> Result<Message, StoreError> {
         self.write(move |transaction| {
-            let before: Conversation =
-                transaction.named(Table::Conversations, key.0, "conversation")?;
+            let before = after_merges(transaction, key)?;
+            let key = before.key;
             let mut after = before.clone();
             let id = PublicId::new(now, random);
             let mut note = put_note(transaction, &mut after, &text, id, now)?;

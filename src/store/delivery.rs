@@ -10,11 +10,12 @@ mod types;
 
 use jiff::Timestamp;
 
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::Key;
 use super::raw;
 use super::seal::Keys;
-use super::table::{Counter, Rows, Table, Transaction};
+use super::table::{Rows, Table, Transaction};
 use super::threading::{self, Question};
 use super::{
     Store, contacts, conversations, fate, feed, forwarding, jobs, ledger, listing, mailboxes,
@@ -30,6 +31,7 @@ use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Defect, Direction, Head, Kind, Message};
 use crate::domain::outbox::Outgoing;
 use crate::domain::threading::{Placement, place};
+use crate::fault::{Point, reach};
 
 pub use self::types::{Arrival, ArrivalRaw, Delivered, Delivery, Passed, Why};
 
@@ -40,8 +42,16 @@ impl Store {
     /// When nothing of it was kept; the mails are still on their server then.
     pub async fn deliver(&self, delivery: Delivery) -> Result<Vec<Delivered>, StoreError> {
         let shared = std::sync::Arc::clone(self.shared());
-        self.write(move |transaction| deliver(transaction, &shared.keys, &delivery))
-            .await
+        if delivery.arrivals.is_empty() {
+            let writing =
+                self.write(move |transaction| deliver(transaction, &shared.keys, &delivery));
+            return writing.await;
+        }
+        reach(Point::ArrivalRead);
+        let writing = self.write(move |transaction| deliver(transaction, &shared.keys, &delivery));
+        let delivered = writing.await?;
+        reach(Point::ArrivalKept);
+        Ok(delivered)
     }
 }
 
@@ -326,9 +336,7 @@ impl Stage<'_, '_> {
         let (before, mut conversation) = match joined {
             Some((key, new_participant)) => {
                 message.new_participant = new_participant;
-                let found: Conversation =
-                    self.transaction
-                        .named(Table::Conversations, key.0, "conversation")?;
+                let found = conversations::after_merges(self.transaction, key)?;
                 (Some(found.clone()), found)
             }
             None => {
@@ -407,6 +415,7 @@ impl Stage<'_, '_> {
             last_direction: Direction::Inbound,
             preview: String::new(),
             message_count: 0,
+            merged_into: None,
         })
     }
 

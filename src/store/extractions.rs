@@ -102,6 +102,26 @@ pub(super) fn settle(
     }
 }
 
+/// The newest mail of a conversation is another one, since messages moved.
+pub(super) fn follow_newest(
+    transaction: &Transaction<'_>,
+    conversation: ConversationKey,
+    newest: Option<MessageKey>,
+) -> Result<(), StoreError> {
+    let found: Option<Extraction> = match newest {
+        Some(message) => transaction.record(Table::Extractions, &message.0.to_be_bytes())?,
+        None => None,
+    };
+    let row = conversation.0.to_be_bytes();
+    match found.and_then(|found| found.sort) {
+        Some(sort) => transaction.put_record(Table::NewestSorts, &row, &sort),
+        None => {
+            transaction.remove(Table::NewestSorts, &row)?;
+            Ok(())
+        }
+    }
+}
+
 pub(super) fn remove_of_message(
     transaction: &Transaction<'_>,
     message: MessageKey,

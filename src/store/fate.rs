@@ -29,10 +29,6 @@ const REFERENCES_MAX: usize = 32;
 /// Messages of a conversation among which the original of a copy is looked for, last first.
 const ORIGINALS_MAX: usize = 50;
 
-fn found(at: Timestamp, what: Saying) -> Known {
-    Known { at, by: None, what }
-}
-
 /// Remembers that a mail of ours bears another Message-ID elsewhere. An id that is known of
 /// another mail stays that mail's.
 pub(super) fn learn_alias(
@@ -48,7 +44,10 @@ pub(super) fn learn_alias(
     }
     update(transaction, key, now, |outgoing| {
         outgoing.aliases.push(id.clone());
-        outgoing.note(found(now, saying!("known.alias", id = id.to_string())));
+        outgoing.note(Known::found(
+            now,
+            saying!("known.alias", id = id.to_string()),
+        ));
         Ok(())
     })?;
     outbox::point_id(transaction, outgoing.workspace, id, key)?;
@@ -69,7 +68,7 @@ pub(super) fn seen(
 ) -> Result<(), StoreError> {
     update(transaction, own.key, now, |outgoing| {
         if matches!(outgoing.state, OutgoingState::Uncertain { .. }) {
-            outgoing.note(found(now, saying!("known.copy")));
+            outgoing.note(Known::found(now, saying!("known.in_sent")));
             taken_over(outgoing);
             outgoing.filing = if in_sent {
                 Filing::Filed
@@ -161,7 +160,7 @@ pub(super) fn reported(
                 one.state = RecipientState::Accepted;
             }
         }
-        outgoing.note(found(now, in_words(report)));
+        outgoing.note(Known::found(now, in_words(report)));
         let uncertain = matches!(outgoing.state, OutgoingState::Uncertain { .. });
         let over = uncertain
             || matches!(
@@ -272,7 +271,7 @@ pub(super) fn answered(
         }
         let (after, ()) = update(transaction, own.key, now, |outgoing| {
             let by = from.address.to_string();
-            outgoing.note(found(
+            outgoing.note(Known::found(
                 now,
                 if is_receipt {
                     saying!("known.read", by)

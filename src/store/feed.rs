@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::Store;
+use super::counter::Counter;
 use super::error::StoreError;
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use crate::domain::change::{Change, Event};
 use crate::domain::key::{Sequence, WorkspaceKey};
 

@@ -4,9 +4,10 @@
 use jiff::Timestamp;
 
 use super::Store;
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::{Key, number_at};
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::{ConversationKey, JobKey, MailboxKey, OutgoingKey, WorkspaceKey};
 use crate::domain::outbox::Outgoing;
@@ -92,6 +93,19 @@ pub(super) fn finish_of(
     Ok(())
 }
 
+/// Makes what is still to be done for a reply due. `false` when there is nothing.
+pub(super) fn hasten(
+    transaction: &Transaction<'_>,
+    outgoing: OutgoingKey,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let job = transaction.pointer(Table::OutgoingJobs, &outgoing.0.to_be_bytes())?;
+    if let Some(job) = job {
+        put_off(transaction, JobKey(job), now, 0)?;
+    }
+    Ok(job.is_some())
+}
+
 /// Everything of one sort that is still to be done.
 pub(super) fn of_kind(rows: &impl Rows, kind: WorkKind) -> Result<Vec<Job>, StoreError> {
     let prefix = [kind_byte(kind)];
@@ -110,7 +124,7 @@ pub(super) fn postpone(
     put_off(transaction, key, due, 1)
 }
 
-fn put_off(
+pub(super) fn put_off(
     transaction: &Transaction<'_>,
     key: JobKey,
     due: Timestamp,
@@ -150,6 +164,14 @@ impl Store {
             jobs.sort_by_key(|job| job.key);
             Ok(jobs)
         })
+    }
+
+    /// One job; `None` once it has ended.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn job(&self, key: JobKey) -> Result<Option<Job>, StoreError> {
+        self.read(|rows| rows.record(Table::Jobs, &key.0.to_be_bytes()))
     }
 
     /// When the next job of that sort is due that is not due at `now`.

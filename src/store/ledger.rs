@@ -1,8 +1,9 @@
 //! The ledger: one row per arrival ever seen; by mailbox, by source, by message.
 
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::{Key, hash16, number_at};
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use super::{Store, threading};
 use crate::domain::folder::{FolderName, Uid, UidValidity};
 use crate::domain::key::{LedgerKey, MailboxKey, MessageKey, WorkspaceKey};

@@ -2,7 +2,7 @@
 //! conversation goes through [`save`], which brings them up to date in the same
 //! transaction: only what differs is written.
 //!
-//! Invariant: an untriaged conversation has no row here.
+//! Invariant: a conversation that is untriaged or was merged away has no row here.
 
 use std::collections::BTreeSet;
 
@@ -81,7 +81,7 @@ pub(super) fn list_prefix(workspace: WorkspaceKey, facet: Facet, shelf: Shelf) -
 }
 
 fn shelf_of(conversation: &Conversation) -> Option<Shelf> {
-    if !conversation.triaged {
+    if !conversation.triaged || conversation.merged_into.is_some() {
         None
     } else if conversation.spam {
         Some(Shelf::Spam)

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::{Key, number_at};
 use super::public_id::{IdKind, by_public_id, put_public_id};
 use super::record;
 use super::seal::Keys;
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use super::{Store, attempts, feed, maildrops, proofs, reauthentication_links};
 use crate::domain::address::Address;
 use crate::domain::change::Event;

@@ -3,10 +3,11 @@
 //! Schema 1 is the first; a step from n to n+1 is added to [`STEPS`] and a file of
 //! every released schema is kept for tests.
 
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::Key;
 use super::record;
-use super::table::{Counter, Rows, Table, Transaction};
+use super::table::{Rows, Table, Transaction};
 use crate::domain::key::WorkspaceKey;
 
 /// The schema this program writes.

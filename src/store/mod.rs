@@ -6,15 +6,16 @@
 //! of redb, any transaction that a caller could hold, and any clock or network.
 //!
 //! From bottom to top; nothing knows what stands above it:
-//! 1. `key`, `record`, `seal`: bytes of keys, values and secrets; `error`: what can go wrong.
+//! 1. `key`, `record`, `counter`, `seal`: bytes of keys, values and secrets; `error`: what can go wrong.
 //! 2. `space`, `lock`, `database`: the disk; `table`: rows and transactions.
 //! 3. `migrate`, `key_mark`, `public_id`, `listing`, `threading`: rows without a question.
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
 //! 5. `feed`, `jobs`, `waking`, `automatic`, `ledger`, `raw`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
-//! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`, `fate`: subjects that move others;
+//! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`,
+//!    `outbox_orders`, `outbox_pages`, `fate`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
-//! 7. `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
+//! 7. `regrouping`: conversations joined and taken apart; `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
 //!
 //! Invariant: feed listeners are told after the commit, never before.
 
@@ -24,6 +25,7 @@ mod automatic;
 mod contacts;
 mod conversation_list;
 mod conversations;
+mod counter;
 mod database;
 mod decision_lines;
 mod delivery;
@@ -48,6 +50,8 @@ mod notices;
 mod open;
 mod outbox;
 mod outbox_attempts;
+mod outbox_orders;
+mod outbox_pages;
 mod people;
 mod proofs;
 mod public_id;
@@ -56,6 +60,7 @@ mod raw;
 mod reauthentication_links;
 mod receiving;
 mod record;
+mod regrouping;
 mod routing;
 mod seal;
 mod shared;
@@ -82,9 +87,11 @@ pub use mailboxes::AddError;
 pub use maildrops::Maildrop;
 pub use outbox::{AcceptError, Accepted, NewReply};
 pub use outbox_attempts::{AttemptEnd, AttemptNext};
+pub use outbox_pages::OutboxWanted;
 pub use raw::{CompressedRaw, RawWriter};
 pub use receiving::{Receiver, RotateError};
 pub use record::RecordError;
+pub use regrouping::RegroupError;
 pub use routing::NewDecision;
 pub use seal::{KeyError, SealError};
 pub use shared::Options;

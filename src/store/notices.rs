@@ -3,9 +3,10 @@
 
 use jiff::Timestamp;
 
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::{Key, number_at};
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use super::{Store, mailboxes};
 use crate::domain::alert::{Due, Told};
 use crate::domain::key::{MailboxKey, NoticeKey};

@@ -3,10 +3,11 @@
 
 use jiff::Timestamp;
 
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::{Key, hash16, number_at};
 use super::public_id::{IdKind, by_public_id, put_public_id, remove_public_id};
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use super::{Store, conversations, feed, jobs, listing, mailboxes, threading};
 use crate::domain::address::NamedAddress;
 use crate::domain::change::Event;
@@ -19,6 +20,7 @@ use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Head, Message};
 use crate::domain::message_id::MessageId;
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState, Purpose};
+use crate::fault::{Point, reach};
 
 /// A reply to be accepted.
 #[derive(Clone, Debug)]
@@ -90,14 +92,14 @@ fn id_key(workspace: WorkspaceKey, id: &MessageId) -> Key {
 
 /// Rows of the outbox: what is under way first, then what waits, then the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
+pub(super) enum Class {
     Sending = 0,
     Waiting = 1,
     Ended = 2,
 }
 
 impl Class {
-    const ALL: [Self; 3] = [Self::Sending, Self::Waiting, Self::Ended];
+    pub(super) const ALL: [Self; 3] = [Self::Sending, Self::Waiting, Self::Ended];
 
     fn of(state: &OutgoingState) -> Self {
         match state {
@@ -209,8 +211,8 @@ pub(super) fn accept(
     transaction: &Transaction<'_>,
     reply: &NewReply,
 ) -> Result<Accepted, AcceptError> {
-    let before: Conversation = transaction
-        .record(Table::Conversations, &reply.conversation.0.to_be_bytes())?
+    // A colleague may have merged it while somebody wrote.
+    let before = threading::after_merges(transaction, reply.conversation)?
         .ok_or(AcceptError::NoSuchConversation)?;
     let idempotency = reply
         .idempotency
@@ -388,8 +390,11 @@ impl Store {
     /// # Errors
     /// When it was not accepted; nothing will be sent then.
     pub async fn accept_reply(&self, reply: NewReply) -> Result<Accepted, AcceptError> {
-        self.write(move |transaction| accept(transaction, &reply))
-            .await
+        reach(Point::ReplyAsked);
+        let writing = self.write(move |transaction| accept(transaction, &reply));
+        let accepted = writing.await?;
+        reach(Point::ReplyKept);
+        Ok(accepted)
     }
 
     /// One reply.
@@ -421,23 +426,5 @@ impl Store {
         id: &MessageId,
     ) -> Result<Option<Outgoing>, StoreError> {
         self.read(|rows| with_message_id(rows, workspace, id))
-    }
-
-    /// The outbox: unfinished ones first, then the newest.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn outbox(
-        &self,
-        workspace: WorkspaceKey,
-        limit: usize,
-    ) -> Result<Vec<Outgoing>, StoreError> {
-        self.read(|rows| {
-            let mut found = Vec::new();
-            for class in Class::ALL {
-                found.extend(of_class(rows, workspace, class, limit - found.len())?);
-            }
-            Ok(found)
-        })
     }
 }

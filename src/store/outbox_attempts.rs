@@ -8,16 +8,16 @@ use jiff::Timestamp;
 use super::error::StoreError;
 use super::raw::{self, CompressedRaw};
 use super::table::{Rows, Table, Transaction};
-use super::{Store, feed, jobs, outbox, threading};
+use super::{Store, jobs, outbox, threading};
 use crate::domain::address::Address;
-use crate::domain::change::Event;
 use crate::domain::job::Work;
-use crate::domain::key::{JobKey, OutgoingKey, UserKey};
+use crate::domain::key::{JobKey, OutgoingKey};
 use crate::domain::message::{Head, Message};
 use crate::domain::outbox::{
-    Filing, Hold, Outgoing, OutgoingState, RecipientResult, RecipientState, Release,
+    Filing, Hold, Known, Outgoing, OutgoingState, RecipientResult, RecipientState,
 };
-use crate::domain::saying::Saying;
+use crate::domain::saying::{Saying, saying};
+use crate::fault::{Point, reach};
 
 /// What an attempt came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct AttemptEnd {
     pub recipients: Vec<RecipientResult>,
     /// What is to be done next.
     pub next: AttemptNext,
+    /// For its history: what happened.
+    pub said: Saying,
 }
 
 /// What follows an attempt.
@@ -135,13 +137,16 @@ impl Store {
         recipients: Vec<Address>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        reach(Point::Composed);
         self.write(move |transaction| {
             if jobs::finish(transaction, job)? {
                 compose(transaction, outgoing, &raw, &head, &recipients, now)?;
             }
-            Ok(())
+            Ok::<_, StoreError>(())
         })
-        .await
+        .await?;
+        reach(Point::ComposedKept);
+        Ok(())
     }
 
     /// Ends a reply that cannot be sent.
@@ -163,6 +168,8 @@ impl Store {
                 outgoing.state = OutgoingState::Failed {
                     reason: reason.clone(),
                 };
+                let what = saying!("known.failed", what = reason.clone());
+                outgoing.note(Known::found(now, what));
                 Ok(())
             })?;
             Ok(())
@@ -180,21 +187,24 @@ impl Store {
         outgoing: OutgoingKey,
         now: Timestamp,
     ) -> Result<u32, StoreError> {
-        self.write(move |transaction| {
-            let (_, attempt) = outbox::update(transaction, outgoing, now, |outgoing| {
-                if !may_begin(&outgoing.state) {
-                    return Err(StoreError::WrongState {
-                        state: state_name(&outgoing.state),
-                        wanted: "waits to be sent",
-                    });
-                }
-                outgoing.state = OutgoingState::Sending;
-                outgoing.attempts = outgoing.attempts.saturating_add(1);
-                Ok(outgoing.attempts)
-            })?;
-            Ok(attempt)
-        })
-        .await
+        let written = self
+            .write(move |transaction| {
+                let (_, attempt) = outbox::update(transaction, outgoing, now, |outgoing| {
+                    if !may_begin(&outgoing.state) {
+                        return Err(StoreError::WrongState {
+                            state: state_name(&outgoing.state),
+                            wanted: "waits to be sent",
+                        });
+                    }
+                    outgoing.state = OutgoingState::Sending;
+                    outgoing.attempts = outgoing.attempts.saturating_add(1);
+                    Ok(outgoing.attempts)
+                })?;
+                Ok::<_, StoreError>(attempt)
+            })
+            .await?;
+        reach(Point::AttemptKept);
+        Ok(written)
     }
 
     /// Records how an attempt ended, and what is done next.
@@ -208,6 +218,7 @@ impl Store {
         end: AttemptEnd,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        reach(Point::AttemptJudged);
         self.write(move |transaction| {
             let (after, ended) = outbox::update(transaction, outgoing, now, |outgoing| {
                 // A bounce that overtook the end of its attempt stays on record.
@@ -216,6 +227,7 @@ impl Store {
                     outgoing.state = end.state.clone();
                 }
                 outgoing.hear(&end.recipients);
+                outgoing.note(Known::found(now, end.said.clone()));
                 Ok(ended)
             })?;
             match end.next {
@@ -229,6 +241,40 @@ impl Store {
                     Ok(())
                 }
             }
+        })
+        .await?;
+        reach(Point::JudgementKept);
+        Ok(())
+    }
+
+    /// Lets a reply wait that was not tried, and says why. Nothing happens when the job has
+    /// ended meanwhile.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub async fn defer(
+        &self,
+        job: JobKey,
+        outgoing: OutgoingKey,
+        until: Timestamp,
+        reason: Saying,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            let (_, waits) = outbox::update(transaction, outgoing, now, |outgoing| {
+                let waits = may_begin(&outgoing.state);
+                if waits {
+                    outgoing.state = OutgoingState::Deferred {
+                        until,
+                        reason: reason.clone(),
+                    };
+                }
+                Ok(waits)
+            })?;
+            if waits {
+                jobs::put_off(transaction, job, until, 0)?;
+            }
+            Ok(())
         })
         .await
     }
@@ -250,9 +296,11 @@ impl Store {
                 outgoing.filing = filing.clone();
                 Ok(())
             })?;
-            Ok(())
+            Ok::<_, StoreError>(())
         })
-        .await
+        .await?;
+        reach(Point::CopyKept);
+        Ok(())
     }
 
     /// Sets where a reply stands, by evidence or by a person. `Queued` sends it (again).
@@ -267,6 +315,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(move |transaction| {
             let (after, ()) = outbox::update(transaction, outgoing, now, |outgoing| {
+                if state == OutgoingState::Sent && outgoing.state != state {
+                    outgoing.note(Known::found(now, saying!("known.in_sent")));
+                }
                 outgoing.state = state.clone();
                 Ok(())
             })?;
@@ -304,65 +355,11 @@ impl Store {
                     reason: reason.clone(),
                 };
                 outgoing.hold = Some(hold.clone());
+                let what = saying!("known.held", what = reason.clone());
+                outgoing.note(Known::found(hold.at, what));
                 Ok(())
             })?;
             Ok(())
-        })
-        .await
-    }
-
-    /// Sends a reply that was held back. `false` when nothing holds it back.
-    ///
-    /// # Errors
-    /// When it cannot be made durable.
-    pub async fn release_reply(
-        &self,
-        outgoing: OutgoingKey,
-        by: Option<UserKey>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.write(move |transaction| {
-            let (after, released) = outbox::update(transaction, outgoing, now, |outgoing| {
-                let held = matches!(outgoing.state, OutgoingState::Held { .. });
-                if held {
-                    outgoing.state = OutgoingState::Queued;
-                    if let Some(hold) = &mut outgoing.hold {
-                        hold.released = Some(Release { at: now, by });
-                    }
-                }
-                Ok(held)
-            })?;
-            if released {
-                add_job(transaction, &after, Work::Compose(outgoing), now)?;
-                let event = Event::OutgoingReleased {
-                    outgoing,
-                    conversation: after.conversation,
-                    by,
-                };
-                feed::append(transaction, after.workspace, now, event)?;
-            }
-            Ok(released)
-        })
-        .await
-    }
-
-    /// Stops a reply that has not begun to be sent. `false` when it is too late.
-    ///
-    /// # Errors
-    /// When it cannot be made durable.
-    pub async fn cancel(&self, outgoing: OutgoingKey, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(move |transaction| {
-            let (_, cancelled) = outbox::update(transaction, outgoing, now, |outgoing| {
-                let cancelled = outgoing.state.may_be_cancelled();
-                if cancelled {
-                    outgoing.state = OutgoingState::Cancelled;
-                }
-                Ok(cancelled)
-            })?;
-            if cancelled {
-                jobs::finish_of(transaction, outgoing)?;
-            }
-            Ok(cancelled)
         })
         .await
     }

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::Store;
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::{Key, number_at};
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::key::{PublicId, TeamKey, TokenKey, UserKey, WorkspaceKey};
 use crate::domain::message::Message;

@@ -12,6 +12,7 @@ pub(super) enum IdKind {
     Conversation = 1,
     Outgoing = 2,
     Mailbox = 3,
+    Regrouping = 4,
 }
 
 fn id_key(kind: IdKind, id: PublicId) -> Key {

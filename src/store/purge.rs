@@ -10,7 +10,8 @@ use super::listing::{self, Facet, Shelf, list_prefix};
 use super::public_id::{IdKind, remove_public_id};
 use super::table::{Order, Rows, Table, Transaction};
 use super::{
-    Store, contacts, decision_lines, extractions, jobs, ledger, outbox, raw, threading, waking,
+    Store, contacts, decision_lines, extractions, jobs, ledger, outbox, raw, regrouping, threading,
+    waking,
 };
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
@@ -155,6 +156,9 @@ fn remove(transaction: &Transaction<'_>, conversation: &Conversation) -> Result<
     }
     waking::cancel(transaction, conversation.key)?;
     threading::forget_participants(transaction, conversation.key)?;
+    for merged in regrouping::forget(transaction, conversation.key)? {
+        remove(transaction, &merged)?;
+    }
     extractions::remove_of_conversation(transaction, conversation.key)?;
     let number = Key::new(conversation.workspace.0).number(conversation.number);
     transaction.remove(Table::Numbers, number.as_ref())?;

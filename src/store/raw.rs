@@ -14,10 +14,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Store;
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::{Key, number_at};
 use super::record::RawRow;
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use crate::domain::key::RawKey;
 
 /// Raw bytes of one compressed piece.

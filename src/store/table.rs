@@ -8,8 +8,9 @@ use std::ops::{Bound, ControlFlow};
 
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
+use super::counter::{COUNTERS, Counter};
 use super::error::StoreError;
-use super::key::{Key, number_at};
+use super::key::number_at;
 use super::record::{self, Stored};
 use super::space::Space;
 
@@ -142,6 +143,10 @@ tables! {
     Decisions = "decisions",
     /// workspace, hash of a script's name, line, inverted decision -> message.
     DecisionLines = "decision-lines",
+    /// regrouping -> record.
+    Regroupings = "regroupings",
+    /// conversation on either side, regrouping.
+    RegroupingsOf = "regroupings-of",
     /// conversation -> the job that wakes its scripts.
     Wakes = "wakes",
     /// what is counted, its key, time, the mail that was answered.
@@ -328,34 +333,6 @@ impl Rows for Snapshot {
 }
 
 type OpenTable<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
-
-/// Numbers that are given out one after another.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Counter {
-    Workspace,
-    User,
-    Team,
-    Token,
-    Mailbox,
-    Contact,
-    Conversation,
-    Message,
-    Raw,
-    Decision,
-    Outgoing,
-    Job,
-    Ledger,
-    Feed,
-    Notice,
-}
-
-const COUNTERS: usize = 15;
-
-impl Counter {
-    pub(super) fn key(self) -> Key {
-        Key::text(&format!("last {self:?}"))
-    }
-}
 
 /// The one write transaction of a batch. Tables are opened when first touched and
 /// stay open for all commands of the batch.

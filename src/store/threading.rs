@@ -8,8 +8,9 @@ use super::table::{Order, Rows, Table, Transaction};
 use crate::domain::address::Address;
 use crate::domain::conversation::Conversation;
 use crate::domain::key::{ContactKey, ConversationKey, MailboxKey, MessageKey, WorkspaceKey};
-use crate::domain::message::{Head, Kind};
+use crate::domain::message::{Direction, Head, Kind, Message};
 use crate::domain::message_id::MessageId;
+use crate::domain::regrouping::{MERGES_FOLLOWED_MAX, ParticipantHash};
 use crate::domain::subject::base_subject;
 use crate::domain::threading::{Candidate, Evidence};
 
@@ -53,6 +54,39 @@ fn references(head: &Head) -> impl Iterator<Item = &MessageId> {
     head.references.iter().rev().take(REFERENCES_MAX)
 }
 
+/// Where the mails of a conversation stand now: itself, or where it was merged into.
+pub(super) fn after_merges(
+    rows: &impl Rows,
+    key: ConversationKey,
+) -> Result<Option<Conversation>, StoreError> {
+    let mut next = key;
+    for _ in 0..=MERGES_FOLLOWED_MAX {
+        let found: Option<Conversation> =
+            rows.record(Table::Conversations, &next.0.to_be_bytes())?;
+        match found.as_ref().and_then(|found| found.merged_into) {
+            Some(further) => next = further,
+            None => return Ok(found),
+        }
+    }
+    Ok(None)
+}
+
+/// The conversation that a token of ours names; where the very mail is known that bears
+/// it, that mail's: a person may have moved it since.
+fn named_by_token(
+    transaction: &Transaction<'_>,
+    workspace: WorkspaceKey,
+    id: &MessageId,
+    named: ConversationKey,
+) -> Result<ConversationKey, StoreError> {
+    let Some(message) = message_with_id(transaction, workspace, id)? else {
+        return Ok(named);
+    };
+    let message: Option<Message> = transaction.record(Table::Messages, &message.0.to_be_bytes())?;
+    let own = message.filter(|message| message.direction == Direction::Outbound);
+    Ok(own.map_or(named, |message| message.conversation))
+}
+
 /// Gathers what is known about a mail before it is placed.
 pub(super) fn evidence(
     transaction: &Transaction<'_>,
@@ -72,23 +106,24 @@ pub(super) fn evidence(
         })
     };
     let token = references(head)
-        .filter_map(|id| id.verify(|number| keys.signing_by_id(number)))
-        .find(|(workspace, _)| *workspace == question.workspace)
-        .map(|(_, conversation)| conversation.0);
-    let token = judge(token)?;
+        .filter_map(|id| Some((id, id.verify(|number| keys.signing_by_id(number))?)))
+        .find(|(_, (workspace, _))| *workspace == question.workspace);
+    let token = match token {
+        Some((id, (workspace, named))) => {
+            judge(Some(named_by_token(transaction, workspace, id, named)?.0))?
+        }
+        None => None,
+    };
     let mut candidates: Vec<Candidate> = Vec::new();
     // Nearest reference first; the mail's own id last: others only waited for it.
     for id in references(head).chain(&head.message_id) {
-        for key in transaction.keys(
-            Table::MessageIds,
-            id_prefix(question.workspace, id).as_ref(),
-            None,
-            Order::Up,
-            CONVERSATIONS_OF_ID_MAX,
-        )? {
-            let known = number_at(&key, 24);
-            if candidates.iter().all(|seen| seen.conversation.0 != known) {
-                candidates.extend(judge(Some(known))?);
+        for known in conversations_with_id(transaction, question.workspace, id)? {
+            if let Some(found) = judge(Some(known))?
+                && candidates
+                    .iter()
+                    .all(|seen| seen.conversation != found.conversation)
+            {
+                candidates.push(found);
             }
         }
     }
@@ -114,20 +149,48 @@ fn candidate(
     key: ConversationKey,
     sender: Option<&Address>,
 ) -> Result<Option<Candidate>, StoreError> {
-    let found: Option<Conversation> =
-        transaction.record(Table::Conversations, &key.0.to_be_bytes())?;
+    let found = after_merges(transaction, key)?;
     let Some(found) = found.filter(|found| found.workspace == workspace) else {
         return Ok(None);
     };
     let sender_takes_part = match sender {
-        Some(sender) => takes_part(transaction, key, sender)?,
+        Some(sender) => takes_part(transaction, found.key, sender)?,
         None => false,
     };
     Ok(Some(Candidate {
-        conversation: key,
+        conversation: found.key,
         sender_takes_part,
         last_at: found.last_at,
     }))
+}
+
+/// Conversations that know an id: where the mail itself stands before those that only
+/// refer to it.
+fn conversations_with_id(
+    transaction: &Transaction<'_>,
+    workspace: WorkspaceKey,
+    id: &MessageId,
+) -> Result<Vec<u64>, StoreError> {
+    let prefix = id_prefix(workspace, id);
+    let rows = transaction.keys(
+        Table::MessageIds,
+        prefix.as_ref(),
+        None,
+        Order::Up,
+        CONVERSATIONS_OF_ID_MAX,
+    )?;
+    let (mut bearing, mut referring) = (Vec::new(), Vec::new());
+    for row in rows {
+        let message = transaction.pointer(Table::MessageIds, &row)?;
+        let list = if message.is_some_and(|message| message > 0) {
+            &mut bearing
+        } else {
+            &mut referring
+        };
+        list.push(number_at(&row, 24));
+    }
+    bearing.append(&mut referring);
+    Ok(bearing)
 }
 
 fn takes_part(
@@ -157,6 +220,62 @@ pub(super) fn index_ids(
         if transaction.get(Table::MessageIds, key.as_ref())?.is_none() {
             transaction.put(Table::MessageIds, key.as_ref(), &[])?;
         }
+    }
+    Ok(())
+}
+
+/// A message moves: its own id leads to where it stands now.
+pub(super) fn move_ids(
+    transaction: &Transaction<'_>,
+    message: &Message,
+    from: ConversationKey,
+    into: ConversationKey,
+) -> Result<(), StoreError> {
+    let Some(id) = &message.head.message_id else {
+        return Ok(());
+    };
+    let prefix = id_prefix(message.workspace, id);
+    let old = prefix.clone().number(from.0);
+    if transaction.pointer(Table::MessageIds, old.as_ref())? == Some(message.key.0) {
+        transaction.remove(Table::MessageIds, old.as_ref())?;
+    }
+    let new = prefix.number(into.0);
+    transaction.point(Table::MessageIds, new.as_ref(), message.key.0)
+}
+
+/// Who takes part in `from` takes part in `into`; who did not before.
+pub(super) fn join_participants(
+    transaction: &Transaction<'_>,
+    from: ConversationKey,
+    into: ConversationKey,
+) -> Result<Vec<ParticipantHash>, StoreError> {
+    let prefix = from.0.to_be_bytes();
+    let mut new = Vec::new();
+    for row in transaction.keys(Table::Participants, &prefix, None, Order::Up, usize::MAX)? {
+        let Some(hash) = row.last_chunk::<16>().copied() else {
+            continue;
+        };
+        let key = Key::new(into.0).bytes(&hash);
+        if transaction
+            .get(Table::Participants, key.as_ref())?
+            .is_none()
+        {
+            transaction.put(Table::Participants, key.as_ref(), &[])?;
+            new.push(ParticipantHash(hash));
+        }
+    }
+    Ok(new)
+}
+
+/// They take part no longer.
+pub(super) fn take_out(
+    transaction: &Transaction<'_>,
+    conversation: ConversationKey,
+    participants: &[ParticipantHash],
+) -> Result<(), StoreError> {
+    for ParticipantHash(hash) in participants {
+        let key = Key::new(conversation.0).bytes(hash);
+        transaction.remove(Table::Participants, key.as_ref())?;
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! The triage transaction: what the scripts decided becomes durable, together with
 //! the trace, and the conversation appears in the lists; the same at the end of a timer.
 
+use super::counter::Counter;
 use super::error::StoreError;
 use super::key::Key;
 use super::outbox::{AcceptError, NewReply};
 use super::record::ScriptFiles;
 use super::routing::NewDecision;
-use super::table::{Counter, Order, Rows, Table, Transaction};
+use super::table::{Order, Rows, Table, Transaction};
 use super::{
     Store, automatic, decision_lines, extractions, feed, jobs, listing, outbox, routing, waking,
 };
@@ -17,6 +18,7 @@ use crate::domain::decision::{Decision, ScriptVersion};
 use crate::domain::extraction::Extraction;
 use crate::domain::key::{DecisionKey, JobKey, MessageKey};
 use crate::domain::message::Message;
+use crate::fault::{Point, reach};
 
 /// Decisions on one message that are read.
 const DECISIONS_MAX: usize = 100;
@@ -62,12 +64,15 @@ impl Store {
     /// # Errors
     /// When nothing of it was kept; the jobs are still there then.
     pub async fn triage(&self, batch: Vec<Triaged>) -> Result<(), StoreError> {
+        reach(Point::Decided);
         self.write(move |transaction| {
             batch
                 .iter()
                 .try_for_each(|triaged| triage(transaction, triaged))
         })
-        .await
+        .await?;
+        reach(Point::DecisionKept);
+        Ok(())
     }
 
     /// Carries out what scripts decided at the end of a timer. One that was ended before

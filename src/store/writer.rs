@@ -11,10 +11,11 @@ use std::sync::{Arc, PoisonError};
 use redb::{Database, Durability};
 use tokio::sync::{mpsc, oneshot};
 
+use super::counter::Counter;
 use super::database;
 use super::error::StoreError;
 use super::shared::Shared;
-use super::table::{Counter, Transaction};
+use super::table::Transaction;
 use crate::domain::key::Sequence;
 
 /// Commands that may wait; senders wait beyond that.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::change::Change;
+use crate::domain::change::{Change, Event};
 use crate::domain::key::PublicId;
 
 /// What a change is about, by the ids shown outside. An id is absent when the
@@ -11,6 +11,8 @@ use crate::domain::key::PublicId;
 pub struct Subjects {
     /// The conversation.
     pub conversation: Option<PublicId>,
+    /// The other conversation, where two are joined or taken apart.
+    pub other_conversation: Option<PublicId>,
     /// The message.
     pub message: Option<PublicId>,
     /// The reply on its way out.
@@ -30,6 +32,8 @@ pub struct EventBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    other_conversation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outgoing_id: Option<String>,
@@ -37,6 +41,9 @@ pub struct EventBody {
     mailbox_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<String>,
+    /// What a person said of a reply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<&'static str>,
 }
 
 impl EventBody {
@@ -49,10 +56,15 @@ impl EventBody {
             r#type: change.event.name(),
             at: change.at.to_string(),
             conversation_id: text(subjects.conversation),
+            other_conversation_id: text(subjects.other_conversation),
             message_id: text(subjects.message),
             outgoing_id: text(subjects.outgoing),
             mailbox_id: text(subjects.mailbox),
             user_id: text(subjects.user),
+            order: match &change.event {
+                Event::OutgoingOrdered { order, .. } => Some(order.name()),
+                _ => None,
+            },
         }
     }
 }
@@ -60,7 +72,6 @@ impl EventBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::change::Event;
     use crate::domain::key::{MailboxKey, Sequence, WorkspaceKey};
 
     #[test]

@@ -63,7 +63,7 @@ impl Place {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
         let conf = format!(
             "[store]\nfolder = \"data\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
-             [scripts]\nfolder = {scripts:?}\n[mail]\n{mail}\n[log]\nlevel = \"warn\"\n"
+             [scripts]\nfolder = {scripts:?}\n[mail]\n{mail}\n[outbox]\nundo_seconds = 0\n[log]\nlevel = \"warn\"\n"
         );
         fs::write(dir.path().join("postern.toml"), conf).unwrap();
         Self { dir }

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -35,6 +36,8 @@ pub struct Gateway {
     mail_size_max_mib: u32,
     /// Where the pages answer; 0 is a port of the system's choice.
     listen: u16,
+    /// Seconds in which a reply can be taken back; tests do not wait for them.
+    undo: u8,
 }
 
 /// How a command ended.
@@ -141,6 +144,7 @@ impl Gateway {
             sections: String::new(),
             mail_size_max_mib: 64,
             listen: 0,
+            undo: 0,
             dir,
         };
         let authorities = authorities.concat();
@@ -183,6 +187,12 @@ impl Gateway {
     /// The pages answer on this port. From the next `launch` on.
     pub fn listen_on(&mut self, port: u16) {
         self.listen = port;
+        self.write_config();
+    }
+
+    /// Replies can be taken back for so long. From the next `launch` on.
+    pub fn undo_within(&mut self, seconds: u8) {
+        self.undo = seconds;
         self.write_config();
     }
 
@@ -241,6 +251,23 @@ impl Gateway {
 
     /// Starts it and waits until it says where it answers.
     pub fn launch(&mut self) {
+        self.launch_with(&[]);
+    }
+
+    /// The same, to end when it reaches that point of its code.
+    pub fn launch_to_die(&mut self, point: &str) {
+        self.launch_with(&[("POSTERN_DIES_AT", point)]);
+    }
+
+    /// Waits until it has ended at its point.
+    pub fn until_dead(&mut self, point: &str) {
+        let mut child = self.child.take().expect("it is not running");
+        let what = format!("it dies at {point}");
+        let status = super::until(&what, || child.try_wait().unwrap());
+        assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()), "{status}");
+    }
+
+    fn launch_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.child.is_none(), "it is running");
         let log = fs::File::options()
             .create(true)
@@ -249,6 +276,7 @@ impl Gateway {
             .unwrap();
         let mut child = self
             .command(&["serve"])
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -362,7 +390,7 @@ impl Gateway {
     fn write_config(&self) {
         let (data, floor) = (self.data.display(), self.floor_mib);
         let (public_url, sections) = (&self.public_url, &self.sections);
-        let (listen, largest) = (self.listen, self.mail_size_max_mib);
+        let (listen, largest, undo) = (self.listen, self.mail_size_max_mib, self.undo);
         let ca = self.dir.path().join("ca.pem");
         let trust = match fs::metadata(ca).unwrap().len() {
             0 => "",
@@ -372,7 +400,7 @@ impl Gateway {
             "[store]\nfolder = \"{data}\"\nfree_space_floor_mib = {floor}\n\
              [http]\nlisten = \"127.0.0.1:{listen}\"\npublic_url = \"{public_url}\"\n\
              [scripts]\nfolder = \"scripts\"\ntime_max_milliseconds = 2000\n[plugins]\nfolder = \"plugins\"\n\
-             [mail]\nmail_size_max_mib = {largest}\n{trust}[log]\nlevel = \"info\"\n{sections}"
+             [mail]\nmail_size_max_mib = {largest}\n{trust}[outbox]\nundo_seconds = {undo}\n[log]\nlevel = \"info\"\n{sections}"
         );
         fs::write(self.config(), text).unwrap();
     }

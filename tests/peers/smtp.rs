@@ -28,13 +28,19 @@ pub struct Received {
 pub enum Stage {
     Greeting,
     Ehlo,
+    /// Offered in the clear by a sink that has it; a fault here hides the offer.
+    StartTls,
     Auth,
     Mail,
+    /// MAIL of the n-th mail of the session, from 0.
+    NthMail(usize),
     /// The n-th recipient of the session, from 0.
     Rcpt(usize),
     Data,
     /// After the final dot: the mail is kept first, so the client cannot know.
     EndOfData,
+    /// The same of the n-th mail of the session, from 0.
+    NthEndOfData(usize),
 }
 
 /// What happens there instead of the usual reply.
@@ -62,6 +68,7 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     tls: Option<Arc<ServerConfig>>,
+    start_tls: Option<Arc<ServerConfig>>,
 }
 
 #[derive(Default)]
@@ -84,6 +91,19 @@ impl Sink {
         tls: Option<Arc<ServerConfig>>,
         plans: impl IntoIterator<Item = Plan>,
     ) -> Self {
+        Self::start_offering(tls, None, plans)
+    }
+
+    /// In the clear until STARTTLS (RFC 3207), which it offers.
+    pub fn start_tls(config: Arc<ServerConfig>, plans: impl IntoIterator<Item = Plan>) -> Self {
+        Self::start_offering(None, Some(config), plans)
+    }
+
+    fn start_offering(
+        tls: Option<Arc<ServerConfig>>,
+        start_tls: Option<Arc<ServerConfig>>,
+        plans: impl IntoIterator<Item = Plan>,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = State {
@@ -94,6 +114,7 @@ impl Sink {
             state: Mutex::new(state),
             changed: Condvar::new(),
             tls,
+            start_tls,
         });
         let theirs = Arc::clone(&shared);
         let listener = std::thread::spawn(move || accept(&listener, &theirs));
@@ -171,7 +192,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 trait Stream: Read + Write {}
-impl<T: Read + Write> Stream for T {}
+impl<T: Read + Write + ?Sized> Stream for T {}
 
 fn serve(stream: TcpStream, shared: &Shared, plan: Plan) -> io::Result<()> {
     stream.set_read_timeout(Some(STEP_MAX))?;
@@ -187,6 +208,8 @@ fn serve(stream: TcpStream, shared: &Shared, plan: Plan) -> io::Result<()> {
     Session {
         stream,
         plan,
+        start_tls: shared.start_tls.clone(),
+        mails: 0,
         shared,
         peer,
         from: String::new(),
@@ -198,6 +221,9 @@ fn serve(stream: TcpStream, shared: &Shared, plan: Plan) -> io::Result<()> {
 struct Session<'a> {
     stream: BufReader<Box<dyn Stream>>,
     plan: Plan,
+    /// Still to be had in this session.
+    start_tls: Option<Arc<ServerConfig>>,
+    mails: usize,
     shared: &'a Shared,
     peer: SocketAddr,
     from: String,
@@ -211,7 +237,7 @@ enum Said {
 }
 
 impl Session<'_> {
-    fn run(&mut self) -> io::Result<()> {
+    fn run(mut self) -> io::Result<()> {
         self.say(Stage::Greeting, "220 sink ESMTP")?;
         loop {
             let line = self.line()?;
@@ -219,15 +245,27 @@ impl Session<'_> {
             match verb.as_str() {
                 "EHLO" | "HELO" => {
                     let peer = self.peer.ip();
+                    let hidden = self.fault(Stage::StartTls).is_some();
+                    let offer = match &self.start_tls {
+                        Some(_) if !hidden => "250-STARTTLS\r\n",
+                        _ => "",
+                    };
                     let hello = format!(
-                        "250-sink greets {peer}\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n\
+                        "250-sink greets {peer}\r\n{offer}250-PIPELINING\r\n250-SIZE 52428800\r\n\
                          250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN LOGIN XOAUTH2"
                     );
                     self.say(Stage::Ehlo, &hello)?;
                 }
+                "STARTTLS" => self = self.upgraded()?,
                 "AUTH" => self.auth(&line)?,
                 "MAIL" => {
-                    if let Said::Yes = self.say(Stage::Mail, "250 2.1.0 ok")? {
+                    let nth = Stage::NthMail(self.mails);
+                    let stage = if self.fault(nth).is_some() {
+                        nth
+                    } else {
+                        Stage::Mail
+                    };
+                    if let Said::Yes = self.say(stage, "250 2.1.0 ok")? {
                         self.from = path(&line);
                     }
                 }
@@ -247,6 +285,21 @@ impl Session<'_> {
                 _ => self.reply("250 2.0.0 ok")?,
             }
         }
+    }
+
+    fn upgraded(mut self) -> io::Result<Self> {
+        let Some(config) = self.start_tls.take() else {
+            self.reply("502 5.5.1 not here")?;
+            return Ok(self);
+        };
+        self.reply("220 2.0.0 go ahead")?;
+        let session = ServerConnection::new(config).map_err(io::Error::other)?;
+        let upgraded = StreamOwned::new(session, self.stream.into_inner());
+        let stream: Box<dyn Stream> = Box::new(upgraded);
+        Ok(Self {
+            stream: BufReader::new(stream),
+            ..self
+        })
     }
 
     /// Any credentials are good.
@@ -276,10 +329,17 @@ impl Session<'_> {
             mail,
         };
         // An honest refusal keeps nothing; a lost answer comes after the keeping.
-        if !matches!(self.fault(Stage::EndOfData), Some(Fault::Reply(text)) if refuses(text)) {
+        let nth = Stage::NthEndOfData(self.mails);
+        self.mails += 1;
+        let stage = if self.fault(nth).is_some() {
+            nth
+        } else {
+            Stage::EndOfData
+        };
+        if !matches!(self.fault(stage), Some(Fault::Reply(text)) if refuses(text)) {
             self.shared.keep(received);
         }
-        self.say(Stage::EndOfData, "250 2.0.0 kept").map(drop)
+        self.say(stage, "250 2.0.0 kept").map(drop)
     }
 
     /// Up to the line with the single dot (RFC 5321 section 4.1.1.4).

@@ -1,8 +1,9 @@
 //! The plan of the house as data: storeys, doors, and where foreign names live.
 
 /// A room and the storey it stands on; the same drawing as in `src/README.md`.
-pub const STOREYS: [(&str, u8); 18] = [
+pub const STOREYS: [(&str, u8); 19] = [
     ("domain", 0),
+    ("fault", 0),
     ("protocol", 1),
     ("mime", 1),
     ("wire", 1),

@@ -12,6 +12,7 @@ use crate::service::console::ConsoleError;
 use crate::service::conversations::{ConversationError, StoreError};
 use crate::service::credentials::EnterError;
 use crate::service::mailboxes::{AddError, MailboxError};
+use crate::service::outbox::OutboxError;
 use crate::service::proving::ProvingError;
 use crate::service::proving::canary::CanaryError;
 use crate::service::reauthentication::LinkError;
@@ -43,6 +44,7 @@ pub(in crate::http) fn of_conversations(error: ConversationError) -> Problem {
         | ConversationError::EmptyNote
         | ConversationError::LongNote
         | ConversationError::TooManyTags => Problem::new(Kind::Unprocessable, &error),
+        ConversationError::Regrouping(_) => Problem::new(Kind::Conflict, &error),
         ConversationError::Randomness(cause) => Problem::internal(&cause),
         ConversationError::Store(cause) => of_store(&cause),
     }
@@ -83,6 +85,18 @@ pub(in crate::http) fn of_editing(error: EditError) -> Problem {
     }
 }
 
+/// For the outbox.
+pub(in crate::http) fn of_outbox(error: OutboxError) -> Problem {
+    match error {
+        OutboxError::NotFound => Problem::not_found(),
+        OutboxError::NoSuchState(_) | OutboxError::NoSuchMailbox => {
+            Problem::new(Kind::Unprocessable, &error)
+        }
+        OutboxError::DoesNotFit(_) | OutboxError::NotHeld => Problem::new(Kind::Conflict, &error),
+        OutboxError::Store(cause) => of_store(&cause),
+    }
+}
+
 /// For replies.
 pub(in crate::http) fn of_replies(error: ReplyError) -> Problem {
     match error {
@@ -96,6 +110,8 @@ pub(in crate::http) fn of_replies(error: ReplyError) -> Problem {
         | ReplyError::TooLong
         | ReplyError::NoRecipient
         | ReplyError::TooManyRecipients
+        | ReplyError::TooManyForProvider { .. }
+        | ReplyError::TooFarAhead
         | ReplyError::IdempotencyKey => Problem::new(Kind::Unprocessable, &error),
         ReplyError::Randomness(cause) => Problem::internal(&cause),
         ReplyError::Store(cause) => of_store(&cause),

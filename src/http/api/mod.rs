@@ -13,11 +13,13 @@ mod ledger;
 mod lifecycle;
 mod mailboxes;
 mod messages;
+mod outbox;
 mod people;
 mod presets;
 mod probes;
 mod problems;
 mod proving;
+mod regrouping;
 mod replies;
 mod scripts;
 
@@ -33,7 +35,7 @@ use super::options::{ANSWER_TIME_MAX, PROBE_TIME_MAX};
 
 pub(super) use failure::{
     of_beginning, of_canary, of_collecting, of_console, of_conversations, of_editing, of_links,
-    of_mailboxes, of_proving, of_rehearsal, of_replies, of_saving, of_sign_in, of_store,
+    of_mailboxes, of_outbox, of_proving, of_rehearsal, of_replies, of_saving, of_sign_in, of_store,
 };
 pub(super) use json::conversation::{
     direction_name, priority_name, status_name, status_named, tag_named,
@@ -41,7 +43,6 @@ pub(super) use json::conversation::{
 pub(super) use json::doctor::{check_name, verdict_name as examined_name};
 pub(super) use json::mailbox::way_name;
 pub(super) use json::message::{kind_name, verdict_name};
-pub(super) use json::outgoing::{reason_of, state_name};
 pub(super) use presets::icon as preset_icon;
 
 pub(super) fn routes(door: &Door) -> Router<Wired> {
@@ -107,6 +108,10 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
         )
         .route("/conversations/{id}/messages", get(conversations::messages))
         .route("/conversations/{id}/notes", post(conversations::add_note))
+        .route("/conversations/{id}/merge", post(regrouping::merge))
+        .route("/conversations/{id}/split", post(regrouping::split))
+        .route("/conversations/{id}/regroupings", get(regrouping::list))
+        .route("/regroupings/{id}/undo", post(regrouping::undo))
         .route("/conversations/{id}/replies", post(replies::accept))
         .route("/messages/{id}", get(messages::get))
         .route("/messages/{id}/raw", get(messages::raw))
@@ -118,9 +123,13 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             get(messages::attachment),
         )
         .route("/decisions", get(decisions::by_line))
-        .route("/outgoing/{id}", get(replies::get))
-        .route("/outgoing/{id}/cancel", post(replies::cancel))
-        .route("/outgoing/{id}/release", post(replies::release))
+        .route("/outbox", get(outbox::list))
+        .route("/outgoing/{id}", get(outbox::get))
+        .route("/outgoing/{id}/cancel", post(outbox::cancel))
+        .route("/outgoing/{id}/retry", post(outbox::retry))
+        .route("/outgoing/{id}/arrived", post(outbox::arrived))
+        .route("/outgoing/{id}/again", post(outbox::again))
+        .route("/outgoing/{id}/release", post(outbox::release))
         .route("/people", get(people::list))
         .route("/people/{id}", patch(people::edit))
         .route("/events", get(events::read))

@@ -49,6 +49,7 @@ use crate::service::feed::Feed;
 use crate::service::ledger::Ledger;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::oauth_clients::{OAuthClients, OAuthOptions};
+use crate::service::outbox::{Hurry, Outbox};
 use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::proving::Proving;
@@ -394,6 +395,7 @@ fn handles(store: &Store, people: &People, clock: &Clock, scripts: &Path) -> Han
         feed: Feed::new(store.clone()),
         people: people.clone(),
         replies: Replies::new(store.clone(), presets.clone(), clock.clone(), Random),
+        outbox: Outbox::new(store.clone(), clock.clone(), Hurry::default()),
         diary: DiaryReading::new(store.clone(), diary.clone(), mailboxes.clone()),
         ledger: Ledger::new(store.clone(), mailboxes.clone()),
         collecting: Collecting::new(

@@ -9,7 +9,7 @@ use super::desk::{Desk, ask, text_of};
 const MAIL: &str = "From: Anna Lee <anna@customer.example>\nTo: support@desk.example\nSubject: Invoice 7\nMessage-ID: <1@customer.example>\nDate: Sat, 21 Nov 2026 08:00:00 +0000\n\nWhere is it?\n";
 
 /// Method, path (`{m}` a message, `{c}` a conversation, `{b}` a mailbox), body.
-const ROUTES: [(Method, &str, &str); 29] = [
+const ROUTES: [(Method, &str, &str); 33] = [
     (Method::GET, "/mailboxes/{b}", ""),
     (Method::DELETE, "/mailboxes/{b}", ""),
     (Method::PATCH, "/mailboxes/{b}", "{\"name\":\"x\"}"),
@@ -40,7 +40,11 @@ const ROUTES: [(Method, &str, &str); 29] = [
     (Method::GET, "/messages/{m}/attachments/0", ""),
     (Method::GET, "/outgoing/{m}", ""),
     (Method::POST, "/outgoing/{m}/cancel", ""),
+    (Method::POST, "/outgoing/{m}/retry", ""),
+    (Method::POST, "/outgoing/{m}/arrived", ""),
+    (Method::POST, "/outgoing/{m}/again", ""),
     (Method::POST, "/outgoing/{m}/release", ""),
+    (Method::GET, "/outbox?mailbox={b}", ""),
     (Method::PATCH, "/people/{m}", "{\"available\":false}"),
     (Method::GET, "/conversations?mailbox={b}", ""),
     (Method::GET, "/conversations/{c}/messages?after={m}", ""),
@@ -50,7 +54,8 @@ const ROUTES: [(Method, &str, &str); 29] = [
 ];
 
 /// Routes that list: another workspace sees its own, which is nothing.
-const LISTS: [&str; 6] = [
+const LISTS: [&str; 7] = [
+    "/outbox",
     "/people",
     "/mailboxes",
     "/conversations",

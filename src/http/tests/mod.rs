@@ -12,6 +12,7 @@ mod doors;
 mod feed;
 #[cfg(test)]
 mod links;
+mod outbox;
 #[cfg(test)]
 mod pages;
 mod refused;

@@ -2,32 +2,35 @@
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, FromRef, Path, State};
+use axum::extract::{Extension, FromRef, Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::super::api::{
-    of_collecting, of_conversations, of_replies, of_store, status_named, tag_named,
+    of_collecting, of_conversations, of_outbox, of_replies, of_store, status_named, tag_named,
 };
 use super::super::body::Id;
 use super::super::download;
-use super::super::error::{Kind, Problem};
+use super::super::error::Problem;
 use super::super::handles::Wired;
 use super::language::Words;
 use super::page::{Frame, render};
 use super::refused::{Kept, why_refused};
 use super::view::conversation::{ConversationView, troubles_in_words};
 use super::view::marks::FieldsView;
-use super::view::message::{DecisionView, MessageView, OutgoingView, proves};
+use super::view::message::{DecisionView, MessageView, proves};
+use super::view::outgoing::OutgoingView;
+use super::view::regrouping::RegroupingView;
 use super::view::size;
 use crate::domain::decision::Decision;
 use crate::domain::key::PublicId;
 use crate::domain::message::Message;
-use crate::domain::saying::saying;
+use crate::domain::outbox::OutgoingState;
 use crate::domain::user::{Actor, Role, User};
 use crate::service::collecting::Collecting;
 use crate::service::conversations::{ConversationError, Conversations, Edit, PAGE_MAX};
+use crate::service::outbox::Outbox;
 use crate::service::people::People;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
@@ -59,6 +62,8 @@ struct ConversationPage {
     cut: bool,
     /// What was written and not taken.
     kept: Kept,
+    /// What it was part of.
+    regroupings: Vec<RegroupingView>,
 }
 
 /// What knows something of the messages of a conversation.
@@ -68,6 +73,7 @@ pub(super) struct Readers {
     collecting: Collecting,
     presets: Presets,
     people: People,
+    outbox: Outbox,
     random: Random,
     editing: ScriptEditing,
 }
@@ -79,6 +85,7 @@ impl FromRef<Wired> for Readers {
             collecting: Collecting::from_ref(wired),
             presets: Presets::from_ref(wired),
             people: People::from_ref(wired),
+            outbox: Outbox::from_ref(wired),
             random: Random::from_ref(wired),
             editing: ScriptEditing::from_ref(wired),
         }
@@ -89,9 +96,32 @@ pub(super) async fn show(
     State(readers): State<Readers>,
     Extension(actor): Extension<Actor>,
     Id(id): Id,
-    frame: Frame,
+    Query(asked): Query<Undone>,
+    mut frame: Frame,
 ) -> Result<Response, Problem> {
-    page(&readers, &actor, id, frame, Kept::default())
+    let conversations = &readers.conversations;
+    let found = conversations.get(&actor, id).map_err(of_conversations)?;
+    if let Some(into) = found.merged_into {
+        return Ok(Redirect::to(&format!("/conversations/{into}")).into_response());
+    }
+    let mut kept = Kept::default();
+    if let Some(undone) = asked.undone.as_deref().and_then(PublicId::parse) {
+        let shown = readers.outbox.get(&actor, undone).map_err(of_outbox)?;
+        let here = shown.conversation.is_some_and(|(place, _)| place == id);
+        if here && shown.outgoing.state == OutgoingState::Cancelled {
+            kept.reply = shown.outgoing.text;
+        }
+        frame.here = format!("/conversations/{id}");
+    }
+    page(&readers, &actor, id, frame, kept)
+}
+
+/// The query of the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Undone {
+    /// A reply that was taken back a moment ago: its text goes back into its field.
+    undone: Option<String>,
 }
 
 fn page(
@@ -145,12 +175,18 @@ fn page(
         reply_key: hexadecimal(&reply_key),
         cut: page.next.is_some(),
         kept,
+        regroupings: conversations
+            .regroupings(actor, id)
+            .map_err(of_conversations)?
+            .iter()
+            .filter_map(|act| RegroupingView::new(act, id))
+            .collect(),
         frame,
     }))
 }
 
 /// The page again, at its own place, with what was written still in its field.
-fn refused(
+pub(super) fn refused(
     readers: &Readers,
     actor: &Actor,
     id: PublicId,
@@ -194,8 +230,9 @@ fn view(
     let found = conversations
         .authentication(message)
         .map_err(of_conversations)?;
-    let outgoing = outgoing.as_ref();
-    let outgoing = outgoing.map(|outgoing| OutgoingView::new(outgoing, words));
+    let shown = outgoing.map(|outgoing| readers.outbox.shown(outgoing));
+    let shown = shown.transpose().map_err(|error| of_store(&error))?;
+    let outgoing = shown.map(|shown| OutgoingView::new(&shown, words));
     let mut view = MessageView::new(message, text, decisions, outgoing, writer);
     view.proves = found.as_ref().map(proves);
     let rest = collecting.rest_of(message).map_err(of_collecting)?;
@@ -383,57 +420,6 @@ fn chosen(text: &str) -> Result<Option<PublicId>, Problem> {
 #[derive(Debug, Deserialize)]
 pub(super) struct BareForm {
     pub(super) form_token: String,
-}
-
-pub(super) async fn cancel(
-    State(replies): State<Replies>,
-    State(conversations): State<Conversations>,
-    Extension(actor): Extension<Actor>,
-    Id(id): Id,
-    frame: Frame,
-    Form(form): Form<BareForm>,
-) -> Result<Redirect, Problem> {
-    frame.session.check(&form.form_token)?;
-    let place = place_of(&replies, &conversations, &actor, id)?;
-    let cancelled = replies.cancel(&actor, id).await;
-    if !cancelled.map_err(|error| of_store(&error))? {
-        return Err(Problem::new(Kind::Conflict, saying!("problem.too_late")));
-    }
-    Ok(back(place))
-}
-
-/// Sends what a script held back.
-pub(super) async fn release(
-    State(replies): State<Replies>,
-    State(conversations): State<Conversations>,
-    Extension(actor): Extension<Actor>,
-    Id(id): Id,
-    frame: Frame,
-    Form(form): Form<BareForm>,
-) -> Result<Redirect, Problem> {
-    frame.session.check(&form.form_token)?;
-    let place = place_of(&replies, &conversations, &actor, id)?;
-    let released = replies.release(&actor, id).await;
-    if !released.map_err(|error| of_store(&error))? {
-        return Err(Problem::new(Kind::Conflict, saying!("problem.not_held")));
-    }
-    Ok(back(place))
-}
-
-/// The conversation of a reply.
-fn place_of(
-    replies: &Replies,
-    conversations: &Conversations,
-    actor: &Actor,
-    id: PublicId,
-) -> Result<PublicId, Problem> {
-    let found = replies.outgoing(actor, id);
-    let outgoing = found
-        .map_err(|error| of_store(&error))?
-        .ok_or_else(Problem::not_found)?;
-    conversations
-        .id_of(actor, outgoing.conversation)
-        .map_err(of_conversations)
 }
 
 fn back(conversation: PublicId) -> Redirect {

@@ -17,9 +17,11 @@ mod live;
 mod login;
 mod mailbox;
 mod mailboxes;
+mod outbox;
 mod page;
 mod reauthenticate;
 mod refused;
+mod regrouping;
 mod scripts;
 mod sign_in;
 mod view;
@@ -48,8 +50,15 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .route("/conversations/{id}/reply", post(conversation::reply))
         .route("/conversations/{id}/note", post(conversation::note))
         .route("/conversations/{id}/edit", post(conversation::edit))
-        .route("/outgoing/{id}/cancel", post(conversation::cancel))
-        .route("/outgoing/{id}/release", post(conversation::release))
+        .route("/conversations/{id}/merge", post(regrouping::merge))
+        .route("/conversations/{id}/split", post(regrouping::split))
+        .route("/regroupings/{id}/undo", post(regrouping::undo))
+        .route("/outbox", get(outbox::show))
+        .route("/outgoing/{id}/cancel", post(outbox::cancel))
+        .route("/outgoing/{id}/retry", post(outbox::retry))
+        .route("/outgoing/{id}/arrived", post(outbox::arrived))
+        .route("/outgoing/{id}/again", post(outbox::again))
+        .route("/outgoing/{id}/release", post(outbox::release))
         .route("/messages/{id}/frame", get(conversation::frame))
         .route("/messages/{id}/raw", get(conversation::raw))
         .route("/messages/{id}/fetch", post(conversation::fetch))

@@ -10,6 +10,7 @@ pub(super) struct Kept {
     pub(super) reply_refused: Option<String>,
     pub(super) note: String,
     pub(super) note_refused: Option<String>,
+    pub(super) regrouping_refused: Option<String>,
 }
 
 /// Why a reply was not taken, where who wrote it can do something about it.
@@ -25,6 +26,8 @@ pub(super) fn why_refused(words: Words, error: &ReplyError) -> Option<String> {
         | ReplyError::TooLong
         | ReplyError::NoRecipient
         | ReplyError::TooManyRecipients
+        | ReplyError::TooManyForProvider { .. }
+        | ReplyError::TooFarAhead
         | ReplyError::NotRegistered { .. }
         | ReplyError::NothingRegistered { .. }
         | ReplyError::Domain => Some(words.sentence(error)),

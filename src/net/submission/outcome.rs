@@ -192,6 +192,27 @@ impl SubmissionError {
         }
     }
 
+    /// Whether it came as far as the mail itself; what ends a submission before that would
+    /// end that of any other mail as well.
+    #[must_use]
+    pub fn is_about_the_mail(&self) -> bool {
+        match self {
+            Self::NotSent { phase, .. } => match phase {
+                Phase::Connect
+                | Phase::Greeting
+                | Phase::StartTls
+                | Phase::Hello
+                | Phase::Authentication => false,
+                Phase::Check
+                | Phase::Sender
+                | Phase::Recipients
+                | Phase::Content
+                | Phase::EndOfData => self.authentication_refusal().is_none(),
+            },
+            Self::NoRecipient { .. } | Self::Uncertain { .. } => true,
+        }
+    }
+
     /// The server's refusal of our credentials, when that is what happened. Trouble on
     /// the way never looks like one; what a refusal means is for the preset to say.
     #[must_use]

@@ -198,6 +198,12 @@ impl Session {
         self.log.take()
     }
 
+    /// Nothing came that was not an answer to what we said: the next answer will be one to
+    /// the next command.
+    pub(super) fn is_in_step(&self) -> bool {
+        self.log.is_in_step()
+    }
+
     /// Says who we are, by the best mechanism both sides know.
     pub(super) async fn authenticate(
         &mut self,

@@ -18,12 +18,15 @@ use super::session::{Offers, Session};
 use crate::domain::address::Address;
 use crate::domain::envelope::Envelope;
 use crate::domain::saying::{Said, saying};
+use crate::fault::{Point, reach};
 
+/// `begun` is called once MAIL was accepted.
 pub(super) async fn run(
     session: &mut Session,
     options: &SubmissionOptions,
     envelope: &Envelope,
     mail: &[u8],
+    begun: impl FnOnce(),
 ) -> Result<Submitted, SubmissionError> {
     let mail = without_last_line_end(mail);
     let deadline = options.deadlines.command;
@@ -31,6 +34,8 @@ pub(super) async fn run(
     let sender = envelope.reverse_path.as_ref().map(path);
     let command = Mail::new(sender, parameters);
     session.command(Phase::Sender, 2, deadline, command).await?;
+    begun();
+    reach(Point::SenderNamed);
 
     let mut recipients = Vec::with_capacity(envelope.forward_paths.len());
     for address in &envelope.forward_paths {
@@ -48,8 +53,11 @@ pub(super) async fn run(
             .ok();
         return Err(SubmissionError::NoRecipient { recipients });
     }
+    reach(Point::RecipientsNamed);
     session.command(Phase::Content, 3, deadline, Data).await?;
+    reach(Point::DataBegun);
     let reply = content(session, &options.deadlines, mail, &recipients).await?;
+    reach(Point::TakenOver);
     Ok(Submitted { recipients, reply })
 }
 
@@ -102,11 +110,18 @@ async fn content(
     recipients: &[RecipientOutcome],
 ) -> Result<Reply, SubmissionError> {
     let progress = Progress::default();
-    let watched = chunks(mail).inspect(|_| progress.step());
+    let watched = chunks(mail).enumerate().map(|(number, chunk)| {
+        progress.step();
+        if number > 0 {
+            reach(Point::ContentBegun);
+        }
+        chunk
+    });
     // The library asks for a further chunk when all before are written, and writes
     // the end-of-data mark when there is none.
     let watched = watched.chain(std::iter::from_fn(|| {
         progress.complete.store(true, Ordering::Relaxed);
+        reach(Point::ContentWritten);
         None
     }));
     let answered = tokio::select! {

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -29,6 +30,8 @@ pub(super) struct ReplyLog {
     raw: Arc<Mutex<Vec<u8>>>,
     /// What a server may repeat and nobody shall read.
     masks: Masks,
+    /// More came than was asked for.
+    surplus: Arc<AtomicBool>,
 }
 
 impl ReplyLog {
@@ -36,11 +39,19 @@ impl ReplyLog {
     pub(super) fn take(&self) -> Option<Reply> {
         let mut raw = self.raw.lock().unwrap_or_else(PoisonError::into_inner);
         let raw = std::mem::take(&mut *raw);
-        let (mut reply, _) = Reply::parse(&raw).ok().flatten()?;
+        let (mut reply, used) = Reply::parse(&raw).ok().flatten()?;
+        if used < raw.len() {
+            self.surplus.store(true, Ordering::Relaxed);
+        }
         for line in &mut reply.lines {
             *line = self.masks.cover(std::mem::take(line));
         }
         Some(reply)
+    }
+
+    /// No answer has brought more than itself.
+    pub(super) fn is_in_step(&self) -> bool {
+        !self.surplus.load(Ordering::Relaxed)
     }
 
     fn append(&self, bytes: &[u8]) {
@@ -80,6 +91,7 @@ impl Wire {
         let log = ReplyLog {
             raw: Arc::default(),
             masks: dialogue.masks(),
+            surplus: Arc::default(),
         };
         let wire = Self {
             stream,

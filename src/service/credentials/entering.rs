@@ -14,7 +14,7 @@ use crate::domain::refusal::Dialogue;
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapOptions, OpenError, RefusalMeaning, Session};
 use crate::net::pop3::{self, Pop3Options};
-use crate::net::submission::{self, SubmissionError, SubmissionOptions, Submitted};
+use crate::net::submission::{self, Line, SubmissionError, SubmissionOptions, Submitted};
 use crate::net::tap::Tap;
 use crate::service::refusals::{Offer, Visit};
 use crate::service::sync::to_the_end;
@@ -185,11 +185,35 @@ impl Keyring {
         dialer: &Dialer,
         mailbox: &Mailbox,
         offer: Option<Offer>,
-        mut options: SubmissionOptions,
+        options: SubmissionOptions,
         envelope: &Envelope,
         raw: &[u8],
     ) -> (Result<Submitted, SubmissionError>, Option<CredentialsError>) {
-        let sent = self.submit_once(dialer, mailbox, offer, &options, envelope, raw);
+        let mut line = None;
+        let mail = Submission {
+            envelope,
+            raw,
+            line: &mut line,
+        };
+        let sent = self
+            .submit_over(dialer, mailbox, offer, options, mail)
+            .await;
+        if let Some(line) = line {
+            line.quit().await;
+        }
+        sent
+    }
+
+    /// The same over a session that is kept between mails, where there is one.
+    pub async fn submit_over(
+        &self,
+        dialer: &Dialer,
+        mailbox: &Mailbox,
+        offer: Option<Offer>,
+        mut options: SubmissionOptions,
+        mut mail: Submission<'_>,
+    ) -> (Result<Submitted, SubmissionError>, Option<CredentialsError>) {
+        let sent = self.submit_once(dialer, mailbox, offer, &options, &mut mail);
         let result = sent.await;
         let refused = match &result {
             Err(error) if error.authentication_refusal().is_some() => options.login.as_ref(),
@@ -208,7 +232,7 @@ impl Keyring {
             Err(error) => return (result, Some(error)),
         };
         options.login = logins.outgoing;
-        let sent = self.submit_once(dialer, mailbox, Some(offer), &options, envelope, raw);
+        let sent = self.submit_once(dialer, mailbox, Some(offer), &options, &mut mail);
         (sent.await, None)
     }
 
@@ -218,12 +242,13 @@ impl Keyring {
         mailbox: &Mailbox,
         offer: Option<Offer>,
         options: &SubmissionOptions,
-        envelope: &Envelope,
-        raw: &[u8],
+        mail: &mut Submission<'_>,
     ) -> Result<Submitted, SubmissionError> {
         let mut offer = offer;
         let let_in = || drop(offer.take());
-        let result = submission::submit_telling(dialer, options, envelope, raw, let_in).await;
+        let (envelope, raw) = (mail.envelope, mail.raw);
+        let sent = submission::submit_over(mail.line, dialer, options, envelope, raw, let_in);
+        let result = sent.await;
         self.note_submission(mailbox, &result).await;
         drop(offer);
         result
@@ -242,6 +267,17 @@ impl Keyring {
                 .await;
         }
     }
+}
+
+/// A mail to be handed over.
+#[derive(Debug)]
+pub struct Submission<'m> {
+    /// From whom, to whom.
+    pub envelope: &'m Envelope,
+    /// Its bytes.
+    pub raw: &'m [u8],
+    /// The session of the mail before, and of the next.
+    pub line: &'m mut Option<Line>,
 }
 
 /// A session; when it is dropped, the next may be opened.

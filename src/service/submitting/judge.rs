@@ -15,7 +15,13 @@ pub(super) fn judge(
     retry_at: Option<Timestamp>,
 ) -> AttemptEnd {
     match result {
-        Ok(submitted) => judge_recipients(outgoing, &submitted.recipients, retry_at),
+        Ok(submitted) => {
+            let mut end = judge_recipients(outgoing, &submitted.recipients, retry_at);
+            if end.state == OutgoingState::Sent {
+                end.said = saying!("known.sent", reply = &submitted.reply);
+            }
+            end
+        }
         Err(SubmissionError::NoRecipient { recipients }) => {
             judge_recipients(outgoing, &recipients, retry_at)
         }
@@ -23,16 +29,10 @@ pub(super) fn judge(
             uncertain(reason, outgoing, &recipients)
         }
         Err(error @ SubmissionError::NotSent { .. }) => match retry_at {
-            // Refused credentials say nothing of the mail: it waits for the new ones.
-            Some(until) if error.is_transient() || error.authentication_refusal().is_some() => {
-                AttemptEnd {
-                    state: OutgoingState::Deferred {
-                        until,
-                        reason: error.saying(),
-                    },
-                    recipients: outgoing.recipients.clone(),
-                    next: AttemptNext::Retry(until),
-                }
+            // Refused credentials, a missing STARTTLS and the like say nothing of the mail:
+            // it waits until they are mended.
+            Some(until) if error.is_transient() || !error.is_about_the_mail() => {
+                deferred(until, error.saying(), outgoing.recipients.clone())
             }
             _ => given_up(error.saying(), outgoing),
         },
@@ -53,8 +53,23 @@ pub(super) fn uncertain(
     let known = heard(outgoing, &refused, None);
     AttemptEnd {
         recipients: settle(&known, RecipientState::Uncertain, &reason.to_string()),
+        said: saying!("known.uncertain", what = reason.clone()),
         state: OutgoingState::Uncertain { reason },
         next: AttemptNext::File,
+    }
+}
+
+/// The mail waits for another attempt.
+pub(super) fn deferred(
+    until: Timestamp,
+    reason: Saying,
+    recipients: Vec<RecipientResult>,
+) -> AttemptEnd {
+    AttemptEnd {
+        said: saying!("known.deferred", what = reason.clone(), until),
+        state: OutgoingState::Deferred { until, reason },
+        recipients,
+        next: AttemptNext::Retry(until),
     }
 }
 
@@ -76,26 +91,26 @@ fn judge_recipients(
 ) -> AttemptEnd {
     let recipients = heard(outgoing, answers, retry_at);
     let is = |state| recipients.iter().any(|one| one.state == state);
-    let (state, next) = match retry_at {
+    match retry_at {
         Some(until) if is(RecipientState::Waiting) => {
             let reason = first_text(&recipients, RecipientState::Waiting);
-            (
-                OutgoingState::Deferred { until, reason },
-                AttemptNext::Retry(until),
-            )
+            deferred(until, reason, recipients)
         }
-        _ if is(RecipientState::Accepted) => (OutgoingState::Sent, AttemptNext::File),
-        _ => (
-            OutgoingState::Failed {
-                reason: first_text(&recipients, RecipientState::Refused),
-            },
-            AttemptNext::Nothing,
-        ),
-    };
-    AttemptEnd {
-        state,
-        recipients,
-        next,
+        _ if is(RecipientState::Accepted) => AttemptEnd {
+            state: OutgoingState::Sent,
+            said: saying!("known.ended"),
+            recipients,
+            next: AttemptNext::File,
+        },
+        _ => {
+            let reason = first_text(&recipients, RecipientState::Refused);
+            AttemptEnd {
+                said: saying!("known.failed", what = reason.clone()),
+                state: OutgoingState::Failed { reason },
+                recipients,
+                next: AttemptNext::Nothing,
+            }
+        }
     }
 }
 
@@ -131,6 +146,7 @@ pub(super) fn failed(reason: Saying, outgoing: &Outgoing) -> AttemptEnd {
             RecipientState::Refused,
             &reason.to_string(),
         ),
+        said: saying!("known.failed", what = reason.clone()),
         state: OutgoingState::Failed { reason },
         next: AttemptNext::Nothing,
     }

@@ -7,15 +7,16 @@
 use super::{Arrival, Delivered, Question, Stage, contacts, public_ids, threading};
 use crate::domain::address::Address;
 use crate::domain::change::Event;
-use crate::domain::conversation::{Conversation, Status};
+use crate::domain::conversation::Status;
 use crate::domain::key::{ContactKey, ConversationKey, MessageKey, RawKey};
 use crate::domain::ledger::Fate;
 use crate::domain::message::{Direction, Message};
 use crate::domain::outbox::Outgoing;
 use crate::domain::threading::Evidence;
+use crate::store::counter::Counter;
 use crate::store::error::StoreError;
 use crate::store::key::Key;
-use crate::store::table::{Counter, Rows as _, Table};
+use crate::store::table::{Rows as _, Table};
 use crate::store::{conversations, fate, feed, listing, proofs};
 
 /// Recipients of one mail that are looked for among the contacts.
@@ -149,9 +150,8 @@ impl Stage<'_, '_> {
     }
 
     fn join_sent(&self, arrival: &Arrival, place: ConversationKey) -> Result<Message, StoreError> {
-        let before: Conversation =
-            self.transaction
-                .named(Table::Conversations, place.0, "conversation")?;
+        let before = conversations::after_merges(self.transaction, place)?;
+        let place = before.key;
         let raw: RawKey = self.keep_raw(arrival)?;
         let message = Message {
             key: MessageKey(self.transaction.next(Counter::Message)?),

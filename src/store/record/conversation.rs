@@ -6,29 +6,91 @@ use crate::domain::conversation::{Conversation, Priority, Status};
 use crate::domain::decision::{
     Asked, Assign, Decision, Gate, Gating, NotAsked, Occasion, Outcome, Routing, TraceStep,
 };
+use crate::domain::order::Order;
+use crate::domain::regrouping::{Regrouped, Regrouping, RegroupingKind};
 
 stored_enum!(Status { 0 = Open, 1 = Pending, 2 = Snoozed, 3 = Closed });
 stored_enum!(Priority { 0 = Low, 1 = Normal, 2 = High, 3 = Urgent });
-stored_struct!(Conversation {
+impl Stored for Conversation {
+    const FORM: u8 = 2;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.key.write(out);
+        self.id.write(out);
+        self.workspace.write(out);
+        self.number.write(out);
+        self.subject.write(out);
+        self.contact.write(out);
+        self.mailbox.write(out);
+        self.status.write(out);
+        self.priority.write(out);
+        self.assignee.write(out);
+        self.team.write(out);
+        self.tags.write(out);
+        self.spam.write(out);
+        self.triaged.write(out);
+        self.first_at.write(out);
+        self.last_at.write(out);
+        self.last_direction.write(out);
+        self.preview.write(out);
+        self.message_count.write(out);
+        self.merged_into.write(out);
+    }
+
+    fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let before = Self::read_old(1, input)?;
+        Ok(Self {
+            merged_into: Stored::read(input)?,
+            ..before
+        })
+    }
+
+    /// As it was before conversations could be merged.
+    fn read_old(form: u8, input: &mut &[u8]) -> Result<Self, RecordError> {
+        if form != 1 {
+            return Err(RecordError::Version(form));
+        }
+        Ok(Self {
+            key: Stored::read(input)?,
+            id: Stored::read(input)?,
+            workspace: Stored::read(input)?,
+            number: Stored::read(input)?,
+            subject: Stored::read(input)?,
+            contact: Stored::read(input)?,
+            mailbox: Stored::read(input)?,
+            status: Stored::read(input)?,
+            priority: Stored::read(input)?,
+            assignee: Stored::read(input)?,
+            team: Stored::read(input)?,
+            tags: Stored::read(input)?,
+            spam: Stored::read(input)?,
+            triaged: Stored::read(input)?,
+            first_at: Stored::read(input)?,
+            last_at: Stored::read(input)?,
+            last_direction: Stored::read(input)?,
+            preview: Stored::read(input)?,
+            message_count: Stored::read(input)?,
+            merged_into: None,
+        })
+    }
+}
+stored_enum!(RegroupingKind { 0 = Merge, 1 = Split });
+stored_enum!(Regrouped { 0 = Merged, 1 = Split, 2 = MergeUndone, 3 = SplitUndone });
+stored_struct!(Regrouping {
     key,
     id,
     workspace,
-    number,
-    subject,
-    contact,
-    mailbox,
-    status,
-    priority,
-    assignee,
-    team,
+    kind,
+    from,
+    into,
+    messages,
+    strangers,
+    participants,
     tags,
-    spam,
-    triaged,
-    first_at,
-    last_at,
-    last_direction,
-    preview,
-    message_count,
+    status,
+    at,
+    by,
+    undone_at
 });
 stored_enum!(Assign {
     0 = Unchanged,
@@ -140,6 +202,12 @@ fn first_routing(input: &mut &[u8]) -> Result<Routing, RecordError> {
     })
 }
 
+stored_enum!(Order {
+    0 = Cancel,
+    1 = Retry,
+    2 = Arrived,
+    3 = Again,
+});
 stored_enum!(Event {
     0 = MessageReceived { message, conversation },
     1 = MailImported { message, conversation },
@@ -151,6 +219,8 @@ stored_enum!(Event {
     7 = CanaryFailed { mailbox },
     8 = CanaryRecovered { mailbox },
     9 = OutgoingReleased { outgoing, conversation, by },
+    10 = ConversationRegrouped { how, conversation, other, by },
+    11 = OutgoingOrdered { outgoing, conversation, order, by },
 });
 stored_struct!(Change {
     sequence,

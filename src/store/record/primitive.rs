@@ -15,11 +15,13 @@ use crate::domain::fingerprint::Fingerprint;
 use crate::domain::folder::{Cursor, FolderName, ModSeq, Pending, Uid, UidValidity};
 use crate::domain::key::{
     ContactKey, ConversationKey, DecisionKey, JobKey, LedgerKey, MailboxKey, MessageKey, NoticeKey,
-    OutgoingKey, PublicId, RawKey, Sequence, TeamKey, TokenKey, UserKey, WorkspaceKey,
+    OutgoingKey, PublicId, RawKey, RegroupingKey, Sequence, TeamKey, TokenKey, UserKey,
+    WorkspaceKey,
 };
 use crate::domain::maildrop::HeaderHash;
 use crate::domain::message_id::MessageId;
 use crate::domain::proof::Token;
+use crate::domain::regrouping::ParticipantHash;
 use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
 
@@ -244,7 +246,7 @@ macro_rules! wrapped {
         }
     )*};
 }
-wrapped!(WorkspaceKey UserKey TeamKey TokenKey MailboxKey ContactKey ConversationKey MessageKey RawKey DecisionKey OutgoingKey JobKey LedgerKey NoticeKey Sequence ModSeq ScriptVersion Fingerprint HeaderHash);
+wrapped!(WorkspaceKey UserKey TeamKey TokenKey MailboxKey ContactKey ConversationKey MessageKey RawKey DecisionKey OutgoingKey JobKey LedgerKey NoticeKey RegroupingKey ParticipantHash Sequence ModSeq ScriptVersion Fingerprint HeaderHash);
 
 /// A form made of a simpler one, and the way back where values have conditions.
 macro_rules! through {

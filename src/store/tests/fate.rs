@@ -87,6 +87,7 @@ async fn what_was_proven_to_be_sent_is_filed_though_that_was_given_up() {
             text: String::new(),
         }],
         next: AttemptNext::File,
+        said: "the line broke".into(),
     };
     let job = fixture.jobs(WorkKind::Compose)[0].key;
     store

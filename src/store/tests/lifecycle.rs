@@ -153,7 +153,9 @@ async fn removing_says_its_cost_ends_the_outbox_and_keeps_the_conversations() {
     assert_eq!(loss, expected);
     assert!(store.remove_mailbox(key, false, at(200)).await.unwrap());
     assert!(fixture.jobs(WorkKind::Compose).is_empty());
-    for outgoing in store.outbox(WORKSPACE, 10).unwrap() {
+    let wanted = OutboxWanted::default();
+    let page = store.outbox_page(WORKSPACE, wanted, |_| true, None, 10);
+    for outgoing in page.unwrap().items {
         assert!(matches!(outgoing.state, OutgoingState::Failed { .. }));
     }
     assert!(store.purges().unwrap().is_empty());

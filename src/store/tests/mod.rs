@@ -23,6 +23,8 @@ mod raw;
 #[cfg(test)]
 mod reauthentication_links;
 #[cfg(test)]
+mod regrouping;
+#[cfg(test)]
 mod triage;
 #[cfg(test)]
 mod waking;

@@ -7,6 +7,7 @@ use crate::domain::decision::Outcome;
 use crate::domain::job::WorkKind;
 use crate::domain::key::Sequence;
 use crate::domain::message::{Head, Message};
+use crate::domain::order::Order;
 use crate::domain::outbox::{Filing, Hold, OutgoingState};
 
 async fn asked(fixture: &Fixture) -> Message {
@@ -75,7 +76,12 @@ async fn every_stage_is_durable_before_the_next() {
         store.begin_attempt(key, at(101)).await,
         Err(StoreError::WrongState { .. })
     ));
-    assert!(!store.cancel(key, at(101)).await.unwrap());
+    assert!(
+        !store
+            .order(key, Order::Cancel, None, at(101))
+            .await
+            .unwrap()
+    );
     let fixture = fixture.reopen();
     let store = &fixture.store;
     let found = store.outgoing(key).unwrap().expect("it is kept");
@@ -89,6 +95,7 @@ async fn every_stage_is_durable_before_the_next() {
         },
         recipients: vec![],
         next: AttemptNext::Retry(at(200)),
+        said: "busy".into(),
     };
     store
         .end_attempt(job, key, deferred, at(102))
@@ -109,6 +116,7 @@ async fn every_stage_is_durable_before_the_next() {
         state: OutgoingState::Sent,
         recipients: vec![],
         next: AttemptNext::File,
+        said: "taken".into(),
     };
     store.end_attempt(job, key, sent, at(201)).await.unwrap();
     let job = fixture.jobs(WorkKind::File)[0].key;
@@ -129,11 +137,17 @@ async fn a_cancelled_reply_leaves_no_work_and_a_resolved_one_comes_back() {
     let store = &fixture.store;
     let first = store.accept_reply(reply(&message, 1)).await.unwrap();
     let second = store.accept_reply(reply(&message, 2)).await.unwrap();
-    assert!(store.cancel(first.outgoing.key, at(101)).await.unwrap());
+    assert!(
+        store
+            .order(first.outgoing.key, Order::Cancel, None, at(101))
+            .await
+            .unwrap()
+    );
     assert_eq!(fixture.jobs(WorkKind::Compose).len(), 1);
     let order: Vec<_> = store
-        .outbox(WORKSPACE, 10)
+        .outbox_page(WORKSPACE, OutboxWanted::default(), |_| true, None, 10)
         .unwrap()
+        .items
         .into_iter()
         .map(|outgoing| outgoing.key)
         .collect();
@@ -188,7 +202,12 @@ async fn what_is_held_back_waits_for_a_person_and_says_who_let_it_go() {
         .filter(|change| change.event.name() == "outgoing.released");
     assert_eq!(told.count(), 1);
 
-    assert!(store.cancel(second, at(105)).await.unwrap());
+    assert!(
+        store
+            .order(second, Order::Cancel, None, at(105))
+            .await
+            .unwrap()
+    );
     assert!(!store.release_reply(second, None, at(106)).await.unwrap());
     assert_eq!(fixture.jobs(WorkKind::Compose).len(), 1);
 }

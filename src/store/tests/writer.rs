@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::super::counter::Counter;
 use super::super::key::Key;
-use super::super::table::{Counter, Order, Rows, Table};
+use super::super::table::{Order, Rows, Table};
 use super::super::*;
 use super::fixture::*;
 use crate::domain::change::Event;

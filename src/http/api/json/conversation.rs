@@ -41,6 +41,9 @@ pub(in crate::http::api) struct ConversationBody {
     newest_notice: Option<String>,
     first_at: String,
     last_at: String,
+    /// Where its messages stand now, when it was merged away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged_into: Option<String>,
 }
 
 /// With whom.
@@ -116,6 +119,7 @@ impl ConversationBody {
             newest_notice: notice_of(listed.newest_sort.as_ref()),
             first_at: conversation.first_at.to_string(),
             last_at: conversation.last_at.to_string(),
+            merged_into: listed.merged_into.map(|id| id.to_string()),
         }
     }
 }

@@ -7,11 +7,8 @@ use super::super::super::body::shortened;
 use super::super::super::error::{Kind, Problem};
 use super::PersonBody;
 use crate::domain::address::{Address, NamedAddress};
-use crate::domain::key::PublicId;
-use crate::domain::outbox::{
-    Filing, Hold, Outgoing, OutgoingState, RecipientResult, RecipientState,
-};
-use crate::domain::saying::Saying;
+use crate::domain::outbox::{Filing, Hold, OutgoingState, RecipientResult, RecipientState};
+use crate::service::outbox::Shown;
 use crate::service::replies::ReplyRequest;
 use crate::wire::decision::{StepBody, hexadecimal, outcome_words};
 
@@ -89,7 +86,7 @@ fn time(text: &str) -> Result<Timestamp, Problem> {
 #[derive(Debug, Serialize)]
 pub(in crate::http::api) struct OutgoingBody {
     id: String,
-    conversation_id: String,
+    conversation_id: Option<String>,
     message_id: String,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,6 +111,69 @@ pub(in crate::http::api) struct OutgoingBody {
     /// How a script came to hold it back, once one has.
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<HoldBody>,
+    /// What became known of its fate, oldest first.
+    history: Vec<KnownBody>,
+}
+
+/// A step in the fate of a reply.
+#[derive(Debug, Serialize)]
+struct KnownBody {
+    at: String,
+    /// The person who said so; absent for what the gateway found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    what: String,
+}
+
+/// A row of the outbox.
+#[derive(Debug, Serialize)]
+pub(in crate::http::api) struct OutgoingRow {
+    id: String,
+    conversation_id: Option<String>,
+    conversation: Option<u64>,
+    mailbox: Option<String>,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    send_at: String,
+    accepted_at: String,
+    attempts: u32,
+    subject: String,
+    to: Vec<PersonBody>,
+    automatic: bool,
+}
+
+impl OutgoingRow {
+    pub(in crate::http::api) fn new(shown: &Shown) -> Self {
+        let outgoing = &shown.outgoing;
+        Self {
+            id: outgoing.id.to_string(),
+            conversation_id: shown.conversation.map(|(id, _)| id.to_string()),
+            conversation: shown.conversation.map(|(_, number)| number),
+            mailbox: shown
+                .mailbox
+                .as_ref()
+                .map(|mailbox| mailbox.settings.address.to_string()),
+            state: outgoing.state_name(shown.now),
+            reason: outgoing.state.reason().map(ToString::to_string),
+            until: until(&outgoing.state),
+            send_at: outgoing.send_at.to_string(),
+            accepted_at: outgoing.accepted_at.to_string(),
+            attempts: outgoing.attempts,
+            subject: outgoing.subject.clone(),
+            to: PersonBody::list(&outgoing.to),
+            automatic: outgoing.automatic,
+        }
+    }
+}
+
+fn until(state: &OutgoingState) -> Option<String> {
+    match state {
+        OutgoingState::Deferred { until, .. } => Some(until.to_string()),
+        _ => None,
+    }
 }
 
 /// Why a script held a reply back, and whether a person let it go.
@@ -151,17 +211,15 @@ struct ResultBody {
 }
 
 impl OutgoingBody {
-    pub(in crate::http::api) fn new(outgoing: &Outgoing, conversation: PublicId) -> Self {
+    pub(in crate::http::api) fn new(shown: &Shown) -> Self {
+        let outgoing = &shown.outgoing;
         Self {
             id: outgoing.id.to_string(),
-            conversation_id: conversation.to_string(),
+            conversation_id: shown.conversation.map(|(id, _)| id.to_string()),
             message_id: outgoing.message_id.to_string(),
-            state: state_name(&outgoing.state),
-            reason: reason_of(&outgoing.state).map(ToString::to_string),
-            until: match &outgoing.state {
-                OutgoingState::Deferred { until, .. } => Some(until.to_string()),
-                _ => None,
-            },
+            state: outgoing.state_name(shown.now),
+            reason: outgoing.state.reason().map(ToString::to_string),
+            until: until(&outgoing.state),
             attempts: outgoing.attempts,
             subject: outgoing.subject.clone(),
             text: outgoing.text.clone(),
@@ -178,6 +236,15 @@ impl OutgoingBody {
             },
             aliases: outgoing.aliases.iter().map(ToString::to_string).collect(),
             hold: outgoing.hold.as_ref().map(HoldBody::new),
+            history: outgoing
+                .history
+                .iter()
+                .map(|known| KnownBody {
+                    at: known.at.to_string(),
+                    by: shown.person(known.by).map(|user| user.id.to_string()),
+                    what: known.what.to_string(),
+                })
+                .collect(),
         }
     }
 }
@@ -196,34 +263,6 @@ impl ResultBody {
             state,
             text: result.text.clone(),
         }
-    }
-}
-
-pub(in crate::http) fn state_name(state: &OutgoingState) -> &'static str {
-    match state {
-        OutgoingState::Queued => "queued",
-        OutgoingState::Held { .. } => "held",
-        OutgoingState::Sending => "sending",
-        OutgoingState::Sent => "sent",
-        OutgoingState::Deferred { .. } => "deferred",
-        OutgoingState::Failed { .. } => "failed",
-        OutgoingState::Uncertain { .. } => "uncertain",
-        OutgoingState::Bounced { .. } => "bounced",
-        OutgoingState::Cancelled => "cancelled",
-    }
-}
-
-pub(in crate::http) fn reason_of(state: &OutgoingState) -> Option<&Saying> {
-    match state {
-        OutgoingState::Held { reason }
-        | OutgoingState::Deferred { reason, .. }
-        | OutgoingState::Failed { reason }
-        | OutgoingState::Uncertain { reason }
-        | OutgoingState::Bounced { reason } => Some(reason),
-        OutgoingState::Queued
-        | OutgoingState::Sending
-        | OutgoingState::Sent
-        | OutgoingState::Cancelled => None,
     }
 }
 

@@ -128,6 +128,16 @@ document.addEventListener("keydown", (event) => {
   if (act) { event.preventDefault(); act(); }
 });
 
+// How long a reply can still be taken back; afterwards the button would come too late.
+function showUndo() {
+  for (const form of document.querySelectorAll("[data-undo]")) {
+    const left = Math.ceil((new Date(form.dataset.undo) - Date.now()) / 1000);
+    form.hidden = left <= 0;
+    form.querySelector(".seconds").textContent = left + " s";
+  }
+}
+setInterval(showUndo, 500);
+
 // Servers take their time; one press is enough, and it shows. The value of the button
 // that was pressed is sent all the same, so it is disabled only after that.
 document.addEventListener("submit", (event) => {

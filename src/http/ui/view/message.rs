@@ -2,6 +2,7 @@
 
 use super::super::language::Words;
 use super::marks::FieldsView;
+use super::outgoing::OutgoingView;
 use super::scripts::{ByView, StepView, gate_in_words};
 use super::{Moment, size};
 use crate::domain::address::NamedAddress;
@@ -9,10 +10,7 @@ use crate::domain::answered::{assign_word, wake_word};
 use crate::domain::authentication::Authentication;
 use crate::domain::decision::{Asked, Assign, Decision, Gating, Occasion, Outcome};
 use crate::domain::message::{Attachment, Defect, Direction, Kind, Message};
-use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
-use crate::http::api::{
-    direction_name, kind_name, priority_name, reason_of, state_name, status_name, verdict_name,
-};
+use crate::http::api::{direction_name, kind_name, priority_name, status_name, verdict_name};
 use crate::service::conversations::content::Text;
 use crate::wire::decision::hexadecimal;
 use crate::wire::decision::not_asked_word;
@@ -68,24 +66,6 @@ pub(in crate::http::ui) struct FileView {
     pub(in crate::http::ui) size: String,
     /// Only the beginning of the mail is here, and it ends within this file.
     pub(in crate::http::ui) is_cut: bool,
-}
-
-/// Where a reply of ours stands.
-#[derive(Clone, Debug)]
-pub(in crate::http::ui) struct OutgoingView {
-    pub(in crate::http::ui) id: String,
-    pub(in crate::http::ui) state: &'static str,
-    pub(in crate::http::ui) reason: Option<String>,
-    pub(in crate::http::ui) until: Option<Moment>,
-    pub(in crate::http::ui) can_cancel: bool,
-    /// Why there is no copy of it in Sent.
-    pub(in crate::http::ui) unfiled: Option<String>,
-    /// A script wants a person to look at it.
-    pub(in crate::http::ui) is_held: bool,
-    /// A script asked for it, and nobody wrote it.
-    pub(in crate::http::ui) is_automatic: bool,
-    /// What that script read and did, as in a decision.
-    pub(in crate::http::ui) steps: Vec<StepView>,
 }
 
 /// Why a mail is where it is.
@@ -273,32 +253,6 @@ impl FileView {
             name: attachment.name.clone(),
             size: size(attachment.size),
             is_cut: false,
-        }
-    }
-}
-
-impl OutgoingView {
-    pub(in crate::http::ui) fn new(outgoing: &Outgoing, words: Words) -> Self {
-        Self {
-            id: outgoing.id.to_string(),
-            state: state_name(&outgoing.state),
-            reason: reason_of(&outgoing.state).map(|reason| words.say(reason)),
-            until: match &outgoing.state {
-                OutgoingState::Deferred { until, .. } => Some(Moment::new(*until)),
-                _ => None,
-            },
-            can_cancel: outgoing.state.may_be_cancelled(),
-            unfiled: match &outgoing.filing {
-                Filing::Failed { reason } => Some(words.say(reason)),
-                Filing::Waiting | Filing::Filed | Filing::NotNeeded => None,
-            },
-            is_automatic: outgoing.automatic,
-            is_held: matches!(outgoing.state, OutgoingState::Held { .. }),
-            steps: outgoing
-                .hold
-                .as_ref()
-                .map(|hold| hold.trace.iter().map(StepView::new).collect())
-                .unwrap_or_default(),
         }
     }
 }

@@ -6,8 +6,10 @@ pub(super) mod ledger;
 pub(super) mod mailbox;
 pub(super) mod marks;
 pub(super) mod message;
+pub(super) mod outgoing;
 pub(super) mod proof;
-pub(super) mod scripts;
+pub(super) mod regrouping;
+pub(in crate::http::ui) mod scripts;
 
 use jiff::Timestamp;
 
