@@ -266,3 +266,61 @@ async fn secrets_are_in_no_log_no_answer_and_no_file() {
     let log = String::from_utf8_lossy(&house::logged()).into_owned();
     assert!(log.contains("Postern is up"), "nothing was logged at all");
 }
+
+/// Who is answered, and what is shown of the author, for these header fields.
+async fn answered(
+    house: &House,
+    id: &str,
+    from: &str,
+    fields: &str,
+) -> (String, serde_json::Value) {
+    let conversation = house.receive(&question(id, from, fields)).await;
+    let path = format!("/api/v1/conversations/{conversation}/messages");
+    let message = house.get(&path).json()["items"][0].clone();
+    let path = format!("/api/v1/conversations/{conversation}/replies");
+    let answer = house.post(&path, &json!({ "text": id, "quote_history": false }));
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let to = answer.json()["to"][0]["address"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    (to, message)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_names_the_writer_whose_place_it_took_and_nobody_else_can() {
+    let house = Box::pin(House::open()).await;
+    let list = "List-Id: <support.groups.example>\r\n";
+    let (to, message) = answered(
+        &house,
+        "group",
+        "Ann via Support <support@groups.example>",
+        &format!("X-Original-From: Ann Smith <ann@example.net>\r\n{list}"),
+    )
+    .await;
+    assert_eq!(to, "ann@example.net");
+    assert_eq!(message["from"]["address"], "support@groups.example");
+    assert_eq!(message["writer"]["address"], "ann@example.net");
+    assert_eq!(message["writer"]["name"], "Ann Smith");
+
+    for (id, from, fields) in [
+        ("bare", "eve@example.org", String::new()),
+        ("other-list", "eve@example.org", list.to_owned()),
+        ("neighbour", "eve@groups.example", list.to_owned()),
+    ] {
+        let fields = format!(
+            "X-Original-From: boss@shop.example\r\nX-Google-Original-From: boss@shop.example\r\n{fields}"
+        );
+        let (to, message) = answered(&house, id, from, &fields).await;
+        assert_eq!(to, from, "{id}");
+        assert!(message["writer"].is_null(), "{id}: {message}");
+    }
+
+    let fields = "Reply-To: claims@elsewhere.example\r\n";
+    let (to, message) = answered(&house, "elsewhere", "bob@example.net", fields).await;
+    assert_eq!(to, "claims@elsewhere.example");
+    assert_eq!(message["reply_to_elsewhere"], true);
+    let near = "Reply-To: desk@example.net\r\n";
+    let (_, message) = answered(&house, "near", "carl@example.net", near).await;
+    assert_eq!(message["reply_to_elsewhere"], false);
+}

@@ -1,6 +1,7 @@
 //! The gateway as a whole: opened, running, stopped.
 
 mod doctor;
+mod handles;
 mod reauthenticating;
 mod scripting;
 
@@ -30,12 +31,10 @@ use crate::service::clock::Clock;
 use crate::service::collecting::Collecting;
 use crate::service::connect::Connect;
 use crate::service::connect::detection::Detection;
-use crate::service::conversations::Conversations;
 use crate::service::credentials::Keyring;
 use crate::service::diary::{self, Diary, Unwritten};
 use crate::service::diary_reading::DiaryReading;
 use crate::service::doctor::Examinations;
-use crate::service::feed::Feed;
 use crate::service::filing::FilingCopies;
 use crate::service::jobs;
 use crate::service::ledger::Ledger;
@@ -48,7 +47,6 @@ use crate::service::proving::Proving;
 use crate::service::random::Random;
 use crate::service::receiving::Receiving;
 use crate::service::rehearsal::Turns;
-use crate::service::replies::Replies;
 use crate::service::signing_in::SigningIn;
 use crate::service::submitting::Submitting;
 use crate::service::sync::Sync;
@@ -313,6 +311,7 @@ impl Gateway {
             self.keyring.clone(),
             clock.clone(),
             Random,
+            self.presets.clone(),
         );
         tasks.spawn(self.triage().run(stop.clone()));
         tasks.spawn(jobs::run(
@@ -458,43 +457,5 @@ impl Gateway {
 
     fn uploads(&self) -> Uploads {
         Uploads::new(self.store.clone(), self.clock.clone(), Random)
-    }
-
-    fn http_handles(&self) -> http::Handles {
-        let connect = self.connect();
-        let signing_in = self.signing_in(connect.clone());
-        let script_editing = self.script_editing();
-        http::Handles {
-            people: self.people(),
-            conversations: Conversations::new(self.store.clone(), self.clock.clone(), Random),
-            replies: Replies::new(
-                self.store.clone(),
-                self.presets.clone(),
-                self.clock.clone(),
-                Random,
-            )
-            .undone_within(self.config.undo()),
-            outbox: self.outbox(),
-            uploads: self.uploads(),
-            mailboxes: self.mailboxes(),
-            reauthentication: self.reauthentication(signing_in.clone()),
-            links: self.links(),
-            signing_in,
-            connect,
-            diary: self.diary_reading(),
-            ledger: self.ledger(),
-            collecting: self.collecting(),
-            proving: self.proving(),
-            doctor: self.doctor(),
-            alerts: self.alerts(),
-            presets: self.presets.clone(),
-            feed: Feed::new(self.store.clone()),
-            scripts: self.scripts.clone(),
-            asking: self.asking.clone(),
-            console: self.console(&script_editing),
-            script_editing,
-            rehearsals: self.rehearsals(),
-            random: Random,
-        }
     }
 }

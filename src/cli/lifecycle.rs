@@ -54,7 +54,7 @@ pub(super) struct EditOptions {
     /// A new password is in this file; `-` is standard input
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Where copies of replies go
+    /// Where copies of replies go, and where what was written elsewhere is found
     #[arg(long, value_name = "FOLDER")]
     sent_folder: Option<String>,
     /// The provider puts what it sends into Sent by itself: true or false

@@ -14,6 +14,7 @@ mod arguments;
 mod ask;
 mod check;
 mod lifecycle;
+mod mailbox_options;
 mod outbox;
 mod password;
 mod plugin;

@@ -37,6 +37,8 @@ pub enum Unanswered {
     NoSender,
     /// One of our own mailboxes wrote it.
     OwnAddress,
+    /// The domain of its sender says that it did not send it.
+    NotProven,
     /// Its sender had no part in the conversation: the text would tell a stranger of it.
     Stranger,
 }
@@ -61,6 +63,7 @@ impl fmt::Display for Unanswered {
             Self::Automatic => "a machine, a list or a bounce wrote the mail",
             Self::NoSender => "the mail names no sender",
             Self::OwnAddress => "the mail comes from one of our own mailboxes",
+            Self::NotProven => "the domain of its sender disowns the mail (DMARC)",
             Self::Stranger => "its sender is new in this conversation",
         })
     }

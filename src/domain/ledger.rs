@@ -69,6 +69,8 @@ pub enum Fate {
     /// The server listed it and has not given it: it is asked for again. The row makes
     /// room for another when it comes.
     NotGiven,
+    /// It stands in Sent, was written elsewhere and belongs to no conversation.
+    Elsewhere,
     /// A script put it aside.
     Ignored {
         /// The message.

@@ -3,6 +3,7 @@
 //! Deliberately absent: the text. It is read again from the raw bytes when
 //! somebody asks ([`Part`] says where it stands), so that a mail is stored once.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -119,13 +120,60 @@ pub enum Defect {
     Unreadable,
 }
 
-/// What a bounce says of one recipient (RFC 3464 section 2.3).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a delivery status notification says, or a bounce without form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BounceReport {
-    /// The Message-ID of the mail that came back, where the bounce tells.
+    /// The Message-ID of the mail it is about, where the bounce tells.
     pub about: Option<MessageId>,
-    /// Whom it did not reach.
+    /// The first recipient that it did not reach, else the first it names.
     pub recipient: Option<String>,
+    /// `5.1.1` and the like (RFC 3463).
+    pub status: Option<String>,
+    /// The diagnostic text.
+    pub text: String,
+    /// The worst of what it tells.
+    pub action: DeliveryAction,
+    /// What became of each recipient that it names; at most [`REPORTED_MAX`].
+    pub recipients: Vec<ReportedRecipient>,
+    /// Further ids that stand in it, likelier ones first; at most [`REPORTED_MAX`]. One of
+    /// them may be that of a mail of ours.
+    pub mentioned: Vec<MessageId>,
+}
+
+/// Most recipients, and most ids, that are taken from one report.
+pub const REPORTED_MAX: usize = 20;
+
+/// What became of a mail on its further way (RFC 3464 section 2.3.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeliveryAction {
+    /// It came back, and is not tried again.
+    #[default]
+    Failed,
+    /// It is still being tried.
+    Delayed,
+    /// It is in the mailbox of the recipient.
+    Delivered,
+    /// It went on to where no such reports are made.
+    Relayed,
+    /// It went on to several others.
+    Expanded,
+}
+
+impl DeliveryAction {
+    /// The next server has the mail: whoever handed it over has done so.
+    #[must_use]
+    pub fn is_taken_over(self) -> bool {
+        matches!(self, Self::Delivered | Self::Relayed | Self::Expanded)
+    }
+}
+
+/// What a report says of one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportedRecipient {
+    /// Whom, as it stands there.
+    pub address: String,
+    /// What became of the mail.
+    pub action: DeliveryAction,
     /// `5.1.1` and the like (RFC 3463).
     pub status: Option<String>,
     /// The diagnostic text.
@@ -142,6 +190,9 @@ pub struct Head {
     pub references: Vec<MessageId>,
     /// The author. `None` when the header holds no address.
     pub from: Option<NamedAddress>,
+    /// Who wrote it, where a list has put its own address into From and tells whose place
+    /// it took. `from` stays what the header says.
+    pub writer: Option<NamedAddress>,
     /// Where answers are wanted, when that is not `from`.
     pub reply_to: Vec<NamedAddress>,
     /// The To field.
@@ -170,6 +221,42 @@ pub struct Head {
     pub defects: Vec<Defect>,
     /// A guess of the language: a BCP 47 primary tag, or `und`.
     pub language: String,
+}
+
+impl Head {
+    /// Who wrote it, as far as the header tells.
+    #[must_use]
+    pub fn author(&self) -> Option<&NamedAddress> {
+        self.writer.as_ref().or(self.from.as_ref())
+    }
+
+    /// Whether another mail is a copy of this one, whatever its Message-ID: a provider that
+    /// replaces that leaves sender, recipients, subject and date as they were.
+    #[must_use]
+    pub fn is_copied_by(&self, copy: &Self) -> bool {
+        let people = |list: &[NamedAddress]| -> BTreeSet<String> {
+            list.iter().map(|one| one.address.folded()).collect()
+        };
+        let sender = |head: &Self| head.from.as_ref().map(|from| from.address.folded());
+        self.date.is_some()
+            && self.date == copy.date
+            && self.subject.trim() == copy.subject.trim()
+            && sender(self) == sender(copy)
+            && people(&self.to) == people(&copy.to)
+            && people(&self.cc) == people(&copy.cc)
+    }
+
+    /// Answers are wanted at an address of another domain than the author's: a person
+    /// should look before they write there.
+    #[must_use]
+    pub fn answers_go_elsewhere(&self) -> bool {
+        let Some(author) = self.author() else {
+            return false;
+        };
+        let home = author.address.domain();
+        let mut wanted = self.reply_to.iter();
+        wanted.any(|one| !one.address.domain().eq_ignore_ascii_case(home))
+    }
 }
 
 /// Most attachments that are listed; further ones stay in the raw mail.

@@ -161,6 +161,17 @@ impl MessageId {
         ))
     }
 
+    /// Whether it looks like one that we issue; only [`MessageId::verify`] knows.
+    #[must_use]
+    pub fn may_be_issued(&self) -> bool {
+        let mut parts = self.0.split('@').next().unwrap_or_default().split('.');
+        let (random, token) = (parts.next(), parts.next());
+        let number = parts.next().is_some_and(|id| id.parse::<u32>().is_ok());
+        let random = random.and_then(decode::<RANDOM_LENGTH>).is_some();
+        let token = token.and_then(decode::<{ PAYLOAD_LENGTH + CODE_LENGTH }>);
+        random && token.is_some() && number && parts.next().is_none()
+    }
+
     /// The id without brackets.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -302,6 +313,8 @@ mod tests {
         let upper = MessageId::parse(&id.as_str().to_uppercase()).expect("still an id");
         assert_eq!(upper.verify(find), Some((WORKSPACE, CONVERSATION)));
         assert_eq!(id.verify(|_| None), None);
+        assert!(id.may_be_issued() && upper.may_be_issued());
+        assert!(MessageId::parse("a.b.3@x").is_some_and(|id| !id.may_be_issued()));
         assert!(id.as_str().ends_with(".3@support.example.com"));
         assert!(id.as_str().len() < 120, "fits on a line: {id}");
     }

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod address_tag;
 pub mod alert;
+pub mod alias;
 pub mod answered;
 pub mod attempt;
 pub mod authentication;
@@ -57,5 +58,6 @@ pub mod state;
 pub mod subject;
 pub mod threading;
 pub mod turns;
+pub mod undelivered;
 pub mod upload;
 pub mod user;

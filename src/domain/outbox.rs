@@ -134,6 +134,19 @@ impl Outgoing {
         }
         self.history.push(known);
     }
+
+    /// Takes down what an attempt told of each recipient. What came back meanwhile stays so.
+    pub fn hear(&mut self, results: &[RecipientResult]) {
+        let came_back = |one: &RecipientResult| one.state == RecipientState::Bounced;
+        let known: Vec<_> = self.recipients.drain(..).filter(came_back).collect();
+        self.recipients = results.to_vec();
+        for before in known {
+            let mut all = self.recipients.iter_mut();
+            if let Some(one) = all.find(|one| one.address == before.address) {
+                *one = before;
+            }
+        }
+    }
 }
 
 /// Why a reply was held back, and who let it go.
@@ -315,6 +328,6 @@ pub enum Filing {
     /// It could not be filed; the mail itself counts as sent.
     Failed {
         /// Why.
-        reason: String,
+        reason: Saying,
     },
 }

@@ -39,7 +39,7 @@ pub fn plan_recipients(answered: &Head, direction: Direction, own: &[Address]) -
         },
         Direction::Inbound => {
             let to = if answered.reply_to.is_empty() {
-                take(&mut answered.from.iter())
+                take(&mut answered.author().into_iter())
             } else {
                 take(&mut answered.reply_to.iter())
             };

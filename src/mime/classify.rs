@@ -126,6 +126,12 @@ const BOUNCE_WORDS: &[&str] = &[
     "配信不能",
     "не доставлено",
     "mail system error",
+    "未送达",
+    "未能送达",
+    "传递失败",
+    "投递延迟",
+    "delayed",
+    "could not send",
 ];
 
 /// Decides.
@@ -142,11 +148,7 @@ pub(super) fn classify(walked: &Walked, from: Option<&Address>, subject: &str) -
     if is_automatic_reply(header, &subject) {
         return Kind::AutomaticReply;
     }
-    if ["list-id", "list-post", "list-unsubscribe"]
-        .iter()
-        .any(|name| header.has(name))
-        || value(header, "precedence") == "list"
-    {
+    if is_of_list(header) {
         return Kind::List;
     }
     if walked
@@ -197,6 +199,28 @@ fn has_null_return_path(header: &HeaderBlock) -> bool {
         .is_some_and(|path| path.trim_ascii() == b"<>")
 }
 
+/// RFC 2369, RFC 2919, and what lists did before them.
+fn is_of_list(header: &HeaderBlock) -> bool {
+    let fields = [
+        "list-id",
+        "list-post",
+        "list-unsubscribe",
+        "list-help",
+        "list-subscribe",
+        "list-owner",
+        "list-archive",
+        "x-mailing-list",
+    ];
+    fields.iter().any(|name| header.has(name)) || precedences(header).any(|one| one == "list")
+}
+
+/// RFC 3834 section 3.1.8 has the field; some put it under another name.
+fn precedences(header: &HeaderBlock) -> impl Iterator<Item = String> {
+    ["precedence", "x-precedence"]
+        .into_iter()
+        .map(|name| value(header, name))
+}
+
 fn is_bounce(walked: &Walked, from: Option<&Address>, subject: &str) -> bool {
     let header = &walked.header;
     if is_report(walked, "delivery-status") || header.has("x-failed-recipients") {
@@ -205,7 +229,7 @@ fn is_bounce(walked: &Walked, from: Option<&Address>, subject: &str) -> bool {
     let local = from
         .map(|from| from.local().to_lowercase())
         .unwrap_or_default();
-    let bouncer = BOUNCERS.contains(&local.as_str());
+    let bouncer = BOUNCERS.contains(&local.as_str()) || is_exchange(&local);
     let words = BOUNCE_WORDS.iter().any(|word| subject.contains(word));
     words && (bouncer || has_null_return_path(header))
 }
@@ -215,17 +239,23 @@ fn is_automatic_reply(header: &HeaderBlock, subject: &str) -> bool {
     if value(header, "auto-submitted").starts_with("auto-replied") {
         return true;
     }
-    let precedence = value(header, "precedence");
+    let precedence =
+        |wanted: &[&str]| precedences(header).any(|one| wanted.contains(&one.as_str()));
     let marked = [
         "x-autoreply",
         "x-autorespond",
         "x-autoresponder",
         "x-auto-reply",
+        "x-autoreply-from",
         "x-mail-autoreply",
     ]
     .iter()
     .any(|name| header.has(name) && value(header, name) != "no");
-    if marked || precedence == "auto_reply" {
+    // RFC 3834 section 3.1.7: whoever answers by itself may say so there.
+    let answers = header
+        .all("delivered-to")
+        .any(|to| to.trim_ascii().eq_ignore_ascii_case(b"autoresponder"));
+    if marked || answers || precedence(&["auto_reply"]) {
         return true;
     }
     let begins = |phrase: &&str| {
@@ -242,17 +272,32 @@ fn is_automatic_reply(header: &HeaderBlock, subject: &str) -> bool {
     likely
         && (has_null_return_path(header)
             || header.has("x-auto-response-suppress")
-            || matches!(precedence.as_str(), "bulk" | "junk"))
+            || precedence(&["bulk", "junk"]))
 }
 
 fn is_automatic(header: &HeaderBlock, from: Option<&Address>) -> bool {
     let submitted = value(header, "auto-submitted");
-    let bulk = matches!(value(header, "precedence").as_str(), "bulk" | "junk");
+    let bulk = precedences(header).any(|one| one == "bulk" || one == "junk");
     (!submitted.is_empty() && submitted != "no")
         || bulk
         || has_null_return_path(header)
         || header.has("feedback-id")
         || from.is_some_and(is_no_reply)
+}
+
+/// Exchange writes bounces from an address of its own.
+fn is_exchange(local: &str) -> bool {
+    local.starts_with("microsoftexchange") && local.len() > 30
+}
+
+/// RFC 3834 section 2: addresses by which lists are run, and where bounces go.
+fn is_of_machine(local: &str) -> bool {
+    let bounces = ["bounce", "bounces"].contains(&local)
+        || ["bounce", "bounces"].iter().any(|name| {
+            let rest = local.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['-', '+', '=']))
+        });
+    bounces || local.starts_with("owner-") || local.ends_with("-request")
 }
 
 /// Whether an address says of itself that nobody reads it.
@@ -264,6 +309,9 @@ pub fn is_no_reply(address: &Address) -> bool {
         .filter(|c| !matches!(c, '-' | '_' | '.'))
         .flat_map(char::to_lowercase)
         .collect();
+    let written = address.local().to_lowercase();
     NO_REPLY.iter().any(|name| local.contains(name))
-        || BOUNCERS.contains(&address.local().to_lowercase().as_str())
+        || BOUNCERS.contains(&written.as_str())
+        || is_exchange(&written)
+        || is_of_machine(&written)
 }

@@ -5,12 +5,14 @@
 //! mail of any size costs bounded memory; `read` makes a [`Head`](crate::domain::message::Head) of
 //! that. `mail_parser` stays inside this room; no type of it leaves.
 
+mod authentication_results;
 pub mod charset;
 mod classify;
 pub mod compose;
 pub mod header;
 pub mod html;
 mod language;
+mod list;
 mod name;
 mod quote;
 mod read;
@@ -19,6 +21,7 @@ pub mod text;
 mod transfer;
 pub mod walk;
 
+pub use authentication_results::says_dmarc_failed;
 pub use classify::is_no_reply;
 pub use quote::quoted_from;
 pub use read::{ReadMail, read, read_bytes};

@@ -1,42 +1,47 @@
-//! What a bounce is about: delivery status notifications (RFC 3464) and their older relatives.
+//! What a bounce is about: delivery status notifications (RFC 3464), bounces without form,
+//! and read receipts (RFC 8098).
+//!
+//! Deliberately absent: whether it is about a mail of ours. The ids that are found here are
+//! only asked about; nothing in a report is believed for what it says of itself.
 
-use crate::domain::message::BounceReport;
+mod bounds;
+mod free;
+mod mentioned;
+
+use crate::domain::message::{BounceReport, DeliveryAction, REPORTED_MAX, ReportedRecipient};
 use crate::domain::message_id::MessageId;
 
+use self::bounds::{RECIPIENT_LENGTH_MAX, TEXT_LENGTH_MAX, is_status, short};
+use self::mentioned::Mentioned;
 use super::header::{HeaderBlock, words};
 use super::transfer::decode_transfer;
 use super::walk::{Walked, WalkedPart};
 
-/// Longest diagnostic text that is kept, in characters.
-const TEXT_LENGTH_MAX: usize = 1_000;
-/// Longest recipient that is kept, in characters.
-const RECIPIENT_LENGTH_MAX: usize = 320;
-
-/// Reads the report of a bounce; `about` is found in the returned mail or header.
+/// Reads the report of a bounce; `about` is found in the returned mail or header, `text` is
+/// what a person reads in it.
 #[must_use]
-pub(super) fn read_bounce(walked: &Walked) -> BounceReport {
-    let mut report = BounceReport {
-        about: None,
-        recipient: None,
-        status: None,
-        text: String::new(),
-    };
+pub(super) fn read_bounce(walked: &Walked, subject: &str, text: &str) -> BounceReport {
+    let mut report = BounceReport::default();
+    let mut mentioned = Mentioned::default();
     for part in &walked.parts {
         match part.header.content_type.as_str() {
             "message/delivery-status" | "message/global-delivery-status" => {
-                read_status(&unwrapped(part), &mut report);
+                let status = unwrapped(part);
+                read_status(&status, &mut report);
+                mentioned.scan(&String::from_utf8_lossy(&status));
             }
             "text/rfc822-headers" | "message/rfc822" | "message/global" => {
-                let header = HeaderBlock::new(header_of(unwrapped(part)));
-                let id = header.text("message-id");
+                let returned = header_of(unwrapped(part));
+                mentioned.scan(&String::from_utf8_lossy(&returned));
+                let id = HeaderBlock::new(returned).text("message-id");
                 report.about = report.about.or_else(|| MessageId::parse_list(&id?).pop());
             }
             _ => {}
         }
     }
-    if report.recipient.is_none() {
-        // Exim and Google tell it in the header of the bounce itself.
-        report.recipient = walked.header.text("x-failed-recipients");
+    mentioned.scan(text);
+    if report.recipients.is_empty() {
+        free::read(&walked.header, subject, text, &mut report);
     }
     if report.about.is_none() {
         let answered = walked
@@ -45,8 +50,32 @@ pub(super) fn read_bounce(walked: &Walked) -> BounceReport {
             .or_else(|| walked.header.text("references"));
         report.about = answered.and_then(|ids| MessageId::parse_list(&ids).pop());
     }
-    cut(&mut report.text, TEXT_LENGTH_MAX);
+    report.mentioned = mentioned.into_list();
+    sum_up(&mut report);
     report
+}
+
+/// The mail that a read receipt is about (RFC 8098 section 3.2.5).
+#[must_use]
+pub(super) fn read_receipt(walked: &Walked) -> Option<MessageId> {
+    let mut parts = walked.parts.iter();
+    let part = parts.find(|part| part.header.content_type == "message/disposition-notification")?;
+    let fields = HeaderBlock::new(unwrapped(part));
+    MessageId::parse_list(&fields.text("original-message-id")?).pop()
+}
+
+/// The worst that is told of a recipient stands for the whole report.
+fn sum_up(report: &mut BounceReport) {
+    let is = |action| move |one: &&ReportedRecipient| one.action == action;
+    let mut all = report.recipients.iter();
+    let worst = all.clone().find(is(DeliveryAction::Failed));
+    let worst = worst.or_else(|| all.clone().find(is(DeliveryAction::Delayed)));
+    if let Some(worst) = worst.or_else(|| all.next()) {
+        report.action = worst.action;
+        report.recipient = Some(worst.address.clone());
+        report.status.clone_from(&worst.status);
+        report.text.clone_from(&worst.text);
+    }
 }
 
 fn unwrapped(part: &WalkedPart) -> Vec<u8> {
@@ -67,10 +96,9 @@ fn header_of(mut mail: Vec<u8>) -> Vec<u8> {
 }
 
 /// Groups of fields divided by empty lines (RFC 3464 section 2.1): the first group is about the
-/// mail, each further one about a recipient. The first that failed is told.
+/// mail, each further one about a recipient.
 fn read_status(body: &[u8], report: &mut BounceReport) {
     let text = String::from_utf8_lossy(body).replace("\r\n", "\n");
-    let mut told = false;
     for group in text.split("\n\n") {
         let group = HeaderBlock::new(group.as_bytes().to_vec());
         let value = |name| {
@@ -85,21 +113,34 @@ fn read_status(body: &[u8], report: &mut BounceReport) {
                 .filter(|id| id.contains('@'))
                 .and_then(|id| MessageId::parse(&id));
         }
-        let Some(recipient) = value("final-recipient").or_else(|| value("original-recipient"))
+        // What the sender wrote is what we know; the other may be where it was forwarded to.
+        let Some(recipient) = value("original-recipient").or_else(|| value("final-recipient"))
         else {
             continue;
         };
-        let failed = value("action").is_some_and(|action| action.eq_ignore_ascii_case("failed"));
-        if told && !failed {
-            continue;
+        if report.recipients.len() < REPORTED_MAX {
+            report.recipients.push(ReportedRecipient {
+                address: short(&recipient, RECIPIENT_LENGTH_MAX),
+                action: value("action").map_or(DeliveryAction::Failed, |word| action(&word)),
+                status: value("status").and_then(|status| status_code(&status)),
+                text: short(
+                    &value("diagnostic-code").unwrap_or_default(),
+                    TEXT_LENGTH_MAX,
+                ),
+            });
         }
-        report.recipient = Some(recipient.chars().take(RECIPIENT_LENGTH_MAX).collect());
-        report.status = value("status").and_then(|status| status_code(&status));
-        report.text = value("diagnostic-code").unwrap_or_default();
-        if failed {
-            return;
-        }
-        told = true;
+    }
+}
+
+/// RFC 3464 section 2.3.3. What is none of the words changes nothing for the mail.
+fn action(word: &str) -> DeliveryAction {
+    let word = word.split_whitespace().next().unwrap_or_default();
+    match word.to_ascii_lowercase().as_str() {
+        "failed" => DeliveryAction::Failed,
+        "delivered" => DeliveryAction::Delivered,
+        "relayed" => DeliveryAction::Relayed,
+        "expanded" => DeliveryAction::Expanded,
+        _ => DeliveryAction::Delayed,
     }
 }
 
@@ -115,14 +156,5 @@ fn typed_value(value: &str) -> String {
 /// RFC 3463 section 2: `5.1.1`, perhaps with a comment behind it.
 fn status_code(value: &str) -> Option<String> {
     let code = value.split_whitespace().next()?;
-    let digits = |part: &str| {
-        !part.is_empty() && part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    (code.split('.').count() == 3 && code.split('.').all(digits)).then(|| code.to_owned())
-}
-
-fn cut(text: &mut String, length_max: usize) {
-    if let Some((at, _)) = text.char_indices().nth(length_max) {
-        text.truncate(at);
-    }
+    is_status(code).then(|| code.to_owned())
 }

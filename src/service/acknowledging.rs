@@ -8,12 +8,12 @@
 use jiff::Timestamp;
 
 use crate::domain::address::NamedAddress;
-use crate::domain::automatic::answerable;
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::Message;
 use crate::domain::outbox::Purpose;
 use crate::domain::recipients::answer_subject;
 use crate::script::{Snapshot, TemplateValues};
+use crate::service::automatic::may_answer;
 use crate::service::random::Random;
 use crate::store::{Acknowledgement, NewReply, Store, StoreError};
 
@@ -34,13 +34,8 @@ pub(super) fn made(
     let Some(mailbox) = mailbox else {
         return Ok(Err("its mailbox was removed".to_owned()));
     };
-    let own = store.mailboxes()?;
-    let is_own = |address: &crate::domain::address::Address| {
-        let mut all = own.iter().flat_map(|one| one.settings.own_addresses());
-        all.any(|one| one.folded() == address.folded())
-    };
-    let sender = match answerable(message, is_own) {
-        Ok(sender) => sender.clone(),
+    let sender = match may_answer(store, message)? {
+        Ok(sender) => sender,
         Err(why) => return Ok(Err(why.to_string())),
     };
     let Some(conversation) = store.conversation(message.conversation)? else {

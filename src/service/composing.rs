@@ -23,6 +23,7 @@ use crate::mime::compose::{
 use crate::mime::{quoted_from, read_bytes};
 use crate::script::{FileView, ReplyView, Snapshot};
 use crate::service::asking::Asking;
+use crate::service::automatic::{self, Leave};
 use crate::service::clock::Clock;
 use crate::service::jobs::Worker;
 use crate::service::sync::board::Board;
@@ -87,6 +88,15 @@ impl Composing {
         };
         if outgoing.state != OutgoingState::Queued || outgoing.raw.is_some() {
             return self.store.drop_job(job.key).await;
+        }
+        let now = self.clock.now();
+        match automatic::may_leave(&self.store, &outgoing, now)? {
+            Leave::Now => {}
+            Leave::Later(due) => return self.store.hold(job.key, due).await,
+            Leave::Never(reason) => {
+                let job = Some(job.key);
+                return self.store.outgoing_failed(job, key, reason, now).await;
+            }
         }
         let scripts = self.asking.live().await?;
         let this = self.clone();

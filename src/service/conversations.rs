@@ -6,6 +6,7 @@
 
 pub mod content;
 pub mod decided;
+mod elsewhere;
 mod error;
 pub mod regrouping;
 

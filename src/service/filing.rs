@@ -1,9 +1,12 @@
 //! Stage 8 of a mail's way: the copy in the Sent folder.
 //!
-//! Sent is searched for the Message-ID first, so a crash between APPEND and its
+//! Sent is looked through for the mail first, so a crash between APPEND and its
 //! record makes no second copy. Trouble here never touches the mail itself: it is
 //! sent. For an uncertain reply the search is also evidence: a provider that files
 //! what it submits shows that it has taken the mail.
+
+mod error;
+mod looking;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,23 +14,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
+use self::error::FileError;
+use self::looking::Copy;
 use crate::domain::back_off::BackOff;
 use crate::domain::condition::REFUSAL_PAUSE;
 use crate::domain::folder::FolderName;
 use crate::domain::job::{Job, Work, WorkKind};
 use crate::domain::key::{MailboxKey, OutgoingKey};
 use crate::domain::mailbox::Mailbox;
+use crate::domain::message_id::MessageId;
 use crate::domain::outbox::{Filing, Outgoing, OutgoingState};
+use crate::domain::saying::Said;
 use crate::fault::{Point, reach};
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapError, OpenError, Session};
-use crate::protocol::imap::event::SpecialUse;
-use crate::protocol::imap::{Append, Flag, SearchKey, SelectMode};
+use crate::protocol::imap::{Append, Flag, SelectMode};
 use crate::service::clock::Clock;
 use crate::service::composed::{bytes_of, mailbox_lane};
 use crate::service::credentials::{CredentialsError, EnterError, Keyring};
 use crate::service::jobs::Worker;
+use crate::service::presets::Presets;
 use crate::service::random::Random;
+use crate::service::sent_folder::{self, SentFolder};
 use crate::service::sync::board::Board;
 use crate::store::{Store, StoreError};
 
@@ -37,37 +45,6 @@ const PARALLEL_MAX: usize = 8;
 const HELD_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// Attempts before the copy is given up and said to be missing.
 const ATTEMPTS_MAX: u32 = 12;
-/// Names tried where the server marks no folder as Sent (RFC 6154).
-const USUAL_NAMES: &[&str] = &[
-    "Sent",
-    "Sent Items",
-    "Sent Messages",
-    "INBOX.Sent",
-    "已发送",
-    "[Gmail]/Sent Mail",
-];
-
-/// Why no copy was made.
-#[derive(Debug, thiserror::Error)]
-enum FileError {
-    #[error(transparent)]
-    Enter(#[from] EnterError),
-    #[error(transparent)]
-    Imap(#[from] ImapError),
-    #[error(
-        "no folder is marked as Sent, and none has a usual name; name one in the mailbox's settings"
-    )]
-    NoSentFolder,
-    #[error("Sent does not show yet whether the provider has taken it")]
-    NoEvidence,
-    #[error("the bytes of the reply are missing here")]
-    NoBytes,
-    #[error("the mailbox has no folders to look into")]
-    NoFolders,
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// The worker.
 #[derive(Clone, Debug)]
 pub struct FilingCopies {
@@ -77,6 +54,7 @@ pub struct FilingCopies {
     keyring: Keyring,
     clock: Clock,
     random: Random,
+    presets: Presets,
     refused: Arc<Mutex<HashMap<MailboxKey, Timestamp>>>,
 }
 
@@ -90,6 +68,7 @@ impl FilingCopies {
         keyring: Keyring,
         clock: Clock,
         random: Random,
+        presets: Presets,
     ) -> Self {
         Self {
             store,
@@ -98,6 +77,7 @@ impl FilingCopies {
             keyring,
             clock,
             random,
+            presets,
             refused: Arc::default(),
         }
     }
@@ -134,9 +114,7 @@ impl FilingCopies {
                     .await
             }
             Ok(Found::Evidence) => {
-                self.store
-                    .resolve(key, OutgoingState::Sent, self.clock.now())
-                    .await?;
+                self.store.copy_found(key, self.clock.now()).await?;
                 self.store
                     .filed(job.key, key, Filing::Filed, self.clock.now())
                     .await
@@ -196,13 +174,19 @@ impl FilingCopies {
         outgoing: &Outgoing,
         uncertain: bool,
     ) -> Result<Found, FileError> {
-        let folder = sent_folder(session, mailbox).await?;
-        session.select(&folder, &SelectMode::ReadOnly).await?;
-        let key = SearchKey::Header {
-            name: "Message-ID".to_owned(),
-            value: outgoing.message_id.as_str().to_owned(),
+        let folder = self.open_sent(session, mailbox).await?;
+        let message = self.store.message(outgoing.message)?;
+        let head = message.map(|message| message.head).unwrap_or_default();
+        let is_of_another = |id: &MessageId| {
+            let known = self.store.outgoing_by_message_id(outgoing.workspace, id)?;
+            Ok(known.is_some_and(|known| known.key != outgoing.key))
         };
-        if !session.uid_search(&[key]).await?.is_empty() {
+        let found = looking::look(session, outgoing, &head, is_of_another).await?;
+        if let Some(Copy::Renamed(id)) = &found {
+            let (id, now) = (id.clone(), self.clock.now());
+            self.store.learn_alias(outgoing.key, id, now).await?;
+        }
+        if found.is_some() {
             return Ok(if uncertain {
                 Found::Evidence
             } else {
@@ -225,6 +209,35 @@ impl FilingCopies {
         Ok(Found::Copy)
     }
 
+    /// Opens the folder, and makes it where it is missing and may be made.
+    async fn open_sent(
+        &self,
+        session: &mut Session,
+        mailbox: &Mailbox,
+    ) -> Result<FolderName, FileError> {
+        let settings = &mailbox.settings;
+        let preset_name = self.presets.sent_folder(settings);
+        let (folder, missing) =
+            match sent_folder::find(session, settings, preset_name.as_deref()).await? {
+                SentFolder::There(folder) => {
+                    match session.select(&folder, &SelectMode::ReadOnly).await {
+                        Ok(_) => return Ok(folder),
+                        // A person has named one that is not there (yet).
+                        Err(error @ ImapError::Refused { .. }) => (folder, Some(error)),
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                SentFolder::Missing(folder) => (folder.ok_or(FileError::NoSentFolder)?, None),
+            };
+        if !settings.replies.create_sent {
+            return Err(missing.map_or(FileError::NoSentFolder, FileError::Imap));
+        }
+        let created = session.create(&folder).await;
+        created.map_err(|error| FileError::NotCreated(folder.clone(), Box::new(error)))?;
+        session.select(&folder, &SelectMode::ReadOnly).await?;
+        Ok(folder)
+    }
+
     async fn try_later(
         &self,
         job: &Job,
@@ -234,14 +247,14 @@ impl FilingCopies {
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         tracing::warn!(mailbox = %mailbox.settings.address, %error, attempt = job.attempts + 1, "no copy of a reply in Sent yet");
-        if job.attempts + 1 >= ATTEMPTS_MAX {
+        if error.is_final() || job.attempts + 1 >= ATTEMPTS_MAX {
             return self
                 .store
                 .filed(
                     job.key,
                     key,
                     Filing::Failed {
-                        reason: error.to_string(),
+                        reason: error.saying(),
                     },
                     now,
                 )
@@ -281,26 +294,4 @@ impl Worker for FilingCopies {
         };
         self.file(&job, key).await
     }
-}
-
-/// The configured folder, else the one marked `\Sent`, else a usual name.
-async fn sent_folder(session: &mut Session, mailbox: &Mailbox) -> Result<FolderName, FileError> {
-    if let Some(folder) = &mailbox.settings.sent_folder {
-        return Ok(folder.clone());
-    }
-    let folders = session.list().await?;
-    let marked = folders
-        .iter()
-        .find(|folder| folder.special_use == Some(SpecialUse::Sent) && folder.selectable);
-    let named = || {
-        USUAL_NAMES.iter().find_map(|name| {
-            folders
-                .iter()
-                .find(|folder| folder.name.as_str().eq_ignore_ascii_case(name))
-        })
-    };
-    marked
-        .or_else(named)
-        .map(|folder| folder.name.clone())
-        .ok_or(FileError::NoSentFolder)
 }

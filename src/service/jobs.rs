@@ -377,6 +377,7 @@ mod tests {
         let delivery = Delivery {
             mailbox: mailbox.key,
             is_junk: false,
+            is_sent: false,
             also_for: Vec::new(),
             arrivals,
             cursor: None,

@@ -183,7 +183,7 @@ impl Ledger {
                 Some(message) => self.store.message(*message)?,
                 None => None,
             },
-            Fate::Canary | Fate::NotGiven => None,
+            Fate::Canary | Fate::NotGiven | Fate::Elsewhere => None,
         };
         let conversation = match &message {
             Some(message) => self.store.conversation(message.conversation)?,

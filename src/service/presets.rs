@@ -254,6 +254,13 @@ pub(super) fn parted(reason: &Saying) -> (&Saying, Vec<Saying>) {
 }
 
 impl Presets {
+    /// What the provider calls the folder for what was sent.
+    #[must_use]
+    pub fn sent_folder(&self, settings: &MailboxSettings) -> Option<String> {
+        let catalogue = self.plugins.current();
+        plugins_of(settings).find_map(|id| catalogue.get(id)?.preset.folders.sent.clone())
+    }
+
     /// What the provider of a mailbox allows.
     #[must_use]
     pub fn limits(&self, settings: &MailboxSettings) -> Limits {

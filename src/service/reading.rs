@@ -47,7 +47,7 @@ fn part_text(store: &Store, raw: RawKey, part: &Part) -> Result<ReadText, StoreE
 }
 
 /// The header block of a stored mail.
-fn header_of(store: &Store, raw: RawKey, size: u64) -> Result<HeaderBlock, StoreError> {
+pub(super) fn header_of(store: &Store, raw: RawKey, size: u64) -> Result<HeaderBlock, StoreError> {
     let mut bytes = store.raw_range(raw, 0..size.min(HEADER_READ_FIRST))?;
     if header_end(&bytes).is_none() && size > HEADER_READ_FIRST {
         bytes = store.raw_range(raw, 0..size.min(HEADER_READ_MAX))?;

@@ -258,6 +258,7 @@ impl Receiving {
         let delivery = Delivery {
             mailbox: first.key,
             is_junk: false,
+            is_sent: false,
             also_for: others.iter().map(|mailbox| mailbox.key).collect(),
             arrivals: vec![arrival],
             cursor: None,

@@ -12,6 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use self::judge::{deferred, failed, judge, uncertain};
 use self::lines::Lines;
 use self::pace::{DAY, Pace, after as after_wait};
+use crate::domain::address::Address;
+use crate::domain::alias::said_in;
 use crate::domain::back_off::BackOff;
 use crate::domain::condition::Failure;
 use crate::domain::envelope::Envelope;
@@ -170,6 +172,7 @@ impl Submitting {
                 return self.store.hold(job.key, until).await;
             }
         };
+        let host = server.host.clone();
         let mut options = SubmissionOptions::new(server, login);
         options.tap = self.board.diary().tap(mailbox.key, "smtp");
         let attempt = self.store.begin_attempt(outgoing.key, now).await?;
@@ -188,6 +191,9 @@ impl Submitting {
         if let Some(line) = line {
             self.lines.keep(mailbox.key, line).await;
         }
+        let now = self.clock.now();
+        self.learn_alias(&outgoing, &host, &envelope, &result, now)
+            .await?;
         self.conclude(job, &outgoing, &mailbox, attempt, result, trouble)
             .await
     }
@@ -321,6 +327,26 @@ impl Submitting {
         let said = replies.first()?.to_string();
         let all = replies.iter().all(is_quota);
         all.then(|| saying!("outbox.quota", said))
+    }
+
+    /// Some providers say in their answer which Message-ID the mail bears from now on.
+    async fn learn_alias(
+        &self,
+        outgoing: &Outgoing,
+        host: &str,
+        envelope: &Envelope,
+        result: &Result<Submitted, SubmissionError>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Ok(submitted) = result else {
+            return Ok(());
+        };
+        let named = envelope.forward_paths.iter().chain(&envelope.reverse_path);
+        let addresses = named.map(Address::as_str);
+        match said_in(&submitted.reply.to_string(), host, addresses) {
+            Some(id) => self.store.learn_alias(outgoing.key, id, now).await,
+            None => Ok(()),
+        }
     }
 
     /// What the attempt says about sending by this mailbox, apart from this reply.

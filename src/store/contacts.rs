@@ -45,6 +45,18 @@ pub(super) fn contact_of(
     Ok(contact)
 }
 
+/// The contact with that address, where there is one.
+pub(super) fn known(
+    rows: &impl Rows,
+    workspace: WorkspaceKey,
+    address: &Address,
+) -> Result<Option<ContactKey>, StoreError> {
+    let key = Key::new(workspace.0).bytes(address.folded().as_bytes());
+    Ok(rows
+        .pointer(Table::ContactAddresses, key.as_ref())?
+        .map(ContactKey))
+}
+
 pub(super) fn put_contact(
     transaction: &Transaction<'_>,
     contact: &Contact,

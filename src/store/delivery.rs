@@ -5,6 +5,7 @@
 //! (`domain::threading`); this is where their answers become durable.
 
 mod beginning;
+mod elsewhere;
 mod types;
 
 use jiff::Timestamp;
@@ -17,8 +18,8 @@ use super::seal::Keys;
 use super::table::{Rows, Table, Transaction};
 use super::threading::{self, Question};
 use super::{
-    Store, contacts, conversations, feed, forwarding, jobs, ledger, listing, mailboxes, maildrops,
-    outbox, proofs,
+    Store, contacts, conversations, fate, feed, forwarding, jobs, ledger, listing, mailboxes,
+    maildrops, outbox, proofs,
 };
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status};
@@ -72,7 +73,10 @@ fn deliver(
     let delivered: Vec<Delivered> = delivery
         .arrivals
         .iter()
-        .map(|arrival| stage.arrive(arrival))
+        .map(|arrival| match delivery.is_sent {
+            true => stage.arrive_in_sent(arrival),
+            false => stage.arrive(arrival),
+        })
         .collect::<Result<_, _>>()?;
     for key in &delivery.also_for {
         let further = mailboxes::connected(transaction, *key)?;
@@ -117,7 +121,7 @@ impl Stage<'_, '_> {
             return Ok(Delivered::Canary);
         }
         if let Some(own) = self.own(&arrival.head)? {
-            outbox::seen(self.transaction, &own, arrival.arrived_at)?;
+            fate::seen(self.transaction, &own, false, arrival.arrived_at)?;
             self.refuse_copy(arrival, Fate::Own(own.message))?;
             return Ok(Delivered::Own(own.message));
         }
@@ -159,6 +163,7 @@ impl Stage<'_, '_> {
             }
             Delivered::Own(message) => Fate::Own(message),
             Delivered::Canary => Fate::Canary,
+            Delivered::Elsewhere => Fate::Elsewhere,
         };
         let (at, fingerprint) = (arrival.arrived_at, arrival.fingerprint);
         self.record(&arrival.source, at, Some(fingerprint), fate)
@@ -264,6 +269,12 @@ impl Stage<'_, '_> {
                 event,
             )?;
         } else {
+            fate::answered(
+                self.transaction,
+                message.workspace,
+                &message.head,
+                message.arrived_at,
+            )?;
             self.announce(&message)?;
             self.have_checked(&arrival.source, &message)?;
         }
@@ -286,7 +297,7 @@ impl Stage<'_, '_> {
         let mut contact = contacts::contact_of(
             self.transaction,
             self.workspace(),
-            arrival.head.from.as_ref(),
+            arrival.head.author(),
             id,
             arrival.arrived_at,
         )?;
@@ -313,8 +324,8 @@ impl Stage<'_, '_> {
             imported: arrival.imported,
             new_participant: false,
         };
-        let bounced = self.bounced(&arrival.head)?;
-        let joined = match &bounced {
+        let reported = fate::reported_on(self.transaction, self.workspace(), &arrival.head)?;
+        let joined = match &reported {
             Some(outgoing) => Some((outgoing.conversation, false)),
             None if is_test => {
                 let tests = proofs::conversation_of_tests(self.transaction, self.mailbox.key)?;
@@ -335,9 +346,10 @@ impl Stage<'_, '_> {
             }
         };
         message.conversation = conversation.key;
-        if let Some(outgoing) = bounced {
-            outbox::bounced(self.transaction, outgoing, &message)?;
-            conversation.status = Status::Open;
+        if let Some(outgoing) = reported {
+            if fate::reported(self.transaction, &outgoing, &message)? {
+                conversation.status = Status::Open;
+            }
         } else if before.is_some() && message.head.kind == Kind::Personal && !message.imported {
             conversation.status = Status::Open;
         }
@@ -369,18 +381,6 @@ impl Stage<'_, '_> {
                 } => Some((conversation, new_participant)),
             },
         )
-    }
-
-    /// The reply of ours that a bounce names.
-    fn bounced(&self, head: &Head) -> Result<Option<Outgoing>, StoreError> {
-        match head
-            .bounce
-            .as_ref()
-            .and_then(|report| report.about.as_ref())
-        {
-            Some(id) => outbox::with_message_id(self.transaction, self.workspace(), id),
-            None => Ok(None),
-        }
     }
 
     fn open_conversation(

@@ -39,7 +39,7 @@ fn message_of(fate: &Fate) -> Option<MessageKey> {
         | Fate::Unreadable(message)
         | Fate::Ignored { message, .. } => Some(*message),
         Fate::TooLarge { beginning, .. } => *beginning,
-        Fate::Canary | Fate::NotGiven => None,
+        Fate::Canary | Fate::NotGiven | Fate::Elsewhere => None,
     }
 }
 

@@ -13,7 +13,7 @@
 //! 5. `feed`, `jobs`, `waking`, `automatic`, `ledger`, `raw`, `uploads`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
 //! 6. `standings`, `notices`, `conversations`, `outbox`, `outbox_attempts`,
-//!    `outbox_orders`, `outbox_pages`: subjects that move others;
+//!    `outbox_orders`, `outbox_pages`, `fate`: subjects that move others;
 //!    `lifecycle`, `purge`: the end of a mailbox moves them all.
 //! 7. `regrouping`: conversations joined and taken apart; `receiving`: whose a receiving address is; `forwarding`, `authentications`: what forwarded mail tells; `extractions`: what hooks read; `decision_lines`: what scripts decided where; `openings`: conversations that we begin; `delivery`, `triage` with `routing`: the stages; `open`: everything there is, started.
 //!
@@ -31,6 +31,7 @@ mod decision_lines;
 mod delivery;
 mod error;
 mod extractions;
+mod fate;
 mod feed;
 mod forwarding;
 mod handle;

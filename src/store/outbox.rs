@@ -20,8 +20,7 @@ use crate::domain::key::{
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Head, Message};
 use crate::domain::message_id::MessageId;
-use crate::domain::outbox::{Filing, Known, Outgoing, OutgoingFile, OutgoingState, Purpose};
-use crate::domain::saying::saying;
+use crate::domain::outbox::{Filing, Outgoing, OutgoingFile, OutgoingState, Purpose};
 use crate::fault::{Point, reach};
 
 /// A reply to be accepted.
@@ -184,41 +183,18 @@ pub(super) fn with_message_id(
     }
 }
 
-/// A copy of the reply stands in a folder: evidence that an uncertain one was sent.
-pub(super) fn seen(
+/// Lets a reply be found by an id.
+pub(super) fn point_id(
     transaction: &Transaction<'_>,
-    own: &Outgoing,
-    now: Timestamp,
+    workspace: WorkspaceKey,
+    id: &MessageId,
+    outgoing: OutgoingKey,
 ) -> Result<(), StoreError> {
-    update(transaction, own.key, now, |outgoing| {
-        if matches!(outgoing.state, OutgoingState::Uncertain { .. }) {
-            outgoing.state = OutgoingState::Sent;
-            outgoing.filing = Filing::NotNeeded;
-            outgoing.note(Known::found(now, saying!("known.in_sent")));
-        }
-        Ok(())
-    })?;
-    Ok(())
-}
-
-/// A bounce names the reply.
-pub(super) fn bounced(
-    transaction: &Transaction<'_>,
-    outgoing: Outgoing,
-    bounce: &Message,
-) -> Result<(), StoreError> {
-    let report = bounce.head.bounce.as_ref();
-    let reason = report.map(|report| report.text.clone()).unwrap_or_default();
-    update(transaction, outgoing.key, bounce.arrived_at, |outgoing| {
-        // One that was never begun cannot have come back.
-        if outgoing.attempts > 0 {
-            outgoing.state = OutgoingState::Bounced {
-                reason: reason.into(),
-            };
-        }
-        Ok(())
-    })?;
-    Ok(())
+    transaction.point(
+        Table::OutgoingIds,
+        id_key(workspace, id).as_ref(),
+        outgoing.0,
+    )
 }
 
 fn idempotency_key(workspace: WorkspaceKey, key: &str) -> Key {
@@ -269,8 +245,12 @@ pub(super) fn accept(
     transaction.put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
     conversations::index_message(transaction, &message)?;
     put_public_id(transaction, IdKind::Outgoing, outgoing.id, outgoing.key.0)?;
-    let id = id_key(before.workspace, &outgoing.message_id);
-    transaction.point(Table::OutgoingIds, id.as_ref(), outgoing.key.0)?;
+    point_id(
+        transaction,
+        before.workspace,
+        &outgoing.message_id,
+        outgoing.key,
+    )?;
     threading::index_ids(
         transaction,
         before.workspace,
@@ -410,8 +390,16 @@ pub(super) fn remove(transaction: &Transaction<'_>, outgoing: &Outgoing) -> Resu
     jobs::finish_of(transaction, outgoing.key)?;
     uploads::drop_files(transaction, outgoing)?;
     transaction.remove(Table::Outbox, outbox_key(outgoing).as_ref())?;
-    let id = id_key(outgoing.workspace, &outgoing.message_id);
-    transaction.remove(Table::OutgoingIds, id.as_ref())?;
+    for id in std::iter::once(&outgoing.message_id).chain(&outgoing.aliases) {
+        let id = id_key(outgoing.workspace, id);
+        transaction.remove(Table::OutgoingIds, id.as_ref())?;
+    }
+    let aliases = Head {
+        references: outgoing.aliases.clone(),
+        ..Head::default()
+    };
+    let (workspace, place) = (outgoing.workspace, outgoing.conversation);
+    threading::forget_ids(transaction, workspace, place, &aliases)?;
     remove_public_id(transaction, IdKind::Outgoing, outgoing.id)?;
     transaction.remove(Table::Outgoing, &outgoing.key.0.to_be_bytes())?;
     Ok(())

@@ -227,7 +227,7 @@ impl Store {
                 if ended {
                     outgoing.state = end.state.clone();
                 }
-                outgoing.recipients.clone_from(&end.recipients);
+                outgoing.hear(&end.recipients);
                 outgoing.note(Known::found(now, end.said.clone()));
                 Ok(ended)
             })?;

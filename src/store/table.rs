@@ -161,6 +161,8 @@ tables! {
     Outbox = "outbox",
     /// workspace, hash of the Message-ID -> outgoing.
     OutgoingIds = "outgoing-ids",
+    /// workspace, folded address -> how often mail to it came back.
+    AddressTroubles = "address-troubles",
     /// workspace, hash of the key -> hash of the request, outgoing.
     Idempotency = "idempotency",
     /// sequence -> record.

@@ -98,7 +98,7 @@ pub(super) fn evidence(
     question: &Question<'_>,
 ) -> Result<Evidence, StoreError> {
     let head = question.head;
-    let sender = head.from.as_ref().map(|from| &from.address);
+    let sender = head.author().map(|author| &author.address);
     let judge = |key: Option<u64>| -> Result<Option<Candidate>, StoreError> {
         key.map_or(Ok(None), |key| {
             candidate(
@@ -363,7 +363,13 @@ pub(super) fn index_participants(
     }
     let readers = head.to.iter().chain(&head.cc);
     let readers = readers.filter(|reader| reader.address != *own);
-    for named in head.from.iter().chain(readers).take(PARTICIPANTS_MAX) {
+    // A list that stands in From would let in whoever writes to it.
+    for named in head
+        .author()
+        .into_iter()
+        .chain(readers)
+        .take(PARTICIPANTS_MAX)
+    {
         let key = participant_key(conversation, &named.address);
         if transaction
             .get(Table::Participants, key.as_ref())?

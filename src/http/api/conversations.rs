@@ -77,7 +77,12 @@ pub(super) async fn get(
     Id(id): Id,
 ) -> Result<impl IntoResponse, Problem> {
     let found = conversations.get(&actor, id).map_err(of_conversations)?;
-    Ok(Json(ConversationBody::new(&found)))
+    let mut body = ConversationBody::new(&found);
+    if let Some(contact) = &found.contact {
+        let troubles = conversations.troubles(contact).map_err(of_conversations)?;
+        body = body.with_bounces(&troubles);
+    }
+    Ok(Json(body))
 }
 
 /// The query of a conversation's messages.
@@ -108,7 +113,9 @@ pub(super) async fn messages(
         .iter()
         .map(|message| {
             let read = conversations.extraction(message)?;
-            Ok(MessageBody::new(message, id).read(read.as_ref()))
+            let elsewhere = conversations.is_written_elsewhere(message)?;
+            let body = MessageBody::new(message, id).elsewhere(elsewhere);
+            Ok(body.read(read.as_ref()))
         })
         .collect::<Result<Vec<_>, _>>()
         .map_err(of_conversations)?;

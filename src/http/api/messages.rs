@@ -28,7 +28,10 @@ pub(super) async fn get(
     let found = conversations
         .authentication(&message)
         .map_err(of_conversations)?;
-    let body = MessageBody::new(&message, conversation.id);
+    let elsewhere = conversations
+        .is_written_elsewhere(&message)
+        .map_err(of_conversations)?;
+    let body = MessageBody::new(&message, conversation.id).elsewhere(elsewhere);
     let read = conversations
         .extraction(&message)
         .map_err(of_conversations)?;

@@ -47,6 +47,18 @@ pub(super) use json::mailbox::way_name;
 pub(super) use json::message::{kind_name, verdict_name};
 pub(super) use presets::icon as preset_icon;
 
+/// What is on its way out.
+fn of_replies_on_their_way() -> Router<Wired> {
+    Router::new()
+        .route("/outbox", get(outbox::list))
+        .route("/outgoing/{id}", get(outbox::get))
+        .route("/outgoing/{id}/cancel", post(outbox::cancel))
+        .route("/outgoing/{id}/retry", post(outbox::retry))
+        .route("/outgoing/{id}/arrived", post(outbox::arrived))
+        .route("/outgoing/{id}/again", post(outbox::again))
+        .route("/outgoing/{id}/release", post(outbox::release))
+}
+
 pub(super) fn routes(door: &Door) -> Router<Wired> {
     let slow = Router::new()
         .route("/mailboxes", get(mailboxes::list).post(mailboxes::add))
@@ -131,13 +143,7 @@ pub(super) fn routes(door: &Door) -> Router<Wired> {
             get(messages::attachment),
         )
         .route("/decisions", get(decisions::by_line))
-        .route("/outbox", get(outbox::list))
-        .route("/outgoing/{id}", get(outbox::get))
-        .route("/outgoing/{id}/cancel", post(outbox::cancel))
-        .route("/outgoing/{id}/retry", post(outbox::retry))
-        .route("/outgoing/{id}/arrived", post(outbox::arrived))
-        .route("/outgoing/{id}/again", post(outbox::again))
-        .route("/outgoing/{id}/release", post(outbox::release))
+        .merge(of_replies_on_their_way())
         .route("/people", get(people::list))
         .route("/people/{id}", patch(people::edit))
         .route("/events", get(events::read))

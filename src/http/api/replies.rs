@@ -8,9 +8,8 @@ use axum::response::{IntoResponse, Response};
 use super::super::body::{Body, Id};
 use super::super::error::{Kind, Problem};
 use super::failure::{of_mailboxes, of_replies, of_store};
-use super::json::outgoing::{
-    ForwardBody, OpeningBody, OutgoingBody, PlanBody, ReplyBody, ReplyPlanBody,
-};
+use super::json::outgoing::OutgoingBody;
+use super::json::reply_request::{ForwardBody, OpeningBody, PlanBody, ReplyBody, ReplyPlanBody};
 use crate::domain::user::Actor;
 use crate::service::mailboxes::Mailboxes;
 use crate::service::outbox::Outbox;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::super::body::Asked;
 use super::super::error::{Kind, Problem};
 use super::failure::of_uploads;
-use super::json::outgoing::UploadBody;
+use super::json::reply_request::UploadBody;
 use crate::domain::user::Actor;
 use crate::service::uploads::Uploads;
 

@@ -583,6 +583,7 @@ async fn deliver(store: &Store, mailbox: MailboxKey, mail: &str) -> MessageKey {
     let delivery = Delivery {
         mailbox,
         is_junk: false,
+        is_sent: false,
         also_for: Vec::new(),
         arrivals: vec![arrival],
         cursor: None,

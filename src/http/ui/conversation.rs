@@ -17,7 +17,7 @@ use super::super::handles::Wired;
 use super::language::Words;
 use super::page::{Frame, render};
 use super::refused::Kept;
-use super::view::conversation::ConversationView;
+use super::view::conversation::{ConversationView, troubles_in_words};
 use super::view::marks::FieldsView;
 use super::view::message::{DecisionView, MessageView, proves};
 use super::view::outgoing::OutgoingView;
@@ -49,6 +49,8 @@ const FRAME_POLICY: HeaderValue = HeaderValue::from_static(
 struct ConversationPage {
     frame: Frame,
     conversation: ConversationView,
+    /// Addresses of the contact that mail came back from.
+    troubles: Vec<String>,
     /// Scripts may be tried on its mails.
     may_try: bool,
     messages: Vec<MessageView>,
@@ -209,8 +211,12 @@ fn page(
         .plan(actor, id, &ReplyRequest::default())
         .inspect_err(|error| tracing::debug!(%error, "a reply cannot be planned"))
         .ok();
+    let troubles = listed.contact.as_ref().map(|it| conversations.troubles(it));
+    let troubles = troubles.transpose().map_err(of_conversations)?;
+    let troubles = troubles.unwrap_or_default();
     Ok(render(&ConversationPage {
         conversation: ConversationView::new(&listed, presets, frame.words),
+        troubles: troubles_in_words(&troubles, frame.words),
         may_try: actor.may(Role::Administrator, actor.workspace()),
         messages,
         teams: teams

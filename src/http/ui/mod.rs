@@ -53,12 +53,7 @@ pub(super) fn routes(door: &Door, wired: &Wired) -> Router<Wired> {
         .route("/conversations/{id}/merge", post(regrouping::merge))
         .route("/conversations/{id}/split", post(regrouping::split))
         .route("/regroupings/{id}/undo", post(regrouping::undo))
-        .route("/outbox", get(outbox::show))
-        .route("/outgoing/{id}/cancel", post(outbox::cancel))
-        .route("/outgoing/{id}/retry", post(outbox::retry))
-        .route("/outgoing/{id}/arrived", post(outbox::arrived))
-        .route("/outgoing/{id}/again", post(outbox::again))
-        .route("/outgoing/{id}/release", post(outbox::release))
+        .merge(of_replies_on_their_way())
         .route("/messages/{id}/frame", get(conversation::frame))
         .route("/messages/{id}/raw", get(conversation::raw))
         .route("/messages/{id}/fetch", post(conversation::fetch))
@@ -158,6 +153,17 @@ where
 }
 
 /// What is seen and done at one mailbox without its servers being tried.
+/// What is on its way out.
+fn of_replies_on_their_way() -> Router<Wired> {
+    Router::new()
+        .route("/outbox", get(outbox::show))
+        .route("/outgoing/{id}/cancel", post(outbox::cancel))
+        .route("/outgoing/{id}/retry", post(outbox::retry))
+        .route("/outgoing/{id}/arrived", post(outbox::arrived))
+        .route("/outgoing/{id}/again", post(outbox::again))
+        .route("/outgoing/{id}/release", post(outbox::release))
+}
+
 fn of_one_mailbox() -> Router<Wired> {
     Router::new()
         .route("/mailboxes/{id}/refresh", post(mailboxes::refresh))

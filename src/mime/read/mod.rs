@@ -14,8 +14,9 @@ use super::classify::classify;
 use super::header::address::{AddressList, parse_addresses};
 use super::header::{HeaderBlock, bounded, date::parse_date, words::decode_text};
 use super::language::guess_language;
+use super::list::writer;
 use super::quote::quoted_from;
-use super::report::read_bounce;
+use super::report::{read_bounce, read_receipt};
 use super::walk::{Walk, Walked};
 
 /// Longest subject that is kept, in characters.
@@ -91,7 +92,12 @@ pub fn read(walked: Walked) -> ReadMail {
         &head.subject,
     );
     if head.kind == Kind::Bounce {
-        head.bounce = Some(read_bounce(&walked));
+        head.bounce = Some(read_bounce(&walked, &head.subject, &body.text));
+    }
+    if head.kind == Kind::ReadReceipt {
+        let read = read_receipt(&walked);
+        head.references
+            .extend(read.filter(|id| !head.references.contains(id)));
     }
     let quoted_from = quoted_from(&body.text);
     let visible = &body.text[..quoted_from.unwrap_or(body.text.len())];
@@ -149,6 +155,7 @@ fn read_head(walked: &Walked, hint: Option<&str>) -> Head {
     let subject = header
         .first("subject")
         .map(|value| decode_text(bounded(value), hint));
+    let reply_to_all = reply_to.clone();
     Head {
         message_id: ids(header, "message-id").into_iter().next(),
         references,
@@ -157,6 +164,9 @@ fn read_head(walked: &Walked, hint: Option<&str>) -> Head {
             Some(from) if reply_to.iter().all(|one| one.address == from.address) => Vec::new(),
             _ => reply_to,
         },
+        writer: from
+            .as_ref()
+            .and_then(|from| writer(header, from, &reply_to_all)),
         from,
         to,
         cc,

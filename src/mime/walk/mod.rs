@@ -337,11 +337,22 @@ impl Walk {
             | "message/delivery-status"
             | "message/global-delivery-status"
             | "message/disposition-notification" => true,
-            "message/rfc822" | "message/global" => parent
-                .is_some_and(|parent| self.parts[parent].header.content_type == "multipart/report"),
+            "message/rfc822" | "message/global" => parent.is_some_and(|parent| {
+                self.parts[parent].header.content_type == "multipart/report" || self.is_returned()
+            }),
             "text/calendar" => false,
             text => text.starts_with("text/") && !header.is_file(),
         }
+    }
+
+    /// Whether a machine that returns mails seems to have written it: many of them send no
+    /// report, only the mail that came back.
+    fn is_returned(&self) -> bool {
+        let from = self.header.first("from").unwrap_or_default();
+        let from = String::from_utf8_lossy(&from[..from.len().min(500)]).to_lowercase();
+        ["mailer-daemon", "postmaster@", "microsoftexchange"]
+            .iter()
+            .any(|name| from.contains(name))
     }
 
     fn keep(&mut self, run: &[u8]) {

@@ -9,10 +9,12 @@ use bytes::Bytes;
 use super::Session;
 use super::error::{ImapError, Refusal};
 use crate::domain::folder::Uid;
-use crate::protocol::imap::{CommandId, Event, FetchItems, Fetched, UidSet};
+use crate::protocol::imap::{BodyWanted, CommandId, Event, FetchItems, Fetched, UidSet};
 
 /// For errors.
 const COMMAND: &str = "UID FETCH";
+/// Bytes of one mail's header fields that are kept.
+const HEADER_LENGTH_MAX: usize = 64 * 1024;
 
 /// The next thing that a fetch tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +91,47 @@ impl Session {
                 }
                 FetchStep::Fetched(_) | FetchStep::BodyBegan { .. } | FetchStep::BodyChunk(_) => {}
                 FetchStep::Done(of) if of == command => return Ok(facts),
+                FetchStep::Refused {
+                    command: of,
+                    refusal,
+                } if of == command => {
+                    let command = COMMAND;
+                    return Err(ImapError::Refused { command, refusal });
+                }
+                FetchStep::Done(_) | FetchStep::Refused { .. } => {}
+            }
+        }
+    }
+
+    /// Some fields of the headers of mails, each mail's as one block.
+    ///
+    /// # Errors
+    /// When it is refused or the session is over.
+    pub async fn uid_fetch_headers(
+        &mut self,
+        set: &UidSet,
+        fields: &[&str],
+    ) -> Result<Vec<Vec<u8>>, ImapError> {
+        let names = fields.iter().map(|field| (*field).to_owned()).collect();
+        let items = FetchItems {
+            body: Some(BodyWanted::HeaderFields(names)),
+            ..FetchItems::default()
+        };
+        let command = self.begin_fetch(set, &items);
+        let (mut headers, mut header) = (Vec::new(), Vec::new());
+        loop {
+            match self.next_fetch_step().await? {
+                FetchStep::BodyBegan { .. } => header.clear(),
+                FetchStep::BodyChunk(chunk) => {
+                    let room = HEADER_LENGTH_MAX.saturating_sub(header.len());
+                    header.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                }
+                FetchStep::Fetched(fetched) => {
+                    if fetched.uid.is_some_and(|uid| set.contains(uid)) && !header.is_empty() {
+                        headers.push(std::mem::take(&mut header));
+                    }
+                }
+                FetchStep::Done(of) if of == command => return Ok(headers),
                 FetchStep::Refused {
                     command: of,
                     refusal,

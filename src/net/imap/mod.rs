@@ -191,6 +191,26 @@ impl Session {
         })
     }
 
+    /// Makes a folder, and subscribes to it: most programs show only such ones.
+    ///
+    /// # Errors
+    /// When it is refused or the session is over. That it cannot be subscribed to is none.
+    pub async fn create(&mut self, folder: &FolderName) -> Result<(), ImapError> {
+        let now = self.driver.now();
+        let command = self.driver.machine_mut().create(folder, now);
+        self.run("CREATE", command, |_| ()).await?;
+        let now = self.driver.now();
+        let command = self.driver.machine_mut().subscribe(folder, now);
+        match self.run("SUBSCRIBE", command, |_| ()).await {
+            Ok(_) => Ok(()),
+            Err(ImapError::Refused { refusal, .. }) => {
+                tracing::debug!(%folder, %refusal, "a new folder cannot be subscribed to");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Every folder.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::domain::notice::Notice;
 use crate::domain::saying::Saying;
 use crate::domain::user::{Actor, Role, User};
 use crate::service::asking::Asking;
+use crate::service::automatic::may_be_told;
 use crate::service::script_failures::Failing;
 use crate::service::way_out::SystemSmtp;
 use crate::store::StoreError;
@@ -151,8 +152,7 @@ impl Alerts {
         people.extend(self.options.also_to.iter().cloned());
         if let Some(mailbox) = about {
             people.extend(mailbox.settings.rescue_address.clone());
-            let own = mailbox.settings.address.folded();
-            people.retain(|address| address.folded() != own);
+            people.retain(|address| may_be_told(mailbox, address));
         }
         let mut known = std::collections::HashSet::new();
         // One that few servers take must not keep the others from being told.

@@ -56,6 +56,7 @@ async fn deliver(store: &Store, mailbox: MailboxKey, subject: &str, number: u8) 
     let delivery = Delivery {
         mailbox,
         is_junk: false,
+        is_sent: false,
         also_for: Vec::new(),
         arrivals: vec![arrival],
         cursor: None,

@@ -15,9 +15,10 @@ use crate::domain::refusal::Dialogue;
 use crate::domain::saying::{Said, Saying, saying};
 use crate::net::imap::{ImapError, OpenError, Session};
 use crate::net::pop3::{self, Pop3Options};
-use crate::protocol::imap::event::SpecialUse;
+use crate::protocol::imap::event::{ListedFolder, SpecialUse};
 use crate::protocol::imap::{SearchKey, SelectMode};
 use crate::service::credentials::{CredentialsError, EnterError};
+use crate::service::sent_folder::{self, SentFolder};
 use crate::service::sync::maildrop::look;
 
 /// Mail in the junk folder that is younger may be a customer's who still waits.
@@ -50,7 +51,7 @@ impl Doctor {
             saying!("trial.signed_in", host = way.server.host.as_str()),
         );
         self.looks_at_id(mailbox, &session, report);
-        let looked = looks_into_folders(&mut session, mailbox, way, self.with.clock.now(), report);
+        let looked = self.looks_into_folders(&mut session, mailbox, way, report);
         if let Err(error) = looked.await {
             report.wrong(Check::Folder, &error);
         }
@@ -96,6 +97,80 @@ impl Doctor {
         presets
             .understand(&mailbox.settings, dialogue, said, sentence, false)
             .reason
+    }
+
+    async fn looks_into_folders(
+        &self,
+        session: &mut Session,
+        mailbox: &Mailbox,
+        way: &ImapWay,
+        report: &mut Report<'_>,
+    ) -> Result<(), ImapError> {
+        let folder = &way.folder;
+        let selected = session.select(folder, &SelectMode::ReadOnly).await?;
+        let held = mails(selected.exists as usize);
+        match selected.uid_validity {
+            Some(_) => report.fine(Check::Folder, saying!("found.folder", folder, mails = held)),
+            None => report.wrong(
+                Check::Folder,
+                saying!("found.no_validity", folder, mails = held),
+            ),
+        }
+        for further in &way.more_folders {
+            match session.select(further, &SelectMode::ReadOnly).await {
+                Ok(selected) => {
+                    let mails = mails(selected.exists as usize);
+                    report.fine(
+                        Check::Folder,
+                        saying!("found.further", folder = further, mails),
+                    );
+                }
+                Err(error @ ImapError::Refused { .. }) => report.wrong(
+                    Check::Folder,
+                    saying!("found.further_closed", folder = further, what = &error),
+                ),
+                Err(error) => return Err(error),
+            }
+        }
+        let folders = session.list().await?;
+        let special = |wanted| {
+            let mut named = folders.iter().filter(|folder| folder.selectable);
+            let found = named.find(|folder| folder.special_use == Some(wanted));
+            found.map(|folder| folder.name.clone())
+        };
+        let junk = way.junk.clone().or_else(|| special(SpecialUse::Junk));
+        looks_into_junk(session, way, junk, self.with.clock.now(), report).await?;
+        self.looks_for_sent(session, mailbox, &folders, report)
+            .await
+    }
+
+    async fn looks_for_sent(
+        &self,
+        session: &mut Session,
+        mailbox: &Mailbox,
+        folders: &[ListedFolder],
+        report: &mut Report<'_>,
+    ) -> Result<(), ImapError> {
+        let settings = &mailbox.settings;
+        let preset_name = self.with.presets.sent_folder(settings);
+        let found = sent_folder::find(session, settings, preset_name.as_deref()).await?;
+        let is_there = |name: &FolderName| folders.iter().any(|folder| folder.name == *name);
+        let (files, makes) = (settings.provider_files_sent, settings.replies.create_sent);
+        match found {
+            SentFolder::There(sent) if is_there(&sent) || !makes => {
+                looks_into_sent(session, &sent, files, report).await;
+            }
+            SentFolder::Missing(_) if files => {
+                report.fine(Check::Sent, saying!("found.provider_files"));
+            }
+            SentFolder::There(sent) | SentFolder::Missing(Some(sent)) if makes => {
+                report.fine(Check::Sent, saying!("found.sent_made", folder = &sent));
+            }
+            SentFolder::There(_) | SentFolder::Missing(_) => {
+                report.note(Check::Sent, saying!("found.no_sent"));
+            }
+        }
+        Ok(())
     }
 
     fn looks_at_id(&self, mailbox: &Mailbox, session: &Session, report: &mut Report<'_>) {
@@ -216,60 +291,6 @@ impl Doctor {
             None => report.note(Check::Listener, saying!("found.nothing_forwarded")),
         }
     }
-}
-
-async fn looks_into_folders(
-    session: &mut Session,
-    mailbox: &Mailbox,
-    way: &ImapWay,
-    now: Timestamp,
-    report: &mut Report<'_>,
-) -> Result<(), ImapError> {
-    let folder = &way.folder;
-    let selected = session.select(folder, &SelectMode::ReadOnly).await?;
-    let held = mails(selected.exists as usize);
-    match selected.uid_validity {
-        Some(_) => report.fine(Check::Folder, saying!("found.folder", folder, mails = held)),
-        None => report.wrong(
-            Check::Folder,
-            saying!("found.no_validity", folder, mails = held),
-        ),
-    }
-    for further in &way.more_folders {
-        match session.select(further, &SelectMode::ReadOnly).await {
-            Ok(selected) => {
-                let mails = mails(selected.exists as usize);
-                report.fine(
-                    Check::Folder,
-                    saying!("found.further", folder = further, mails),
-                );
-            }
-            Err(error @ ImapError::Refused { .. }) => report.wrong(
-                Check::Folder,
-                saying!("found.further_closed", folder = further, what = &error),
-            ),
-            Err(error) => return Err(error),
-        }
-    }
-    let folders = session.list().await?;
-    let special = |wanted| {
-        let mut named = folders.iter().filter(|folder| folder.selectable);
-        let found = named.find(|folder| folder.special_use == Some(wanted));
-        found.map(|folder| folder.name.clone())
-    };
-    let junk = way.junk.clone().or_else(|| special(SpecialUse::Junk));
-    looks_into_junk(session, way, junk, now, report).await?;
-    let settings = &mailbox.settings;
-    let sent = settings.sent_folder.clone();
-    let sent = sent.or_else(|| special(SpecialUse::Sent));
-    match sent {
-        Some(sent) => looks_into_sent(session, &sent, settings.provider_files_sent, report).await,
-        None if settings.provider_files_sent => {
-            report.fine(Check::Sent, saying!("found.provider_files"))
-        }
-        None => report.note(Check::Sent, saying!("found.no_sent")),
-    }
-    Ok(())
 }
 
 async fn looks_into_junk(

@@ -13,9 +13,9 @@ use crate::domain::proof::{SelfMailKind, TestRun, Token};
 use crate::domain::saying::saying;
 use crate::domain::user::Actor;
 use crate::net::imap::{IdleEnd, ImapError, Session};
-use crate::protocol::imap::event::SpecialUse;
 use crate::protocol::imap::{SearchKey, SelectMode};
 use crate::service::credentials::Visiting;
+use crate::service::sent_folder::{self, SentFolder};
 
 /// The test itself waits longer and says on the mailbox's page how it ends.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -88,11 +88,53 @@ impl Doctor {
         }
         if let Some((mut session, pushed)) = listened {
             tell_push(&pushed, report);
-            if let Err(error) = looks_for_copy(&mut session, mailbox, &token, report).await {
+            if let Err(error) = self
+                .looks_for_copy(&mut session, mailbox, &token, report)
+                .await
+            {
                 report.note(Check::Sent, saying!("found.sent_unsearched", what = &error));
             }
             session.logout().await;
         }
+    }
+
+    /// Whether the provider has filed the test mail by itself. Its answer has the same words
+    /// in its subject, behind a `Re:`.
+    async fn looks_for_copy(
+        &self,
+        session: &mut Session,
+        mailbox: &Mailbox,
+        token: &Token,
+        report: &mut Report<'_>,
+    ) -> Result<(), ImapError> {
+        let settings = &mailbox.settings;
+        let preset_name = self.with.presets.sent_folder(settings);
+        let found = sent_folder::find(session, settings, preset_name.as_deref()).await?;
+        let SentFolder::There(sent) = found else {
+            return Ok(());
+        };
+        session.select(&sent, &SelectMode::ReadOnly).await?;
+        let words = SelfMailKind::Test.subject(token);
+        let both = session.uid_search(&[subject(&words)]).await?.len();
+        let answers = format!("Re: {words}");
+        let answers = session.uid_search(&[subject(&answers)]).await?.len();
+        match (both > answers, settings.provider_files_sent) {
+            (true, true) => report.fine(
+                Check::Sent,
+                saying!("found.filed_as_expected", folder = &sent),
+            ),
+            (true, false) => report.fine(
+                Check::Sent,
+                saying!("found.filed_by_itself", folder = &sent),
+            ),
+            (false, true) => {
+                report.wrong(Check::Sent, saying!("found.filed_nowhere", folder = &sent))
+            }
+            (false, false) => {
+                report.fine(Check::Sent, saying!("found.filed_by_us", folder = &sent))
+            }
+        }
+        Ok(())
     }
 
     /// A connection of its own with the folder open; the mailbox's own is left alone.
@@ -164,40 +206,4 @@ fn tell_push(pushed: &Pushed, report: &mut Report<'_>) {
             report.note(Check::Push, saying!("found.push_unmeasured", what = error))
         }
     }
-}
-
-/// Whether the provider has filed the test mail by itself. Its answer has the same words
-/// in its subject, behind a `Re:`.
-async fn looks_for_copy(
-    session: &mut Session,
-    mailbox: &Mailbox,
-    token: &Token,
-    report: &mut Report<'_>,
-) -> Result<(), ImapError> {
-    let settings = &mailbox.settings;
-    let sent = match settings.sent_folder.clone() {
-        Some(sent) => Some(sent),
-        None => session.find_special(SpecialUse::Sent).await?,
-    };
-    let Some(sent) = sent else {
-        return Ok(());
-    };
-    session.select(&sent, &SelectMode::ReadOnly).await?;
-    let words = SelfMailKind::Test.subject(token);
-    let both = session.uid_search(&[subject(&words)]).await?.len();
-    let answers = format!("Re: {words}");
-    let answers = session.uid_search(&[subject(&answers)]).await?.len();
-    match (both > answers, settings.provider_files_sent) {
-        (true, true) => report.fine(
-            Check::Sent,
-            saying!("found.filed_as_expected", folder = &sent),
-        ),
-        (true, false) => report.fine(
-            Check::Sent,
-            saying!("found.filed_by_itself", folder = &sent),
-        ),
-        (false, true) => report.wrong(Check::Sent, saying!("found.filed_nowhere", folder = &sent)),
-        (false, false) => report.fine(Check::Sent, saying!("found.filed_by_us", folder = &sent)),
-    }
-    Ok(())
 }

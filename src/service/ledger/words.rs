@@ -29,6 +29,7 @@ pub fn fate_name(fate: &Fate) -> &'static str {
         Fate::Unreadable(_) => "unreadable",
         Fate::Ignored { .. } => "ignored",
         Fate::Canary => "canary",
+        Fate::Elsewhere => "elsewhere",
         Fate::NotGiven => "not_given",
     }
 }
@@ -60,6 +61,9 @@ pub fn fate(entry: &Entry) -> String {
         Fate::Unreadable(_) => format!("{place}; it could not be read and is kept as it came"),
         Fate::Canary => {
             "a canary: the mailbox wrote to itself to see whether mail comes".to_owned()
+        }
+        Fate::Elsewhere => {
+            "written elsewhere and sent, to nobody we have a conversation with".to_owned()
         }
         Fate::NotGiven => "the server lists it and did not give it; it is asked for again until \
                            it comes or is gone there"

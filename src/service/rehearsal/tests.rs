@@ -88,6 +88,7 @@ async fn filled(folder: &Path, mails: usize) -> Store {
         let delivery = Delivery {
             mailbox,
             is_junk: false,
+            is_sent: false,
             also_for: Vec::new(),
             arrivals: batch.iter().map(|number| arrival(*number)).collect(),
             cursor: None,
@@ -201,6 +202,7 @@ async fn deliver(store: &Store, arrivals: Vec<Arrival>) -> Vec<Message> {
     let delivery = Delivery {
         mailbox,
         is_junk: false,
+        is_sent: false,
         also_for: Vec::new(),
         arrivals,
         cursor: None,

@@ -34,6 +34,7 @@ pub(super) fn run(
         way,
         handles,
         suspicion: Mutex::default(),
+        sent: Mutex::default(),
     };
     keep(Box::new(task), refresh, shutdown)
 }

@@ -173,6 +173,7 @@ async fn pass_poison(task: &Task, plan: &mut Plan) -> Result<(), SyncError> {
     let delivery = Delivery {
         mailbox: task.mailbox.key,
         is_junk: false,
+        is_sent: false,
         also_for: Vec::new(),
         arrivals: Vec::new(),
         cursor: None,

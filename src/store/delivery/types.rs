@@ -71,6 +71,8 @@ pub struct Delivery {
     pub mailbox: MailboxKey,
     /// They lay in the provider's folder for spam.
     pub is_junk: bool,
+    /// They lay in the folder for what was sent.
+    pub is_sent: bool,
     /// Further mailboxes the same mails were addressed to; they get the path on record.
     pub also_for: Vec<MailboxKey>,
     /// Mails, in the order they came.
@@ -99,4 +101,6 @@ pub enum Delivered {
     Own(MessageKey),
     /// The mailbox sent it to itself, to be counted.
     Canary,
+    /// It was sent from elsewhere and belongs to no conversation.
+    Elsewhere,
 }

@@ -1,14 +1,17 @@
 //! Forms of messages, contacts and the ledger.
 
-use super::{stored_enum, stored_struct};
+use super::{RecordError, Stored, stored_enum, stored_struct};
 use crate::domain::authentication::{Authentication, Verdict};
 use crate::domain::contact::Contact;
 use crate::domain::extraction::{Extraction, MailSort};
 use crate::domain::forwarded::{ArrivedTwice, Way};
 use crate::domain::ledger::{Fate, Forwarded, LedgerRow, Source};
 use crate::domain::message::{
-    Attachment, BounceReport, Defect, Direction, Head, Kind, Message, Part, TransferEncoding,
+    Attachment, BounceReport, Defect, DeliveryAction, Direction, Head, Kind, Message, Part,
+    ReportedRecipient, TransferEncoding,
 };
+use crate::domain::message_id::MessageId;
+use crate::domain::undelivered::AddressTrouble;
 
 stored_enum!(Direction { 0 = Inbound, 1 = Outbound, 2 = Note });
 stored_enum!(Kind {
@@ -64,11 +67,27 @@ stored_struct!(Attachment {
     content_id,
     inline
 });
+stored_enum!(DeliveryAction {
+    0 = Failed,
+    1 = Delayed,
+    2 = Delivered,
+    3 = Relayed,
+    4 = Expanded,
+});
+stored_struct!(ReportedRecipient {
+    address,
+    action,
+    status,
+    text
+});
 stored_struct!(BounceReport {
     about,
     recipient,
     status,
-    text
+    text,
+    action,
+    recipients,
+    mentioned
 });
 stored_struct!(Head {
     message_id,
@@ -88,24 +107,115 @@ stored_struct!(Head {
     attachments,
     defects,
     language,
+    writer,
 });
-stored_struct!(Message {
-    key,
-    id,
-    workspace,
-    conversation,
-    mailbox,
-    contact,
-    direction,
-    head,
-    raw,
-    size,
-    written,
-    arrived_at,
-    late,
-    imported,
-    new_participant,
+
+/// A report of form 1: it told of one recipient, and every one was taken for a failure.
+struct FirstReport {
+    about: Option<MessageId>,
+    recipient: Option<String>,
+    status: Option<String>,
+    text: String,
+}
+stored_struct!(FirstReport {
+    about,
+    recipient,
+    status,
+    text
 });
+
+impl From<FirstReport> for BounceReport {
+    fn from(first: FirstReport) -> Self {
+        Self {
+            about: first.about,
+            recipient: first.recipient,
+            status: first.status,
+            text: first.text,
+            ..Self::default()
+        }
+    }
+}
+
+/// A head of form 1, which knew no writer beside From.
+fn first_head(input: &mut &[u8]) -> Result<Head, RecordError> {
+    Ok(Head {
+        message_id: Stored::read(input)?,
+        references: Stored::read(input)?,
+        from: Stored::read(input)?,
+        reply_to: Stored::read(input)?,
+        to: Stored::read(input)?,
+        cc: Stored::read(input)?,
+        delivered_to: Stored::read(input)?,
+        subject: Stored::read(input)?,
+        date: Stored::read(input)?,
+        kind: Stored::read(input)?,
+        bounce: Option::<FirstReport>::read(input)?.map(Into::into),
+        preview: Stored::read(input)?,
+        text: Stored::read(input)?,
+        html: Stored::read(input)?,
+        attachments: Stored::read(input)?,
+        defects: Stored::read(input)?,
+        language: Stored::read(input)?,
+        writer: None,
+    })
+}
+
+/// The order of both forms; what they differ in is the head.
+fn read_message(
+    input: &mut &[u8],
+    head: impl FnOnce(&mut &[u8]) -> Result<Head, RecordError>,
+) -> Result<Message, RecordError> {
+    Ok(Message {
+        key: Stored::read(input)?,
+        id: Stored::read(input)?,
+        workspace: Stored::read(input)?,
+        conversation: Stored::read(input)?,
+        mailbox: Stored::read(input)?,
+        contact: Stored::read(input)?,
+        direction: Stored::read(input)?,
+        head: head(input)?,
+        raw: Stored::read(input)?,
+        size: Stored::read(input)?,
+        written: Stored::read(input)?,
+        arrived_at: Stored::read(input)?,
+        late: Stored::read(input)?,
+        imported: Stored::read(input)?,
+        new_participant: Stored::read(input)?,
+    })
+}
+
+impl Stored for Message {
+    const FORM: u8 = 2;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.key.write(out);
+        self.id.write(out);
+        self.workspace.write(out);
+        self.conversation.write(out);
+        self.mailbox.write(out);
+        self.contact.write(out);
+        self.direction.write(out);
+        self.head.write(out);
+        self.raw.write(out);
+        self.size.write(out);
+        self.written.write(out);
+        self.arrived_at.write(out);
+        self.late.write(out);
+        self.imported.write(out);
+        self.new_participant.write(out);
+    }
+
+    fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
+        read_message(input, Stored::read)
+    }
+
+    fn read_old(form: u8, input: &mut &[u8]) -> Result<Self, RecordError> {
+        match form {
+            1 => read_message(input, first_head),
+            _ => Err(RecordError::Version(form)),
+        }
+    }
+}
 stored_enum!(MailSort {
     0 = BuyerMessage,
     1 = Notice(about),
@@ -117,6 +227,13 @@ stored_struct!(Extraction {
     sort,
     fields,
     failure
+});
+stored_struct!(AddressTrouble {
+    hard,
+    soft,
+    last_at,
+    status,
+    text
 });
 stored_struct!(Contact {
     key,
@@ -157,6 +274,7 @@ stored_enum!(Fate {
     5 = Ignored { message, by },
     6 = Canary,
     7 = NotGiven,
+    8 = Elsewhere,
 });
 stored_struct!(LedgerRow {
     key,
@@ -167,3 +285,59 @@ stored_struct!(LedgerRow {
     fingerprint,
     fate,
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::key::{
+        ContactKey, ConversationKey, MailboxKey, MessageKey, PublicId, WorkspaceKey,
+    };
+    use crate::store::record::{decode, encode};
+
+    #[test]
+    fn a_message_of_the_first_form_is_read() {
+        let report = BounceReport {
+            about: MessageId::parse("sent@shop.example"),
+            text: "no such user".to_owned(),
+            ..BounceReport::default()
+        };
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let message = Message {
+            key: MessageKey(1),
+            id: PublicId::new(at, [7; 10]),
+            workspace: WorkspaceKey(1),
+            conversation: ConversationKey(2),
+            mailbox: MailboxKey(3),
+            contact: ContactKey(4),
+            direction: Direction::Inbound,
+            head: Head {
+                subject: "Undelivered".to_owned(),
+                kind: Kind::Bounce,
+                bounce: Some(report),
+                language: "und".to_owned(),
+                ..Head::default()
+            },
+            raw: None,
+            size: 5,
+            written: None,
+            arrived_at: at,
+            late: false,
+            imported: false,
+            new_participant: true,
+        };
+        let new = encode(&message);
+        assert_eq!(decode::<Message>(&new), Ok(message.clone()));
+        // The new fields are the ends of the report and of the head.
+        let (mut report, mut head) = (Vec::new(), Vec::new());
+        message.head.bounce.write(&mut report);
+        message.head.write(&mut head);
+        let old_report = &report[..report.len() - 3];
+        let place = memchr::memmem::find(&head, &report).expect("it stands there");
+        let mut old_head = [&head[..place], old_report, &head[place + report.len()..]].concat();
+        old_head.pop();
+        let place = memchr::memmem::find(&new, &head).expect("it stands there");
+        let mut old = [&new[..place], &old_head, &new[place + head.len()..]].concat();
+        old[0] = 1;
+        assert_eq!(decode::<Message>(&old), Ok(message));
+    }
+}

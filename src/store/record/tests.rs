@@ -137,6 +137,7 @@ fn golden_bytes() {
             "030001",                 // its size, content id, inline
             "00",                     // no defects
             "03756e64",               // language
+            "00",                     // no writer beside it
         ]
         .concat()
     );

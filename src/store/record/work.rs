@@ -6,6 +6,7 @@ use crate::domain::outbox::{
     Filing, Hold, Known, Outgoing, OutgoingFile, OutgoingState, Purpose, RecipientResult,
     RecipientState, Release,
 };
+use crate::domain::saying::Saying;
 use crate::domain::upload::Upload;
 
 stored_enum!(Work {
@@ -41,7 +42,36 @@ stored_struct!(RecipientResult {
     state,
     text
 });
-stored_enum!(Filing { 0 = Waiting, 1 = Filed, 2 = NotNeeded, 3 = Failed { reason } });
+impl Stored for Filing {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Waiting => out.push(0),
+            Self::Filed => out.push(1),
+            Self::NotNeeded => out.push(2),
+            Self::Failed { reason } => {
+                out.push(4);
+                reason.write(out);
+            }
+        }
+    }
+
+    fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let number: u8 = Stored::read(input)?;
+        match number {
+            0 => Ok(Self::Waiting),
+            1 => Ok(Self::Filed),
+            2 => Ok(Self::NotNeeded),
+            // The words alone, before there was a catalogue.
+            3 => Ok(Self::Failed {
+                reason: Saying::Words(Stored::read(input)?),
+            }),
+            4 => Ok(Self::Failed {
+                reason: Stored::read(input)?,
+            }),
+            _ => Err(RecordError::Damaged),
+        }
+    }
+}
 stored_enum!(Purpose { 0 = Reply, 1 = Opening, 2 = Forward(message) });
 stored_struct!(OutgoingFile {
     name,

@@ -15,7 +15,7 @@ use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::key::{ConversationKey, MessageKey, UserKey};
 use crate::domain::mailbox::Mailbox;
-use crate::domain::message::{Direction, Message};
+use crate::domain::message::{Direction, Head, Message};
 use crate::domain::regrouping::{MESSAGES_MAX, Regrouped, Regrouping};
 
 /// Messages looked at for the last one that is no note.
@@ -78,6 +78,14 @@ pub(super) fn move_message(
     let own = outbox::with_message_id(transaction, message.workspace, id)?;
     if let Some(mut own) = own.filter(|own| own.message == key) {
         own.conversation = into;
+        for alias in &own.aliases {
+            // Answers may name the reply by what its provider calls it.
+            message.head = Head {
+                message_id: Some(alias.clone()),
+                ..Head::default()
+            };
+            threading::move_ids(transaction, &message, from, into)?;
+        }
         transaction.put_record(Table::Outgoing, &own.key.0.to_be_bytes(), &own)?;
     }
     Ok(())

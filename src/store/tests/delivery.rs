@@ -268,9 +268,9 @@ async fn a_bounce_of_ours_finds_its_reply_and_reopens() {
     bounce.head.kind = Kind::Bounce;
     bounce.head.bounce = Some(BounceReport {
         about: Some(id("reply-1@shop.example")),
-        recipient: None,
         status: Some("5.1.1".to_owned()),
         text: "no such user".into(),
+        ..BounceReport::default()
     });
     let stored = fixture.receive(bounce).await;
     assert_eq!(stored.conversation, first.conversation);

@@ -117,6 +117,7 @@ impl Fixture {
         Delivery {
             mailbox: self.mailbox.key,
             is_junk: false,
+            is_sent: false,
             also_for: Vec::new(),
             arrivals,
             cursor: None,

@@ -66,6 +66,7 @@ impl Taken<'_> {
         let delivery = Delivery {
             mailbox: self.mailbox,
             is_junk: false,
+            is_sent: false,
             also_for: Vec::new(),
             arrivals: vec![big_mail(number)],
             cursor: None,

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod fate;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod full_disk;

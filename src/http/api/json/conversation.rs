@@ -13,6 +13,7 @@ use crate::domain::extraction::MailSort;
 use crate::domain::key::PublicId;
 use crate::domain::message::Direction;
 use crate::domain::saying::saying;
+use crate::domain::undelivered::AddressTrouble;
 use crate::service::conversations::Counts;
 use crate::service::conversations::{Edit, Listed};
 
@@ -51,6 +52,35 @@ struct ContactBody {
     id: String,
     name: Option<String>,
     addresses: Vec<String>,
+    /// Addresses that mail came back from; only of one conversation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bounces: Vec<BouncesBody>,
+}
+
+/// How often mail to an address came back.
+#[derive(Debug, Serialize)]
+struct BouncesBody {
+    address: String,
+    /// There is no such mailbox, or it takes nothing.
+    hard: u32,
+    /// Full, too large, refused by a policy.
+    soft: u32,
+    last_at: String,
+    status: Option<String>,
+    text: String,
+}
+
+impl BouncesBody {
+    fn new((address, trouble): &(Address, AddressTrouble)) -> Self {
+        Self {
+            address: address.to_string(),
+            hard: trouble.hard,
+            soft: trouble.soft,
+            last_at: trouble.last_at.to_string(),
+            status: trouble.status.clone(),
+            text: trouble.text.clone(),
+        }
+    }
 }
 
 impl ConversationBody {
@@ -100,7 +130,20 @@ impl ContactBody {
             id: contact.id.to_string(),
             name: contact.name.clone(),
             addresses: contact.addresses.iter().map(Address::to_string).collect(),
+            bounces: Vec::new(),
         }
+    }
+}
+
+impl ConversationBody {
+    pub(in crate::http::api) fn with_bounces(
+        mut self,
+        troubles: &[(Address, AddressTrouble)],
+    ) -> Self {
+        if let Some(contact) = &mut self.contact {
+            contact.bounces = troubles.iter().map(BouncesBody::new).collect();
+        }
+        self
     }
 }
 

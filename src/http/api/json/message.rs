@@ -8,7 +8,9 @@ use super::extraction::ExtractionBody;
 use crate::domain::authentication::{Authentication, Verdict};
 use crate::domain::extraction::Extraction;
 use crate::domain::key::PublicId;
-use crate::domain::message::{Attachment, Defect, Kind, Message};
+use crate::domain::message::{
+    Attachment, BounceReport, Defect, DeliveryAction, Kind, Message, ReportedRecipient,
+};
 use crate::service::conversations::content::Text;
 
 /// A page of a list: ask again with `after` set to `next` for more.
@@ -36,6 +38,16 @@ pub(in crate::http::api) struct MessageBody {
     to: Vec<PersonBody>,
     cc: Vec<PersonBody>,
     reply_to: Vec<PersonBody>,
+    /// Who wrote it, where a list stands in `from`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writer: Option<PersonBody>,
+    /// Answers are wanted at another domain than the author's.
+    reply_to_elsewhere: bool,
+    /// Sent from the mailbox by another program.
+    written_elsewhere: bool,
+    /// What a report of the mail system says, where this is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<ReportBody>,
     subject: String,
     preview: String,
     date: Option<String>,
@@ -54,6 +66,57 @@ pub(in crate::http::api) struct MessageBody {
     /// What the plugin of its mailbox read in it, where there is one that does.
     #[serde(skip_serializing_if = "Option::is_none")]
     extraction: Option<ExtractionBody>,
+}
+
+/// What a report of the mail system says (RFC 3464), or a bounce without form.
+#[derive(Debug, Serialize)]
+struct ReportBody {
+    action: &'static str,
+    about: Option<String>,
+    recipients: Vec<ReportedBody>,
+    text: String,
+}
+
+/// What it says of one recipient.
+#[derive(Debug, Serialize)]
+struct ReportedBody {
+    address: String,
+    action: &'static str,
+    status: Option<String>,
+    text: String,
+}
+
+impl ReportBody {
+    fn new(report: &BounceReport) -> Self {
+        Self {
+            action: action_name(report.action),
+            about: report.about.as_ref().map(ToString::to_string),
+            recipients: report.recipients.iter().map(ReportedBody::new).collect(),
+            text: report.text.clone(),
+        }
+    }
+}
+
+impl ReportedBody {
+    fn new(said: &ReportedRecipient) -> Self {
+        Self {
+            address: said.address.clone(),
+            action: action_name(said.action),
+            status: said.status.clone(),
+            text: said.text.clone(),
+        }
+    }
+}
+
+/// As in RFC 3464.
+pub(in crate::http) fn action_name(action: DeliveryAction) -> &'static str {
+    match action {
+        DeliveryAction::Failed => "failed",
+        DeliveryAction::Delayed => "delayed",
+        DeliveryAction::Delivered => "delivered",
+        DeliveryAction::Relayed => "relayed",
+        DeliveryAction::Expanded => "expanded",
+    }
 }
 
 /// What a forwarded mail proves of its sender.
@@ -120,6 +183,10 @@ impl MessageBody {
             to: PersonBody::list(&head.to),
             cc: PersonBody::list(&head.cc),
             reply_to: PersonBody::list(&head.reply_to),
+            writer: head.writer.as_ref().map(PersonBody::new),
+            reply_to_elsewhere: head.answers_go_elsewhere(),
+            written_elsewhere: false,
+            report: head.bounce.as_ref().map(ReportBody::new),
             subject: head.subject.clone(),
             preview: head.preview.clone(),
             date: head.date.map(|date| date.to_string()),
@@ -140,6 +207,12 @@ impl MessageBody {
             authentication: None,
             extraction: None,
         }
+    }
+
+    /// Nobody wrote it here.
+    pub(in crate::http::api) fn elsewhere(mut self, is_elsewhere: bool) -> Self {
+        self.written_elsewhere = is_elsewhere;
+        self
     }
 
     pub(in crate::http::api) fn read(mut self, found: Option<&Extraction>) -> Self {

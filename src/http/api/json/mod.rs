@@ -14,6 +14,7 @@ pub(super) mod outgoing;
 pub(super) mod preset;
 pub(super) mod probe;
 pub(super) mod proof;
+pub(super) mod reply_request;
 mod replying;
 pub(super) mod scripts;
 

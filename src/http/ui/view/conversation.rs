@@ -6,6 +6,7 @@ use crate::domain::address::Address;
 use crate::domain::conversation::Priority;
 use crate::domain::extraction::MailSort;
 use crate::domain::message::Direction;
+use crate::domain::undelivered::AddressTrouble;
 use crate::http::api::{priority_name, status_name};
 use crate::service::conversations::Listed;
 use crate::service::presets::Presets;
@@ -37,6 +38,23 @@ pub(in crate::http::ui) struct ConversationView {
     /// What its newest mail is, when a marketplace wrote it and no buyer.
     pub(in crate::http::ui) newest: Option<String>,
     pub(in crate::http::ui) last_at: Moment,
+}
+
+/// How often mail to the addresses of a contact came back.
+pub(in crate::http::ui) fn troubles_in_words(
+    troubles: &[(Address, AddressTrouble)],
+    words: Words,
+) -> Vec<String> {
+    let told = |(address, trouble): &(Address, AddressTrouble)| {
+        let count = trouble.hard.saturating_add(trouble.soft).to_string();
+        let values = [
+            ("address", address.as_str()),
+            ("count", &count),
+            ("text", &trouble.text),
+        ];
+        words.with("contact.bounced", &values)
+    };
+    troubles.iter().map(told).collect()
 }
 
 /// Colours of the round marks; the stylesheet has a class for each.

@@ -43,6 +43,7 @@ impl EntryView {
                 | Fate::Own(_)
                 | Fate::Unreadable(_)
                 | Fate::Canary
+                | Fate::Elsewhere
                 | Fate::NotGiven => None,
             },
             from: from.map(|from| from.address.to_string()),

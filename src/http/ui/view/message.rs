@@ -33,6 +33,14 @@ pub(in crate::http::ui) struct MessageView {
     pub(in crate::http::ui) late: bool,
     pub(in crate::http::ui) imported: bool,
     pub(in crate::http::ui) new_participant: bool,
+    /// The list whose address stands in From.
+    pub(in crate::http::ui) by_list: Option<String>,
+    /// Where answers are wanted, when that is elsewhere.
+    pub(in crate::http::ui) answers_to: Option<String>,
+    /// Another program sent it from the mailbox.
+    pub(in crate::http::ui) is_elsewhere: bool,
+    /// A machine answered for somebody: nobody has to read it.
+    pub(in crate::http::ui) is_folded: bool,
     pub(in crate::http::ui) text: String,
     pub(in crate::http::ui) quoted: Option<String>,
     pub(in crate::http::ui) cut: bool,
@@ -139,7 +147,9 @@ impl MessageView {
         writer: Option<&str>,
     ) -> Self {
         let head = &message.head;
-        let from = head.from.as_ref();
+        let from = head.author();
+        let list = head.from.as_ref().filter(|_| head.writer.is_some());
+        let is_outbound = message.direction == Direction::Outbound;
         Self {
             id: message.id.to_string(),
             direction: direction_name(message.direction),
@@ -159,6 +169,13 @@ impl MessageView {
             late: message.late,
             imported: message.imported,
             new_participant: message.new_participant,
+            by_list: list.map(|list| list.address.to_string()),
+            answers_to: head
+                .answers_go_elsewhere()
+                .then(|| joined_addresses(&head.reply_to)),
+            is_elsewhere: is_outbound && outgoing.is_none(),
+            is_folded: matches!(head.kind, Kind::AutomaticReply | Kind::ReadReceipt)
+                && message.direction == Direction::Inbound,
             text: text.fresh,
             quoted: text.quoted,
             cut: text.cut,
@@ -214,6 +231,12 @@ fn is_worth_telling(defect: &Defect) -> bool {
             false
         }
     }
+}
+
+/// Names can be chosen freely; here it is about where a mail would go.
+fn joined_addresses(list: &[NamedAddress]) -> String {
+    let addresses: Vec<&str> = list.iter().map(|one| one.address.as_str()).collect();
+    addresses.join(", ")
 }
 
 fn joined(list: &[NamedAddress]) -> String {

@@ -4,7 +4,7 @@ use super::super::language::Words;
 use super::Moment;
 use super::scripts::StepView;
 use crate::domain::order::Order;
-use crate::domain::outbox::OutgoingState;
+use crate::domain::outbox::{Filing, OutgoingState};
 use crate::service::outbox::Shown;
 
 /// A reply on its way.
@@ -16,6 +16,8 @@ pub(in crate::http::ui) struct OutgoingView {
     pub(in crate::http::ui) until: Option<Moment>,
     /// Until when it can be taken back as if it had never been sent.
     pub(in crate::http::ui) undo_until: Option<Moment>,
+    /// Why there is no copy of it in Sent.
+    pub(in crate::http::ui) unfiled: Option<String>,
     pub(in crate::http::ui) can_cancel: bool,
     pub(in crate::http::ui) can_retry: bool,
     pub(in crate::http::ui) can_arrive: bool,
@@ -57,6 +59,10 @@ impl OutgoingView {
                 _ => None,
             },
             undo_until: outgoing.undo_until(shown.now).map(Moment::new),
+            unfiled: match &outgoing.filing {
+                Filing::Failed { reason } => Some(words.say(reason)),
+                Filing::Waiting | Filing::Filed | Filing::NotNeeded => None,
+            },
             can_cancel: Order::Cancel.fits(outgoing),
             // Nobody hurries what is about to leave by itself.
             can_retry: waits || matches!(outgoing.state, OutgoingState::Deferred { .. }),

@@ -163,6 +163,24 @@ impl Connection {
         })
     }
 
+    /// CREATE.
+    pub fn create(&mut self, folder: &FolderName, now: Instant) -> CommandId {
+        self.queue(Task::Plain, now, |tag, connection| {
+            let wire = connection.names.write(folder);
+            let mailbox = command::mailbox(&wire)?;
+            command::encode(tag, CommandBody::Create { mailbox })
+        })
+    }
+
+    /// SUBSCRIBE.
+    pub fn subscribe(&mut self, folder: &FolderName, now: Instant) -> CommandId {
+        self.queue(Task::Plain, now, |tag, connection| {
+            let wire = connection.names.write(folder);
+            let mailbox = command::mailbox(&wire)?;
+            command::encode(tag, CommandBody::Subscribe { mailbox })
+        })
+    }
+
     /// UID SEARCH; answered by `Event::Found`.
     pub fn uid_search(&mut self, keys: &[SearchKey], now: Instant) -> CommandId {
         self.queue(Task::Searching, now, |tag, _| {

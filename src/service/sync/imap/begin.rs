@@ -50,6 +50,7 @@ pub(super) async fn begin(
         let delivery = Delivery {
             mailbox: task.key(),
             is_junk: false,
+            is_sent: false,
             also_for: Vec::new(),
             arrivals: Vec::new(),
             cursor: Some((folder.clone(), cursor.clone())),

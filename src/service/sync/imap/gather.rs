@@ -48,7 +48,9 @@ pub(super) async fn collect_and_store(
         Err(error) => return Err(crate::store::StoreError::worker_lost("storing", &error).into()),
     };
     board.catching_up(task.key(), None);
-    board.mail_came(task.key(), handles.clock.now());
+    if task.sent().as_ref() != Some(folder) {
+        board.mail_came(task.key(), handles.clock.now());
+    }
     // Trouble of the store comes first: it is why the other half gave up.
     let Stored { cursor, unfinished } = stored?;
     match (&collected, unfinished) {

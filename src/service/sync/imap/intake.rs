@@ -73,6 +73,8 @@ pub(super) struct Folder {
     pub(super) name: FolderName,
     /// What is in it the provider suspects of being spam.
     pub(super) is_junk: bool,
+    /// What is in it went out.
+    pub(super) is_sent: bool,
     /// Older mail was there before the mailbox was connected.
     pub(super) connected_at: Timestamp,
     /// Mail above this many bytes waits for a person.
@@ -349,6 +351,7 @@ impl Storing {
         let delivery = Delivery {
             mailbox: self.folder.mailbox,
             is_junk: self.folder.is_junk,
+            is_sent: self.folder.is_sent,
             also_for: Vec::new(),
             arrivals: std::mem::take(&mut self.arrivals),
             cursor: Some((self.folder.name.clone(), self.cursor.clone())),

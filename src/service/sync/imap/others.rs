@@ -1,4 +1,4 @@
-//! Further folders, and the spam folder where it is read: asked by STATUS now and then,
+//! Further folders, the spam folder and Sent where they are read: asked by STATUS now and then,
 //! and opened only when there is something in them.
 
 use super::begin::begin;
@@ -11,7 +11,12 @@ use crate::net::imap::{ImapError, Session};
 /// now. A folder that the server refuses costs the others nothing.
 pub(super) async fn look_at_others(session: &mut Session, task: &Task) -> Result<bool, SyncError> {
     let mut opened = false;
-    for folder in task.others() {
+    task.find_sent(session).await?;
+    let sent = task.sent();
+    let others = task
+        .others()
+        .filter(|folder| Some(*folder) != sent.as_ref());
+    for folder in others.chain(&sent) {
         match look_at(session, task, folder).await {
             Ok(has_opened) => opened |= has_opened,
             Err(SyncError::Imap(ImapError::Refused { refusal, .. })) => {

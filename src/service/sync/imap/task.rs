@@ -18,6 +18,7 @@ use crate::protocol::imap::Code;
 use crate::service::credentials::CredentialsError;
 use crate::service::ingest::IngestError;
 use crate::service::refusals::Offer;
+use crate::service::sent_folder::{self, SentFolder};
 use crate::service::sync::keeper::Handles;
 use crate::service::sync::pending::ANYWAY_BYTES_MAX;
 use crate::store::StoreError;
@@ -78,6 +79,8 @@ pub(super) struct Task {
     pub(super) way: ImapWay,
     pub(super) handles: Arc<Handles>,
     pub(super) suspicion: Mutex<Suspicion>,
+    /// The Sent folder, once it was found.
+    pub(super) sent: Mutex<Option<FolderName>>,
 }
 
 impl Task {
@@ -125,6 +128,7 @@ impl Task {
             mailbox: self.mailbox.key,
             name: name.clone(),
             is_junk: self.way.junk.as_ref() == Some(name),
+            is_sent: self.sent().as_ref() == Some(name),
             connected_at: self.mailbox.connected_at,
             mail_size_max: self.handles.options.mail_size_max,
         }
@@ -134,6 +138,36 @@ impl Task {
     pub(super) fn others(&self) -> impl Iterator<Item = &FolderName> {
         let all = self.way.more_folders.iter().chain(&self.way.junk);
         all.filter(|folder| **folder != self.way.folder)
+    }
+
+    /// Whether anything is looked at beside the watched folder.
+    pub(super) fn has_others(&self) -> bool {
+        self.watches_sent() || self.others().next().is_some()
+    }
+
+    pub(super) fn watches_sent(&self) -> bool {
+        self.mailbox.settings.replies.watch_sent
+    }
+
+    /// The Sent folder, where it is watched and was found.
+    pub(super) fn sent(&self) -> Option<FolderName> {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.clone().filter(|sent| *sent != self.way.folder)
+    }
+
+    /// Looks where the Sent folder is. One that is missing may be there next time.
+    pub(super) async fn find_sent(&self, session: &mut Session) -> Result<(), SyncError> {
+        if !self.watches_sent() || self.sent().is_some() {
+            return Ok(());
+        }
+        let settings = &self.mailbox.settings;
+        let preset_name = self.handles.presets.sent_folder(settings);
+        let found = sent_folder::find(session, settings, preset_name.as_deref()).await?;
+        if let SentFolder::There(folder) = found {
+            let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            *sent = Some(folder);
+        }
+        Ok(())
     }
 
     /// How often those are asked about. A little less than the renewal of IDLE, so that

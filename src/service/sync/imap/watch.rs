@@ -47,7 +47,7 @@ pub(super) async fn watch(
             let collected = collect_and_store(session, task, folder, cursor, &wanted);
             cursor = Box::pin(collected).await?;
         }
-        if task.others().next().is_some() && Instant::now() >= others_due {
+        if task.has_others() && Instant::now() >= others_due {
             let other_open = Box::pin(look_at_others(session, task)).await?;
             others_due = Instant::now() + task.others_interval();
             if other_open {

@@ -297,6 +297,7 @@ impl<'a> Fetch<'a> {
         let delivery = Delivery {
             mailbox: self.task.mailbox.key,
             is_junk: false,
+            is_sent: false,
             also_for: Vec::new(),
             arrivals: std::mem::take(&mut self.arrivals),
             cursor: None,
