@@ -113,7 +113,8 @@ impl Scene {
         until("the last mail is here", || {
             gateway.api().message_ids().contains(&after).then_some(())
         });
-        assert_eq!(self.state(), "active", "{reason}");
+        // The mail is stored before its mailbox is said to be well.
+        self.until_state(&["active"]);
         let ids = gateway.api().message_ids();
         let is_meanwhile = |id: &&String| id.starts_with("<meanwhile-");
         let mut collected: Vec<&String> = ids.iter().filter(is_meanwhile).collect();
