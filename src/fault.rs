@@ -43,12 +43,12 @@ points! {
     Composed = "composed",
     /// They are durable.
     ComposedKept = "composed-kept",
-    /// The attempt is durable, and nothing was said to the server.
-    AttemptKept = "attempt-kept",
     /// The server knows the sender.
     SenderNamed = "sender-named",
     /// It knows the recipients.
     RecipientsNamed = "recipients-named",
+    /// The attempt is durable, and the server has nothing of the content.
+    AttemptKept = "attempt-kept",
     /// It waits for the content.
     DataBegun = "data-begun",
     /// Some of the content was written.

@@ -21,9 +21,10 @@ mod transaction;
 mod wire;
 
 pub use line::{IDLE_MAX, Line, submit_over};
-pub use options::{SubmissionDeadlines, SubmissionOptions};
+pub use options::{Permit, SubmissionDeadlines, SubmissionOptions};
 pub use outcome::{Cause, Extension, Phase, Probed, RecipientOutcome, SubmissionError, Submitted};
 pub use reply::{NotAReply, Reply};
+pub use transaction::Mail;
 
 use self::session::Session;
 use super::dial::Dialer;
@@ -41,7 +42,8 @@ pub async fn submit(
     mail: &[u8],
 ) -> Result<Submitted, SubmissionError> {
     let mut line = None;
-    let result = submit_over(&mut line, dialer, options, envelope, mail, || ()).await;
+    let mail = Mail::unasked(envelope, mail);
+    let result = submit_over(&mut line, dialer, options, mail, || ()).await;
     if let Some(line) = line {
         line.quit().await;
     }

@@ -1,14 +1,17 @@
 //! Stage 7 of a mail's way: hands composed bytes to the provider.
 //!
-//! Invariant: the attempt is durable before the provider is asked, and an attempt
-//! whose end is unknown is never repeated by itself. The Message-ID never changes.
+//! Invariant: the attempt is durable before the provider gets any of the content, and one
+//! whose end is unknown is never repeated by itself. What ends before that is surely not
+//! sent and is tried again, also after a crash. The Message-ID never changes.
 
+mod beginning;
 mod judge;
 mod lines;
 mod pace;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::beginning::Beginning;
 use self::judge::{deferred, failed, judge, uncertain};
 use self::lines::Lines;
 use self::pace::{DAY, Pace, after as after_wait};
@@ -175,13 +178,14 @@ impl Submitting {
         let host = server.host.clone();
         let mut options = SubmissionOptions::new(server, login);
         options.tap = self.board.diary().tap(mailbox.key, "smtp");
-        let attempt = self.store.begin_attempt(outgoing.key, now).await?;
         let envelope = waiting_envelope(&mailbox, &outgoing);
         let mut line = self.lines.take(mailbox.key);
+        let mut beginning = Beginning::new(&self.store, &self.clock, outgoing.key);
         let mail = Submission {
             envelope: &envelope,
             raw: &raw,
             line: &mut line,
+            permit: &mut beginning,
         };
         let (dialer, offer) = (&self.dialer, Some(offer));
         let submitted = self
@@ -191,10 +195,17 @@ impl Submitting {
         if let Some(line) = line {
             self.lines.keep(mailbox.key, line).await;
         }
+        if let Some(error) = beginning.refused() {
+            return match error {
+                // A person was faster: it was stopped, or sent another way.
+                StoreError::WrongState { .. } => self.store.drop_job(job.key).await,
+                error => Err(error),
+            };
+        }
         let now = self.clock.now();
         self.learn_alias(&outgoing, &host, &envelope, &result, now)
             .await?;
-        self.conclude(job, &outgoing, &mailbox, attempt, result, trouble)
+        self.conclude(job, &outgoing, &mailbox, result, trouble)
             .await
     }
 
@@ -204,7 +215,6 @@ impl Submitting {
         job: Job,
         outgoing: &Outgoing,
         mailbox: &Mailbox,
-        attempt: u32,
         result: Result<Submitted, SubmissionError>,
         trouble: Option<CredentialsError>,
     ) -> Result<(), StoreError> {
@@ -229,6 +239,7 @@ impl Submitting {
             None => self.outcome(mailbox, &result),
         };
         self.note(mailbox, outcome, now).await;
+        let attempt = outgoing.attempts.saturating_add(1);
         let retry_at = after_wait(now, BackOff::SUBMISSION, attempt, self.random.jitter());
         let end = judge(outgoing, result, patient.then_some(retry_at));
         self.end(job, outgoing, end, now).await
@@ -365,7 +376,8 @@ impl Submitting {
                     Cause::Reply(_)
                     | Cause::TooLarge { .. }
                     | Cause::Unsupported(_)
-                    | Cause::NobodyToSendTo,
+                    | Cause::NobodyToSendTo
+                    | Cause::KeptBack,
             }) => Ok(()),
             Err(error) => match error.authentication_refusal() {
                 // 534 and 535 leave no doubt (RFC 4954 section 6); 530 and others may.

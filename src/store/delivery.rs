@@ -433,7 +433,7 @@ impl Stage<'_, '_> {
             message.conversation,
             &message.head,
             !message.new_participant,
-            &self.mailbox.settings.address,
+            &self.mailbox.settings,
         )
     }
 

@@ -260,7 +260,7 @@ pub(super) fn accept(
     )?;
     // Whoever is shown a message takes no part by that.
     let is_forward = matches!(reply.purpose, Purpose::Forward(_));
-    let own = &mailbox.settings.address;
+    let own = &mailbox.settings;
     threading::index_participants(transaction, before.key, &message.head, !is_forward, own)?;
     let mut after = before.clone();
     let answers = !reply.automatic && !is_forward;

@@ -1,6 +1,6 @@
 //! The life of a reply after it was accepted: composed, attempted, filed, ended.
 //!
-//! Invariant: `Sending` is durable before the first byte of an attempt leaves, and
+//! Invariant: `Sending` is durable before the first byte of the content leaves, and
 //! only [`Store::end_attempt`] or [`Store::resolve`] ends it.
 
 use jiff::Timestamp;
@@ -178,8 +178,8 @@ impl Store {
         .await
     }
 
-    /// Records that an attempt begins; its number, from 1. The bytes may leave when
-    /// this has answered, not before.
+    /// Records that the content is about to leave; the number of the attempt, from 1. It may
+    /// leave when this has answered, not before.
     ///
     /// # Errors
     /// [`StoreError::WrongState`] when the reply may not be sent (again).
@@ -222,8 +222,13 @@ impl Store {
         reach(Point::AttemptJudged);
         self.write(move |transaction| {
             let (after, ended) = outbox::update(transaction, outgoing, now, |outgoing| {
+                // One that ended before any content left was never begun.
+                let unbegun = may_begin(&outgoing.state);
+                if unbegun {
+                    outgoing.attempts = outgoing.attempts.saturating_add(1);
+                }
                 // A bounce that overtook the end of its attempt stays on record.
-                let ended = outgoing.state == OutgoingState::Sending;
+                let ended = unbegun || outgoing.state == OutgoingState::Sending;
                 if ended {
                     outgoing.state = end.state.clone();
                 }

@@ -11,9 +11,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use self::moving::{
-    announce, count_contact, keep, messages_of, move_back, move_message, own_address, recount,
-};
+use self::moving::{announce, count_contact, keep, messages_of, move_back, move_message, recount};
 use super::counter::Counter;
 use super::error::StoreError;
 use super::key::number_at;
@@ -22,6 +20,7 @@ use super::table::{Order, Rows, Table, Transaction};
 use super::{Store, conversations, listing, threading, waking};
 use crate::domain::conversation::{Conversation, Priority, Status};
 use crate::domain::key::{ConversationKey, MessageKey, PublicId, RegroupingKey, UserKey};
+use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Message};
 use crate::domain::regrouping::{Regrouping, RegroupingKind};
 
@@ -260,7 +259,7 @@ fn split(
         .iter()
         .filter(|one| one.new_participant && one.contact == after_into.contact);
     let strangers: Vec<MessageKey> = strangers.map(|one| one.key).collect();
-    let own = own_address(transaction, &after_into)?;
+    let mailbox: Mailbox = transaction.named(Table::Mailboxes, after_into.mailbox.0, "mailbox")?;
     for mut message in moved {
         move_message(transaction, message.key, from, into)?;
         message.conversation = into;
@@ -270,7 +269,13 @@ fn split(
         }
         if is_mail(&message) {
             let trusted = !message.new_participant;
-            threading::index_participants(transaction, into, &message.head, trusted, &own)?;
+            threading::index_participants(
+                transaction,
+                into,
+                &message.head,
+                trusted,
+                &mailbox.settings,
+            )?;
         }
     }
     let mut after_from = before_from.clone();

@@ -9,6 +9,7 @@ use crate::domain::address::Address;
 use crate::domain::address_tag::conversation_of;
 use crate::domain::conversation::Conversation;
 use crate::domain::key::{ContactKey, ConversationKey, MailboxKey, MessageKey, WorkspaceKey};
+use crate::domain::mailbox::MailboxSettings;
 use crate::domain::message::{Direction, Head, Kind, Message};
 use crate::domain::message_id::MessageId;
 use crate::domain::regrouping::{MERGES_FOLLOWED_MAX, ParticipantHash};
@@ -350,24 +351,26 @@ pub(super) fn index_last(
 
 /// Whoever wrote, or was written to, takes part from now on, but only when `trusted`: a
 /// stranger who guessed an id stays one however often they write, and brings in nobody,
-/// until we write to them. `own`, our address, never counts: anybody can write it into a From.
+/// until we write to them. The mailbox's own addresses never count: anybody can write one
+/// into a From.
 pub(super) fn index_participants(
     transaction: &Transaction<'_>,
     conversation: ConversationKey,
     head: &Head,
     trusted: bool,
-    own: &Address,
+    own: &MailboxSettings,
 ) -> Result<(), StoreError> {
     if !trusted {
         return Ok(());
     }
+    let own: Vec<String> = own.own_addresses().map(Address::folded).collect();
     let readers = head.to.iter().chain(&head.cc);
-    let readers = readers.filter(|reader| reader.address != *own);
     // A list that stands in From would let in whoever writes to it.
     for named in head
         .author()
         .into_iter()
         .chain(readers)
+        .filter(|one| !own.contains(&one.address.folded()))
         .take(PARTICIPANTS_MAX)
     {
         let key = participant_key(conversation, &named.address);

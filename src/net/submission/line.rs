@@ -10,11 +10,11 @@ use std::time::Duration;
 use lettre::transport::smtp::commands::Rset;
 use tokio::time::Instant;
 
-use super::options::SubmissionOptions;
+use super::options::{Permit, SubmissionOptions};
 use super::outcome::{Cause, Phase, SubmissionError, Submitted};
 use super::session::Session;
+use super::transaction::Mail;
 use super::{signed_in, transaction};
-use crate::domain::envelope::Envelope;
 use crate::domain::mailbox::{Credentials, Login};
 use crate::net::dial::Dialer;
 
@@ -69,11 +69,10 @@ pub async fn submit_over(
     line: &mut Option<Line>,
     dialer: &Dialer,
     options: &SubmissionOptions,
-    envelope: &Envelope,
-    mail: &[u8],
+    mut mail: Mail<'_, impl Permit>,
     let_in: impl FnOnce(),
 ) -> Result<Submitted, SubmissionError> {
-    if envelope.forward_paths.is_empty() {
+    if mail.envelope.forward_paths.is_empty() {
         return Err(Phase::Check.failed(Cause::NobodyToSendTo));
     }
     let mut let_in = Some(let_in);
@@ -87,7 +86,7 @@ pub async fn submit_over(
         None => None,
     };
     if let Some((mut session, mails)) = resumed {
-        let run = transaction::run(&mut session, options, envelope, mail, &mut tell);
+        let run = transaction::run(&mut session, options, &mut mail, &mut tell);
         match run.await {
             // It has enough of this session, or has forgotten who we are.
             Err(SubmissionError::NotSent {
@@ -99,7 +98,7 @@ pub async fn submit_over(
     }
     let mut session = signed_in(dialer, options).await?;
     tell();
-    let result = transaction::run(&mut session, options, envelope, mail, || ()).await;
+    let result = transaction::run(&mut session, options, &mut mail, || ()).await;
     end(line, session, options, 0, result).await
 }
 

@@ -42,6 +42,26 @@ impl SubmissionOptions {
     }
 }
 
+/// Asked at the last moment at which a mail can be kept back for certain: the server
+/// waits for its content, and has none of it.
+pub trait Permit: Send {
+    /// Whether it may leave.
+    fn ask(&mut self) -> impl Future<Output = bool> + Send;
+}
+
+impl<P: Permit> Permit for &mut P {
+    fn ask(&mut self) -> impl Future<Output = bool> + Send {
+        (**self).ask()
+    }
+}
+
+/// It may.
+impl Permit for () {
+    async fn ask(&mut self) -> bool {
+        true
+    }
+}
+
 /// How long each stage may take; at most what RFC 5321 section 4.5.3.2 recommends.
 #[derive(Clone, Copy, Debug)]
 pub struct SubmissionDeadlines {

@@ -147,6 +147,8 @@ pub enum Cause {
     Unsupported(Extension),
     /// There is nobody to send to.
     NobodyToSendTo,
+    /// Whoever had asked for it wants it no more.
+    KeptBack,
 }
 
 impl Said for Cause {
@@ -168,6 +170,7 @@ impl Said for Cause {
             Self::Unsupported(Extension::EightBit) => saying!("smtp.no_8bit"),
             Self::Unsupported(Extension::Utf8(address)) => saying!("smtp.no_utf8", address),
             Self::NobodyToSendTo => saying!("smtp.nobody_to_send_to"),
+            Self::KeptBack => saying!("smtp.kept_back"),
         }
     }
 }
@@ -236,7 +239,7 @@ impl Cause {
         match self {
             Self::Dial(error) => error.is_transient(),
             Self::Reply(reply) => !reply.is_permanent(),
-            Self::Timeout(_) | Self::Lost(_) | Self::Unexpected(_) => true,
+            Self::Timeout(_) | Self::Lost(_) | Self::Unexpected(_) | Self::KeptBack => true,
             Self::NotSmtp(_)
             | Self::NoStartTls
             | Self::InjectedBeforeTls

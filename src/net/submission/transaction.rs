@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use lettre::address::Address as Mailbox;
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
+use lettre::transport::smtp::commands::{self, Data, Rcpt, Rset};
 use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter};
 use tokio::time::sleep;
 
 use super::content::{chunks, wire_bytes, without_last_line_end};
-use super::options::{SubmissionDeadlines, SubmissionOptions};
+use super::options::{Permit, SubmissionDeadlines, SubmissionOptions};
 use super::outcome::{Cause, Extension, Phase, RecipientOutcome, SubmissionError, Submitted};
 use super::reply::Reply;
 use super::session::{Offers, Session};
@@ -20,19 +20,42 @@ use crate::domain::envelope::Envelope;
 use crate::domain::saying::{Said, saying};
 use crate::fault::{Point, reach};
 
+/// A mail to be handed over.
+#[derive(Debug)]
+pub struct Mail<'m, P> {
+    /// From whom, to whom.
+    pub envelope: &'m Envelope,
+    /// Its bytes.
+    pub bytes: &'m [u8],
+    /// Whether it may still leave.
+    pub permit: P,
+}
+
+impl<'m> Mail<'m, ()> {
+    /// Nobody keeps it back.
+    #[must_use]
+    pub fn unasked(envelope: &'m Envelope, bytes: &'m [u8]) -> Self {
+        Self {
+            envelope,
+            bytes,
+            permit: (),
+        }
+    }
+}
+
 /// `begun` is called once MAIL was accepted.
 pub(super) async fn run(
     session: &mut Session,
     options: &SubmissionOptions,
-    envelope: &Envelope,
-    mail: &[u8],
+    whole: &mut Mail<'_, impl Permit>,
     begun: impl FnOnce(),
 ) -> Result<Submitted, SubmissionError> {
-    let mail = without_last_line_end(mail);
+    let envelope = whole.envelope;
+    let mail = without_last_line_end(whole.bytes);
     let deadline = options.deadlines.command;
     let parameters = parameters(&session.offers, envelope, mail)?;
     let sender = envelope.reverse_path.as_ref().map(path);
-    let command = Mail::new(sender, parameters);
+    let command = commands::Mail::new(sender, parameters);
     session.command(Phase::Sender, 2, deadline, command).await?;
     begun();
     reach(Point::SenderNamed);
@@ -54,6 +77,13 @@ pub(super) async fn run(
         return Err(SubmissionError::NoRecipient { recipients });
     }
     reach(Point::RecipientsNamed);
+    if !whole.permit.ask().await {
+        session
+            .command(Phase::Recipients, 2, deadline, Rset)
+            .await
+            .ok();
+        return Err(Phase::Recipients.failed(Cause::KeptBack));
+    }
     session.command(Phase::Content, 3, deadline, Data).await?;
     reach(Point::DataBegun);
     let reply = content(session, &options.deadlines, mail, &recipients).await?;
@@ -68,7 +98,7 @@ pub(super) async fn try_sender(
     sender: &Address,
 ) -> Result<Option<Reply>, SubmissionError> {
     let deadline = options.deadlines.command;
-    let command = Mail::new(Some(path(sender)), Vec::new());
+    let command = commands::Mail::new(Some(path(sender)), Vec::new());
     let refusal = match session.command(Phase::Sender, 2, deadline, command).await {
         Ok(_) => None,
         Err(SubmissionError::NotSent {

@@ -14,7 +14,9 @@ use crate::domain::refusal::Dialogue;
 use crate::net::dial::Dialer;
 use crate::net::imap::{ImapOptions, OpenError, RefusalMeaning, Session};
 use crate::net::pop3::{self, Pop3Options};
-use crate::net::submission::{self, Line, SubmissionError, SubmissionOptions, Submitted};
+use crate::net::submission::{
+    self, Line, Mail, Permit, SubmissionError, SubmissionOptions, Submitted,
+};
 use crate::net::tap::Tap;
 use crate::service::refusals::{Offer, Visit};
 use crate::service::sync::to_the_end;
@@ -194,6 +196,7 @@ impl Keyring {
             envelope,
             raw,
             line: &mut line,
+            permit: &mut (),
         };
         let sent = self
             .submit_over(dialer, mailbox, offer, options, mail)
@@ -211,7 +214,7 @@ impl Keyring {
         mailbox: &Mailbox,
         offer: Option<Offer>,
         mut options: SubmissionOptions,
-        mut mail: Submission<'_>,
+        mut mail: Submission<'_, impl Permit>,
     ) -> (Result<Submitted, SubmissionError>, Option<CredentialsError>) {
         let sent = self.submit_once(dialer, mailbox, offer, &options, &mut mail);
         let result = sent.await;
@@ -242,12 +245,16 @@ impl Keyring {
         mailbox: &Mailbox,
         offer: Option<Offer>,
         options: &SubmissionOptions,
-        mail: &mut Submission<'_>,
+        mail: &mut Submission<'_, impl Permit>,
     ) -> Result<Submitted, SubmissionError> {
         let mut offer = offer;
         let let_in = || drop(offer.take());
-        let (envelope, raw) = (mail.envelope, mail.raw);
-        let sent = submission::submit_over(mail.line, dialer, options, envelope, raw, let_in);
+        let whole = Mail {
+            envelope: mail.envelope,
+            bytes: mail.raw,
+            permit: &mut *mail.permit,
+        };
+        let sent = submission::submit_over(mail.line, dialer, options, whole, let_in);
         let result = sent.await;
         self.note_submission(mailbox, &result).await;
         drop(offer);
@@ -271,13 +278,15 @@ impl Keyring {
 
 /// A mail to be handed over.
 #[derive(Debug)]
-pub struct Submission<'m> {
+pub struct Submission<'m, P> {
     /// From whom, to whom.
     pub envelope: &'m Envelope,
     /// Its bytes.
     pub raw: &'m [u8],
     /// The session of the mail before, and of the next.
     pub line: &'m mut Option<Line>,
+    /// Whether it may still leave.
+    pub permit: &'m mut P,
 }
 
 /// A session; when it is dropped, the next may be opened.

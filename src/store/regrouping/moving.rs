@@ -9,12 +9,10 @@ use super::super::public_id::{IdKind, put_public_id, remove_public_id};
 use super::super::table::{Order, Rows, Table, Transaction};
 use super::super::{contacts, extractions, feed, outbox, threading};
 use super::error::RegroupError;
-use crate::domain::address::Address;
 use crate::domain::change::Event;
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
 use crate::domain::key::{ConversationKey, MessageKey, UserKey};
-use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Head, Message};
 use crate::domain::regrouping::{MESSAGES_MAX, Regrouped, Regrouping};
 
@@ -181,16 +179,6 @@ pub(super) fn count_contact(
         count.saturating_sub(1)
     };
     contacts::put_contact(transaction, &contact)
-}
-
-/// The address of its mailbox, which never takes part.
-pub(super) fn own_address(
-    transaction: &Transaction<'_>,
-    conversation: &Conversation,
-) -> Result<Address, StoreError> {
-    let mailbox: Mailbox =
-        transaction.named(Table::Mailboxes, conversation.mailbox.0, "mailbox")?;
-    Ok(mailbox.settings.address)
 }
 
 /// Forgets what a conversation that goes was part of; gives those that were merged into

@@ -1,6 +1,7 @@
 //! A session for several mails: when it is kept, and when it is not.
 
 use super::*;
+use crate::net::submission::Mail;
 
 const ONE_MAIL: &str = "C: MAIL
     S: 250 ok
@@ -22,8 +23,22 @@ async fn two(
     let (options, served) = peer(&signed_in_then(script)).await;
     let (envelope, dialer) = (envelope(&["anna@example.net"]), dialer());
     let mut line = None;
-    let first = submit_over(&mut line, &dialer, &options, &envelope, MAIL, || ()).await;
-    let second = submit_over(&mut line, &dialer, &options, &envelope, MAIL, || ()).await;
+    let first = submit_over(
+        &mut line,
+        &dialer,
+        &options,
+        Mail::unasked(&envelope, MAIL),
+        || (),
+    )
+    .await;
+    let second = submit_over(
+        &mut line,
+        &dialer,
+        &options,
+        Mail::unasked(&envelope, MAIL),
+        || (),
+    )
+    .await;
     if let Some(line) = line {
         line.quit().await;
     }
@@ -73,12 +88,26 @@ async fn another_login_is_another_session() {
     let (mut options, served) = peer(&signed_in_then(&script)).await;
     let (envelope, dialer) = (envelope(&["anna@example.net"]), dialer());
     let mut line = None;
-    let first = submit_over(&mut line, &dialer, &options, &envelope, MAIL, || ()).await;
+    let first = submit_over(
+        &mut line,
+        &dialer,
+        &options,
+        Mail::unasked(&envelope, MAIL),
+        || (),
+    )
+    .await;
     first.expect("sent");
     if let Some(login) = &mut options.login {
         login.credentials = Credentials::Password(Secret::new("another"));
     }
-    let second = submit_over(&mut line, &dialer, &options, &envelope, MAIL, || ()).await;
+    let second = submit_over(
+        &mut line,
+        &dialer,
+        &options,
+        Mail::unasked(&envelope, MAIL),
+        || (),
+    )
+    .await;
     let error = second.expect_err("nobody serves a second one");
     assert!(matches!(outcome(&error), Outcome::NotSent(_)), "{error}");
     served.await.expect("the script holds");
