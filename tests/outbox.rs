@@ -454,7 +454,7 @@ fn what_the_provider_would_refuse_is_refused_before_and_a_full_day_waits() {
 fn one_mailbox_with_trouble_does_not_delay_another() {
     let other = "sales@example.com";
     let dovecot = Dovecot::start_with(&[USER, other], None);
-    let silent = vec![(Stage::Greeting, Fault::Silence)];
+    let silent = vec![(Stage::Data, Fault::Silence)];
     let (bad, good) = (sink_of([silent]), Sink::start());
     let mut desk = Desk::open(&dovecot, &bad);
     let stuck = desk.reply("Into silence.");
