@@ -213,15 +213,7 @@ fn split(
         .map(|key| transaction.named(Table::Messages, key.0, "message"))
         .collect::<Result<Vec<Message>, _>>()?;
     let is_mail = |message: &Message| message.direction != Direction::Note;
-    let mails_left = all.iter().filter(|key| !wanted.contains(key));
-    let mut a_mail_stays = false;
-    for key in mails_left {
-        let message: Message = transaction.named(Table::Messages, key.0, "message")?;
-        if is_mail(&message) {
-            a_mail_stays = true;
-            break;
-        }
-    }
+    let a_mail_stays = a_mail_stays(transaction, &all, &wanted)?;
     // Whose conversation it becomes: who wrote first, else to whom we wrote.
     let inbound = moved
         .iter()
@@ -302,6 +294,21 @@ fn split(
     keep(transaction, &regrouping)?;
     announce(transaction, &regrouping, regrouping.kind.done(), by, now)?;
     Ok(regrouping)
+}
+
+/// Whether somebody's words stay when these messages leave.
+fn a_mail_stays(
+    transaction: &Transaction<'_>,
+    all: &[MessageKey],
+    leaving: &HashSet<MessageKey>,
+) -> Result<bool, StoreError> {
+    for key in all.iter().filter(|key| !leaving.contains(key)) {
+        let message: Message = transaction.named(Table::Messages, key.0, "message")?;
+        if message.direction != Direction::Note {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn undo(

@@ -25,6 +25,13 @@ use peers::api::{Api, text};
 use peers::dovecot::Dovecot;
 use peers::gateway::{Gateway, Mailbox};
 use peers::smtp::{Fault, Plan, Sink, Stage};
+use postern::domain::address::NamedAddress;
+use postern::domain::key::{ConversationKey, PublicId, WorkspaceKey};
+use postern::domain::mailbox::{MailboxLogins, MailboxSettings, Security, Server, WayIn, WayOut};
+use postern::domain::message_id::MessageId;
+use postern::domain::order::Order;
+use postern::domain::outbox::Purpose;
+use postern::store::{NewOpening, NewReply, Options, OutboxWanted, Store};
 use serde_json::{Value, json};
 
 const REPLIES: usize = 1_000;
@@ -36,10 +43,20 @@ const SINGLE: usize = 50;
 const PACE: Duration = Duration::from_millis(200);
 /// Asking for a thousand replies and composing them takes less.
 const HEAD_START: Duration = Duration::from_secs(60);
+/// Ended rows of the outbox.
+const HISTORY: usize = 100_000;
+/// Replies whose taking is timed, and how many are taken at once while rows are made.
+const TAKEN: usize = 300;
+const WRITERS: usize = 256;
 const GOAL: f64 = 0.8;
 const GOAL_MS: f64 = 100.0;
 
 fn main() {
+    let rows = argument("--history").unwrap_or(HISTORY);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(history(rows as u64));
     let replies = argument("--replies").unwrap_or(REPLIES);
     let connections = argument("--connections").unwrap_or(CONNECTIONS);
     let users: Vec<String> = (0..connections)
@@ -95,6 +112,131 @@ fn main() {
         "the same library over sockets without Nagle's delay, which its own do not have, and with \
          nothing stored: {bare:.0} mails/s"
     );
+}
+
+/// A store whose outbox has that many ended rows: how long taking a reply and reading the
+/// first page of the outbox take, before and behind them.
+async fn history(rows: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        cache_bytes: 64 * 1024 * 1024,
+        free_space_floor_bytes: 0,
+    };
+    let store = Store::open(folder.path(), options).unwrap();
+    let conversation = conversation(&store).await;
+    let mut next = 0;
+    let empty = taken(&store, conversation, &mut next).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in next..next + rows {
+        if tasks.len() == WRITERS {
+            tasks.join_next().await.unwrap().unwrap();
+        }
+        let store = store.clone();
+        tasks.spawn(async move {
+            let accepted = store.accept_reply(stored(conversation, number)).await;
+            let key = accepted.unwrap().outgoing.key;
+            assert!(store.order(key, Order::Cancel, None, now()).await.unwrap());
+        });
+    }
+    tasks.join_all().await;
+    next += rows;
+    let full = taken(&store, conversation, &mut next).await;
+    for (what, (p50, p99, page)) in [("none", empty), ("so many", full)] {
+        println!(
+            "behind {what} of {rows} ended rows: a reply is durable after p50 {p50:.2} ms  p99 {p99:.2} ms; \
+             the first page of the outbox {page:.3} ms"
+        );
+    }
+}
+
+/// Milliseconds.
+async fn taken(store: &Store, conversation: ConversationKey, next: &mut u64) -> (f64, f64, f64) {
+    let mut waits = Vec::with_capacity(TAKEN);
+    for _ in 0..TAKEN {
+        let reply = stored(conversation, *next);
+        *next += 1;
+        let begun = Instant::now();
+        store.accept_reply(reply).await.unwrap();
+        waits.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    waits.sort_by(f64::total_cmp);
+    let begun = Instant::now();
+    let wanted = OutboxWanted::default();
+    let page = store.outbox_page(WorkspaceKey::DEFAULT, wanted, |_| true, None, 50);
+    page.unwrap();
+    let page = begun.elapsed().as_secs_f64() * 1e3;
+    (waits[TAKEN / 2], waits[TAKEN * 99 / 100], page)
+}
+
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+fn bytes<const N: usize>(seed: u64) -> [u8; N] {
+    let mut bytes = [0; N];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&seed.to_be_bytes());
+    hasher.finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+fn stored(conversation: ConversationKey, number: u64) -> NewReply {
+    let named =
+        |text: &str| NamedAddress::from(postern::domain::address::Address::parse(text).unwrap());
+    NewReply {
+        conversation,
+        author: None,
+        message_id: MessageId::parse(&format!("<{number}@shop.example>")).unwrap(),
+        in_reply_to: None,
+        from: named("help@shop.example"),
+        to: vec![named("ann@example.net")],
+        cc: Vec::new(),
+        bcc: Vec::new(),
+        subject: "Re: Where is it?".to_owned(),
+        text: "It is on its way.".to_owned(),
+        quote_history: false,
+        automatic: false,
+        send_at: now(),
+        accepted_at: now(),
+        idempotency: None,
+        purpose: Purpose::Reply,
+        files: Vec::new(),
+        random: bytes(number),
+    }
+}
+
+/// A mailbox with one mail in it.
+async fn conversation(store: &Store) -> ConversationKey {
+    let server = Server {
+        host: "mail.example.com".to_owned(),
+        port: 993,
+        security: Security::Tls,
+    };
+    let address = postern::domain::address::Address::parse("help@shop.example").unwrap();
+    let ways = (WayIn::inbox(server.clone()), WayOut::Own(server));
+    let settings = MailboxSettings::new(address, ways.0, ways.1);
+    let logins = MailboxLogins {
+        incoming: None,
+        outgoing: None,
+    };
+    let mailbox = store.add_mailbox(
+        settings,
+        &logins,
+        WorkspaceKey::DEFAULT,
+        None,
+        now(),
+        bytes(0),
+    );
+    let mailbox = mailbox.await.unwrap();
+    let opening = NewOpening {
+        mailbox: mailbox.key,
+        id: PublicId::new(now(), bytes(1)),
+        contact_id: PublicId::new(now(), bytes(2)),
+        random: bytes(3),
+        first: stored(ConversationKey(0), u64::MAX),
+    };
+    let opened = store.accept_opening(opening).await.unwrap();
+    opened.outgoing.conversation
 }
 
 fn argument(name: &str) -> Option<usize> {
