@@ -13,6 +13,13 @@ const SES_DOMAIN: &str = "amazonses.com";
 const SES_FIRST_REGION: &str = "us-east-1";
 /// Hosts whose bare answer is known to become an id: SES and WorkMail.
 const SES_HOSTS: [&str; 3] = [".amazonaws.com", ".awsapps.com", ".amazonses.com"];
+/// Hosts whose answer in brackets is known to become an id: Outlook and Exchange Online.
+const EXCHANGE_HOSTS: [&str; 4] = [
+    ".outlook.com",
+    ".office365.com",
+    ".outlook.office.com",
+    ".partner.outlook.cn",
+];
 /// Lengths of the groups of an id of SES, hexadecimal digits divided by hyphens.
 const SES_GROUPS: [usize; 7] = [16, 8, 4, 4, 4, 12, 6];
 
@@ -36,6 +43,11 @@ pub fn said_in<'a>(
             .iter()
             .any(|end| host.ends_with(end))
             .then(|| ses_id(token, &host))?;
+    }
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    // Others write contact addresses into brackets.
+    if !EXCHANGE_HOSTS.iter().any(|end| host.ends_with(end)) {
+        return None;
     }
     let mut bracketed = answer.split('<').skip(1);
     let (inside, _) = bracketed.next()?.split_once('>')?;

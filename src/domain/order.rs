@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::key::UserKey;
-use super::outbox::{Filing, Known, Outgoing, OutgoingState, RecipientState};
+use super::outbox::{Filing, Known, Outgoing, OutgoingState, RecipientResult, RecipientState};
 use super::saying::{Saying, saying};
 
 /// A person's word.
@@ -47,7 +47,7 @@ impl Order {
             Self::Again => match outgoing.state {
                 OutgoingState::Uncertain { .. } | OutgoingState::Failed { .. } => true,
                 // Some have it; those who were refused may get it after all.
-                OutgoingState::Sent => {
+                OutgoingState::Sent | OutgoingState::Bounced { .. } => {
                     let refused = |state| state == RecipientState::Refused;
                     outgoing.recipients.iter().any(|one| refused(one.state))
                 }
@@ -62,32 +62,31 @@ impl Order {
             return false;
         }
         match self {
-            Self::Cancel => outgoing.state = OutgoingState::Cancelled,
+            Self::Cancel => stop(outgoing),
             Self::Retry => {
                 outgoing.state = OutgoingState::Queued;
                 outgoing.send_at = outgoing.send_at.min(now);
             }
             Self::Arrived => {
-                outgoing.state = OutgoingState::Sent;
                 outgoing.filing = Filing::Waiting;
-                for one in &mut outgoing.recipients {
-                    if one.state == RecipientState::Uncertain {
-                        one.state = RecipientState::Accepted;
-                    }
-                }
+                outgoing.was_taken_over();
             }
             Self::Again => {
+                outgoing.in_doubt |= matches!(outgoing.state, OutgoingState::Uncertain { .. });
                 outgoing.state = OutgoingState::Queued;
                 // Patience begins anew.
                 outgoing.send_at = now;
+                // Those in doubt first, alone: what becomes known of one attempt must not
+                // be taken for another's.
+                let doubted = |one: &RecipientResult| one.state == RecipientState::Uncertain;
+                let wanted = if outgoing.recipients.iter().any(doubted) {
+                    RecipientState::Uncertain
+                } else {
+                    RecipientState::Refused
+                };
                 for one in &mut outgoing.recipients {
-                    match one.state {
-                        RecipientState::Uncertain | RecipientState::Refused => {
-                            one.state = RecipientState::Waiting;
-                        }
-                        RecipientState::Waiting
-                        | RecipientState::Accepted
-                        | RecipientState::Bounced => {}
+                    if one.state == wanted {
+                        one.state = RecipientState::Waiting;
                     }
                 }
             }
@@ -104,6 +103,32 @@ impl Order {
             Self::Arrived => saying!("known.arrived"),
             Self::Again => saying!("known.again"),
         }
+    }
+}
+
+/// Stops what has not left. Who has it already has it, and what may have left stays in
+/// doubt: neither may be called stopped.
+fn stop(outgoing: &mut Outgoing) {
+    let waiting = |one: &&mut RecipientResult| one.state == RecipientState::Waiting;
+    let has_it = |one: &RecipientResult| one.state == RecipientState::Accepted;
+    if outgoing.in_doubt {
+        let reason = saying!("outbox.again_stopped");
+        for one in outgoing.recipients.iter_mut().filter(waiting) {
+            one.state = RecipientState::Uncertain;
+            one.text = reason.to_string();
+        }
+        outgoing.in_doubt = false;
+        outgoing.state = OutgoingState::Uncertain { reason };
+        return;
+    }
+    outgoing.state = if outgoing.recipients.iter().any(has_it) {
+        OutgoingState::Sent
+    } else {
+        OutgoingState::Cancelled
+    };
+    for one in outgoing.recipients.iter_mut().filter(waiting) {
+        one.state = RecipientState::Refused;
+        one.text = saying!("known.cancelled").to_string();
     }
 }
 
@@ -158,6 +183,7 @@ mod tests {
             files: Vec::new(),
             aliases: Vec::new(),
             history: Vec::new(),
+            in_doubt: false,
         }
     }
 
@@ -212,13 +238,44 @@ mod tests {
         let mut again = outgoing(OutgoingState::Uncertain { reason }, &recipients);
         assert!(Order::Again.apply(&mut again, Some(UserKey(7)), at(90)));
         let states: Vec<_> = again.recipients.iter().map(|one| one.state).collect();
-        assert_eq!(states, [Accepted, Waiting, Waiting, Bounced]);
+        assert_eq!(states, [Accepted, Refused, Waiting, Bounced]);
         assert_eq!(
             (again.state.clone(), again.send_at),
             (OutgoingState::Queued, at(90))
         );
         let last = again.history.last().expect("it is noted");
         assert_eq!((last.at, last.by), (at(90), Some(UserKey(7))));
+    }
+
+    #[test]
+    fn what_some_have_or_may_have_is_never_called_stopped() {
+        use RecipientState::{Accepted, Refused, Uncertain, Waiting};
+        let states = |of: &Outgoing| {
+            of.recipients
+                .iter()
+                .map(|one| one.state)
+                .collect::<Vec<_>>()
+        };
+        let (until, reason) = (at(99), || "".into());
+        let deferred = OutgoingState::Deferred {
+            until,
+            reason: reason(),
+        };
+        let mut partly = outgoing(deferred, &[Accepted, Waiting]);
+        assert!(Order::Cancel.apply(&mut partly, None, at(9)));
+        assert_eq!(partly.state, OutgoingState::Sent);
+        assert_eq!(states(&partly), [Accepted, Refused]);
+
+        let uncertain = OutgoingState::Uncertain { reason: reason() };
+        let mut doubted = outgoing(uncertain, &[Uncertain]);
+        assert!(Order::Again.apply(&mut doubted, None, at(9)));
+        assert_eq!((states(&doubted), doubted.in_doubt), (vec![Waiting], true));
+        assert!(Order::Cancel.apply(&mut doubted, None, at(10)));
+        assert!(matches!(doubted.state, OutgoingState::Uncertain { .. }));
+        assert_eq!(
+            (states(&doubted), doubted.in_doubt),
+            (vec![Uncertain], false)
+        );
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub struct Outgoing {
     pub aliases: Vec<MessageId>,
     /// What became known of its fate, oldest first; at most [`HISTORY_MAX`].
     pub history: Vec<Known>,
+    /// It is on its way again after an attempt that may have delivered it.
+    pub in_doubt: bool,
 }
 
 /// Most entries of [`Outgoing::history`]; of more the first and the last remain.
@@ -133,6 +135,81 @@ impl Outgoing {
             self.history.remove(HISTORY_MAX / 2);
         }
         self.history.push(known);
+    }
+
+    /// It answers nobody: a person stopped it, or it cannot be sent.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        matches!(
+            self.state,
+            OutgoingState::Cancelled | OutgoingState::Failed { .. }
+        )
+    }
+
+    /// What some have got, while one of them had it come back, has come back.
+    pub fn came_back_meanwhile(&mut self) {
+        let mut recipients = self.recipients.iter();
+        let came_back = recipients.find(|one| one.state == RecipientState::Bounced);
+        let in_doubt = |one: &RecipientResult| one.state == RecipientState::Uncertain;
+        let over = match self.state {
+            OutgoingState::Sent => true,
+            OutgoingState::Uncertain { .. } => !self.recipients.iter().any(in_doubt),
+            _ => false,
+        };
+        if over && let Some(one) = came_back {
+            let reason = Saying::words(&one.text);
+            self.state = OutgoingState::Bounced { reason };
+        }
+    }
+
+    /// The attempt that is in doubt is known to have succeeded. All to whom it went are
+    /// settled by that: one attempt is one mail.
+    pub fn was_taken_over(&mut self) {
+        let again = self.in_doubt;
+        for one in &mut self.recipients {
+            let doubted = one.state == RecipientState::Uncertain
+                || (again && one.state == RecipientState::Waiting);
+            if doubted {
+                one.state = RecipientState::Accepted;
+                one.text.clear();
+            }
+        }
+        self.in_doubt = false;
+        self.state = OutgoingState::Sent;
+        self.came_back_meanwhile();
+    }
+
+    /// Whether it is in doubt that a recipient has it. What is known of others, or of
+    /// attempts before, is no evidence for them.
+    #[must_use]
+    pub fn is_doubted(&self, one: &RecipientResult) -> bool {
+        self.wants_evidence()
+            && (one.state == RecipientState::Uncertain
+                || (self.in_doubt && one.state == RecipientState::Waiting))
+    }
+
+    /// Whether a copy in Sent can only be that of the attempt in doubt: none was made for
+    /// an earlier one, and nobody has the mail from one.
+    #[must_use]
+    pub fn is_proven_by_a_copy(&self) -> bool {
+        let earlier = |one: &RecipientResult| {
+            matches!(
+                one.state,
+                RecipientState::Accepted | RecipientState::Bounced
+            )
+        };
+        self.wants_evidence()
+            && self.filing != Filing::Filed
+            && !self.recipients.iter().any(earlier)
+    }
+
+    fn wants_evidence(&self) -> bool {
+        matches!(self.state, OutgoingState::Uncertain { .. })
+            || (self.in_doubt
+                && matches!(
+                    self.state,
+                    OutgoingState::Queued | OutgoingState::Deferred { .. }
+                ))
     }
 
     /// Takes down what an attempt told of each recipient. What came back meanwhile stays so.

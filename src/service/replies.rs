@@ -18,6 +18,7 @@ use crate::domain::message_id::MessageId;
 use crate::domain::outbox::{Purpose, UNDO_MAX};
 use crate::domain::recipients::forward_subject;
 use crate::domain::user::{Actor, Role};
+use crate::mime::compose::subject_as_sent;
 use crate::service::clock::Clock;
 use crate::service::presets::Presets;
 use crate::service::random::Random;
@@ -133,7 +134,7 @@ impl Replies {
             to: plan.to,
             cc: plan.cc,
             bcc: request.bcc,
-            subject: plan.subject,
+            subject: subject_as_sent(&plan.subject),
             text: request.text,
             quote_history: request.quote_history.unwrap_or(plan.quotes),
             automatic: false,
@@ -198,7 +199,7 @@ impl Replies {
             to: request.to,
             cc: request.cc,
             bcc: Vec::new(),
-            subject: forward_subject(&found.head.subject),
+            subject: subject_as_sent(&forward_subject(&found.head.subject)),
             text: request.text,
             quote_history: !request.as_original,
             automatic: false,

@@ -8,13 +8,15 @@ mod beginning;
 mod judge;
 mod lines;
 mod pace;
+mod recalled;
 
 use jiff::{SignedDuration, Timestamp};
 
 use self::beginning::Beginning;
 use self::judge::{deferred, failed, judge, uncertain};
 use self::lines::Lines;
-use self::pace::{DAY, Pace, after as after_wait};
+use self::pace::{Pace, after as after_wait};
+use self::recalled::sent_within_a_day;
 use crate::domain::address::Address;
 use crate::domain::alias::said_in;
 use crate::domain::back_off::BackOff;
@@ -37,7 +39,7 @@ use crate::service::presets::Presets;
 use crate::service::random::Random;
 use crate::service::sync::board::Board;
 use crate::service::way_out::{SystemSmtp, way_out};
-use crate::store::{AttemptEnd, OutboxWanted, Store, StoreError};
+use crate::store::{AttemptEnd, Store, StoreError};
 
 /// Replies that leave at the same time; one per mailbox.
 const PARALLEL_MAX: usize = 32;
@@ -48,11 +50,6 @@ const PERSON_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A reply is looked at again after this, when no attempt was begun.
 const SHORT_PAUSE: SignedDuration = SignedDuration::from_secs(1);
-
-/// Replies read in one go to know what left within a day, and how often at most: after a
-/// restart, for a mailbox whose provider has a limit.
-const RECALL_PAGE: usize = 500;
-const RECALL_PAGES_MAX: usize = 20;
 
 /// How long a reply waits that is not tried now.
 enum Wait {
@@ -131,6 +128,9 @@ impl Submitting {
             | OutgoingState::Uncertain { .. }
             | OutgoingState::Bounced { .. }
             | OutgoingState::Cancelled => return self.store.drop_job(job.key).await,
+        }
+        if outgoing.send_at > now {
+            return self.store.hold(job.key, outgoing.send_at).await;
         }
         let Some(mailbox) = self.store.mailbox(outgoing.mailbox)? else {
             let reason = saying!("outbox.no_mailbox");
@@ -219,7 +219,13 @@ impl Submitting {
         trouble: Option<CredentialsError>,
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let patient = now.duration_since(outgoing.send_at) < GIVE_UP_AFTER;
+        // A reply that waited for its mailbox has lost no patience by that.
+        let first = outgoing.history.first().map(|known| known.at);
+        let since = match first {
+            Some(first) if outgoing.attempts > 0 => first.max(outgoing.send_at),
+            Some(_) | None => now,
+        };
+        let patient = now.duration_since(since) < GIVE_UP_AFTER;
         if patient && let Some(reason) = self.quota(mailbox, &result) {
             let random = self.random.jitter();
             let until = self.pace.refused(mailbox.key, &reason, now, random);
@@ -268,42 +274,11 @@ impl Submitting {
             return Ok(None);
         };
         if !self.pace.counts(mailbox.key) {
-            let times = self.sent_within_a_day(mailbox, now)?;
+            let times = sent_within_a_day(&self.store, mailbox, now)?;
             self.pace.recall(mailbox.key, times);
         }
         let full = self.pace.day_full(mailbox.key, most, now);
         Ok(full.map(|(until, reason)| Wait::Told(until, reason)))
-    }
-
-    /// When mails of a mailbox left, as far as the outbox tells.
-    fn sent_within_a_day(
-        &self,
-        mailbox: &Mailbox,
-        now: Timestamp,
-    ) -> Result<Vec<Timestamp>, StoreError> {
-        let wanted = OutboxWanted {
-            ended: true,
-            mailbox: Some(mailbox.key),
-            ..OutboxWanted::default()
-        };
-        let fits = |outgoing: &Outgoing| {
-            let at = ended_at(outgoing);
-            outgoing.state == OutgoingState::Sent && now.duration_since(at) < DAY
-        };
-        let mut times = Vec::new();
-        let mut place: Option<String> = None;
-        for _ in 0..RECALL_PAGES_MAX {
-            let after = place.as_deref();
-            let page =
-                self.store
-                    .outbox_page(mailbox.workspace, wanted, fits, after, RECALL_PAGE)?;
-            times.extend(page.items.iter().map(ended_at));
-            place = page.next;
-            if place.is_none() {
-                break;
-            }
-        }
-        Ok(times)
     }
 
     /// Why the provider takes no more of this mailbox for now, when that is what it said.
@@ -484,12 +459,6 @@ fn passes_by_itself(offline: bool, sending: &Condition) -> bool {
             sending,
             Condition::Offline | Condition::Unbound | Condition::ReauthenticationNeeded { .. }
         )
-}
-
-/// When the last thing became known of a reply.
-fn ended_at(outgoing: &Outgoing) -> Timestamp {
-    let last = outgoing.history.last();
-    last.map_or(outgoing.send_at, |known| known.at)
 }
 
 fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {

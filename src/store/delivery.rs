@@ -19,7 +19,7 @@ use super::table::{Rows, Table, Transaction};
 use super::threading::{self, Question};
 use super::{
     Store, contacts, conversations, fate, feed, forwarding, jobs, ledger, listing, mailboxes,
-    maildrops, outbox, proofs,
+    maildrops, outgoing_ids, proofs,
 };
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Priority, Status};
@@ -175,7 +175,8 @@ impl Stage<'_, '_> {
         let (Some(id), Some(from)) = (&head.message_id, &head.from) else {
             return Ok(None);
         };
-        let Some(own) = outbox::with_message_id(self.transaction, self.workspace(), id)? else {
+        let Some(own) = outgoing_ids::with_message_id(self.transaction, self.workspace(), id)?
+        else {
             return Ok(None);
         };
         let message: Message = self
@@ -432,7 +433,7 @@ impl Stage<'_, '_> {
             self.transaction,
             message.conversation,
             &message.head,
-            !message.new_participant,
+            !message.new_participant && brings_people_in(message.head.kind),
             &self.mailbox.settings,
         )
     }
@@ -479,6 +480,12 @@ impl Stage<'_, '_> {
         )?;
         Ok(())
     }
+}
+
+/// Whether who is named in a mail of this kind takes part from then on. Reports join their
+/// conversation by an id alone, whoever wrote them.
+fn brings_people_in(kind: Kind) -> bool {
+    !matches!(kind, Kind::Bounce | Kind::ReadReceipt)
 }
 
 /// Ids outside, for the message and for a new conversation.

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 
 use super::error::StoreError;
 use super::key::Key;
-use super::outbox::{self, update, with_message_id};
+use super::outbox::update;
+use super::outgoing_ids::{self, with_message_id};
 use super::table::{Order, Rows, Table, Transaction};
 use super::{Store, jobs, threading};
 use crate::domain::address::Address;
@@ -38,7 +39,8 @@ pub(super) fn learn_alias(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let outgoing: Outgoing = transaction.named(Table::Outgoing, key.0, "reply")?;
-    let taken = with_message_id(transaction, outgoing.workspace, id)?.is_some();
+    let taken = with_message_id(transaction, outgoing.workspace, id)?.is_some()
+        || threading::message_with_id(transaction, outgoing.workspace, id)?.is_some();
     if taken || outgoing.aliases.len() >= ALIASES_MAX {
         return Ok(());
     }
@@ -50,7 +52,7 @@ pub(super) fn learn_alias(
         ));
         Ok(())
     })?;
-    outbox::point_id(transaction, outgoing.workspace, id, key)?;
+    outgoing_ids::point_id(transaction, outgoing.workspace, id, key)?;
     let head = Head {
         message_id: Some(id.clone()),
         ..Head::default()
@@ -67,28 +69,22 @@ pub(super) fn seen(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     update(transaction, own.key, now, |outgoing| {
-        if matches!(outgoing.state, OutgoingState::Uncertain { .. }) {
+        // What lies in INBOX anybody may have put there.
+        let settles = in_sent && outgoing.is_proven_by_a_copy();
+        if settles {
             outgoing.note(Known::found(now, saying!("known.in_sent")));
-            taken_over(outgoing);
-            outgoing.filing = if in_sent {
-                Filing::Filed
-            } else {
-                Filing::NotNeeded
-            };
+            outgoing.was_taken_over();
+            outgoing.filing = Filing::Filed;
+        }
+        Ok(settles)
+    })
+    .and_then(|(_, settled)| {
+        if settled {
+            // It may have been on its way again.
+            jobs::finish_of(transaction, own.key)?;
         }
         Ok(())
-    })?;
-    Ok(())
-}
-
-/// Nothing is uncertain about it any more.
-fn taken_over(outgoing: &mut Outgoing) {
-    outgoing.state = OutgoingState::Sent;
-    for one in &mut outgoing.recipients {
-        if one.state == RecipientState::Uncertain {
-            one.state = RecipientState::Accepted;
-        }
-    }
+    })
 }
 
 /// The copy of a reply that was proven to be sent is looked for and made anew: it may have
@@ -149,6 +145,11 @@ pub(super) fn reported(
     let told = told_of(outgoing, report);
     let failed = report.action == DeliveryAction::Failed;
     let (after, proven) = update(transaction, outgoing.key, now, |outgoing| {
+        // Whatever a server says of somebody, it had the mail for them.
+        let mut named = told
+            .iter()
+            .filter_map(|(place, _)| outgoing.recipients.get(*place));
+        let proven = named.any(|one| outgoing.is_doubted(one));
         for (place, said) in &told {
             let Some(one) = outgoing.recipients.get_mut(*place) else {
                 continue;
@@ -161,21 +162,20 @@ pub(super) fn reported(
             }
         }
         outgoing.note(Known::found(now, in_words(report)));
-        let uncertain = matches!(outgoing.state, OutgoingState::Uncertain { .. });
-        let over = uncertain
-            || matches!(
-                outgoing.state,
-                OutgoingState::Sent | OutgoingState::Sending | OutgoingState::Bounced { .. }
-            );
+        if proven {
+            outgoing.was_taken_over();
+        }
+        // One that is under way learns of it at the end of its attempt: others may still wait.
+        let over = matches!(
+            outgoing.state,
+            OutgoingState::Sent | OutgoingState::Bounced { .. }
+        );
         if failed && over {
             outgoing.state = OutgoingState::Bounced {
                 reason: report.text.clone().into(),
             };
-        } else if report.action.is_taken_over() && uncertain {
-            taken_over(outgoing);
-            return Ok(true);
         }
-        Ok(false)
+        Ok(proven)
     })?;
     if proven {
         file(transaction, &after, now)?;
@@ -263,9 +263,10 @@ pub(super) fn answered(
         let Some(own) = with_message_id(transaction, workspace, id)? else {
             continue;
         };
-        let uncertain = matches!(own.state, OutgoingState::Uncertain { .. });
         let mut recipients = own.recipients.iter();
-        let got_it = recipients.any(|one| one.address.folded() == sender);
+        let writer = recipients.find(|one| one.address.folded() == sender);
+        let uncertain = writer.is_some_and(|one| own.is_doubted(one));
+        let got_it = writer.is_some();
         if !(got_it && (uncertain || is_receipt) && known.insert(own.key.0)) {
             continue;
         }
@@ -280,7 +281,7 @@ pub(super) fn answered(
                 },
             ));
             if uncertain {
-                taken_over(outgoing);
+                outgoing.was_taken_over();
             }
             Ok(())
         })?;

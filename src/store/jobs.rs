@@ -233,8 +233,12 @@ impl Store {
                 }
                 let row = outgoing.0.to_be_bytes();
                 let outgoing: Option<Outgoing> = transaction.record(Table::Outgoing, &row)?;
-                if outgoing.is_some_and(|outgoing| outgoing.mailbox == mailbox) {
-                    put_off(transaction, job.key, now, 0)?;
+                if let Some(outgoing) = outgoing.filter(|outgoing| outgoing.mailbox == mailbox) {
+                    // What is scheduled, or can still be taken back, waited for its own time.
+                    let due = outgoing.send_at.max(now);
+                    if due < job.due {
+                        put_off(transaction, job.key, due, 0)?;
+                    }
                 }
             }
             Ok(())

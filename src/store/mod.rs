@@ -8,7 +8,7 @@
 //! From bottom to top; nothing knows what stands above it:
 //! 1. `key`, `record`, `counter`, `seal`: bytes of keys, values and secrets; `error`: what can go wrong.
 //! 2. `space`, `lock`, `database`: the disk; `table`: rows and transactions.
-//! 3. `migrate`, `key_mark`, `public_id`, `listing`, `threading`: rows without a question.
+//! 3. `migrate`, `key_mark`, `public_id`, `listing`, `threading`, `outgoing_ids`, `last_word`: rows without a question.
 //! 4. `shared`, `writer`, `handle`: the one writer thread, and [`Store`].
 //! 5. `feed`, `jobs`, `waking`, `automatic`, `ledger`, `raw`, `uploads`, `contacts`, `people`, `attempts`, `proofs`, `reauthentication_links`,
 //!    `mailboxes`, `mails`, `conversation_list`: one subject each.
@@ -38,6 +38,7 @@ mod handle;
 mod jobs;
 mod key;
 mod key_mark;
+mod last_word;
 mod ledger;
 mod lifecycle;
 mod listing;
@@ -53,6 +54,7 @@ mod outbox;
 mod outbox_attempts;
 mod outbox_orders;
 mod outbox_pages;
+mod outgoing_ids;
 mod people;
 mod proofs;
 mod public_id;

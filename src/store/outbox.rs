@@ -1,15 +1,16 @@
 //! Replies: accepted before the API says yes, found by id, resolved by evidence.
 //! What happens while one is sent stands in `outbox_attempts`.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::counter::Counter;
 use super::error::StoreError;
 use super::key::{Key, hash16, number_at};
+use super::outgoing_ids::{forget_id, point_id, with_message_id};
 use super::public_id::{IdKind, by_public_id, put_public_id, remove_public_id};
 use super::table::{Order, Rows, Table, Transaction};
 use super::uploads::NewFile;
-use super::{Store, conversations, feed, jobs, listing, mailboxes, threading, uploads};
+use super::{Store, conversations, feed, jobs, last_word, listing, mailboxes, threading, uploads};
 use crate::domain::address::NamedAddress;
 use crate::domain::change::Event;
 use crate::domain::conversation::{Conversation, Status};
@@ -22,6 +23,9 @@ use crate::domain::message::{Direction, Head, Message};
 use crate::domain::message_id::MessageId;
 use crate::domain::outbox::{Filing, Outgoing, OutgoingFile, OutgoingState, Purpose};
 use crate::fault::{Point, reach};
+
+/// Replies are composed at most so long before they leave.
+const COMPOSED_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(10);
 
 /// A reply to be accepted.
 #[derive(Clone, Debug)]
@@ -97,10 +101,6 @@ pub enum AcceptError {
     Store(#[from] StoreError),
 }
 
-fn id_key(workspace: WorkspaceKey, id: &MessageId) -> Key {
-    Key::new(workspace.0).bytes(&hash16(id.as_str().as_bytes()))
-}
-
 /// Rows of the outbox: what is under way first, then what waits, then the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -167,34 +167,21 @@ pub(super) fn update<T>(
     let answer = change(&mut after)?;
     if after != before {
         save(transaction, Some(&before), &after, now)?;
+        if after.is_unanswered() && !before.is_unanswered() {
+            last_word::taken_back(transaction, &after)?;
+        }
     }
     Ok((after, answer))
 }
 
-/// The reply of ours with that Message-ID.
-pub(super) fn with_message_id(
-    rows: &impl Rows,
-    workspace: WorkspaceKey,
-    id: &MessageId,
-) -> Result<Option<Outgoing>, StoreError> {
-    match rows.pointer(Table::OutgoingIds, id_key(workspace, id).as_ref())? {
-        Some(key) => rows.record(Table::Outgoing, &key.to_be_bytes()),
-        None => Ok(None),
+/// A reply that leaves soon is composed at once. One that is scheduled bears the date, the
+/// signature and the answers of scripts of the day it leaves.
+fn compose_at(reply: &NewReply) -> Timestamp {
+    if reply.send_at.duration_since(reply.accepted_at) > COMPOSED_AHEAD_MAX {
+        reply.send_at
+    } else {
+        reply.accepted_at
     }
-}
-
-/// Lets a reply be found by an id.
-pub(super) fn point_id(
-    transaction: &Transaction<'_>,
-    workspace: WorkspaceKey,
-    id: &MessageId,
-    outgoing: OutgoingKey,
-) -> Result<(), StoreError> {
-    transaction.point(
-        Table::OutgoingIds,
-        id_key(workspace, id).as_ref(),
-        outgoing.0,
-    )
 }
 
 fn idempotency_key(workspace: WorkspaceKey, key: &str) -> Key {
@@ -234,11 +221,10 @@ pub(super) fn accept(
     if let Some(accepted) = replayed(transaction, before.workspace, reply)? {
         return Ok(accepted);
     }
-    let mailbox =
-        mailboxes::connected(transaction, before.mailbox).map_err(|error| match error {
-            StoreError::Missing { .. } => AcceptError::MailboxRemoved,
-            other => other.into(),
-        })?;
+    mailboxes::connected(transaction, before.mailbox).map_err(|error| match error {
+        StoreError::Missing { .. } => AcceptError::MailboxRemoved,
+        other => other.into(),
+    })?;
     let files = uploads::take_all(transaction, before.workspace, &reply.files)?;
     let files = files.map_err(AcceptError::NoSuchUpload)?;
     let (outgoing, message) = rows_of(transaction, reply, files, &before)?;
@@ -258,10 +244,7 @@ pub(super) fn accept(
         message.key,
         &message.head,
     )?;
-    // Whoever is shown a message takes no part by that.
     let is_forward = matches!(reply.purpose, Purpose::Forward(_));
-    let own = &mailbox.settings;
-    threading::index_participants(transaction, before.key, &message.head, !is_forward, own)?;
     let mut after = before.clone();
     let answers = !reply.automatic && !is_forward;
     if !answers {
@@ -281,7 +264,7 @@ pub(super) fn accept(
         outgoing.workspace,
         outgoing.conversation,
         Work::Compose(outgoing.key),
-        reply.accepted_at,
+        compose_at(reply),
     )?;
     if let Some((key, request)) = &reply.idempotency {
         let key = idempotency_key(before.workspace, key);
@@ -358,6 +341,7 @@ fn rows_of(
         files,
         aliases: Vec::new(),
         history: Vec::new(),
+        in_doubt: false,
     };
     Ok((outgoing, message))
 }
@@ -391,8 +375,7 @@ pub(super) fn remove(transaction: &Transaction<'_>, outgoing: &Outgoing) -> Resu
     uploads::drop_files(transaction, outgoing)?;
     transaction.remove(Table::Outbox, outbox_key(outgoing).as_ref())?;
     for id in std::iter::once(&outgoing.message_id).chain(&outgoing.aliases) {
-        let id = id_key(outgoing.workspace, id);
-        transaction.remove(Table::OutgoingIds, id.as_ref())?;
+        forget_id(transaction, outgoing.workspace, id)?;
     }
     let aliases = Head {
         references: outgoing.aliases.clone(),

@@ -12,9 +12,10 @@ use super::{Store, jobs, outbox, threading, uploads};
 use crate::domain::address::Address;
 use crate::domain::job::Work;
 use crate::domain::key::{JobKey, OutgoingKey};
+use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Head, Message};
 use crate::domain::outbox::{
-    Filing, Hold, Known, Outgoing, OutgoingState, RecipientResult, RecipientState,
+    Filing, Hold, Known, Outgoing, OutgoingState, Purpose, RecipientResult, RecipientState,
 };
 use crate::domain::saying::{Saying, saying};
 use crate::fault::{Point, reach};
@@ -62,6 +63,16 @@ fn state_name(state: &OutgoingState) -> &'static str {
         OutgoingState::Bounced { .. } => "bounced",
         OutgoingState::Cancelled => "cancelled",
     }
+}
+
+/// Those a reply goes to take part from now on: not before, since a reply that is stopped
+/// reaches nobody. Whoever is only shown a message takes no part by that.
+fn take_part(transaction: &Transaction<'_>, outgoing: &Outgoing) -> Result<(), StoreError> {
+    let message: Message = transaction.named(Table::Messages, outgoing.message.0, "message")?;
+    let mailbox: Mailbox = transaction.named(Table::Mailboxes, outgoing.mailbox.0, "mailbox")?;
+    let trusted = !matches!(outgoing.purpose, Purpose::Forward(_));
+    let (place, own) = (outgoing.conversation, &mailbox.settings);
+    threading::index_participants(transaction, place, &message.head, trusted, own)
 }
 
 fn add_job(
@@ -162,8 +173,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(move |transaction| {
-            if let Some(job) = job {
-                jobs::finish(transaction, job)?;
+            if let Some(job) = job
+                && !jobs::finish(transaction, job)?
+            {
+                // It was stopped meanwhile.
+                return Ok(());
             }
             outbox::update(transaction, outgoing, now, |outgoing| {
                 outgoing.state = OutgoingState::Failed {
@@ -190,7 +204,7 @@ impl Store {
     ) -> Result<u32, StoreError> {
         let written = self
             .write(move |transaction| {
-                let (_, attempt) = outbox::update(transaction, outgoing, now, |outgoing| {
+                let (after, attempt) = outbox::update(transaction, outgoing, now, |outgoing| {
                     if !may_begin(&outgoing.state) {
                         return Err(StoreError::WrongState {
                             state: state_name(&outgoing.state),
@@ -201,6 +215,7 @@ impl Store {
                     outgoing.attempts = outgoing.attempts.saturating_add(1);
                     Ok(outgoing.attempts)
                 })?;
+                take_part(transaction, &after)?;
                 Ok::<_, StoreError>(attempt)
             })
             .await?;
@@ -233,6 +248,10 @@ impl Store {
                     outgoing.state = end.state.clone();
                 }
                 outgoing.hear(&end.recipients);
+                outgoing.came_back_meanwhile();
+                if outgoing.state == OutgoingState::Sent {
+                    outgoing.in_doubt = false;
+                }
                 outgoing.note(Known::found(now, end.said.clone()));
                 Ok(ended)
             })?;
@@ -297,7 +316,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(move |transaction| {
-            jobs::finish(transaction, job)?;
+            if !jobs::finish(transaction, job)? {
+                return Ok(());
+            }
             outbox::update(transaction, outgoing, now, |outgoing| {
                 outgoing.filing = filing.clone();
                 Ok(())

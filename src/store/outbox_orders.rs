@@ -35,6 +35,10 @@ fn follow(
             }
             Some(sending(outgoing))
         }
+        // Somebody had it before.
+        Order::Cancel if outgoing.state != OutgoingState::Cancelled => {
+            Some(Work::File(outgoing.key))
+        }
         Order::Cancel => None,
         Order::Arrived => Some(Work::File(outgoing.key)),
         Order::Again => Some(sending(outgoing)),
@@ -93,6 +97,8 @@ impl Store {
                 let held = matches!(outgoing.state, OutgoingState::Held { .. });
                 if held {
                     outgoing.state = OutgoingState::Queued;
+                    // Patience begins now.
+                    outgoing.send_at = outgoing.send_at.max(now);
                     if let Some(hold) = &mut outgoing.hold {
                         hold.released = Some(Release { at: now, by });
                     }

@@ -10,8 +10,8 @@ use super::listing::{self, Facet, Shelf, list_prefix};
 use super::public_id::{IdKind, remove_public_id};
 use super::table::{Order, Rows, Table, Transaction};
 use super::{
-    Store, contacts, decision_lines, extractions, jobs, ledger, outbox, raw, regrouping, threading,
-    waking,
+    Store, contacts, decision_lines, extractions, jobs, ledger, outbox, outgoing_ids, raw,
+    regrouping, threading, waking,
 };
 use crate::domain::contact::Contact;
 use crate::domain::conversation::Conversation;
@@ -176,7 +176,7 @@ fn remove_message(transaction: &Transaction<'_>, message: &Message) -> Result<()
     let (workspace, key) = (message.workspace, message.key.0.to_be_bytes());
     if let Some(id) = &message.head.message_id {
         // A reply of ours has the bytes that its message has.
-        let own = outbox::with_message_id(transaction, workspace, id)?;
+        let own = outgoing_ids::with_message_id(transaction, workspace, id)?;
         if let Some(own) = own.filter(|own| own.message == message.key) {
             outbox::remove(transaction, &own)?;
         }

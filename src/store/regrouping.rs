@@ -17,11 +17,12 @@ use super::error::StoreError;
 use super::key::number_at;
 use super::public_id::{IdKind, by_public_id};
 use super::table::{Order, Rows, Table, Transaction};
-use super::{Store, conversations, listing, threading, waking};
+use super::{Store, conversations, listing, outgoing_ids, threading, waking};
 use crate::domain::conversation::{Conversation, Priority, Status};
 use crate::domain::key::{ConversationKey, MessageKey, PublicId, RegroupingKey, UserKey};
 use crate::domain::mailbox::Mailbox;
 use crate::domain::message::{Direction, Message};
+use crate::domain::outbox::Purpose;
 use crate::domain::regrouping::{Regrouping, RegroupingKind};
 
 pub use self::error::RegroupError;
@@ -139,6 +140,9 @@ fn merge(
     let (before_from, before_into) = (found(transaction, from)?, found(transaction, into)?);
     if before_from.workspace != before_into.workspace {
         return Err(RegroupError::NoConversation);
+    }
+    if before_from.mailbox != before_into.mailbox {
+        return Err(RegroupError::OtherMailbox);
     }
     standing_alone(&before_from)?;
     standing_alone(&before_into)?;
@@ -260,7 +264,7 @@ fn split(
             transaction.put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
         }
         if is_mail(&message) {
-            let trusted = !message.new_participant;
+            let trusted = !message.new_participant && !is_forward(transaction, &message)?;
             threading::index_participants(
                 transaction,
                 into,
@@ -294,6 +298,16 @@ fn split(
     keep(transaction, &regrouping)?;
     announce(transaction, &regrouping, regrouping.kind.done(), by, now)?;
     Ok(regrouping)
+}
+
+/// Whoever is shown a message takes no part by that.
+fn is_forward(transaction: &Transaction<'_>, message: &Message) -> Result<bool, StoreError> {
+    let Some(id) = &message.head.message_id else {
+        return Ok(false);
+    };
+    let own = outgoing_ids::with_message_id(transaction, message.workspace, id)?;
+    let own = own.filter(|own| own.message == message.key);
+    Ok(own.is_some_and(|own| matches!(own.purpose, Purpose::Forward(_))))
 }
 
 /// Whether somebody's words stay when these messages leave.

@@ -44,6 +44,8 @@ pub(super) fn to_html(written: &str, history: &str, pictures: &[Picture<'_>]) ->
     if !history.is_empty() {
         writer.html.push_str("<br>\n");
     }
+    // What others wrote names no pictures of ours.
+    writer.pictures = &[];
     for line in history.lines() {
         writer.line(line);
     }
@@ -95,7 +97,7 @@ impl Writer<'_> {
     /// A line without its marks.
     fn words(&mut self, line: &str) {
         let mut rest = line;
-        while let Some(at) = next_special(rest) {
+        while let Some(at) = next_special(rest, !self.pictures.is_empty()) {
             escape(&rest[..at], &mut self.html);
             rest = &rest[at..];
             let taken = if rest.starts_with('[') {
@@ -181,12 +183,12 @@ fn unquoted(line: &str) -> (usize, &str) {
 }
 
 /// Where the next picture or link may begin.
-fn next_special(text: &str) -> Option<usize> {
-    let picture = text.find("[cid:");
-    let link = ["https://", "http://"]
-        .iter()
-        .filter_map(|scheme| text.find(scheme))
-        .min();
+fn next_special(text: &str, with_pictures: bool) -> Option<usize> {
+    let picture = text.find("[cid:").filter(|_| with_pictures);
+    let is_link =
+        |at: &usize| text[*at..].starts_with("http://") || text[*at..].starts_with("https://");
+    let mut links = text.match_indices("http").map(|(at, _)| at);
+    let link = links.find(is_link);
     match (picture, link) {
         (Some(picture), Some(link)) => Some(picture.min(link)),
         (one, other) => one.or(other),
@@ -208,15 +210,26 @@ fn link_length(text: &str) -> usize {
             // Chinese and Japanese punctuation and brackets, full width forms.
             || matches!(c, '\u{3000}'..='\u{303F}' | '\u{FF00}'..='\u{FFEF}' | '\u{2018}'..='\u{201F}')
     };
-    let end = text.find(stands_in_none).unwrap_or(text.len());
+    let bounded = &text[..text.floor_char_boundary(LINK_LENGTH_MAX)];
+    let end = bounded.find(stands_in_none).unwrap_or(bounded.len());
     let mut link = &text[..end];
+    let surplus = |open, close| {
+        let (opened, closed) = (link.matches(open).count(), link.matches(close).count());
+        closed.saturating_sub(opened)
+    };
+    let (mut round, mut square) = (surplus('(', ')'), surplus('[', ']'));
     while link.len() > scheme {
         let shorter = link.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '*']);
-        let closed = |open, close| link.matches(open).count() >= link.matches(close).count();
-        let shorter = match shorter.chars().last() {
-            Some(')') if !closed('(', ')') => &shorter[..shorter.len() - 1],
-            Some(']') if !closed('[', ']') => &shorter[..shorter.len() - 1],
-            _ => shorter,
+        let surplus = match shorter.chars().last() {
+            Some(')') => &mut round,
+            Some(']') => &mut square,
+            _ => &mut 0,
+        };
+        let shorter = if *surplus > 0 {
+            *surplus -= 1;
+            &shorter[..shorter.len() - 1]
+        } else {
+            shorter
         };
         if shorter.len() == link.len() {
             break;

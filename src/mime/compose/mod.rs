@@ -37,7 +37,7 @@ use wire::Wire;
 pub use composition::{Answered, Automatic, ComposeError, Composed, Composition, File, LENGTH_MAX};
 pub use forwarded::Forwarded;
 pub use quotation::Quotation;
-pub use wire::REFERENCES_MAX;
+pub use wire::{REFERENCES_MAX, subject_as_sent};
 
 /// Bytes of a line of base64 before it is wrapped, and after (RFC 2045 section 6.8).
 const BASE64_LINE: (usize, usize) = (57, 78);

@@ -36,20 +36,27 @@ pub(super) struct Wire {
     pub(super) content_ids: Vec<Option<String>>,
 }
 
+/// A subject as it leaves: on one line, and no longer than anybody reads.
+#[must_use]
+pub fn subject_as_sent(text: &str) -> String {
+    let line: String = one_line(&text.replace(BYTE_ORDER_MARK, ""))
+        .chars()
+        .take(SUBJECT_LENGTH_MAX)
+        .collect();
+    line.trim_end().to_owned()
+}
+
 impl Wire {
     pub(super) fn new(composition: &Composition<'_>) -> Result<Self, ComposeError> {
         let all = |list: &[NamedAddress]| list.iter().map(on_wire).collect::<Result<Vec<_>, _>>();
-        let subject: String = one_line(&composition.subject.replace(BYTE_ORDER_MARK, ""))
-            .chars()
-            .take(SUBJECT_LENGTH_MAX)
-            .collect();
+        let subject = subject_as_sent(composition.subject);
         Ok(Self {
             from: on_wire(composition.from)?,
             reply_to: composition.reply_to.map(on_wire).transpose()?,
             to: all(composition.to)?,
             cc: all(composition.cc)?,
             bcc: all(composition.bcc)?,
-            subject: subject.trim_end().to_owned(),
+            subject,
             references: composition.answered.map(references).unwrap_or_default(),
             file_names: composition
                 .files
@@ -79,7 +86,8 @@ impl Wire {
     pub(super) fn envelope(&self) -> Result<Envelope, ComposeError> {
         let mut forward_paths: Vec<Address> = Vec::new();
         for one in self.to.iter().chain(&self.cc).chain(&self.bcc) {
-            if !forward_paths.contains(&one.address) {
+            let folded = one.address.folded();
+            if !forward_paths.iter().any(|known| known.folded() == folded) {
                 forward_paths.push(one.address.clone());
             }
         }

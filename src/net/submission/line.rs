@@ -50,6 +50,9 @@ impl Line {
             session.quit(&before).await;
             return None;
         }
+        if !session.is_silent().await {
+            return None;
+        }
         let reset = session.command(Phase::Sender, 2, RSET_MAX, Rset).await;
         (reset.is_ok() && session.is_in_step()).then_some((session, mails))
     }

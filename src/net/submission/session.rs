@@ -200,6 +200,13 @@ impl Session {
 
     /// Nothing came that was not an answer to what we said: the next answer will be one to
     /// the next command.
+    /// The server has said nothing that it was not asked for: whoever answers twice would be
+    /// one answer behind from then on.
+    pub(super) async fn is_silent(&mut self) -> bool {
+        let waiting = timeout(Duration::ZERO, self.smtp.0.read_response()).await;
+        waiting.is_err()
+    }
+
     pub(super) fn is_in_step(&self) -> bool {
         self.log.is_in_step()
     }

@@ -59,6 +59,7 @@ fn regrouping(error: &RegroupError) -> Saying {
     match error {
         RegroupError::Same => saying!("cannot.regroup.same"),
         RegroupError::NoConversation => saying!("cannot.conversation.not_found"),
+        RegroupError::OtherMailbox => saying!("cannot.regroup.other_mailbox"),
         RegroupError::Merged => saying!("cannot.regroup.merged"),
         RegroupError::TooSoon => saying!("cannot.regroup.too_soon"),
         RegroupError::TooMany => saying!("cannot.regroup.too_many", most = MESSAGES_MAX),

@@ -6,6 +6,7 @@ use crate::domain::mailbox::Mailbox;
 use crate::domain::message_id::MessageId;
 use crate::domain::outbox::Purpose;
 use crate::domain::user::{Actor, Role};
+use crate::mime::compose::subject_as_sent;
 use crate::store::{Accepted, NewOpening, NewReply};
 
 impl Replies {
@@ -50,7 +51,7 @@ impl Replies {
             to: request.to,
             cc: request.cc,
             bcc: Vec::new(),
-            subject: request.subject,
+            subject: subject_as_sent(&request.subject),
             text: request.text,
             quote_history: false,
             automatic: false,

@@ -247,6 +247,8 @@ fn unsuited(message: &Message) -> Option<u8> {
     match (message.direction, message.head.kind) {
         (Direction::Inbound, _) if message.new_participant => Some(2),
         (Direction::Inbound, Kind::Personal | Kind::List | Kind::Invitation) => Some(0),
+        // Nobody reads what is sent back to these.
+        (Direction::Inbound, Kind::AutomaticReply | Kind::Bounce | Kind::ReadReceipt) => Some(4),
         (Direction::Inbound, _) => Some(1),
         (Direction::Outbound, _) => Some(3),
         (Direction::Note, _) => None,

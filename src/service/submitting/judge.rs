@@ -246,6 +246,7 @@ mod tests {
             files: Vec::new(),
             aliases: Vec::new(),
             history: Vec::new(),
+            in_doubt: false,
         }
     }
 

@@ -7,7 +7,7 @@
 use super::{Arrival, Delivered, Question, Stage, contacts, public_ids, threading};
 use crate::domain::address::Address;
 use crate::domain::change::Event;
-use crate::domain::conversation::Status;
+use crate::domain::conversation::{Conversation, Status};
 use crate::domain::key::{ContactKey, ConversationKey, MessageKey, RawKey};
 use crate::domain::ledger::Fate;
 use crate::domain::message::{Direction, Message};
@@ -17,7 +17,7 @@ use crate::store::counter::Counter;
 use crate::store::error::StoreError;
 use crate::store::key::Key;
 use crate::store::table::{Rows as _, Table};
-use crate::store::{conversations, fate, feed, listing, proofs};
+use crate::store::{conversations, fate, feed, last_word, listing, proofs};
 
 /// Recipients of one mail that are looked for among the contacts.
 const RECIPIENTS_ASKED_MAX: usize = 50;
@@ -149,6 +149,26 @@ impl Stage<'_, '_> {
         Ok(None)
     }
 
+    /// Somebody wrote after it was sent, and it does not answer them: Sent is read less often
+    /// than what comes in.
+    fn was_overtaken(&self, place: &Conversation, sent: &Message) -> Result<bool, StoreError> {
+        let newest = last_word::newest(self.transaction, place)?;
+        let mut inbound = newest.iter();
+        let inbound =
+            inbound.find(|one| one.direction == Direction::Inbound && one.key != sent.key);
+        let Some(inbound) = inbound else {
+            return Ok(false);
+        };
+        let answers = inbound
+            .head
+            .message_id
+            .as_ref()
+            .is_some_and(|id| sent.head.references.contains(id));
+        let came_at = inbound.head.date.unwrap_or(inbound.arrived_at);
+        let sent_at = sent.head.date.unwrap_or(sent.arrived_at);
+        Ok(!answers && sent_at < came_at.min(inbound.arrived_at))
+    }
+
     fn join_sent(&self, arrival: &Arrival, place: ConversationKey) -> Result<Message, StoreError> {
         let before = conversations::after_merges(self.transaction, place)?;
         let place = before.key;
@@ -174,9 +194,10 @@ impl Stage<'_, '_> {
             .put_record(Table::Messages, &message.key.0.to_be_bytes(), &message)?;
         self.index(&message)?;
         let mut after = before.clone();
-        if message.head.kind.is_by_machine() || message.imported {
-            // A vacation notice answers nothing, and what was answered long ago waits for
-            // nothing now.
+        let overtaken = self.was_overtaken(&before, &message)?;
+        if message.head.kind.is_by_machine() || message.imported || overtaken {
+            // A vacation notice answers nothing, what was answered long ago waits for nothing
+            // now, and what somebody wrote since then is not answered by it.
             after.message_count = after.message_count.saturating_add(1);
         } else {
             conversations::count_in(&mut after, &message);

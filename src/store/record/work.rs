@@ -123,6 +123,7 @@ impl Stored for Outgoing {
         self.files.write(out);
         self.aliases.write(out);
         self.history.write(out);
+        self.in_doubt.write(out);
     }
 
     fn read(input: &mut &[u8]) -> Result<Self, RecordError> {
@@ -132,6 +133,7 @@ impl Stored for Outgoing {
             files: Stored::read(input)?,
             aliases: Stored::read(input)?,
             history: Stored::read(input)?,
+            in_doubt: Stored::read(input)?,
             ..before
         })
     }
@@ -177,6 +179,7 @@ impl Stored for Outgoing {
             files: Vec::new(),
             aliases: Vec::new(),
             history: Vec::new(),
+            in_doubt: false,
         })
     }
 }

@@ -13,6 +13,9 @@ pub enum RegroupError {
     /// One of them is gone, or of another workspace.
     #[error("there is no such conversation")]
     NoConversation,
+    /// They came in by different mailboxes: an answer would leave by the wrong one.
+    #[error("the conversations belong to different mailboxes")]
+    OtherMailbox,
     /// One of them went into another before.
     #[error("the conversation was merged into another before")]
     Merged,

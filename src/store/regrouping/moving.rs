@@ -7,7 +7,7 @@ use super::super::error::StoreError;
 use super::super::key::{Key, number_at};
 use super::super::public_id::{IdKind, put_public_id, remove_public_id};
 use super::super::table::{Order, Rows, Table, Transaction};
-use super::super::{contacts, extractions, feed, outbox, threading};
+use super::super::{contacts, extractions, feed, last_word, outgoing_ids, threading};
 use super::error::RegroupError;
 use crate::domain::change::Event;
 use crate::domain::contact::Contact;
@@ -15,9 +15,6 @@ use crate::domain::conversation::Conversation;
 use crate::domain::key::{ConversationKey, MessageKey, UserKey};
 use crate::domain::message::{Direction, Head, Message};
 use crate::domain::regrouping::{MESSAGES_MAX, Regrouped, Regrouping};
-
-/// Messages looked at for the last one that is no note.
-const LOOK_BACK: usize = 100;
 
 /// What has moved on or is gone stays where it is.
 pub(super) fn move_back(
@@ -73,7 +70,7 @@ pub(super) fn move_message(
     let Some(id) = &message.head.message_id else {
         return Ok(());
     };
-    let own = outbox::with_message_id(transaction, message.workspace, id)?;
+    let own = outgoing_ids::with_message_id(transaction, message.workspace, id)?;
     if let Some(mut own) = own.filter(|own| own.message == key) {
         own.conversation = into;
         for alias in &own.aliases {
@@ -104,27 +101,14 @@ pub(super) fn recount(
     if let Some(first) = all.first() {
         conversation.first_at = named(first)?.arrived_at;
     }
-    let mut newest_sort = None;
-    let mut has_last = false;
-    for row in all.iter().rev().take(LOOK_BACK) {
-        let message = named(row)?;
-        if message.direction == Direction::Note {
-            continue;
-        }
-        if !has_last {
-            has_last = true;
-            conversation.last_at = message.arrived_at;
-            conversation.last_direction = message.direction;
-            conversation.preview.clone_from(&message.head.preview);
-        }
-        if message.direction == Direction::Inbound {
-            newest_sort = Some(message.key);
-            break;
-        }
-    }
-    if !has_last {
+    let newest = last_word::newest(transaction, conversation)?;
+    last_word::show(conversation, &newest);
+    if newest.is_empty() {
         conversation.preview.clear();
     }
+    let mut inbound = newest.iter();
+    let inbound = inbound.find(|one| one.direction == Direction::Inbound);
+    let newest_sort = inbound.map(|message| message.key);
     extractions::follow_newest(transaction, conversation.key, newest_sort)
 }
 
