@@ -1,4 +1,4 @@
-//! regroup: conversations merged, split and put back, while mail and replies go on.
+//! regroup: conversations merged, split and put back, and what a new mail joins, while mail and replies go on.
 
 use serde_json::{Value, json};
 
@@ -162,4 +162,119 @@ fn what_was_split_off_has_a_number_and_its_answers() {
     let undo = format!("/regroupings/{}/undo", text(&acts["items"][0], "id"));
     assert_eq!(act(api, &undo, &json!({})).status, 200);
     assert_eq!(subjects(api, &from).len(), 4);
+}
+
+fn change(api: &Api, path: &str, body: &Value) -> Answer {
+    api.ask("PATCH", path, &[], &body.to_string())
+}
+
+#[test]
+fn a_mailbox_says_when_somebody_who_wrote_before_begins_a_conversation() {
+    let (dovecot, sink) = (Dovecot::start(), Sink::start());
+    let separate = Mailbox {
+        more: vec!["--reopen".to_owned(), "thread_only".to_owned()],
+        ..Mailbox::of(&dovecot, &sink)
+    };
+    let gateway = Gateway::with(&dovecot, &separate);
+    let api = gateway.api();
+    let mut feed = api.feed();
+    let mut comes = |subject: &str, id: &str| {
+        dovecot.deliver(USER, &mail("ann@example.net", subject, id, ""));
+        feed.until_routed(1).remove(0)
+    };
+    let lamp = comes("Lamp", "1@x");
+    let refund = comes("A refund", "2@x");
+    assert_ne!(lamp, refund);
+    assert_eq!(comes("Lamp", "3@x"), lamp);
+    let shown = gateway.run(&["mailbox", "show", USER]).good().out;
+    let words = "thread_only (a new mail begins its own); the same subject joins within 14 days";
+    assert!(shown.contains(words), "{shown}");
+
+    // Without the subject's window the same subject is another matter.
+    let edit = ["mailbox", "edit", USER, "--same-subject-days"];
+    let set_to = |days| gateway.run(&[&edit[..], &[days]].concat());
+    set_to("366").refused(&["from 0 to 365"]);
+    set_to("0").good();
+    let again = comes("Lamp", "4@x");
+    assert!(![&lamp, &refund].contains(&&again), "{again}");
+
+    // One for each contact: whatever it is about, and closed or not. Its name stays.
+    let mailbox = api.get("/mailboxes")["items"][0].clone();
+    let path = format!("/mailboxes/{}", text(&mailbox, "id"));
+    let one = json!({"threading": {"reopen": "one_per_contact"}});
+    let changed = change(api, &path, &one).json();
+    let expected = json!({"reopen": "one_per_contact", "reopen_days": 30, "same_subject_days": 0});
+    assert_eq!(changed["threading"], expected);
+    let conversation = format!("/conversations/{again}");
+    let closed = change(api, &conversation, &json!({"status": "closed"}));
+    assert_eq!(closed.json()["status"], "closed");
+    assert_eq!(comes("Something else", "5@x"), again);
+    let reopened = api.get(&conversation);
+    assert_eq!(reopened["status"], "open");
+    assert_eq!(reopened["subject"], "Lamp");
+    assert_eq!(subjects(api, &again), ["Lamp", "Something else"]);
+    assert_eq!(api.conversations().len(), 3);
+}
+
+#[test]
+fn when_a_conversation_goes_on_is_set_at_every_door_within_bounds() {
+    let (dovecot, sink) = (Dovecot::start(), Sink::start());
+    let gateway = Gateway::with(&dovecot, &Mailbox::of(&dovecot, &sink));
+    let api = gateway.api();
+    let mailbox = api.get("/mailboxes")["items"][0].clone();
+    let usual = json!({"reopen": "recent", "reopen_days": 30, "same_subject_days": 14});
+    assert_eq!(mailbox["threading"], usual);
+    let path = format!("/mailboxes/{}", text(&mailbox, "id"));
+    let wrong = [
+        (json!({"reopen": "always"}), ["`reopen`", "one_per_contact"]),
+        (
+            json!({"reopen_days": 0}),
+            ["`reopen_days`", "from 1 to 3650"],
+        ),
+        (
+            json!({"same_subject_days": -1}),
+            ["`same_subject_days`", "from 0 to 365"],
+        ),
+    ];
+    for (threading, words) in wrong {
+        let (server, new) = (json!({"host": "localhost"}), "else@example.com");
+        let new = json!({
+            "address": new, "password": "x", "incoming": server, "outgoing": server,
+            "threading": threading,
+        });
+        let refused = [
+            change(api, &path, &json!({ "threading": threading })),
+            act(api, "/mailboxes/probes", &new),
+        ];
+        for answer in refused {
+            assert_eq!(answer.status, 422, "{answer:?}");
+            let said = answer.json().to_string();
+            assert!(words.iter().all(|one| said.contains(one)), "{said}");
+        }
+    }
+
+    let desk = Browser::sign_in(&gateway);
+    let form = format!("{path}/edit");
+    let page = desk.get(&form);
+    let value = |page: &str, name: &str| {
+        let (_, rest) = page.split_once(&format!("name=\"{name}\"")).unwrap();
+        let (tag, _) = rest.split_once('>').unwrap();
+        tag.to_owned()
+    };
+    assert!(value(&page.body, "reopen_days").contains("max=\"3650\" value=\"30\""));
+    assert!(page.body.contains("<option value=\"recent\" selected>"));
+    let send = |days| {
+        let typed = [("reopen", "thread_only"), ("reopen_days", days)];
+        desk.post(&page, &form, &typed)
+    };
+    let refused = send("4000");
+    refused.refused(&["from 1 to 3650", "<option value=\"thread_only\" selected>"]);
+    assert!(value(&refused.body, "reopen_days").contains("value=\"4000\""));
+    assert_eq!(api.get(&path)["threading"], usual);
+    send("60").leads();
+    let set = json!({"reopen": "thread_only", "reopen_days": 60, "same_subject_days": 14});
+    assert_eq!(api.get(&path)["threading"], set);
+    // What is empty becomes as usual.
+    send("").leads();
+    assert_eq!(api.get(&path)["threading"]["reopen_days"], 30);
 }

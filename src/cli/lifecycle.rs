@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::password;
 use super::replying::ReplyingOptions;
+use super::threading::ThreadingOptions;
 use crate::control::change::{EditForm, LoginsForm};
 use crate::control::message::{Hidden, Request};
 
@@ -71,6 +72,8 @@ pub(super) struct EditOptions {
     signature: Option<String>,
     #[command(flatten)]
     replies: ReplyingOptions,
+    #[command(flatten)]
+    threading: ThreadingOptions,
     /// Who is written to, besides administrators, when the login no longer works
     #[arg(long, value_name = "ADDRESS")]
     rescue_address: Option<String>,
@@ -127,6 +130,7 @@ impl EditOptions {
             aliases: self.aliases,
             signature: self.signature,
             replies: self.replies.into(),
+            threading: self.threading.into(),
             rescue_address: self.rescue_address,
             overlay: self.overlay,
             registered_address: self.registered_address,

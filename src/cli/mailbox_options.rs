@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::password;
 use super::replying::ReplyingOptions;
+use super::threading::ThreadingOptions;
 use crate::control::message::{Hidden, MailboxForm};
 
 #[derive(Debug, Args)]
@@ -85,6 +86,8 @@ pub(super) struct MailboxOptions {
     signature: Option<String>,
     #[command(flatten)]
     replies: ReplyingOptions,
+    #[command(flatten)]
+    threading: ThreadingOptions,
     /// A further folder to read; may be repeated
     #[arg(long = "more-folder", value_name = "FOLDER")]
     more_folders: Vec<String>,
@@ -156,6 +159,7 @@ impl MailboxOptions {
             from_name: self.from_name,
             signature: self.signature,
             replies: self.replies.into(),
+            threading: self.threading.into(),
             more_folders: self.more_folders,
             junk: self.junk,
             aliases: self.aliases,

@@ -22,6 +22,7 @@ mod replying;
 mod say;
 mod script;
 mod serve;
+mod threading;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

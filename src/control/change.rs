@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hidden::Hidden;
 use super::replying::RepliesForm;
+use super::threading::ThreadingForm;
 use crate::domain::secret::Secret;
 use crate::service::mailboxes::{Edit, GivenLogins};
 
@@ -58,6 +59,9 @@ pub struct EditForm {
     /// How replies are written and filed.
     #[serde(default)]
     pub replies: RepliesForm,
+    /// When a mail joins an older conversation.
+    #[serde(default)]
+    pub threading: ThreadingForm,
     /// New logins.
     pub logins: LoginsForm,
 }
@@ -101,6 +105,7 @@ impl From<EditForm> for Edit {
             attempts_max: form.attempts_max,
             values: form.settings,
             replies: form.replies.into(),
+            threading: form.threading.into(),
             logins: form.logins.into(),
         }
     }

@@ -32,6 +32,7 @@ pub(super) fn wish(form: MailboxForm) -> Wish {
         aliases: form.aliases,
         signature: form.signature,
         replies: form.replies.into(),
+        threading: form.threading.into(),
         history: form.history,
         code_created_on: form.code_created_on,
         rescue_address: form.rescue_address,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::change::{EditForm, LoginsForm};
 pub use super::hidden::Hidden;
 use super::replying::RepliesForm;
+use super::threading::ThreadingForm;
 use crate::domain::order::Order;
 
 /// Longest line, in bytes.
@@ -278,6 +279,9 @@ pub struct MailboxForm {
     /// How replies are written and filed.
     #[serde(default)]
     pub replies: RepliesForm,
+    /// When a mail joins an older conversation.
+    #[serde(default)]
+    pub threading: ThreadingForm,
     /// Folders asked now and then.
     pub more_folders: Vec<String>,
     /// The spam folder, when it is to be read.

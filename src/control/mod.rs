@@ -22,6 +22,7 @@ mod row;
 pub mod server;
 mod sign_in;
 mod suggest;
+pub mod threading;
 mod watch;
 
 /// The socket's name in the data folder.

@@ -205,6 +205,7 @@ pub(super) fn settings(mailbox: &Mailbox, health: &MailboxHealth) -> Vec<(String
     rows.extend(set.aliases.iter().map(|alias| ("alias", named(alias))));
     let replies = super::replying::words(&set.replies, set.imap().is_some());
     rows.push(("replies", replies));
+    rows.push(("conversations", super::threading::words(&set.threading)));
     let seconds = set.check_interval.map(|wait| wait.as_secs());
     rows.extend(seconds.map(|seconds| ("looks every", format!("{seconds} s"))));
     let attempts = set.attempts_max;

@@ -3,9 +3,16 @@
 //! Order: our own signed token, then headers in any direction, then subject and
 //! contact. A stranger in a thread is marked, never trusted (THREATS: injection).
 
+use std::ops::RangeInclusive;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::key::ConversationKey;
+
+/// Days within which a contact's last conversation can be set to be reopened.
+pub const REOPEN_DAYS: RangeInclusive<u16> = 1..=3_650;
+/// Days within which the same contact and subject can be set to join; 0 is never.
+pub const SAME_SUBJECT_DAYS: RangeInclusive<u16> = 0..=365;
 
 /// When a mail without any thread header may join an older conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +24,39 @@ pub enum ReopenPolicy {
     Recent,
     /// One conversation per contact, for ever.
     OnePerContact,
+}
+
+impl ReopenPolicy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::ThreadOnly, Self::Recent, Self::OnePerContact];
+
+    /// The word by which settings call it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ThreadOnly => "thread_only",
+            Self::Recent => "recent",
+            Self::OnePerContact => "one_per_contact",
+        }
+    }
+
+    /// The one a word stands for.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.word() == word)
+    }
+}
+
+/// New values of [`ThreadingRules`] as they were typed; what is absent stays, and what is
+/// empty becomes as usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThreadingChange {
+    /// A word of [`ReopenPolicy`].
+    pub reopen: Option<String>,
+    /// Days, within [`REOPEN_DAYS`].
+    pub reopen_days: Option<String>,
+    /// Days, within [`SAME_SUBJECT_DAYS`].
+    pub same_subject_days: Option<String>,
 }
 
 /// The windows of the rules.
@@ -37,6 +77,34 @@ impl Default for ThreadingRules {
             reopen_within: SignedDuration::from_hours(30 * 24),
             same_subject_within: SignedDuration::from_hours(14 * 24),
         }
+    }
+}
+
+impl ThreadingRules {
+    /// So many days, as a window.
+    #[must_use]
+    pub fn days(days: u16) -> SignedDuration {
+        SignedDuration::from_hours(i64::from(days) * 24)
+    }
+
+    /// How many days the contact's last conversation may be old.
+    #[must_use]
+    pub fn reopen_days(&self) -> i64 {
+        self.reopen_within.as_hours() / 24
+    }
+
+    /// How many days a conversation with the same subject may be old.
+    #[must_use]
+    pub fn same_subject_days(&self) -> i64 {
+        self.same_subject_within.as_hours() / 24
+    }
+
+    /// Whether the subject is reason enough to join it. A window of nothing lets nothing
+    /// in, not even what came at the same instant.
+    #[must_use]
+    pub fn joins_by_subject(&self, candidate: &Candidate, at: Timestamp) -> bool {
+        let within = self.same_subject_within;
+        !within.is_zero() && at.duration_since(candidate.last_at) <= within
     }
 }
 
@@ -116,11 +184,10 @@ pub fn place(evidence: &Evidence, rules: &ThreadingRules, now: Timestamp) -> Pla
     if let Some(candidate) = known.or_else(|| evidence.references.first()) {
         return join(candidate, Because::References);
     }
-    let fresh = |candidate: &&Candidate, within| now.duration_since(candidate.last_at) <= within;
     if let Some(candidate) = evidence
         .same_subject
         .as_ref()
-        .filter(|c| fresh(c, rules.same_subject_within))
+        .filter(|candidate| rules.joins_by_subject(candidate, now))
     {
         return join(candidate, Because::Subject);
     }
@@ -132,7 +199,7 @@ pub fn place(evidence: &Evidence, rules: &ThreadingRules, now: Timestamp) -> Pla
         ReopenPolicy::Recent => evidence
             .last_of_contact
             .as_ref()
-            .filter(|c| fresh(c, rules.reopen_within)),
+            .filter(|last| now.duration_since(last.last_at) <= rules.reopen_within),
         ReopenPolicy::OnePerContact => evidence.last_of_contact.as_ref(),
     };
     by_contact.map_or(Placement::New, |candidate| {
@@ -213,6 +280,55 @@ mod tests {
             Some((1, false, Because::Subject))
         );
         assert_eq!(joined(place(&evidence, &rules, at(14 * 24 + 1))), None);
+    }
+
+    #[test]
+    fn a_window_of_nothing_joins_nothing_by_subject() {
+        let evidence = Evidence {
+            same_subject: Some(candidate(1, true, 5)),
+            ..Evidence::default()
+        };
+        let rules = ThreadingRules {
+            reopen: ReopenPolicy::ThreadOnly,
+            same_subject_within: ThreadingRules::days(0),
+            ..ThreadingRules::default()
+        };
+        // A message may be dated later than the one that follows it.
+        for now in [4, 5, 6] {
+            assert_eq!(joined(place(&evidence, &rules, at(now))), None);
+        }
+    }
+
+    #[test]
+    fn the_policy_says_how_long_a_contact_is_enough() {
+        let evidence = Evidence {
+            last_of_contact: Some(candidate(1, true, 0)),
+            ..Evidence::default()
+        };
+        let after = |reopen, days: i64| {
+            let rules = ThreadingRules {
+                reopen,
+                ..ThreadingRules::default()
+            };
+            joined(place(&evidence, &rules, at(days * 24)))
+        };
+        let joins = Some((1, false, Because::Contact));
+        assert_eq!(after(ReopenPolicy::ThreadOnly, 0), None);
+        assert_eq!(after(ReopenPolicy::Recent, 30), joins);
+        assert_eq!(after(ReopenPolicy::Recent, 31), None);
+        assert_eq!(after(ReopenPolicy::OnePerContact, 40), joins);
+        assert_eq!(after(ReopenPolicy::OnePerContact, 4_000), joins);
+    }
+
+    #[test]
+    fn words_and_days_are_what_settings_say() {
+        for policy in ReopenPolicy::ALL {
+            assert_eq!(ReopenPolicy::named(policy.word()), Some(policy));
+        }
+        assert_eq!(ReopenPolicy::named("Recent"), None);
+        let usual = ThreadingRules::default();
+        assert_eq!(usual.reopen, ReopenPolicy::Recent);
+        assert_eq!((usual.reopen_days(), usual.same_subject_days()), (30, 14));
     }
 
     #[test]

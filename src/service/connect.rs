@@ -12,6 +12,7 @@ mod remarks;
 pub(in crate::service) mod sense;
 pub(in crate::service) mod server;
 pub mod suggestion;
+pub(in crate::service) mod threading;
 mod trial;
 pub mod wish;
 mod wrong;

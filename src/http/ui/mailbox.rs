@@ -17,6 +17,7 @@ use super::view::mailbox::SettingsView;
 use super::view::marks::said;
 use crate::domain::key::PublicId;
 use crate::domain::replying::ReplyChange;
+use crate::domain::threading::ThreadingChange;
 use crate::domain::user::{Actor, Role};
 use crate::plugin::Plugin;
 use crate::service::mailboxes::{Edit, Loss, MailboxError, Mailboxes, Removal};
@@ -121,6 +122,9 @@ pub(super) struct SettingsForm {
     tagged_reply_to: Option<String>,
     create_sent: Option<String>,
     watch_sent: Option<String>,
+    reopen: Option<String>,
+    reopen_days: Option<String>,
+    same_subject_days: Option<String>,
 }
 
 impl SettingsForm {
@@ -134,6 +138,14 @@ impl SettingsForm {
             tagged_reply_to: ticked(&self.replies, &self.tagged_reply_to),
             create_sent: ticked(&self.copies, &self.create_sent),
             watch_sent: ticked(&self.copies, &self.watch_sent),
+        }
+    }
+
+    fn threading(&self) -> ThreadingChange {
+        ThreadingChange {
+            reopen: self.reopen.clone(),
+            reopen_days: self.reopen_days.clone(),
+            same_subject_days: self.same_subject_days.clone(),
         }
     }
 
@@ -167,6 +179,7 @@ impl SettingsForm {
             outgoing,
             sent_folder: self.sent_folder.clone(),
             replies: self.replies(),
+            threading: self.threading(),
             ..Edit::default()
         }
     }
@@ -176,6 +189,7 @@ impl SettingsForm {
         if let Some(replies) = self.replies().over(view.replies) {
             view.replies = replies;
         }
+        view.threading.take_typed(self.threading());
         let fields = [
             (&mut view.name, self.name),
             (&mut view.slug, self.slug),

@@ -11,6 +11,7 @@ pub use super::wrong::WrongField;
 use super::known::Known;
 use super::proposal::{OtherUsers, Proposal};
 use super::server::{Usual, read_server};
+use super::threading::threading;
 pub(in crate::service) use super::wrong::wrong;
 use crate::domain::address::{Address, NamedAddress};
 use crate::domain::folder::FolderName;
@@ -22,6 +23,7 @@ use crate::domain::replying::{ReplyChange, ReplySettings};
 use crate::domain::saying::{Saying, saying};
 use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
+use crate::domain::threading::ThreadingChange;
 
 /// Days of history, or of mail kept in a maildrop, accepted at most.
 const DAYS_MAX: u16 = 3_650;
@@ -112,6 +114,8 @@ pub struct Wish {
     pub signature: Option<String>,
     /// How replies are written and filed.
     pub replies: ReplyChange,
+    /// When a mail joins an older conversation.
+    pub threading: ThreadingChange,
     /// `nothing`, `all` or a number of days.
     pub history: Option<String>,
     /// When the authorization code was made: `2026-01-31`.
@@ -184,6 +188,7 @@ impl Wish {
             aliases: self.aliases()?,
             signature: self.signature()?,
             replies: replies(&self.replies, usual.replies)?,
+            threading: threading(&self.threading, usual.threading)?,
             history: history(self.history.as_ref())?,
             code_created_on: self.code_created_on()?,
             rescue_address: optional_address("rescue_address", &self.rescue_address)?,
@@ -606,7 +611,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_field() {
         type Spoil = fn(&mut Wish);
-        let cases: [(&str, Spoil); 11] = [
+        let cases: [(&str, Spoil); 12] = [
             ("address", |wish| wish.address = "help".to_owned()),
             ("password", |wish| wish.password = None),
             ("protocol", |wish| {
@@ -631,6 +636,9 @@ mod tests {
             ("aliases", |wish| wish.aliases = vec!["Sales".to_owned()]),
             ("rescue_address", |wish| {
                 wish.rescue_address = Some("me".to_owned())
+            }),
+            ("reopen", |wish| {
+                wish.threading.reopen = Some("always".to_owned());
             }),
         ];
         for (field, spoil) in cases {

@@ -12,8 +12,10 @@ use crate::domain::mailbox::{MailboxSettings, Server, WayIn, WayOut};
 use crate::domain::replying::ReplyChange;
 use crate::domain::saying::{Saying, saying};
 use crate::domain::slug::Slug;
+use crate::domain::threading::ThreadingChange;
 use crate::service::connect::sense::reaches_somebody;
 use crate::service::connect::server::{Usual, read_server};
+use crate::service::connect::threading::threading;
 use crate::service::connect::wish::{
     WrongField, address, alias, folder, pop3_keep, replies, typed, wrong,
 };
@@ -86,6 +88,8 @@ pub struct Edit {
     pub values: Vec<(String, String)>,
     /// How replies are written and filed.
     pub replies: ReplyChange,
+    /// When a mail joins an older conversation.
+    pub threading: ThreadingChange,
     /// New logins.
     pub logins: GivenLogins,
 }
@@ -110,6 +114,7 @@ impl Edit {
         self.overlay(&mut after)?;
         self.values(&mut after)?;
         after.replies = replies(&self.replies, after.replies)?;
+        after.threading = threading(&self.threading, after.threading)?;
         if let Some(text) = &self.code_created_on {
             let read = |text: &str| {
                 let words = saying!("wish.day", typed = Saying::quoted(text));

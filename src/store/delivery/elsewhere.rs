@@ -119,10 +119,10 @@ impl Stage<'_, '_> {
                 return Ok(None);
             }
         }
-        let within = self.mailbox.settings.threading.same_subject_within;
+        let rules = &self.mailbox.settings.threading;
         let same_subject = evidence
             .same_subject
-            .filter(|one| arrival.arrived_at.duration_since(one.last_at) <= within);
+            .filter(|one| rules.joins_by_subject(one, arrival.arrived_at));
         let joined = evidence
             .token
             .or_else(|| evidence.references.first().copied());

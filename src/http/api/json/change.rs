@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::mailbox::{MailboxBody, ServerBody};
 use super::replying::ReplySettingsBody;
+use super::threading::ThreadingBody;
 use crate::domain::secret::Secret;
 use crate::service::mailboxes::{Edit, GivenLogins};
 
@@ -35,6 +36,8 @@ pub(in crate::http::api) struct ChangeBody {
     signature: Option<String>,
     #[serde(default)]
     replies: ReplySettingsBody,
+    #[serde(default)]
+    threading: ThreadingBody,
     #[serde(default, deserialize_with = "named")]
     rescue_address: Option<Option<String>>,
     #[serde(default, deserialize_with = "named")]
@@ -95,6 +98,7 @@ impl ChangeBody {
             aliases: self.aliases,
             signature: self.signature,
             replies: self.replies.into(),
+            threading: self.threading.into(),
             rescue_address: typed(self.rescue_address),
             overlay: typed(self.overlay),
             registered_address: typed(self.registered_address),

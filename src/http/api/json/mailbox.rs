@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::PersonBody;
 use super::proof::CanaryBody;
 use super::replying::ReplySettingsBody;
+use super::threading::ThreadingBody;
 use crate::domain::forwarded::{Confirmation, TwoWays};
 use crate::domain::mailbox::{Condition, Mailbox, MailboxHealth, Security, Server, Switch, WayIn};
 use crate::domain::secret::Secret;
@@ -52,6 +53,8 @@ pub(in crate::http::api) struct ProposalBody {
     signature: Option<String>,
     #[serde(default)]
     replies: ReplySettingsBody,
+    #[serde(default)]
+    threading: ThreadingBody,
     #[serde(default)]
     history: HistoryBody,
     /// `2026-01-31`
@@ -112,6 +115,7 @@ impl ProposalBody {
             aliases: self.aliases,
             signature: self.signature,
             replies: self.replies.into(),
+            threading: self.threading.into(),
             history: Some(self.history.typed()),
             code_created_on: self.code_created_on,
             rescue_address: self.rescue_address,
@@ -187,6 +191,7 @@ pub(in crate::http::api) struct MailboxBody {
     identity: PersonBody,
     signature: String,
     replies: ReplySettingsBody,
+    threading: ThreadingBody,
     aliases: Vec<PersonBody>,
     sent_folder: Option<String>,
     provider_files_sent: bool,
@@ -304,6 +309,7 @@ impl MailboxBody {
             identity: PersonBody::new(&settings.identity),
             signature: settings.signature.clone(),
             replies: settings.replies.into(),
+            threading: settings.threading.into(),
             aliases: settings.aliases.iter().map(PersonBody::new).collect(),
             sent_folder: settings.sent_folder.as_ref().map(ToString::to_string),
             provider_files_sent: settings.provider_files_sent,

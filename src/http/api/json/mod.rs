@@ -17,6 +17,7 @@ pub(super) mod proof;
 pub(super) mod reply_request;
 mod replying;
 pub(super) mod scripts;
+mod threading;
 
 use serde::Serialize;
 

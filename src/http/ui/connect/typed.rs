@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::domain::replying::ReplyChange;
 use crate::domain::secret::Secret;
+use crate::domain::threading::ThreadingChange;
 use crate::service::connect::wish::{Readable, Wish};
 
 /// What was typed, without passwords: those are never shown again.
@@ -82,6 +83,7 @@ impl Typed {
             sent_folder: given(&self.sent_folder),
             provider_files_sent: None,
             replies: ReplyChange::default(),
+            threading: ThreadingChange::default(),
             from_name: given(&self.from_name),
             aliases: lines(&self.aliases),
             signature: given(&self.signature),

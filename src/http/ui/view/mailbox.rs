@@ -3,6 +3,7 @@
 use super::super::language::Words;
 use super::Moment;
 use super::proof::{CanaryView, TestView};
+use super::threading::ThreadingView;
 use crate::domain::address::NamedAddress;
 use crate::domain::forwarded::{Confirmation, TwoWays};
 use crate::domain::mailbox::{
@@ -120,6 +121,7 @@ pub(in crate::http::ui) struct SettingsView {
     pub(in crate::http::ui) outgoing_security: &'static str,
     pub(in crate::http::ui) sent_folder: String,
     pub(in crate::http::ui) replies: ReplySettings,
+    pub(in crate::http::ui) threading: ThreadingView,
 }
 
 /// How one direction is doing.
@@ -210,6 +212,7 @@ impl SettingsView {
             outgoing_security: security_name(outgoing),
             sent_folder: shown_or_empty(settings.sent_folder.as_ref()),
             replies: settings.replies,
+            threading: ThreadingView::new(&settings.threading),
         }
     }
 }

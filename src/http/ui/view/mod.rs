@@ -10,6 +10,7 @@ pub(super) mod outgoing;
 pub(super) mod proof;
 pub(super) mod regrouping;
 pub(in crate::http::ui) mod scripts;
+mod threading;
 
 use jiff::Timestamp;
 
