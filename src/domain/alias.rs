@@ -13,13 +13,8 @@ const SES_DOMAIN: &str = "amazonses.com";
 const SES_FIRST_REGION: &str = "us-east-1";
 /// Hosts whose bare answer is known to become an id: SES and WorkMail.
 const SES_HOSTS: [&str; 3] = [".amazonaws.com", ".awsapps.com", ".amazonses.com"];
-/// Hosts whose answer in brackets is known to become an id: Outlook and Exchange Online.
-const EXCHANGE_HOSTS: [&str; 4] = [
-    ".outlook.com",
-    ".office365.com",
-    ".outlook.office.com",
-    ".partner.outlook.cn",
-];
+/// Where ids in brackets come from that the mail will bear: Outlook and Exchange Online.
+const EXCHANGE_DOMAINS: [&str; 2] = [".prod.outlook.com", ".partner.outlook.cn"];
 /// Lengths of the groups of an id of SES, hexadecimal digits divided by hyphens.
 const SES_GROUPS: [usize; 7] = [16, 8, 4, 4, 4, 12, 6];
 
@@ -44,18 +39,16 @@ pub fn said_in<'a>(
             .any(|end| host.ends_with(end))
             .then(|| ses_id(token, &host))?;
     }
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    // Others write contact addresses into brackets.
-    if !EXCHANGE_HOSTS.iter().any(|end| host.ends_with(end)) {
-        return None;
-    }
     let mut bracketed = answer.split('<').skip(1);
     let (inside, _) = bracketed.next()?.split_once('>')?;
     if bracketed.next().is_some() || addresses.any(|one| one.eq_ignore_ascii_case(inside)) {
         return None;
     }
     let (local, domain) = inside.split_once('@')?;
-    let right = !local.is_empty() && domain.contains('.') && !domain.contains('@');
+    // Others write contact addresses into brackets.
+    let domain = domain.to_ascii_lowercase();
+    let of_exchange = EXCHANGE_DOMAINS.iter().any(|end| domain.ends_with(end));
+    let right = !local.is_empty() && of_exchange && !domain.contains('@');
     right.then(|| MessageId::parse(inside))?
 }
 

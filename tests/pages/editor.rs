@@ -100,9 +100,11 @@ async fn a_script_is_written_beside_a_mail_and_the_next_mail_obeys() {
     // A file of one mailbox begins empty, is tried on its mails and inherits the rest.
     browser.open("/scripts").await;
     browser.click("#of-one button").await;
+    browser
+        .until("document.querySelector('h1')?.textContent.startsWith('mailboxes/')")
+        .await;
     let place = browser.text("h1").await;
-    let whole = place.starts_with("mailboxes/") && place.ends_with("/routing.rhai");
-    assert!(whole, "{place}");
+    assert!(place.ends_with("/routing.rhai"), "{place}");
     let own = "fn route(mail, ctx) { team(\"billing\") }";
     write(&browser, own).await;
     browser

@@ -11,11 +11,10 @@ async fn a_conversation_is_merged_by_number_and_everything_is_undone() {
         .value("document.querySelectorAll('#messages > li').length")
         .await;
     let conversations = browser.demo.api("/conversations?limit=200");
-    let other = conversations["items"].as_array().unwrap().iter();
-    let other = other
-        .clone()
-        .find(|one| !is_about(one, "Desk lamp"))
-        .unwrap();
+    let all = conversations["items"].as_array().unwrap();
+    let lamp = all.iter().find(|one| is_about(one, "Desk lamp")).unwrap();
+    let other = |one: &&Value| one["mailbox"] == lamp["mailbox"] && one["id"] != lamp["id"];
+    let other = all.iter().find(other).unwrap();
     let (number, id) = (&other["number"], other["id"].as_str().unwrap());
 
     browser.click("#regrouping summary").await;
