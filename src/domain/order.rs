@@ -279,6 +279,26 @@ mod tests {
     }
 
     #[test]
+    fn evidence_of_an_earlier_attempt_settles_nothing() {
+        use RecipientState::{Accepted, Refused, Uncertain};
+        let doubted = |recipients: &[RecipientState]| {
+            let reason = "".into();
+            outgoing(OutgoingState::Uncertain { reason }, recipients)
+        };
+        // The first has it since an attempt before, whose copy may lie in Sent.
+        let partly = doubted(&[Accepted, Uncertain]);
+        assert!(!partly.is_proven_by_a_copy());
+        assert!(!partly.is_doubted(&partly.recipients[0]));
+        assert!(partly.is_doubted(&partly.recipients[1]));
+        let mut whole = doubted(&[Uncertain, Refused]);
+        assert!(whole.is_proven_by_a_copy());
+        whole.was_taken_over();
+        assert_eq!(whole.state, OutgoingState::Sent);
+        let states: Vec<_> = whole.recipients.iter().map(|one| one.state).collect();
+        assert_eq!(states, [Accepted, Refused]);
+    }
+
+    #[test]
     fn what_arrived_is_sent_and_its_copy_is_looked_for() {
         let reason = "".into();
         let recipients = [RecipientState::Uncertain, RecipientState::Refused];

@@ -211,3 +211,77 @@ async fn what_is_held_back_waits_for_a_person_and_says_who_let_it_go() {
     assert!(!store.release_reply(second, None, at(106)).await.unwrap());
     assert_eq!(fixture.jobs(WorkKind::Compose).len(), 1);
 }
+
+#[tokio::test]
+async fn a_mailbox_that_recovers_lets_nothing_go_before_its_time() {
+    let fixture = Fixture::new().await;
+    let message = asked(&fixture).await;
+    let mut later = reply(&message, 1);
+    later.send_at = at(105);
+    let accepted = fixture.store.accept_reply(later).await.unwrap();
+    let store = &fixture.store;
+    let job = fixture.jobs(WorkKind::Compose)[0].key;
+    let raw = CompressedRaw::new(b"Subject: x\r\n\r\nx\r\n");
+    let to = vec![address("anna@example.com")];
+    let key = accepted.outgoing.key;
+    let composed = store.composed(job, key, raw, Head::default(), to, at(100));
+    composed.await.unwrap();
+    let mailbox = fixture.mailbox.key;
+    store.release_submissions(mailbox, at(101)).await.unwrap();
+    assert!(
+        store
+            .due_jobs(WorkKind::Submit, at(104), 9)
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        store.due_jobs(WorkKind::Submit, at(105), 9).unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_reply_that_is_stopped_gives_the_question_back_and_lets_nobody_in() {
+    let fixture = Fixture::new().await;
+    let message = asked(&fixture).await;
+    let mut wrong = reply(&message, 1);
+    wrong.to = vec![named("wrong@example.net")];
+    let sent = fixture.store.accept_reply(wrong).await.unwrap().outgoing;
+    assert_eq!(fixture.conversation(&message).status, Status::Pending);
+    let order = crate::domain::order::Order::Cancel;
+    let store = &fixture.store;
+    assert!(store.order(sent.key, order, None, at(101)).await.unwrap());
+    let back = fixture.conversation(&message);
+    assert_eq!(
+        (back.status, back.last_at),
+        (Status::Open, message.arrived_at)
+    );
+    assert_eq!(back.preview, "mail 1");
+    let stranger = answer(2, "wrong@example.net", "Re: Late", &["1@customers.example"]);
+    assert!(fixture.receive(stranger).await.new_participant);
+}
+
+#[tokio::test]
+async fn a_bounce_brings_nobody_into_the_conversation() {
+    use crate::domain::message::{BounceReport, Kind};
+    let fixture = Fixture::new().await;
+    let message = asked(&fixture).await;
+    let store = &fixture.store;
+    let sent = store.accept_reply(reply(&message, 1)).await.unwrap();
+    store
+        .begin_attempt(sent.outgoing.key, at(101))
+        .await
+        .unwrap();
+    let mut forged = mail(2, "mallory@example.net", "Undelivered");
+    forged.head.to = vec![named("friend@example.net")];
+    forged.head.kind = Kind::Bounce;
+    forged.head.bounce = Some(BounceReport {
+        about: Some(id("reply-1@shop.example")),
+        ..BounceReport::default()
+    });
+    fixture.receive(forged).await;
+    for (number, who) in [(3, "mallory@example.net"), (4, "friend@example.net")] {
+        let mail = answer(number, who, "Re: Late", &["1@customers.example"]);
+        assert!(fixture.receive(mail).await.new_participant, "{who}");
+    }
+}
