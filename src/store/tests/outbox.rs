@@ -248,7 +248,7 @@ async fn a_reply_that_is_stopped_gives_the_question_back_and_lets_nobody_in() {
     wrong.to = vec![named("wrong@example.net")];
     let sent = fixture.store.accept_reply(wrong).await.unwrap().outgoing;
     assert_eq!(fixture.conversation(&message).status, Status::Pending);
-    let order = crate::domain::order::Order::Cancel;
+    let order = Order::Cancel;
     let store = &fixture.store;
     assert!(store.order(sent.key, order, None, at(101)).await.unwrap());
     let back = fixture.conversation(&message);
